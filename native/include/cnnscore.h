@@ -48,7 +48,7 @@ typedef struct {
     int32_t n_annotations;          /* A */
     int32_t reference_left;         /* column of POS in `reference` */
     int32_t reference_width;        /* W: columns of `reference` */
-    const int32_t *contig;          /* [N] index into contig_name_offset */
+    const int32_t *contig;          /* [N] index into contig_offset */
     const int64_t *pos;             /* [N] 0-based position of the first REF base */
     const int64_t *end;             /* [N] exclusive end of the site: INFO/END or pos + len(REF) */
     const uint8_t *kind;            /* [N] CNNSCORE_KIND_* */
@@ -61,6 +61,7 @@ typedef struct {
     const int64_t *read_offset;     /* [site_read[N]+1] byte offsets into `reads` */
     const uint8_t *reads;           /* BAM records (SAM spec 4.2) without block_size, tags optional */
     int32_t n_contigs;              /* C */
+    const int64_t *contig_length;   /* [C] bases, 0 = not known */
     const int64_t *contig_offset;   /* [C+1] byte offsets into `contig_names` */
     const char *contig_names;
 } cnnscore_window_batch;

@@ -1,0 +1,69 @@
+/* bam_record.h: one BAM record (SAM spec 4.2, without block_size) read from untrusted bytes.
+ *
+ * The prefix is cnnscore_ and not bam_: htslib lives in the same process.
+ */
+#ifndef CNNSCORE_BAM_RECORD_H
+#define CNNSCORE_BAM_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    CNNSCORE_CIGAR_M = 0,
+    CNNSCORE_CIGAR_I = 1,
+    CNNSCORE_CIGAR_D = 2,
+    CNNSCORE_CIGAR_N = 3,
+    CNNSCORE_CIGAR_S = 4,
+    CNNSCORE_CIGAR_H = 5,
+    CNNSCORE_CIGAR_B = 9 /* the last operator anyone has defined */
+};
+
+#define CNNSCORE_FLAG_UNMAPPED 0x4
+#define CNNSCORE_FLAG_REVERSE 0x10
+#define CNNSCORE_FLAG_MATE_REVERSE 0x20
+#define CNNSCORE_FLAG_FIRST 0x40
+#define CNNSCORE_FLAG_SECOND 0x80
+
+/* Pointers go into the record's own bytes; all that they promise has been checked. */
+typedef struct {
+    const uint8_t *cigar; /* n_cigar little-endian u32, unaligned */
+    const uint8_t *seq;   /* (l_seq + 1) / 2 bytes, first base in the high nibble */
+    const uint8_t *qual;  /* l_seq bytes */
+    int64_t pos;          /* 0-based, -1 = none */
+    int64_t clip;         /* soft-clipped bases before the alignment, hard clips skipped over */
+    int64_t l_seq;
+    uint32_t n_cigar;
+    uint32_t n_insertions;
+    uint32_t n_deletions;
+    uint16_t flag;
+    uint8_t mapq;
+} cnnscore_bam_record;
+
+/* Reads the `size` bytes of a record. Returns NULL, or what is wrong with them in words. */
+const char *cnnscore_bam_record_read(cnnscore_bam_record *self, const uint8_t *bytes, int64_t size);
+
+/* Byte by byte, so that neither alignment nor the host's byte order matters; compilers make
+ * one load of it. */
+static inline uint32_t cnnscore_le32(const uint8_t *p) {
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline uint32_t cnnscore_cigar_op(uint32_t op) {
+    return op & 15;
+}
+
+static inline int64_t cnnscore_cigar_length(uint32_t op) {
+    return (int64_t)(op >> 4);
+}
+
+static inline uint32_t cnnscore_bam_cigar(const cnnscore_bam_record *self, uint32_t i) {
+    return cnnscore_le32(self->cigar + (size_t)i * 4);
+}
+
+/* The 4-bit base at index i, which must lie in [0, l_seq). */
+static inline uint8_t cnnscore_bam_base(const cnnscore_bam_record *self, int64_t i) {
+    uint8_t pair = self->seq[i / 2];
+    return (uint8_t)(i % 2 ? pair & 15 : pair >> 4);
+}
+
+#endif

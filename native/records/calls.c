@@ -1,0 +1,251 @@
+/* calls.c: a VCF or BCF, streamed or by region -> batches of records. */
+#include <errno.h>
+#include <htslib/bgzf.h>
+#include <htslib/hfile.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "calls.h"
+
+/* A batch ends early when its records hold this many bytes: cohort lines are long. */
+#define BATCH_BYTES ((size_t)8 << 20)
+
+const char *cnnscore_htslib_version(void) { return hts_version(); }
+
+void cnnscore_htslib_verbosity(int32_t level) { hts_set_log_level((enum htsLogLevel)level); }
+
+static int stale_index(const char *path, cnnscore_error *err) {
+    static const char *const suffixes[] = {".tbi", ".csi"};
+    struct stat file, index;
+    if (stat(path, &file) != 0) return CNNSCORE_OK;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        char name[4096];
+        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
+        if (stat(name, &index) == 0 && index.st_mtime < file.st_mtime)
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "%s is older than %s: make it anew with `bcftools index -f %s`", name,
+                                 path, path);
+    }
+    return CNNSCORE_OK;
+}
+
+static int set_intervals(bcf_srs_t *source, const cnnscore_calls_options *o, cnnscore_error *err) {
+    if (o->regions) {
+        bcf_sr_set_opt(source, BCF_SR_REQUIRE_IDX);
+        bcf_sr_set_opt(source, BCF_SR_REGIONS_OVERLAP, 1);
+        if (bcf_sr_set_regions(source, o->regions, o->regions_file) < 0)
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "cannot read the regions \"%s\": expected %s", o->regions,
+                                 o->regions_file ? "a BED file or CHROM, BEG, END lines"
+                                                 : "CHR, CHR:POS or CHR:BEG-END, comma-separated");
+    }
+    if (o->targets) {
+        bcf_sr_set_opt(source, BCF_SR_TARGETS_OVERLAP, 0);
+        if (bcf_sr_set_targets(source, o->targets, o->targets_file, 0) < 0)
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "cannot read the targets \"%s\": expected %s", o->targets,
+                                 o->targets_file ? "a BED file or CHROM, BEG, END lines"
+                                                 : "CHR, CHR:POS or CHR:BEG-END, comma-separated");
+    }
+    return CNNSCORE_OK;
+}
+
+static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, cnnscore_error *err) {
+    bool is_stdin = strcmp(o->path, "-") == 0;
+    if (o->regions && is_stdin)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "standard input has no index to jump by: use --targets in place of --regions");
+    if (o->regions && stale_index(o->path, err) != CNNSCORE_OK) return err->code;
+    calls->source = bcf_sr_init();
+    if (!calls->source) return cnnscore_fail_memory(err);
+    int code = set_intervals(calls->source, o, err);
+    if (code != CNNSCORE_OK) return code;
+    if (o->threads > 0) bcf_sr_set_threads(calls->source, o->threads);
+    errno = 0;
+    if (!bcf_sr_add_reader(calls->source, o->path)) {
+        switch (calls->source->errnum) {
+        case idx_load_failed:
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "%s has no index, which --regions needs: make one with `bcftools index %s`",
+                                 o->path, o->path);
+        case not_bgzf:
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "%s is not compressed with bgzip, which --regions needs: "
+                                 "`bcftools view -Oz`, then `bcftools index`, or use --targets",
+                                 o->path);
+        case open_failed:
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot open %s: %s", o->path,
+                                 errno ? strerror(errno) : "not a VCF or BCF file");
+        default:
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read %s as VCF or BCF: %s", o->path,
+                                 bcf_sr_strerror((int)calls->source->errnum));
+        }
+    }
+    calls->header = calls->source->readers[0].header;
+    htsFile *file = calls->source->readers[0].file;
+    calls->is_bgzf = hts_get_format(file)->compression == bgzf;
+    if (!is_stdin) {
+        struct stat st;
+        if (stat(o->path, &st) == 0 && S_ISREG(st.st_mode)) calls->size = st.st_size;
+        if (calls->is_bgzf && calls->size && hts_check_EOF(file) == 0)
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "%s is truncated (it has no BGZF end marker): copy or make it again",
+                                 o->path);
+    }
+    return CNNSCORE_OK;
+}
+
+int cnnscore_calls_open(const cnnscore_calls_options *o, cnnscore_calls **out, cnnscore_error *err) {
+    *out = NULL;
+    if (o->struct_size != sizeof *o)
+        return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cnnscore_calls_options of another version");
+    cnnscore_calls *calls = calloc(1, sizeof *calls);
+    if (!calls) return cnnscore_fail_memory(err);
+    calls->must_be_sorted = o->must_be_sorted;
+    calls->last_contig = -1;
+    calls->known_ids = -1;
+    calls->path = strdup(strcmp(o->path, "-") == 0 ? "standard input" : o->path);
+    calls->annotation = calloc((size_t)o->n_annotations + 1, sizeof *calls->annotation);
+    calls->annotation_id = calloc((size_t)o->n_annotations + 1, sizeof *calls->annotation_id);
+    int code = CNNSCORE_OK;
+    if (!calls->path || !calls->annotation || !calls->annotation_id) code = cnnscore_fail_memory(err);
+    for (int32_t i = 0; code == CNNSCORE_OK && i < o->n_annotations; i++) {
+        calls->annotation[i] = strdup(o->annotations[i]);
+        calls->n_annotations = i + 1;
+        if (!calls->annotation[i]) code = cnnscore_fail_memory(err);
+    }
+    if (code == CNNSCORE_OK) code = open_source(calls, o, err);
+    if (code != CNNSCORE_OK) {
+        cnnscore_calls_close(calls);
+        return code;
+    }
+    *out = calls;
+    return CNNSCORE_OK;
+}
+
+void cnnscore_calls_close(cnnscore_calls *calls) {
+    if (!calls) return;
+    if (calls->source) bcf_sr_destroy(calls->source);
+    for (int32_t i = 0; i < calls->n_annotations; i++) free(calls->annotation[i]);
+    free(calls->annotation);
+    free(calls->annotation_id);
+    free(calls->path);
+    free(calls);
+}
+
+int32_t cnnscore_calls_samples(const cnnscore_calls *calls) { return bcf_hdr_nsamples(calls->header); }
+
+int32_t cnnscore_calls_sample(const cnnscore_calls *calls, const char *name) {
+    return bcf_hdr_id2int(calls->header, BCF_DT_SAMPLE, name);
+}
+
+int32_t cnnscore_calls_has_info(const cnnscore_calls *calls, const char *key) {
+    return bcf_hdr_get_hrec(calls->header, BCF_HL_INFO, "ID", key, NULL) != NULL;
+}
+
+double cnnscore_calls_progress(const cnnscore_calls *calls) {
+    if (calls->at_end) return 1.0;
+    if (!calls->size || calls->source->explicit_regs) return NAN;
+    htsFile *file = calls->source->readers[0].file;
+    int64_t at = file->is_bgzf ? bgzf_tell(file->fp.bgzf) >> 16 : (int64_t)htell(file->fp.hfile);
+    double part = (double)at / (double)calls->size;
+    return part > 1.0 ? 1.0 : part;
+}
+
+int cnnscore_calls_add_header(cnnscore_calls *calls, const char *line, cnnscore_error *err) {
+    int length = 0;
+    bcf_hrec_t *parsed = bcf_hdr_parse_line(calls->header, line, &length);
+    if (!parsed)
+        return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "not a VCF header line: %s", line);
+    if (parsed->type == BCF_HL_INFO) {
+        int id = bcf_hrec_find_key(parsed, "ID");
+        if (id >= 0) bcf_hdr_remove(calls->header, BCF_HL_INFO, parsed->vals[id]);
+    }
+    bcf_hrec_destroy(parsed);
+    if (bcf_hdr_append(calls->header, line) < 0 || bcf_hdr_sync(calls->header) < 0)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s: its header cannot take the line %s: check it with `bcftools view -h`",
+                             calls->path, line);
+    return CNNSCORE_OK;
+}
+
+/* "contig:pos" of the last whole record, for errors about what follows it. */
+static void last_place(const cnnscore_calls *calls, char *text, size_t size) {
+    if (calls->last_contig < 0)
+        snprintf(text, size, "the first record");
+    else
+        snprintf(text, size, "the record after %s:%lld", bcf_hdr_id2name(calls->header, calls->last_contig),
+                 (long long)calls->last_pos + 1);
+}
+
+static int grow_records(cnnscore_records *records, int32_t limit) {
+    if (limit <= records->capacity) return 0;
+    bcf1_t **grown = realloc(records->record, (size_t)limit * sizeof *grown);
+    if (!grown) return -1;
+    records->record = grown;
+    while (records->capacity < limit) {
+        bcf1_t *record = bcf_init();
+        if (!record) return -1;
+        records->record[records->capacity++] = record;
+    }
+    return 0;
+}
+
+static int check_order(cnnscore_calls *calls, const bcf1_t *record, cnnscore_error *err) {
+    bool ordered = record->rid > calls->last_contig ||
+                   (record->rid == calls->last_contig && record->pos >= calls->last_pos);
+    if (!ordered && calls->must_be_sorted)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s: record %s:%lld comes after %s:%lld, but this needs coordinate order: "
+                             "sort it with `bcftools sort`",
+                             calls->path, bcf_hdr_id2name(calls->header, record->rid),
+                             (long long)record->pos + 1, bcf_hdr_id2name(calls->header, calls->last_contig),
+                             (long long)calls->last_pos + 1);
+    calls->last_contig = record->rid;
+    calls->last_pos = record->pos;
+    return CNNSCORE_OK;
+}
+
+/* The end of the input: whole, or cut short? */
+static int check_end(cnnscore_calls *calls, cnnscore_error *err) {
+    char place[512];
+    last_place(calls, place, sizeof place);
+    calls->at_end = true;
+    if (calls->source->errnum)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s: cannot read %s (%s): the file is truncated or the line is malformed; "
+                             "`bcftools view` shows where",
+                             calls->path, place, bcf_sr_strerror((int)calls->source->errnum));
+    htsFile *file = calls->source->readers[0].file;
+    if (calls->is_bgzf && !calls->size && hts_get_bgzfp(file) && hts_get_bgzfp(file)->no_eof_block)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s is truncated (it ends without a BGZF end marker at %s)", calls->path,
+                             place);
+    return CNNSCORE_OK;
+}
+
+int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_t limit,
+                        cnnscore_error *err) {
+    size_t bytes = 0;
+    records->n = 0;
+    if (grow_records(records, limit) < 0) return cnnscore_fail_memory(err);
+    while (!calls->at_end && records->n < limit && bytes < BATCH_BYTES) {
+        if (!bcf_sr_next_line(calls->source)) {
+            int code = check_end(calls, err);
+            if (code != CNNSCORE_OK) return code;
+            break;
+        }
+        bcf_sr_t *reader = &calls->source->readers[0];
+        bcf1_t *record = reader->buffer[0];
+        int code = check_order(calls, record, err);
+        if (code != CNNSCORE_OK) return code;
+        /* Take the record and leave ours to be read into: no copy. */
+        reader->buffer[0] = records->record[records->n];
+        records->record[records->n++] = record;
+        bytes += record->shared.l + record->indiv.l;
+    }
+    int code = cnnscore_records_columns(calls, records, err);
+    return code == CNNSCORE_OK ? records->n : code;
+}

@@ -1,0 +1,50 @@
+/* calls.h: what reading (calls.c), columns (columns.c) and writing (writer.c) share. */
+#ifndef CNNSCORE_CALLS_H
+#define CNNSCORE_CALLS_H
+
+#include <htslib/synced_bcf_reader.h>
+#include <htslib/vcf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fail.h"
+#include "records.h"
+
+struct cnnscore_calls {
+    bcf_srs_t *source;
+    bcf_hdr_t *header; /* borrowed from source; shared with every writer, so that a tag that htslib
+                          adds while parsing an undeclared one has one number on both sides */
+    char *path;
+    char **annotation; /* [n_annotations] INFO keys */
+    int *annotation_id; /* their numbers in the header, -1 while undeclared */
+    int32_t n_annotations;
+    int end_id;        /* INFO/END */
+    int known_ids;     /* header dictionary size that the numbers above were looked up in */
+    bool is_bgzf, must_be_sorted, at_end;
+    int64_t size;      /* bytes of the file, 0 = not known */
+    int32_t last_contig;
+    int64_t last_pos;
+};
+
+struct cnnscore_records {
+    cnnscore_window_batch sites;
+    bcf1_t **record;
+    int32_t n, capacity;
+    const cnnscore_calls *calls;
+    int32_t *contig;
+    int64_t *pos, *end, *site_allele, *allele_offset;
+    uint8_t *kind;
+    char *alleles;
+    float *annotations;
+    size_t site_capacity, allele_capacity, allele_bytes_capacity, annotation_capacity;
+    /* Contig columns: each batch has its own, as a header without contig lines gains them while
+     * other batches are in flight. Rebuilt only then. */
+    int32_t n_contigs;
+    int64_t *contig_length, *contig_offset;
+    char *contig_names;
+};
+
+/* Fill the columns from records[0..n). */
+int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, cnnscore_error *err);
+
+#endif

@@ -1,0 +1,69 @@
+/* records.h: VCF/BCF in -> columns of sites; scores -> VCF/BCF out.
+ *
+ * C11 over htslib, no Python. One thread at a time for a call file and what hangs on it.
+ */
+#ifndef CNNSCORE_RECORDS_H
+#define CNNSCORE_RECORDS_H
+
+#include "cnnscore.h"
+
+/* cdef begin */
+
+typedef struct cnnscore_calls cnnscore_calls;     /* an open call file and its header */
+typedef struct cnnscore_records cnnscore_records; /* some of its records, with their columns */
+typedef struct cnnscore_writer cnnscore_writer;   /* an output */
+
+typedef struct {
+    uint32_t struct_size;
+    const char *path;      /* "-" is standard input */
+    const char *regions;   /* as bcftools -r / -R: jump by index, records overlapping; or NULL */
+    int32_t regions_file;  /* regions names a file */
+    const char *targets;   /* as bcftools -t / -T: stream, POS within; or NULL */
+    int32_t targets_file;
+    const char *const *annotations; /* INFO keys of the annotation columns, in order */
+    int32_t n_annotations;
+    int32_t must_be_sorted; /* fail on the first record out of coordinate order */
+    int32_t threads;        /* extra decompression threads */
+} cnnscore_calls_options;
+
+int cnnscore_calls_open(const cnnscore_calls_options *options, cnnscore_calls **calls,
+                        cnnscore_error *err);
+void cnnscore_calls_close(cnnscore_calls *calls);
+int32_t cnnscore_calls_samples(const cnnscore_calls *calls);
+/* Column of the sample, or -1. */
+int32_t cnnscore_calls_sample(const cnnscore_calls *calls, const char *name);
+int32_t cnnscore_calls_has_info(const cnnscore_calls *calls, const char *key);
+/* Part of the file that is read, 0-1; NaN where the input has no known size. */
+double cnnscore_calls_progress(const cnnscore_calls *calls);
+
+/* Add a header line ("##..."), replacing an INFO line of the same ID. Before the first read. */
+int cnnscore_calls_add_header(cnnscore_calls *calls, const char *line, cnnscore_error *err);
+
+cnnscore_records *cnnscore_records_new(void);
+void cnnscore_records_free(cnnscore_records *records);
+/* The site columns; reference and read columns are NULL. */
+const cnnscore_window_batch *cnnscore_records_sites(const cnnscore_records *records);
+
+/* Read up to `limit` records (fewer when they are very large). Returns their number, 0 at the
+ * end, or a negative code. */
+int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_t limit,
+                        cnnscore_error *err);
+
+/* Open an output and write the header of `calls`. `mode` is htslib's: "w", "wz6", "wb", "wbu";
+ * `name` is what messages call it, as an output is written aside and renamed when whole. */
+int cnnscore_writer_open(cnnscore_calls *calls, const char *path, const char *name, const char *mode,
+                         int32_t threads, cnnscore_writer **writer, cnnscore_error *err);
+/* Write the records with INFO `key` = scores[i] at three decimals; a NaN score writes no key. */
+int cnnscore_writer_write(cnnscore_writer *writer, cnnscore_records *records, const char *key,
+                          const float *scores, cnnscore_error *err);
+/* Flush and close. On failure the output is not whole. */
+int cnnscore_writer_close(cnnscore_writer *writer, cnnscore_error *err);
+/* Index a finished output beside it. */
+int cnnscore_index_build(const char *path, const char *index_path, int32_t csi, cnnscore_error *err);
+
+/* 0: htslib says nothing on stderr; 3: all but debug. */
+void cnnscore_htslib_verbosity(int32_t level);
+const char *cnnscore_htslib_version(void);
+
+/* cdef end */
+#endif

@@ -1,0 +1,116 @@
+/* writer.c: records with their scores -> VCF or BCF. */
+#include <errno.h>
+#include <htslib/hts.h>
+#include <htslib/tbx.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls.h"
+
+struct cnnscore_writer {
+    htsFile *file;
+    cnnscore_calls *calls;
+    char *path;
+    bool is_bcf;
+    int declared_ids, declared_contigs; /* header dictionary sizes as written */
+};
+
+int cnnscore_writer_open(cnnscore_calls *calls, const char *path, const char *name, const char *mode,
+                         int32_t threads, cnnscore_writer **out, cnnscore_error *err) {
+    *out = NULL;
+    cnnscore_writer *writer = calloc(1, sizeof *writer);
+    if (!writer) return cnnscore_fail_memory(err);
+    writer->calls = calls;
+    writer->path = strdup(name);
+    writer->is_bcf = strchr(mode, 'b') != NULL;
+    writer->declared_ids = calls->header->n[BCF_DT_ID];
+    writer->declared_contigs = calls->header->n[BCF_DT_CTG];
+    errno = 0;
+    writer->file = writer->path ? hts_open(path, mode) : NULL;
+    int code = CNNSCORE_OK;
+    if (!writer->path)
+        code = cnnscore_fail_memory(err);
+    else if (!writer->file)
+        code = cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot write %s: %s", name,
+                             errno ? strerror(errno) : "unknown reason");
+    else {
+        if (threads > 0) hts_set_threads(writer->file, threads);
+        if (bcf_hdr_write(writer->file, calls->header) < 0)
+            code = cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot write the header of %s: %s", name,
+                                 strerror(errno));
+    }
+    if (code != CNNSCORE_OK) {
+        cnnscore_writer_close(writer, NULL);
+        return code;
+    }
+    *out = writer;
+    return CNNSCORE_OK;
+}
+
+/* BCF stores numbers of header lines, so a tag that the header lacked cannot be written. */
+static int undeclared(cnnscore_writer *writer, const bcf1_t *record, cnnscore_error *err) {
+    const bcf_hdr_t *header = writer->calls->header;
+    const char *what = "contig", *name = NULL;
+    if (header->n[BCF_DT_CTG] > writer->declared_contigs)
+        name = bcf_hdr_id2name(header, writer->declared_contigs);
+    else if (header->n[BCF_DT_ID] > writer->declared_ids) {
+        what = "FILTER, INFO or FORMAT tag";
+        name = header->id[BCF_DT_ID][writer->declared_ids].key;
+    }
+    if (!name) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                         "%s: the header does not declare the %s %s, met up to %s:%lld, and BCF cannot hold it: "
+                         "write VCF (-O v or z), or declare it with `bcftools annotate -h`",
+                         writer->calls->path, what, name, bcf_hdr_id2name(header, record->rid),
+                         (long long)record->pos + 1);
+}
+
+int cnnscore_writer_write(cnnscore_writer *writer, cnnscore_records *records, const char *key,
+                          const float *scores, cnnscore_error *err) {
+    bcf_hdr_t *header = writer->calls->header;
+    for (int32_t i = 0; i < records->n; i++) {
+        bcf1_t *record = records->record[i];
+        if (writer->is_bcf) {
+            int code = undeclared(writer, record, err);
+            if (code != CNNSCORE_OK) return code;
+        }
+        /* Three decimals, as GATK prints; rounded in double so that ties fall as in its %.3f. */
+        float score = (float)(nearbyint((double)scores[i] * 1000.0) / 1000.0);
+        int updated = isnan(scores[i]) ? bcf_update_info_float(header, record, key, NULL, 0)
+                                       : bcf_update_info_float(header, record, key, &score, 1);
+        if (updated < 0)
+            return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cannot set INFO/%s of %s:%lld", key,
+                                 bcf_hdr_id2name(header, record->rid), (long long)record->pos + 1);
+        errno = 0;
+        if (bcf_write(writer->file, header, record) < 0)
+            return cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot write %s at record %s:%lld: %s",
+                                 writer->path, bcf_hdr_id2name(header, record->rid),
+                                 (long long)record->pos + 1,
+                                 errno ? strerror(errno) : "the record cannot be stored");
+    }
+    return CNNSCORE_OK;
+}
+
+int cnnscore_writer_close(cnnscore_writer *writer, cnnscore_error *err) {
+    if (!writer) return CNNSCORE_OK;
+    int code = CNNSCORE_OK;
+    errno = 0;
+    if (writer->file && hts_close(writer->file) < 0)
+        code = cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot finish %s: %s", writer->path,
+                             errno ? strerror(errno) : "write error");
+    free(writer->path);
+    free(writer);
+    return code;
+}
+
+int cnnscore_index_build(const char *path, const char *index_path, int32_t csi, cnnscore_error *err) {
+    int code = csi ? bcf_index_build3(path, index_path, 14, 0)
+                   : tbx_index_build3(path, index_path, 0, 0, &tbx_conf_vcf);
+    if (code < 0)
+        return cnnscore_fail(err, CNNSCORE_ERR_OUTPUT,
+                             "cannot index %s: it must be sorted and compressed (-O z or b); "
+                             "BCF and contigs over 512 Mb need csi",
+                             path);
+    return CNNSCORE_OK;
+}

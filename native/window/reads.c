@@ -1,0 +1,267 @@
+/* reads.c: open, filter and merge the reads of several files. */
+#include "reads.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const ARTIFICIAL_GROUPS[] = {"ArtificialHaplotypeRG", "ArtificialHaplotype"};
+
+static int check_index(cnnscore_reads_file *file, cnnscore_error *err) {
+    static const char *const bam_suffixes[] = {".bai", ".csi", NULL}, *const cram_suffixes[] = {".crai", NULL};
+    const char *const *suffixes = file->is_cram ? cram_suffixes : bam_suffixes;
+    size_t length = strlen(file->path);
+    struct stat data, index;
+    for (int i = 0; suffixes[i]; i++) {
+        char names[2][4096];
+        snprintf(names[0], sizeof names[0], "%s%s", file->path, suffixes[i]);
+        snprintf(names[1], sizeof names[1], "%.*s%s", (int)(length > 4 && file->path[length - 4] == '.' ? length - 4 : length),
+                 file->path, suffixes[i]);
+        for (int form = 0; form < 2; form++) {
+            if (stat(names[form], &index) != 0) continue;
+            if (stat(file->path, &data) == 0 && index.st_mtime < data.st_mtime)
+                return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                     "%s is older than %s: make it anew with `samtools index %s`", names[form],
+                                     file->path, file->path);
+            return CNNSCORE_OK;
+        }
+    }
+    return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s has no index: make one with `samtools index %s`",
+                         file->path, file->path);
+}
+
+/* The read groups whose SM is `sample`. */
+static int collect_groups(cnnscore_reads_file *file, const char *sample, cnnscore_error *err) {
+    int n = sam_hdr_count_lines(file->header, "RG");
+    kstring_t value = KS_INITIALIZE;
+    file->groups = calloc((size_t)(n > 0 ? n : 0) + 1, sizeof *file->groups);
+    int code = file->groups ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    for (int i = 0; code == CNNSCORE_OK && i < n; i++) {
+        const char *id = sam_hdr_line_name(file->header, "RG", i);
+        if (!id || sam_hdr_find_tag_id(file->header, "RG", "ID", id, "SM", &value) != 0) continue;
+        if (strcmp(ks_c_str(&value), sample) != 0) continue;
+        file->groups[file->n_groups] = strdup(id);
+        if (!file->groups[file->n_groups++]) code = cnnscore_fail_memory(err);
+    }
+    ks_free(&value);
+    return code;
+}
+
+static int open_file(cnnscore_reads_file *file, const char *path, const cnnscore_reader_options *o,
+                     cnnscore_error *err) {
+    file->path = strdup(path);
+    if (!file->path) return cnnscore_fail_memory(err);
+    errno = 0;
+    file->file = sam_open(path, "r");
+    if (!file->file)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot open the reads %s: %s", path,
+                             errno ? strerror(errno) : "not a BAM or CRAM file");
+    enum htsExactFormat format = hts_get_format(file->file)->format;
+    file->is_cram = format == cram;
+    if (format != cram && format != bam)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s is neither BAM nor CRAM: convert it with `samtools sort -o reads.bam %s`", path,
+                             path);
+    if (file->is_cram && hts_set_fai_filename(file->file, o->reference) != 0)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: cannot decode CRAM with the reference %s", path,
+                             o->reference);
+    if (hts_check_EOF(file->file) == 0)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s is truncated (it has no end marker): copy or make it again", path);
+    file->header = sam_hdr_read(file->file);
+    if (!file->header)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: cannot read its header: the file is damaged", path);
+    int code = check_index(file, err);
+    if (code != CNNSCORE_OK) return code;
+    file->index = sam_index_load3(file->file, path, NULL, HTS_IDX_SILENT_FAIL);
+    if (!file->index)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s: its index cannot be read: make it anew with `samtools index %s`", path, path);
+    return o->sample ? collect_groups(file, o->sample, err) : CNNSCORE_OK;
+}
+
+int cnnscore_reads_open(cnnscore_reads *reads, const cnnscore_reader_options *o, cnnscore_error *err) {
+    reads->rule = o->read_rule;
+    reads->by_sample = o->sample != NULL;
+    reads->counts.sample_groups = o->sample ? 0 : -1;
+    if (o->read_rule == CNNSCORE_READS_NONE) return CNNSCORE_OK;
+    reads->files = calloc((size_t)o->n_reads + 1, sizeof *reads->files);
+    if (!reads->files) return cnnscore_fail_memory(err);
+    for (int32_t i = 0; i < o->n_reads; i++) {
+        reads->n_files = i + 1;
+        int code = open_file(&reads->files[i], o->reads[i], o, err);
+        if (code != CNNSCORE_OK) return code;
+        if (o->sample) reads->counts.sample_groups += reads->files[i].n_groups;
+    }
+    return CNNSCORE_OK;
+}
+
+void cnnscore_reads_close(cnnscore_reads *reads) {
+    for (int32_t i = 0; i < reads->n_files; i++) {
+        cnnscore_reads_file *file = &reads->files[i];
+        hts_itr_destroy(file->query);
+        bam_destroy1(file->head);
+        if (file->index) hts_idx_destroy(file->index);
+        if (file->header) sam_hdr_destroy(file->header);
+        if (file->file) sam_close(file->file);
+        for (int32_t g = 0; g < file->n_groups; g++) free(file->groups[g]);
+        free(file->groups);
+        free(file->path);
+    }
+    for (size_t i = 0; i < reads->n_spare; i++) bam_destroy1(reads->spare[i]);
+    free(reads->spare);
+    free(reads->files);
+    memset(reads, 0, sizeof *reads);
+}
+
+int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig, int64_t length, int64_t pos,
+                                cnnscore_error *err) {
+    for (int32_t i = 0; i < reads->n_files; i++) {
+        const cnnscore_reads_file *file = &reads->files[i];
+        int tid = sam_hdr_name2tid(file->header, contig);
+        if (tid < 0)
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "%s has no contig %s, which the record %s:%lld needs: were its reads aligned to "
+                                 "another reference, or are the contigs named otherwise (chr1, 1)?",
+                                 file->path, contig, contig, (long long)pos + 1);
+        int64_t has = sam_hdr_tid2len(file->header, tid);
+        if (has != length)
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "contig %s has %lld bases in %s but %lld in the reference (record %s:%lld): give the "
+                                 "reference that the reads were aligned to",
+                                 contig, (long long)has, file->path, (long long)length, contig,
+                                 (long long)pos + 1);
+    }
+    return CNNSCORE_OK;
+}
+
+static bool group_is_wanted(const cnnscore_reads_file *file, const char *group) {
+    for (int32_t i = 0; i < file->n_groups; i++)
+        if (strcmp(file->groups[i], group) == 0) return true;
+    return false;
+}
+
+/* The rule of CNNSCORE_READS_GATK, counting what it drops. */
+static bool counts_as_read(cnnscore_reads *reads, const cnnscore_reads_file *file, const bam1_t *read) {
+    const uint8_t *tag = bam_aux_get(read, "RG");
+    const char *group = tag ? bam_aux2Z(tag) : NULL;
+    reads->counts.reads++;
+    if (!group) {
+        reads->counts.no_read_group++;
+        return false;
+    }
+    for (size_t i = 0; i < sizeof ARTIFICIAL_GROUPS / sizeof *ARTIFICIAL_GROUPS; i++)
+        if (strcmp(group, ARTIFICIAL_GROUPS[i]) == 0) return false;
+    if (reads->by_sample && !group_is_wanted(file, group)) {
+        reads->counts.other_sample++;
+        return false;
+    }
+    bool mapped = !(read->core.flag & BAM_FUNMAP);
+    if (read->core.l_qseq <= 0 || bam_get_qual(read)[0] == 0xff || (mapped && read->core.n_cigar == 0)) {
+        reads->counts.no_qualities++;
+        return false;
+    }
+    return true;
+}
+
+static bam1_t *spare_record(cnnscore_reads *reads) {
+    return reads->n_spare ? reads->spare[--reads->n_spare] : bam_init1();
+}
+
+void cnnscore_reads_give_back(cnnscore_reads *reads, bam1_t *read) {
+    if (!read) return;
+    if (reads->n_spare == reads->spare_capacity) {
+        size_t wanted = reads->spare_capacity ? 2 * reads->spare_capacity : 64;
+        bam1_t **grown = realloc(reads->spare, wanted * sizeof *grown);
+        if (!grown) {
+            bam_destroy1(read);
+            return;
+        }
+        reads->spare = grown;
+        reads->spare_capacity = wanted;
+    }
+    reads->spare[reads->n_spare++] = read;
+}
+
+/* Read the next record that counts into file->head. */
+static int advance(cnnscore_reads *reads, cnnscore_reads_file *file, cnnscore_error *err) {
+    bam1_t *read = spare_record(reads);
+    if (!read) return cnnscore_fail_memory(err);
+    int status;
+    while ((status = sam_itr_next(file->file, file->query, read)) >= 0)
+        if (counts_as_read(reads, file, read)) {
+            file->head = read;
+            return CNNSCORE_OK;
+        }
+    cnnscore_reads_give_back(reads, read);
+    file->head = NULL;
+    if (status == -1) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                         file->is_cram ? "%s: cannot decode its reads on contig %s from %lld on: is the reference the one "
+                                         "that the CRAM was made with? Otherwise the file is damaged"
+                                       : "%s: cannot read its reads on contig %s from %lld on: the file is truncated or "
+                                         "damaged, or its index is of another file (`samtools index`)",
+                         file->path, reads->contig, (long long)file->query->beg + 1);
+}
+
+int cnnscore_reads_query(cnnscore_reads *reads, const char *contig, int64_t begin, int64_t end,
+                         cnnscore_error *err) {
+    reads->contig = contig;
+    for (int32_t i = 0; i < reads->n_files; i++) {
+        cnnscore_reads_file *file = &reads->files[i];
+        cnnscore_reads_give_back(reads, file->head);
+        file->head = NULL;
+        hts_itr_destroy(file->query);
+        file->query = sam_itr_queryi(file->index, sam_hdr_name2tid(file->header, contig), begin, end);
+        if (!file->query)
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "%s: its index cannot be queried at %s:%lld: make it anew with `samtools index %s`",
+                                 file->path, contig, (long long)begin + 1, file->path);
+        int code = advance(reads, file, err);
+        if (code != CNNSCORE_OK) return code;
+    }
+    return CNNSCORE_OK;
+}
+
+#define COMPARE(x, y)                       \
+    do {                                    \
+        if ((x) != (y)) return (x) < (y) ? -1 : 1; \
+    } while (0)
+
+/* htsjdk's coordinate order, which breaks ties by content; then the bytes: the order of the files
+ * on the command line never matters. */
+static int compare_reads(const bam1_t *a, const bam1_t *b) {
+    COMPARE(a->core.pos, b->core.pos);
+    COMPARE(a->core.flag & BAM_FREVERSE, b->core.flag & BAM_FREVERSE);
+    int by_name = strcmp(bam_get_qname(a), bam_get_qname(b));
+    if (by_name) return by_name;
+    COMPARE(a->core.flag, b->core.flag);
+    COMPARE(a->core.qual, b->core.qual);
+    COMPARE(a->core.mtid, b->core.mtid);
+    COMPARE(a->core.mpos, b->core.mpos);
+    COMPARE(a->core.isize, b->core.isize);
+    COMPARE(a->l_data, b->l_data);
+    return memcmp(a->data, b->data, (size_t)a->l_data);
+}
+
+static cnnscore_reads_file *first_file(const cnnscore_reads *reads) {
+    cnnscore_reads_file *first = NULL;
+    for (int32_t i = 0; i < reads->n_files; i++) {
+        cnnscore_reads_file *file = &reads->files[i];
+        if (file->head && (!first || compare_reads(file->head, first->head) < 0)) first = file;
+    }
+    return first;
+}
+
+int64_t cnnscore_reads_next_pos(const cnnscore_reads *reads) {
+    const cnnscore_reads_file *file = first_file(reads);
+    return file ? file->head->core.pos : INT64_MAX;
+}
+
+int cnnscore_reads_take(cnnscore_reads *reads, bam1_t **read, cnnscore_error *err) {
+    cnnscore_reads_file *file = first_file(reads);
+    *read = file->head;
+    file->head = NULL;
+    return advance(reads, file, err);
+}

@@ -1,0 +1,49 @@
+/* reads.h: one coordinate-ordered stream of the reads of several BAM/CRAM files. */
+#ifndef CNNSCORE_READS_H
+#define CNNSCORE_READS_H
+
+#include <htslib/sam.h>
+#include <stdbool.h>
+
+#include "fail.h"
+#include "window.h"
+
+typedef struct {
+    char *path;
+    samFile *file;
+    sam_hdr_t *header;
+    hts_idx_t *index;
+    hts_itr_t *query;
+    bam1_t *head;          /* next record of the query, NULL at its end */
+    bool is_cram;
+    char **groups;         /* read groups of the wanted sample */
+    int32_t n_groups;
+} cnnscore_reads_file;
+
+typedef struct {
+    cnnscore_reads_file *files;
+    int32_t n_files;
+    int32_t rule;
+    bool by_sample;
+    bam1_t **spare; /* records to read into, so that none is allocated per read */
+    size_t n_spare, spare_capacity;
+    cnnscore_reader_counts counts;
+    const char *contig; /* of the running query, for messages */
+} cnnscore_reads;
+
+int cnnscore_reads_open(cnnscore_reads *reads, const cnnscore_reader_options *options, cnnscore_error *err);
+void cnnscore_reads_close(cnnscore_reads *reads);
+
+/* Every file has the contig with this length, or an error that names file and place. */
+int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig, int64_t length,
+                                int64_t pos, cnnscore_error *err);
+
+/* Start a query over [begin, end) of a contig. */
+int cnnscore_reads_query(cnnscore_reads *reads, const char *contig, int64_t begin, int64_t end,
+                         cnnscore_error *err);
+/* Position of the next read that counts, INT64_MAX at the end. */
+int64_t cnnscore_reads_next_pos(const cnnscore_reads *reads);
+/* Take it; give it back when done. */
+int cnnscore_reads_take(cnnscore_reads *reads, bam1_t **read, cnnscore_error *err);
+void cnnscore_reads_give_back(cnnscore_reads *reads, bam1_t *read);
+#endif

@@ -1,0 +1,83 @@
+/* reference.c: bases around a site. */
+#include "reference.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Bases fetched at a time: large against a window, small against memory. */
+#define STRETCH ((int64_t)1 << 16)
+
+int cnnscore_reference_open(cnnscore_reference *reference, const char *path, cnnscore_error *err) {
+    char index[4096];
+    if (access(path, R_OK) != 0)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read the reference %s: no such file or no permission",
+                             path);
+    snprintf(index, sizeof index, "%s.fai", path);
+    if (access(index, R_OK) != 0)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "the reference %s has no index: make one with `samtools faidx %s`", path, path);
+    reference->path = strdup(path);
+    reference->index = fai_load3(path, NULL, NULL, 0);
+    if (!reference->index)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "cannot load the reference %s and its index (.fai, and .gzi when it is bgzipped): "
+                             "make them with `samtools faidx %s`; plain gzip must become bgzip first",
+                             path, path);
+    return reference->path ? CNNSCORE_OK : cnnscore_fail_memory(err);
+}
+
+void cnnscore_reference_close(cnnscore_reference *reference) {
+    if (reference->index) fai_destroy(reference->index);
+    free(reference->path);
+    free(reference->contig);
+    free(reference->bases);
+    memset(reference, 0, sizeof *reference);
+}
+
+int64_t cnnscore_reference_length(const cnnscore_reference *reference, const char *contig) {
+    return faidx_has_seq(reference->index, contig) ? (int64_t)faidx_seq_len(reference->index, contig) : -1;
+}
+
+static int fetch(cnnscore_reference *reference, const char *contig, int64_t begin, int64_t end,
+                 cnnscore_error *err) {
+    hts_pos_t length = 0;
+    free(reference->contig);
+    free(reference->bases);
+    reference->contig = strdup(contig);
+    reference->bases = faidx_fetch_seq64(reference->index, contig, begin, end - 1, &length);
+    if (!reference->bases || length != end - begin) {
+        free(reference->bases);
+        reference->bases = NULL;
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "cannot read %s:%lld-%lld of the reference %s: file or index is damaged; "
+                             "make the index anew with `samtools faidx %s`",
+                             contig, (long long)begin + 1, (long long)end, reference->path, reference->path);
+    }
+    if (!reference->contig) return cnnscore_fail_memory(err);
+    for (hts_pos_t i = 0; i < length; i++)
+        reference->bases[i] = (char)toupper((unsigned char)reference->bases[i]);
+    reference->begin = begin;
+    reference->end = end;
+    return CNNSCORE_OK;
+}
+
+int cnnscore_reference_copy(cnnscore_reference *reference, const char *contig, int64_t length,
+                            int64_t begin, int64_t end, uint8_t *bases, cnnscore_error *err) {
+    int64_t from = begin < 0 ? 0 : begin, to = end > length ? length : end;
+    if (to <= from) {
+        memset(bases, 0, (size_t)(end - begin));
+        return CNNSCORE_OK;
+    }
+    if (!reference->bases || strcmp(reference->contig, contig) != 0 || from < reference->begin ||
+        to > reference->end) {
+        int64_t stretch_end = from + STRETCH > to ? from + STRETCH : to;
+        int code = fetch(reference, contig, from, stretch_end > length ? length : stretch_end, err);
+        if (code != CNNSCORE_OK) return code;
+    }
+    memset(bases, 0, (size_t)(from - begin));
+    memcpy(bases + (from - begin), reference->bases + (from - reference->begin), (size_t)(to - from));
+    memset(bases + (to - begin), 0, (size_t)(end - to));
+    return CNNSCORE_OK;
+}

@@ -1,0 +1,24 @@
+/* reference.h: an indexed FASTA behind a cache of the part last read. */
+#ifndef CNNSCORE_REFERENCE_H
+#define CNNSCORE_REFERENCE_H
+
+#include <htslib/faidx.h>
+
+#include "fail.h"
+
+typedef struct {
+    faidx_t *index;
+    char *path;
+    /* the cached stretch [begin, end) of `contig`, upper case */
+    char *contig, *bases;
+    int64_t begin, end;
+} cnnscore_reference;
+
+int cnnscore_reference_open(cnnscore_reference *reference, const char *path, cnnscore_error *err);
+void cnnscore_reference_close(cnnscore_reference *reference);
+/* Length of a contig, -1 when the FASTA lacks it. */
+int64_t cnnscore_reference_length(const cnnscore_reference *reference, const char *contig);
+/* Bases [begin, end) of a contig of `length` bases, upper case; positions beyond it are 0. */
+int cnnscore_reference_copy(cnnscore_reference *reference, const char *contig, int64_t length,
+                            int64_t begin, int64_t end, uint8_t *bases, cnnscore_error *err);
+#endif

@@ -1,0 +1,46 @@
+/* sampling.h: reservoir sampling (Vitter's algorithm R) with java.util.Random's generator. */
+#ifndef CNNSCORE_SAMPLING_H
+#define CNNSCORE_SAMPLING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    uint64_t state; /* 48 bits */
+} cnnscore_random;
+
+#define CNNSCORE_RANDOM_MULTIPLIER UINT64_C(0x5DEECE66D)
+#define CNNSCORE_RANDOM_MASK ((UINT64_C(1) << 48) - 1)
+#define CNNSCORE_GATK_SEED UINT64_C(47382911) /* GATK's fixed seed */
+
+static inline cnnscore_random cnnscore_random_seeded(uint64_t seed) {
+    return (cnnscore_random){(seed ^ CNNSCORE_RANDOM_MULTIPLIER) & CNNSCORE_RANDOM_MASK};
+}
+
+static inline int32_t cnnscore_random_bits31(cnnscore_random *random) {
+    random->state = (random->state * CNNSCORE_RANDOM_MULTIPLIER + 0xB) & CNNSCORE_RANDOM_MASK;
+    return (int32_t)(random->state >> 17);
+}
+
+/* Uniform in [0, bound), bound > 0: java.util.Random.nextInt(bound). */
+static inline int32_t cnnscore_random_below(cnnscore_random *random, int32_t bound) {
+    int32_t bits = cnnscore_random_bits31(random);
+    if ((bound & -bound) == bound) return (int32_t)(((int64_t)bound * bits) >> 31);
+    int32_t value = bits % bound;
+    while ((int64_t)bits - value + (bound - 1) > INT32_MAX) { /* Java's test for overflow */
+        bits = cnnscore_random_bits31(random);
+        value = bits % bound;
+    }
+    return value;
+}
+
+/* A seed from the site alone: FNV-1a of the contig's name, then the position, then mixed. */
+static inline uint64_t cnnscore_site_seed(const char *contig, size_t length, int64_t pos) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)contig[i]) * UINT64_C(0x100000001b3);
+    hash ^= (uint64_t)pos * UINT64_C(0x9E3779B97F4A7C15);
+    hash = (hash ^ (hash >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    return hash ^ (hash >> 31);
+}
+
+#endif

@@ -1,0 +1,392 @@
+/* window.c: for each site the reference around it and the reads over it. */
+#include "window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "grow.h"
+#include "reads.h"
+#include "reference.h"
+#include "sampling.h"
+
+/* Sites closer than this share one region query. A fresh query starts reading at the index's
+ * linear bin, on average half of 16 kb before the place: reading on is no dearer than that. */
+#define SHARED_QUERY_GAP 8192
+/* A site that spans more than this is read alone, its reads sampled as they stream by. */
+#define LONG_SITE 20000
+
+typedef struct {
+    bam1_t *read;
+    int64_t pos, end;
+} pooled_read;
+
+struct cnnscore_reader {
+    cnnscore_reference reference;
+    cnnscore_reads reads;
+    int32_t read_limit, downsampling, reference_left, reference_width;
+    cnnscore_random gatk_random;
+    /* the contig of the last site, checked against reference and reads */
+    char *contig;
+    int64_t contig_length;
+    /* reads over the running query that later sites may need, in coordinate order */
+    pooled_read *pool;
+    size_t n_pool, pool_capacity;
+    bam1_t **chosen; /* the reservoir, read_limit wide */
+};
+
+struct cnnscore_windows {
+    cnnscore_window_batch batch;
+    uint8_t *reference, *reads;
+    int64_t *site_read, *read_offset;
+    size_t reference_capacity, reads_capacity, site_capacity, read_capacity;
+};
+
+cnnscore_windows *cnnscore_windows_new(void) { return calloc(1, sizeof(cnnscore_windows)); }
+
+void cnnscore_windows_free(cnnscore_windows *windows) {
+    if (!windows) return;
+    free(windows->reference);
+    free(windows->reads);
+    free(windows->site_read);
+    free(windows->read_offset);
+    free(windows);
+}
+
+const cnnscore_window_batch *cnnscore_windows_batch(const cnnscore_windows *windows) { return &windows->batch; }
+
+int cnnscore_reader_open(const cnnscore_reader_options *o, cnnscore_reader **out, cnnscore_error *err) {
+    *out = NULL;
+    if (o->struct_size != sizeof *o)
+        return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cnnscore_reader_options of another version");
+    if (o->reference_left < 0 || o->reference_width <= o->reference_left || o->read_limit < 0 ||
+        (o->read_rule != CNNSCORE_READS_NONE && (o->read_limit < 1 || o->n_reads < 1)))
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "a reader needs a window, and for reads a limit and files");
+    cnnscore_reader *reader = calloc(1, sizeof *reader);
+    if (!reader) return cnnscore_fail_memory(err);
+    reader->read_limit = o->read_limit;
+    reader->downsampling = o->downsampling;
+    reader->reference_left = o->reference_left;
+    reader->reference_width = o->reference_width;
+    reader->gatk_random = cnnscore_random_seeded(CNNSCORE_GATK_SEED);
+    reader->chosen = calloc((size_t)o->read_limit + 1, sizeof *reader->chosen);
+    int code = reader->chosen ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    if (code == CNNSCORE_OK) code = cnnscore_reference_open(&reader->reference, o->reference, err);
+    if (code == CNNSCORE_OK) code = cnnscore_reads_open(&reader->reads, o, err);
+    if (code != CNNSCORE_OK) {
+        cnnscore_reader_close(reader);
+        return code;
+    }
+    *out = reader;
+    return CNNSCORE_OK;
+}
+
+void cnnscore_reader_close(cnnscore_reader *reader) {
+    if (!reader) return;
+    for (size_t i = 0; i < reader->n_pool; i++) bam_destroy1(reader->pool[i].read);
+    cnnscore_reads_close(&reader->reads);
+    cnnscore_reference_close(&reader->reference);
+    free(reader->pool);
+    free(reader->chosen);
+    free(reader->contig);
+    free(reader);
+}
+
+void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts *counts) {
+    *counts = reader->reads.counts;
+}
+
+/* ---- reference ---- */
+
+static int enter_contig(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
+                        cnnscore_error *err) {
+    int32_t contig = sites->contig[site];
+    const char *name = sites->contig_names + sites->contig_offset[contig];
+    size_t length = (size_t)(sites->contig_offset[contig + 1] - sites->contig_offset[contig]);
+    if (reader->contig && strlen(reader->contig) == length && memcmp(reader->contig, name, length) == 0)
+        return CNNSCORE_OK;
+    free(reader->contig);
+    reader->contig = strndup(name, length);
+    if (!reader->contig) return cnnscore_fail_memory(err);
+    long long pos = (long long)sites->pos[site] + 1;
+    int64_t declared = sites->contig_length ? sites->contig_length[contig] : 0;
+    reader->contig_length = cnnscore_reference_length(&reader->reference, reader->contig);
+    int code = CNNSCORE_OK;
+    if (reader->contig_length < 0)
+        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "the reference %s has no contig %s, which the record %s:%lld is on: give the reference that "
+                             "the variants were called against, or restrict the run with --targets",
+                             reader->reference.path, reader->contig, reader->contig, pos);
+    else if (declared && declared != reader->contig_length)
+        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "contig %s has %lld bases in the reference %s but %lld in the header of the calls (record "
+                             "%s:%lld): give the reference that the variants were called against",
+                             reader->contig, (long long)reader->contig_length, reader->reference.path,
+                             (long long)declared, reader->contig, pos);
+    else
+        code = cnnscore_reads_check_contig(&reader->reads, reader->contig, reader->contig_length, sites->pos[site], err);
+    if (code != CNNSCORE_OK) { /* the next site must not take this contig as checked */
+        free(reader->contig);
+        reader->contig = NULL;
+    }
+    return code;
+}
+
+static bool is_acgt(int base) { return base == 'A' || base == 'C' || base == 'G' || base == 'T'; }
+
+/* REF must be what the FASTA says, where both name a base. */
+static int check_ref(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site, cnnscore_error *err) {
+    int64_t allele = sites->site_allele[site], pos = sites->pos[site];
+    const char *ref = sites->alleles + sites->allele_offset[allele];
+    int64_t length = sites->allele_offset[allele + 1] - sites->allele_offset[allele];
+    uint8_t bases[1024];
+    if (pos < 0 || pos + length > reader->contig_length)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "record %s:%lld lies past the end of contig %s (%lld bases in %s): give the reference that the "
+                             "variants were called against",
+                             reader->contig, (long long)pos + 1, reader->contig, (long long)reader->contig_length,
+                             reader->reference.path);
+    for (int64_t done = 0; done < length; done += (int64_t)sizeof bases) {
+        int64_t part = length - done < (int64_t)sizeof bases ? length - done : (int64_t)sizeof bases;
+        int code = cnnscore_reference_copy(&reader->reference, reader->contig, reader->contig_length, pos + done,
+                                           pos + done + part, bases, err);
+        if (code != CNNSCORE_OK) return code;
+        for (int64_t i = 0; i < part; i++) {
+            int base = ref[done + i] & ~0x20; /* upper case */
+            if (base == bases[i] || !is_acgt(base) || !is_acgt(bases[i])) continue;
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "record %s:%lld has REF %.*s, but the reference %s has %c at %s:%lld: give the reference "
+                                 "that the variants were called against (`bcftools norm -c w` lists all such records)",
+                                 reader->contig, (long long)pos + 1, (int)(length < 40 ? length : 40), ref,
+                                 reader->reference.path, bases[i], reader->contig, (long long)(pos + done + i) + 1);
+        }
+    }
+    return CNNSCORE_OK;
+}
+
+/* ---- BAM records ---- */
+
+static void put32(uint8_t *to, uint32_t value) { memcpy(to, &value, 4); }
+static void put16(uint8_t *to, uint16_t value) { memcpy(to, &value, 2); }
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "BAM records are written as they lie in memory");
+
+/* Append a read as a BAM record without tags. Reference numbers are those of the batch: the site's
+ * contig, and for the mate the same or -1. */
+static int append_read(cnnscore_windows *windows, int64_t n, const bam1_t *read, int32_t contig) {
+    const bam1_core_t *core = &read->core;
+    bool long_cigar = core->n_cigar > 0xffff;
+    size_t name = (size_t)core->l_qname - core->l_extranul, cigar = 4 * (size_t)core->n_cigar;
+    size_t sequence = ((size_t)core->l_qseq + 1) / 2, qualities = (size_t)core->l_qseq;
+    /* More operators than 16 bits count go into the CG tag, a placeholder stands in their place. */
+    size_t size = 32 + name + (long_cigar ? 8 : cigar) + sequence + qualities + (long_cigar ? 8 + cigar : 0);
+    size_t begin = (size_t)windows->read_offset[n];
+    if (cnnscore_reserve(&windows->reads, &windows->reads_capacity, begin + size, 1) < 0) return -1;
+    uint8_t *at = windows->reads + begin;
+    put32(at, (uint32_t)contig);
+    put32(at + 4, (uint32_t)core->pos);
+    at[8] = (uint8_t)name;
+    at[9] = core->qual;
+    put16(at + 10, core->bin);
+    put16(at + 12, (uint16_t)(long_cigar ? 2 : core->n_cigar));
+    put16(at + 14, core->flag);
+    put32(at + 16, (uint32_t)core->l_qseq);
+    put32(at + 20, core->mtid == core->tid ? (uint32_t)contig : UINT32_MAX);
+    put32(at + 24, (uint32_t)core->mpos);
+    put32(at + 28, (uint32_t)core->isize);
+    at += 32;
+    memcpy(at, bam_get_qname(read), name);
+    at += name;
+    if (long_cigar) {
+        put32(at, (uint32_t)core->l_qseq << 4 | BAM_CSOFT_CLIP);
+        put32(at + 4, (uint32_t)(bam_endpos(read) - core->pos) << 4 | BAM_CREF_SKIP);
+        at += 8;
+    } else {
+        memcpy(at, bam_get_cigar(read), cigar);
+        at += cigar;
+    }
+    memcpy(at, bam_get_seq(read), sequence + qualities); /* qualities follow the bases */
+    at += sequence + qualities;
+    if (long_cigar) {
+        memcpy(at, "CGBI", 4);
+        put32(at + 4, core->n_cigar);
+        memcpy(at + 8, bam_get_cigar(read), cigar);
+    }
+    windows->read_offset[n + 1] = (int64_t)(begin + size);
+    return 0;
+}
+
+/* ---- sampling ---- */
+
+typedef struct {
+    cnnscore_random own, *random;
+    int64_t seen;
+} reservoir;
+
+/* Slot for the next read: below read_limit to keep it there, else -1. */
+static int64_t reservoir_slot(reservoir *r, int32_t limit) {
+    r->seen++;
+    if (r->seen <= limit) return r->seen - 1;
+    int32_t slot = cnnscore_random_below(r->random, r->seen > INT32_MAX ? INT32_MAX : (int32_t)r->seen);
+    return slot < limit ? slot : -1;
+}
+
+static void reservoir_start(reservoir *r, cnnscore_reader *reader, int64_t pos) {
+    r->seen = 0;
+    r->own = cnnscore_random_seeded(cnnscore_site_seed(reader->contig, strlen(reader->contig), pos));
+    r->random = reader->downsampling == CNNSCORE_DOWNSAMPLE_GATK ? &reader->gatk_random : &r->own;
+}
+
+static int keep_chosen(cnnscore_reader *reader, cnnscore_windows *windows, int32_t site, int64_t seen, int32_t contig,
+                       cnnscore_error *err) {
+    int64_t n = seen < reader->read_limit ? seen : reader->read_limit, first = windows->site_read[site];
+    if (seen > reader->read_limit) reader->reads.counts.sites_sampled++;
+    if (n == 0) reader->reads.counts.sites_empty++;
+    if (cnnscore_reserve(&windows->read_offset, &windows->read_capacity, (size_t)(first + n + 1), sizeof(int64_t)) < 0)
+        return cnnscore_fail_memory(err);
+    for (int64_t i = 0; i < n; i++)
+        if (append_read(windows, first + i, reader->chosen[i], contig) < 0) return cnnscore_fail_memory(err);
+    windows->site_read[site + 1] = first + n;
+    return CNNSCORE_OK;
+}
+
+/* ---- reads of a run of sites ---- */
+
+static int64_t site_end(const cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site) {
+    int64_t end = sites->end[site] < reader->contig_length ? sites->end[site] : reader->contig_length;
+    return end > sites->pos[site] ? end : sites->pos[site] + 1;
+}
+
+static int read_long_site(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
+                          cnnscore_windows *windows, cnnscore_error *err) {
+    int64_t pos = sites->pos[site], end = site_end(reader, sites, site);
+    reservoir sample;
+    reservoir_start(&sample, reader, pos);
+    int code = cnnscore_reads_query(&reader->reads, reader->contig, pos, end, err);
+    while (code == CNNSCORE_OK && cnnscore_reads_next_pos(&reader->reads) < end) {
+        bam1_t *read, *unwanted;
+        code = cnnscore_reads_take(&reader->reads, &read, err);
+        unwanted = read;
+        if (bam_endpos(read) > pos) {
+            int64_t slot = reservoir_slot(&sample, reader->read_limit);
+            if (slot >= 0) {
+                unwanted = sample.seen > reader->read_limit ? reader->chosen[slot] : NULL;
+                reader->chosen[slot] = read;
+            }
+        }
+        cnnscore_reads_give_back(&reader->reads, unwanted);
+    }
+    if (code == CNNSCORE_OK) code = keep_chosen(reader, windows, site, sample.seen, sites->contig[site], err);
+    int64_t held = sample.seen < reader->read_limit ? sample.seen : reader->read_limit;
+    for (int64_t i = 0; i < held; i++) cnnscore_reads_give_back(&reader->reads, reader->chosen[i]);
+    return code;
+}
+
+/* Forget pooled reads that end at or before `pos`. */
+static void pool_trim(cnnscore_reader *reader, int64_t pos) {
+    size_t kept = 0;
+    for (size_t i = 0; i < reader->n_pool; i++) {
+        if (reader->pool[i].end > pos)
+            reader->pool[kept++] = reader->pool[i];
+        else
+            cnnscore_reads_give_back(&reader->reads, reader->pool[i].read);
+    }
+    reader->n_pool = kept;
+}
+
+/* Pool the reads that start before `end`, leaving out those that end at or before `pos`. */
+static int pool_fill(cnnscore_reader *reader, int64_t pos, int64_t end, cnnscore_error *err) {
+    while (cnnscore_reads_next_pos(&reader->reads) < end) {
+        bam1_t *read;
+        if (cnnscore_reserve(&reader->pool, &reader->pool_capacity, reader->n_pool + 1, sizeof *reader->pool) < 0)
+            return cnnscore_fail_memory(err);
+        int code = cnnscore_reads_take(&reader->reads, &read, err);
+        int64_t read_end = bam_endpos(read);
+        if (read_end > pos)
+            reader->pool[reader->n_pool++] = (pooled_read){read, read->core.pos, read_end};
+        else
+            cnnscore_reads_give_back(&reader->reads, read);
+        if (code != CNNSCORE_OK) return code;
+    }
+    return CNNSCORE_OK;
+}
+
+/* Sites [first, last) of one contig in ascending order, near each other: one region query. */
+static int read_run(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t first, int32_t last,
+                    int64_t run_end, cnnscore_windows *windows, cnnscore_error *err) {
+    int code = cnnscore_reads_query(&reader->reads, reader->contig, sites->pos[first], run_end, err);
+    for (int32_t site = first; code == CNNSCORE_OK && site < last; site++) {
+        int64_t pos = sites->pos[site], end = site_end(reader, sites, site);
+        pool_trim(reader, pos);
+        code = pool_fill(reader, pos, end, err);
+        if (code != CNNSCORE_OK) break;
+        reservoir sample;
+        reservoir_start(&sample, reader, pos);
+        for (size_t i = 0; i < reader->n_pool && reader->pool[i].pos < end; i++) {
+            int64_t slot = reservoir_slot(&sample, reader->read_limit);
+            if (slot >= 0) reader->chosen[slot] = reader->pool[i].read;
+        }
+        code = keep_chosen(reader, windows, site, sample.seen, sites->contig[site], err);
+    }
+    pool_trim(reader, INT64_MAX);
+    return code;
+}
+
+/* How many sites from `first` on share one query; *run_end is where it ends. */
+static int32_t run_length(const cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t first,
+                          int64_t *run_end) {
+    int32_t last = first + 1;
+    *run_end = site_end(reader, sites, first);
+    while (last < sites->n_sites && sites->contig[last] == sites->contig[first] &&
+           sites->pos[last] >= sites->pos[last - 1] && sites->pos[last] < *run_end + SHARED_QUERY_GAP) {
+        int64_t end = site_end(reader, sites, last);
+        if (end - sites->pos[last] > LONG_SITE) break;
+        if (end > *run_end) *run_end = end;
+        last++;
+    }
+    return last - first;
+}
+
+int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *sites, cnnscore_windows *windows,
+                         cnnscore_error *err) {
+    size_t n = (size_t)sites->n_sites, width = (size_t)reader->reference_width;
+    if (cnnscore_reserve(&windows->reference, &windows->reference_capacity, n * width + 1, 1) < 0 ||
+        cnnscore_reserve(&windows->site_read, &windows->site_capacity, n + 1, sizeof(int64_t)) < 0 ||
+        cnnscore_reserve(&windows->read_offset, &windows->read_capacity, 1, sizeof(int64_t)) < 0 ||
+        cnnscore_reserve(&windows->reads, &windows->reads_capacity, 1, 1) < 0)
+        return cnnscore_fail_memory(err);
+    memset(windows->site_read, 0, (n + 1) * sizeof(int64_t));
+    windows->read_offset[0] = 0;
+
+    int code = CNNSCORE_OK;
+    for (int32_t site = 0; site < sites->n_sites; site++) {
+        int64_t begin = sites->pos[site] - reader->reference_left;
+        code = enter_contig(reader, sites, site, err);
+        if (code == CNNSCORE_OK) code = check_ref(reader, sites, site, err);
+        if (code == CNNSCORE_OK)
+            code = cnnscore_reference_copy(&reader->reference, reader->contig, reader->contig_length, begin,
+                                           begin + reader->reference_width, windows->reference + (size_t)site * width,
+                                           err);
+        if (code != CNNSCORE_OK) return code;
+    }
+    for (int32_t site = 0, length; site < sites->n_sites && reader->reads.n_files; site += length) {
+        int64_t run_end;
+        code = enter_contig(reader, sites, site, err);
+        if (code != CNNSCORE_OK) return code;
+        if (site_end(reader, sites, site) - sites->pos[site] > LONG_SITE) {
+            length = 1;
+            code = read_long_site(reader, sites, site, windows, err);
+        } else {
+            length = run_length(reader, sites, site, &run_end);
+            code = read_run(reader, sites, site, site + length, run_end, windows, err);
+        }
+        if (code != CNNSCORE_OK) return code;
+    }
+    windows->batch = *sites;
+    windows->batch.reference_left = reader->reference_left;
+    windows->batch.reference_width = reader->reference_width;
+    windows->batch.reference = windows->reference;
+    windows->batch.site_read = windows->site_read;
+    windows->batch.read_offset = windows->read_offset;
+    windows->batch.reads = windows->reads;
+    return CNNSCORE_OK;
+}

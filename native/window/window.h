@@ -1,0 +1,71 @@
+/* window.h: columns of sites -> window batch (the reference around each site, the reads over it).
+ *
+ * C11 over htslib, no Python. A reader owns one set of file handles and is used by one thread at
+ * a time; a pool is one reader a thread. All readers of the same files give the same windows.
+ */
+#ifndef CNNSCORE_WINDOW_H
+#define CNNSCORE_WINDOW_H
+
+#include "cnnscore.h"
+
+/* cdef begin */
+
+/* Which reads count. READS_GATK is the rule of GATK's tools: every record over the site, also
+ * duplicate, secondary, supplementary and QC-fail ones, that has a read group other than
+ * ArtificialHaplotypeRG / ArtificialHaplotype, bases, qualities, and (if mapped) a CIGAR. */
+#define CNNSCORE_READS_NONE 0
+#define CNNSCORE_READS_GATK 1
+
+/* How a site with more than read_limit reads is sampled: a reservoir whose random state is
+ * seeded by contig and position, or GATK's, whose state runs on from site to site. */
+#define CNNSCORE_DOWNSAMPLE_SITE 0
+#define CNNSCORE_DOWNSAMPLE_GATK 1
+
+typedef struct {
+    uint32_t struct_size;
+    const char *reference;    /* FASTA with .fai (and .gzi when bgzipped) */
+    const char *const *reads; /* BAM or CRAM paths, each indexed */
+    int32_t n_reads;
+    const char *sample;       /* keep only reads whose read group has this SM; NULL keeps all */
+    int32_t read_rule;        /* CNNSCORE_READS_* */
+    int32_t read_limit;       /* most reads a site */
+    int32_t downsampling;     /* CNNSCORE_DOWNSAMPLE_* */
+    int32_t reference_left;   /* columns of reference before POS */
+    int32_t reference_width;  /* columns of reference in all */
+} cnnscore_reader_options;
+
+/* What a reader has met so far. */
+typedef struct {
+    int64_t reads;            /* distinct records over sites, before the rule is applied */
+    int64_t no_read_group;    /* of these: dropped for want of an RG tag */
+    int64_t no_qualities;     /* dropped: no bases, no qualities or no CIGAR */
+    int64_t other_sample;     /* dropped by `sample` */
+    int64_t sites_sampled;    /* sites with more than read_limit reads */
+    int64_t sites_empty;      /* sites left without a read */
+    int32_t sample_groups;    /* read groups of all files that have the sample, -1 without sample */
+} cnnscore_reader_counts;
+
+typedef struct cnnscore_reader cnnscore_reader;
+typedef struct cnnscore_windows cnnscore_windows;
+
+/* Open reference and reads; indexes are checked here, contigs when a site needs them. */
+int cnnscore_reader_open(const cnnscore_reader_options *options, cnnscore_reader **reader,
+                         cnnscore_error *err);
+void cnnscore_reader_close(cnnscore_reader *reader);
+void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts *counts);
+
+/* Buffers for the reference and read columns of one batch; grow as needed, reused by reading
+ * again. The batch borrows the site columns of the `sites` it was read for. */
+cnnscore_windows *cnnscore_windows_new(void);
+void cnnscore_windows_free(cnnscore_windows *windows);
+const cnnscore_window_batch *cnnscore_windows_batch(const cnnscore_windows *windows);
+
+/* Fill `windows` for the site columns of `sites` (its reference and read columns are ignored).
+ * Sites may come in any order; sorted ones are fastest, as neighbours share one region query.
+ * Errors: an unknown contig, another contig length, a position past the end, a REF allele that
+ * differs from the reference, a truncated or undecodable reads file. */
+int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *sites,
+                         cnnscore_windows *windows, cnnscore_error *err);
+
+/* cdef end */
+#endif

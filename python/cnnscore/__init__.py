@@ -1,0 +1,39 @@
+"""cnnscore: is a called short variant real, or a sequencing artefact?
+
+    >>> import cnnscore
+    >>> scorer = cnnscore.open(model="gatk-1d")                             # doctest: +SKIP
+    >>> scorer.score("calls.vcf.gz", reference="ref.fa", output="scored.vcf.gz")  # doctest: +SKIP
+
+`open` loads a network, `Scorer.score` runs it over a call file; errors are `CnnscoreError`s.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnnscore.errors import BadInput, BadOutput, CnnscoreError, UsageError
+from cnnscore.version import __version__
+
+if TYPE_CHECKING:
+    from cnnscore.annotate import Scorer
+
+__all__ = ["BadInput", "BadOutput", "CnnscoreError", "UsageError", "__version__", "open"]
+
+
+def open(  # noqa: A001 - read as cnnscore.open
+    model: str,
+    *,
+    provider: str = "auto",
+    threads: int | None = None,
+    batch_size: int | None = None,
+) -> Scorer:
+    """Open a network: a name that `cnnscore model list` shows, or the path of an .onnx file.
+
+    `provider` is "auto", "cpu", "cuda" or "tensorrt"; `threads` defaults to the cores this process
+    may use; `batch_size` (sites a network call) changes speed and memory, never a score.
+    Errors: BadInput for a network that is missing or no network of ours, UsageError for a provider
+    that does not work here.
+    """
+    from cnnscore.annotate import Scorer
+
+    return Scorer(model, provider=provider, threads=threads, batch_size=batch_size)

@@ -1,0 +1,7 @@
+"""`python -m cnnscore`."""
+
+import sys
+
+from cnnscore.cli import main
+
+sys.exit(main())

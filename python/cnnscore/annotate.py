@@ -1,0 +1,289 @@
+"""A call file in, the same with scores out: reading, scoring and writing as one pipeline.
+
+Records are read and written by the calling thread, in input order; between the two, worker
+threads read windows, encode and run the network, each on a job of its own. What is in flight is
+bounded by the number of slots, whatever the size of the input.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.batch import WindowBatch
+from cnnscore.engine import Engine
+from cnnscore.errors import BadInput, UsageError
+from cnnscore.model import info_line
+from cnnscore.output import open_output, output_format
+from cnnscore.progress import NoProgress, Progress
+from cnnscore.records import Calls, Intervals, Records
+from cnnscore.windows import ReadCounts, ReaderOptions, WindowBuffers, WindowReader
+
+log = logging.getLogger("cnnscore")
+
+# When this many reads were seen and none has a read group, none will: fail now, not at the end.
+READS_WITHOUT_GROUP = 100_000
+ADD_READ_GROUP = "give the reads one with `samtools addreplacerg -r ID:1 -r SM:NAME`"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did."""
+
+    sites: int
+    scored: int
+    unscored: dict[str, int]
+    """Sites without a score, by reason."""
+    reads: ReadCounts
+    seconds: float
+    provider: str
+
+    def text(self) -> str:
+        """One line for the user."""
+        left = "; ".join(f"{count:,} {reason}" for reason, count in self.unscored.items() if count)
+        return (
+            f"{self.scored:,} of {self.sites:,} sites scored in {self.seconds:.1f} s "
+            f"({self.sites / max(self.seconds, 1e-9):,.0f}/s, {self.provider})"
+            + (f"; not scored: {left}" if left else "")
+        )
+
+
+@dataclass
+class _Slot:
+    """The memory of one job; reused when its records are written."""
+
+    records: Records = field(default_factory=Records)
+    buffers: WindowBuffers = field(default_factory=WindowBuffers)
+
+
+@dataclass
+class _Job:
+    slot: _Slot
+    sites: WindowBatch
+    scores: Future[NDArray[np.float32]]
+
+
+class Scorer:
+    """An opened network that scores call files. Made by `cnnscore.open`."""
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        provider: str = "auto",
+        threads: int | None = None,
+        batch_size: int | None = None,
+    ) -> None:
+        self.engine = Engine(model, provider=provider, batch_size=batch_size)
+        self.threads = threads or len(os.sched_getaffinity(0))
+
+    def score(
+        self,
+        calls: str,
+        *,
+        reference: str,
+        reads: Sequence[str] = (),
+        output: str = "-",
+        output_type: str | None = None,
+        write_index: str | None = None,
+        intervals: Intervals | None = None,
+        sample: str | None = None,
+        info_key: str | None = None,
+        overwrite: bool = False,
+        downsampling: str = "site",
+        header_lines: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> Summary:
+        """Write `calls` (VCF or BCF, `-` is standard input) with one score a record in INFO.
+
+        `reference` is a FASTA with .fai; `reads` are indexed BAM or CRAM files, for a network that
+        looks at reads. `sample` chooses the VCF column and, by the SM of their read groups, the
+        reads. `info_key` takes the place of the network's own, `overwrite` allows one that the
+        input has. `downsampling` of sites with more reads than the network takes: "site" (by the
+        site alone), or "gatk" (GATK's running random state; whole file, in order). Errors:
+        UsageError, BadInput, BadOutput; then no output is left under its name.
+        """
+        manifest = self.engine.manifest
+        encoder = manifest.encoder
+        key = info_key or manifest.info_key
+        form = output_format(output, output_type)
+        intervals = intervals or Intervals()
+        if encoder.needs_reads and not reads:
+            raise UsageError(f"the network {manifest.name} looks at reads: give them with --reads (-I)")
+        if reads and not encoder.needs_reads:
+            log.warning("the network %s does not look at reads; they are not used", manifest.name)
+        source = Calls(
+            calls,
+            intervals=intervals,
+            annotations=manifest.annotations,
+            must_be_sorted=bool(write_index or intervals.targets or intervals.targets_file),
+        )
+        self._check_samples(source, sample)
+        if source.has_info(key) and not overwrite:
+            raise BadInput(
+                f"{calls} has INFO/{key} already: replace it with --overwrite, or write another "
+                "with --info-key"
+            )
+        left, width = encoder.reference_columns(manifest.window)
+        options = ReaderOptions(
+            reference=reference,
+            reads=tuple(reads) if encoder.needs_reads else (),
+            sample=sample if encoder.needs_reads else None,
+            read_rule=encoder.read_rule,
+            read_limit=manifest.read_limit,
+            downsampling=downsampling,
+            reference_left=left,
+            reference_width=width,
+        )
+        source.add_header(info_line(key, manifest.info_description))
+        for line in header_lines:
+            source.add_header(line)
+        in_order = downsampling == "gatk" and encoder.needs_reads
+        with _Pipeline(self.engine, options, self.threads, in_order) as pipeline:
+            with open_output(source, output, form, write_index) as writer:
+                run = _Run(source, progress or NoProgress())
+                for job in pipeline.run(source, encoder.sites_per_job):
+                    scores = job.scores.result()
+                    writer.write(job.slot.records, key, scores)
+                    run.done(job, scores)
+                    pipeline.check_read_groups(READS_WITHOUT_GROUP)
+                pipeline.check_read_groups(1)
+            return run.summary(pipeline.counts(), self.engine.session.provider)
+
+    def _check_samples(self, source: Calls, sample: str | None) -> None:
+        if sample is not None and not source.has_sample(sample):
+            raise BadInput(f"{source.path} has no sample {sample}: `bcftools query -l` lists those it has")
+        if sample is None and source.samples > 1:
+            text = f"{source.path} has {source.samples} samples: name the one whose reads these are with --sample"
+            if self.engine.manifest.encoder.needs_reads:
+                raise BadInput(text)
+            log.warning("%s; a network without reads scores each record once for all", text)
+
+
+class _Run:
+    """Counts and progress of one call file."""
+
+    def __init__(self, source: Calls, progress: Progress) -> None:
+        self._source, self._progress = source, progress
+        self._start = time.monotonic()
+        self._sites = self._scored = 0
+
+    def done(self, job: _Job, scores: NDArray[np.float32]) -> None:
+        self._sites += len(scores)
+        self._scored += int(np.count_nonzero(~np.isnan(scores)))
+        self._progress.update(self._sites, job.sites.place(-1), self._source.progress())
+
+    def summary(self, reads: ReadCounts, provider: str) -> Summary:
+        self._progress.clear()
+        return Summary(
+            sites=self._sites,
+            scored=self._scored,
+            unscored={"the network gave no finite score": self._sites - self._scored},
+            reads=reads,
+            seconds=time.monotonic() - self._start,
+            provider=provider,
+        )
+
+
+class _Pipeline:
+    """Workers with a window reader each, and the slots that bound what is in flight."""
+
+    def __init__(self, engine: Engine, options: ReaderOptions, threads: int, in_order: bool) -> None:
+        self._engine = engine
+        self._in_order = in_order
+        self._all_readers = [WindowReader(options) for _ in range(1 if in_order else threads)]
+        self._readers: queue.SimpleQueue[WindowReader] = queue.SimpleQueue()
+        for reader in self._all_readers:
+            self._readers.put(reader)
+        if options.sample is not None and self._all_readers[0].counts().sample_groups == 0:
+            log.warning(
+                "no read group of %s has SM:%s, so no read counts: `samtools view -H` shows the read groups",
+                ", ".join(options.reads),
+                options.sample,
+            )
+        self._reads_named = ", ".join(options.reads)
+        # One job a worker, one waiting for it, one being written.
+        self._slots = [_Slot() for _ in range(2 * threads + 1)]
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cnnscore")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for reader in self._all_readers:
+            reader.close()
+
+    def run(self, source: Calls, sites_per_job: int) -> Iterator[_Job]:
+        """Jobs of all records, in input order; a job's slot is reused when the next is asked for."""
+        pending: deque[_Job] = deque()
+        more = True
+        while True:
+            while more and self._slots:
+                job = self._next_job(source, sites_per_job)
+                if job is None:
+                    more = False
+                else:
+                    pending.append(job)
+            if not pending:
+                return
+            yield pending[0]
+            self._slots.append(pending.popleft().slot)
+
+    def _next_job(self, source: Calls, limit: int) -> _Job | None:
+        slot = self._slots[-1]
+        if source.read(slot.records, limit) == 0:
+            return None
+        self._slots.pop()
+        sites = slot.records.sites()
+        if self._in_order:  # GATK's random state runs from site to site
+            windows = self._all_readers[0].read(sites, slot.buffers)
+            return _Job(slot, sites, self._pool.submit(self._engine.score, windows))
+        return _Job(slot, sites, self._pool.submit(self._score, sites, slot.buffers))
+
+    def _score(self, sites: WindowBatch, buffers: WindowBuffers) -> NDArray[np.float32]:
+        reader = self._readers.get()
+        try:
+            windows = reader.read(sites, buffers)
+        finally:
+            self._readers.put(reader)
+        return self._engine.score(windows)
+
+    def counts(self) -> ReadCounts:
+        return sum((reader.counts() for reader in self._all_readers), ReadCounts())
+
+    def check_read_groups(self, enough: int) -> None:
+        """Errors: BadInput when at least `enough` reads were seen and none has a read group."""
+        counts = self.counts()
+        if counts.reads >= enough and counts.no_read_group == counts.reads:
+            raise BadInput(
+                f"no read of {self._reads_named} has a read group, and {self._engine.manifest.name} "
+                f"drops such reads, as GATK does: {ADD_READ_GROUP}"
+            )
+
+
+def warn_about_reads(summary: Summary) -> None:
+    """Say loudly what a user should know about the reads that did not count."""
+    counts = summary.reads
+    if 2 * counts.no_read_group > counts.reads:
+        log.warning(
+            "%s of %s reads have no read group and were dropped, as GATK does: %s",
+            f"{counts.no_read_group:,}",
+            f"{counts.reads:,}",
+            ADD_READ_GROUP,
+        )
+    if counts.reads and 2 * counts.no_qualities > counts.reads:
+        log.warning("%s of %s reads have no base qualities and were dropped", counts.no_qualities, counts.reads)

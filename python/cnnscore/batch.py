@@ -1,0 +1,154 @@
+"""WindowBatch: N candidate sites as flat columns, the one thing that crosses every door.
+
+The same fields are the C struct `cnnscore_window_batch` of native/include/cnnscore.h.
+Coordinates are 0-based, half-open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+KIND_SNP, KIND_INDEL, KIND_OTHER = 0, 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class WindowBatch:
+    """N sites, their reference windows (W columns), annotations (A) and reads (M BAM records).
+
+    Site columns may stand alone (before windows are read): then `reference` has no columns and
+    `site_read` is all zero.
+    """
+
+    contig: NDArray[np.int32]
+    """[N] index into the contig columns."""
+    pos: NDArray[np.int64]
+    """[N] position of the first REF base."""
+    end: NDArray[np.int64]
+    """[N] exclusive end of the site: INFO/END, or pos + len(REF)."""
+    kind: NDArray[np.uint8]
+    """[N] KIND_SNP, KIND_INDEL or KIND_OTHER."""
+    site_allele: NDArray[np.int64]
+    """[N+1] first allele of each site; REF comes first."""
+    allele_offset: NDArray[np.int64]
+    """[alleles+1] byte offsets into `alleles`."""
+    alleles: NDArray[np.uint8]
+    """Allele strings, ASCII, as the VCF has them."""
+    annotations: NDArray[np.float32]
+    """[N, A] INFO values in the order asked for, NaN = missing."""
+    reference: NDArray[np.uint8]
+    """[N, W] ASCII bases, upper case; 0 = beyond the contig. POS is at column `reference_left`."""
+    site_read: NDArray[np.int64]
+    """[N+1] first read of each site."""
+    read_offset: NDArray[np.int64]
+    """[M+1] byte offsets into `reads`."""
+    reads: NDArray[np.uint8]
+    """BAM records (SAM spec 4.2) without block_size; tags may be left out."""
+    contig_length: NDArray[np.int64]
+    """[C] bases, 0 = not known."""
+    contig_offset: NDArray[np.int64]
+    """[C+1] byte offsets into `contig_names`."""
+    contig_names: NDArray[np.uint8]
+    """Contig names, bytes."""
+    reference_left: int = 0
+    owner: Any = None
+    """What keeps the memory of the columns alive."""
+
+    def __len__(self) -> int:
+        return len(self.pos)
+
+    @property
+    def depth(self) -> NDArray[np.int64]:
+        """[N] reads of each site."""
+        return np.diff(self.site_read)
+
+    def place(self, site: int) -> str:
+        """`contig:pos`, 1-based, of a site: for messages."""
+        contig = int(self.contig[site])
+        begin, end = self.contig_offset[contig : contig + 2]
+        name = self.contig_names[begin:end].tobytes().decode("utf-8", "replace")
+        return f"{name}:{int(self.pos[site]) + 1}"
+
+
+_COLUMNS = [f.name for f in fields(WindowBatch) if f.name not in ("reference_left", "owner")]
+
+
+def from_native(ffi: Any, struct: Any, owner: Any) -> WindowBatch:
+    """View the columns of a C batch as arrays, without a copy.
+
+    `owner` must keep the memory alive; arrays are valid until it is filled again.
+    """
+
+    def view(pointer: Any, count: int, dtype: Any) -> NDArray[Any]:
+        if not pointer or count == 0:
+            return np.zeros(0, dtype)
+        size = count * np.dtype(dtype).itemsize
+        return np.frombuffer(ffi.buffer(pointer, size), dtype)
+
+    n, width, n_contigs = struct.n_sites, struct.reference_width, struct.n_contigs
+    site_allele = view(struct.site_allele, n + 1, np.int64)
+    n_alleles = int(site_allele[-1])
+    allele_offset = view(struct.allele_offset, n_alleles + 1, np.int64)
+    if struct.site_read:
+        site_read = view(struct.site_read, n + 1, np.int64)
+        read_offset = view(struct.read_offset, int(site_read[-1]) + 1, np.int64)
+    else:
+        site_read, read_offset = np.zeros(n + 1, np.int64), np.zeros(1, np.int64)
+    contig_offset = view(struct.contig_offset, n_contigs + 1, np.int64)
+    return WindowBatch(
+        contig=view(struct.contig, n, np.int32),
+        pos=view(struct.pos, n, np.int64),
+        end=view(struct.end, n, np.int64),
+        kind=view(struct.kind, n, np.uint8),
+        site_allele=site_allele,
+        allele_offset=allele_offset,
+        alleles=view(struct.alleles, int(allele_offset[-1]), np.uint8),
+        annotations=view(struct.annotations, n * struct.n_annotations, np.float32).reshape(n, -1)
+        if n
+        else np.zeros((0, struct.n_annotations), np.float32),
+        reference=view(struct.reference, n * width, np.uint8).reshape(n, -1)
+        if struct.reference and n
+        else np.zeros((n, 0), np.uint8),
+        site_read=site_read,
+        read_offset=read_offset,
+        reads=view(struct.reads, int(read_offset[-1]), np.uint8),
+        contig_length=view(struct.contig_length, n_contigs, np.int64),
+        contig_offset=contig_offset,
+        contig_names=view(struct.contig_names, int(contig_offset[-1]), np.uint8),
+        reference_left=struct.reference_left,
+        owner=owner,
+    )
+
+
+def to_native(ffi: Any, batch: WindowBatch) -> Any:
+    """A C batch over the arrays of `batch`; keep the batch alive while it is used.
+
+    Errors: ValueError when a column is not contiguous or has another dtype than its field says.
+    """
+    struct = ffi.new("cnnscore_window_batch *")
+    struct.struct_size = ffi.sizeof("cnnscore_window_batch")
+    struct.n_sites = len(batch)
+    struct.n_annotations = batch.annotations.shape[1]
+    struct.reference_left = batch.reference_left
+    struct.reference_width = batch.reference.shape[1]
+    struct.n_contigs = len(batch.contig_length)
+    types = dict(ffi.typeof("cnnscore_window_batch").fields)
+    for name in _COLUMNS:
+        column = getattr(batch, name)
+        if not column.flags.c_contiguous or column.dtype != _DTYPES[name]:
+            raise ValueError(f"column {name} must be contiguous {_DTYPES[name]}, got {column.dtype}")
+        setattr(struct, name, ffi.cast(types[name].type, column.ctypes.data))
+    return struct
+
+
+_DTYPES: dict[str, np.dtype[Any]] = {
+    name: np.dtype(
+        {"contig": "i4", "kind": "u1", "alleles": "u1", "annotations": "f4", "reference": "u1"}.get(
+            name, "u1" if name in ("reads", "contig_names") else "i8"
+        )
+    )
+    for name in _COLUMNS
+}

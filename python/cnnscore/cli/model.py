@@ -1,0 +1,97 @@
+"""Import, list and describe networks.
+
+  cnnscore model import gatk-4.6.0.0.jar     GATK's networks, from its jar, a folder, or a
+                                             .hd5 + .json pair of CNNVariantTrain
+  cnnscore model list                        what is installed
+  cnnscore model info NAME                   what a network takes and gives, and where it is from
+
+Networks live in $CNNSCORE_MODELS, by default in the user's data folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from cnnscore.errors import BadInput
+from cnnscore.model import (
+    IMPORT_HINT,
+    Manifest,
+    find_model,
+    install_model,
+    installed_models,
+    models_folder,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    importing = actions.add_parser("import", help="make networks of GATK's Keras files")
+    importing.add_argument("source", metavar="SOURCE", help="a GATK jar, a folder, an .hd5 or a .json")
+    importing.add_argument("--only", metavar="NAME", help="import this one of several")
+    actions.add_parser("list", help="networks installed")
+    info = actions.add_parser("info", help="describe a network")
+    info.add_argument("name", metavar="NAME", help="name or .onnx file")
+    info.add_argument("--json", action="store_true", help="the manifest as JSON")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what `options.action` says."""
+    if options.action == "import":
+        _import(Path(options.source), options.only)
+    elif options.action == "list":
+        _list()
+    else:
+        _info(options.name, options.json)
+
+
+def _import(source: Path, only: str | None) -> None:
+    from cnnscore.gatk_models import import_networks
+
+    for network in import_networks(source, only=only):
+        path = install_model(network.name, network.onnx)
+        print(f"{network.name}\t{path}")
+
+
+def _list() -> None:
+    paths = list(installed_models())
+    if not paths:
+        print(f"no networks in {models_folder()}; for GATK's, {IMPORT_HINT}")
+    for path in paths:
+        try:
+            manifest = _manifest(path)
+        except BadInput as error:
+            print(f"{path.stem}\tdamaged: {error}")
+            continue
+        print(f"{path.stem}\t{manifest.encoding}\t{manifest.info_key}\t{path}")
+
+
+def _info(name: str, as_json: bool) -> None:
+    path = find_model(name)
+    manifest = _manifest(path)
+    if as_json:
+        print(json.dumps(asdict(manifest), indent=2))
+        return
+    rows = {
+        "name": manifest.name,
+        "file": str(path),
+        "encoding": manifest.encoding,
+        "window": f"{manifest.window} bases",
+        "reads": f"up to {manifest.read_limit}" if manifest.read_limit else "none",
+        "annotations": " ".join(manifest.annotations),
+        "labels": " ".join(manifest.labels),
+        "score": manifest.score,
+        "INFO key": manifest.info_key,
+        **{f"source {key}": str(value) for key, value in manifest.source.items()},
+    }
+    width = max(map(len, rows))
+    print("\n".join(f"{key:<{width}}  {value}" for key, value in rows.items()))
+
+
+def _manifest(path: Path) -> Manifest:
+    from cnnscore.session import Session
+
+    return Session(path, "cpu").manifest

@@ -1,0 +1,173 @@
+"""Write one score a record into INFO of a VCF or BCF.
+
+The score is a log-odds: above 0 the network believes the variant, below 0 it sees an artefact.
+A network that looks at reads needs them indexed (BAM or CRAM); every network needs the FASTA
+that the variants were called against. Single samples; of a cohort's VCF, one sample at a time.
+
+Examples:
+  cnnscore score calls.vcf.gz -R ref.fa -m gatk-1d -o scored.vcf.gz -W
+  cnnscore score calls.vcf.gz -R ref.fa -I reads.bam -m gatk-2d -o scored.vcf.gz
+  bcftools call ... | cnnscore score - -R ref.fa -I reads.bam | bcftools filter -e 'CNN_2D<0'
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shlex
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from cnnscore.errors import UsageError
+from cnnscore.version import __version__
+
+log = logging.getLogger("cnnscore")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("calls", metavar="CALLS", help="VCF or BCF; - is standard input")
+    files = parser.add_argument_group("files")
+    files.add_argument("-R", "--reference", metavar="REF", required=True, help="FASTA with .fai")
+    files.add_argument(
+        "-I",
+        "--reads",
+        metavar="READS",
+        action="append",
+        default=[],
+        help="indexed BAM or CRAM; may be given several times",
+    )
+    files.add_argument("-o", "--output", metavar="OUT", default="-", help="output [standard output]")
+    files.add_argument(
+        "-O",
+        "--output-type",
+        metavar="TYPE",
+        help="u/b: un-/compressed BCF, v/z: un-/compressed VCF, b and z with a level 0-9 "
+        "[by the suffix of OUT, else v]",
+    )
+    files.add_argument(
+        "-W",
+        "--write-index",
+        metavar="FMT",
+        nargs="?",
+        const="csi",
+        choices=["tbi", "csi"],
+        help="index OUT: -W or -W=csi, -W=tbi",
+    )
+    files.add_argument("--no-version", action="store_true", help="add no version and command line to the header")
+    network = parser.add_argument_group("network")
+    network.add_argument(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        help="name or .onnx file [gatk-2d with reads, gatk-1d without]; see `cnnscore model list`",
+    )
+    network.add_argument("--info-key", metavar="KEY", help="INFO key of the score [the network's own]")
+    network.add_argument("--overwrite", action="store_true", help="replace an INFO key that the input has")
+    network.add_argument(
+        "--provider",
+        choices=["auto", "cpu", "cuda", "tensorrt"],
+        default="auto",
+        help="what computes; auto takes CUDA where it works [auto]",
+    )
+    network.add_argument(
+        "--downsampling",
+        choices=["site", "gatk"],
+        default="site",
+        help="sample of sites with more reads than the network takes: by the site alone, or as GATK "
+        "draws it over a whole file, in order [site]",
+    )
+    records = parser.add_argument_group("records")
+    records.add_argument("-r", "--regions", metavar="REGIONS", help="CHR, CHR:BEG-END,...: jump by index, overlapping")
+    records.add_argument("--regions-file", metavar="BED", help="the same from a file")
+    records.add_argument("-t", "--targets", metavar="TARGETS", help="CHR, CHR:BEG-END,...: stream, POS within")
+    records.add_argument("--targets-file", metavar="BED", help="the same from a file")
+    records.add_argument(
+        "--sample", metavar="NAME", help="the VCF column, and the reads whose read group has this SM"
+    )
+    running = parser.add_argument_group("running")
+    running.add_argument("--threads", metavar="N", type=_positive, help="worker threads [cores]")
+    running.add_argument(
+        "--batch-size", metavar="N", type=_positive, help="sites a network call; never changes a score"
+    )
+    running.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    running.add_argument(
+        "--log-level", metavar="LEVEL", default="warning", choices=["debug", "info", "warning", "error"],
+        help="debug, info, warning or error [warning]",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Score a call file."""
+    _check_usage(options)
+    # Never ask the network for a CRAM's reference: it is --reference or an error.
+    os.environ.setdefault("REF_PATH", os.devnull)
+    from cnnscore.annotate import Scorer, warn_about_reads
+    from cnnscore.progress import NoProgress, Progress
+    from cnnscore.records import Intervals, htslib_verbosity, htslib_version
+
+    htslib_verbosity(3 if options.log_level == "debug" else 0)
+    model = options.model or ("gatk-2d" if options.reads else "gatk-1d")
+    scorer = Scorer(
+        model, provider=options.provider, threads=options.threads, batch_size=options.batch_size
+    )
+    log.info("network %s on %s", scorer.engine.manifest.name, scorer.engine.session.provider)
+    header_lines = []
+    if not options.no_version:
+        date = datetime.now().astimezone().strftime("%a %b %e %H:%M:%S %Y")
+        header_lines = [
+            f"##cnnscore_scoreVersion={__version__}+htslib-{htslib_version()}",
+            f"##cnnscore_scoreCommand={shlex.join(sys.argv[1:])}; Date={date}",
+        ]
+    summary = scorer.score(
+        options.calls,
+        reference=options.reference,
+        reads=options.reads,
+        output=options.output,
+        output_type=options.output_type,
+        write_index=options.write_index,
+        intervals=Intervals(
+            options.regions, options.regions_file, options.targets, options.targets_file
+        ),
+        sample=options.sample,
+        info_key=options.info_key,
+        overwrite=options.overwrite,
+        downsampling=options.downsampling,
+        header_lines=header_lines,
+        progress=NoProgress() if options.quiet else Progress(),
+    )
+    warn_about_reads(summary)
+    if not options.quiet:
+        print(f"cnnscore: {summary.text()}", file=sys.stderr)
+
+
+def _check_usage(options: argparse.Namespace) -> None:
+    if options.regions and options.regions_file:
+        raise UsageError("give --regions or --regions-file, not both")
+    if options.targets and options.targets_file:
+        raise UsageError("give --targets or --targets-file, not both")
+    if _looks_like_bed(options.reference):
+        raise UsageError(
+            f"-R is the reference FASTA here, and {options.reference} is a BED file: "
+            "intervals go to --regions-file or --targets-file"
+        )
+
+
+def _looks_like_bed(path: str) -> bool:
+    if path.endswith((".bed", ".bed.gz")):
+        return True
+    try:
+        with Path(path).open("rb") as file:
+            fields = file.readline(1000).split(b"\t")
+    except OSError:
+        return False
+    return len(fields) >= 3 and fields[1].strip().isdigit() and fields[2].strip().isdigit()
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value

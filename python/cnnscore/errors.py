@@ -1,0 +1,54 @@
+"""What can go wrong, as exceptions: each names the file, the record and the remedy.
+
+One table maps the status codes of native/include/cnnscore.h to these; docs/errors.md lists both.
+"""
+
+from typing import Any, NoReturn
+
+
+class CnnscoreError(Exception):
+    """Base of all errors raised on purpose. `exit_code` is the command line's."""
+
+    exit_code = 3
+
+
+class UsageError(CnnscoreError):
+    """The request makes no sense: options that exclude each other, a missing argument."""
+
+    exit_code = 1
+
+
+class BadInput(CnnscoreError):
+    """A file, a record or a network is not what it should be."""
+
+    exit_code = 2
+
+
+class BadOutput(CnnscoreError):
+    """The output cannot be written."""
+
+    exit_code = 2
+
+
+class BadBatch(BadInput):
+    """A window batch contradicts itself."""
+
+
+class InternalError(CnnscoreError):
+    """A bug in cnnscore."""
+
+
+BY_CODE: dict[int, type[CnnscoreError]] = {
+    -1: CnnscoreError,  # CNNSCORE_ERR_NOMEM
+    -2: BadInput,  # CNNSCORE_ERR_INPUT
+    -3: UsageError,  # CNNSCORE_ERR_USAGE
+    -4: BadOutput,  # CNNSCORE_ERR_OUTPUT
+    -5: BadBatch,  # CNNSCORE_ERR_BATCH
+    -6: InternalError,  # CNNSCORE_ERR_INTERNAL
+}
+
+
+def raise_native(ffi: Any, error: Any) -> NoReturn:
+    """Raise the exception of a filled `cnnscore_error`."""
+    message = ffi.string(error.message).decode("utf-8", "replace")
+    raise BY_CODE.get(error.code, InternalError)(message or "unknown error")

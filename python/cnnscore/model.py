@@ -1,0 +1,171 @@
+"""Networks on disk: an ONNX file each, with its manifest in the file's metadata."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnscore.encode import ENCODINGS, Encoding
+from cnnscore.errors import BadInput, BadOutput
+
+MANIFEST_KEY = "cnnscore.manifest"
+SCHEMA = 1
+SCORES = {"gatk-log-odds"}
+LABELS = {"NOT_SNP", "NOT_INDEL", "SNP", "INDEL"}
+MAX_WINDOW, MAX_READS = 4096, 4096
+
+IMPORT_HINT = (
+    "fetch GATK's jar with `mvn dependency:copy -Dartifact=org.broadinstitute:gatk:4.6.0.0 "
+    "-DoutputDirectory=.`, then run `cnnscore model import gatk-4.6.0.0.jar`"
+)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a network takes and gives, as its file says."""
+
+    name: str
+    encoding: str
+    window: int
+    """Columns."""
+    read_limit: int
+    """Most reads a site, 0 for an encoding without reads."""
+    annotations: tuple[str, ...]
+    """INFO keys in input order."""
+    labels: tuple[str, ...]
+    """Classes in output order."""
+    score: str
+    """Name of the formula, see engine.py."""
+    info_key: str
+    info_description: str
+    source: dict[str, Any]
+    """Where the weights come from: file, SHA-256, and what else is known."""
+
+    @property
+    def encoder(self) -> Encoding:
+        """The encoding itself."""
+        return ENCODINGS[self.encoding]
+
+    @property
+    def info_line(self) -> str:
+        """The VCF header line of the score, without the key's override."""
+        return info_line(self.info_key, self.info_description)
+
+
+def info_line(key: str, description: str) -> str:
+    """A VCF INFO header line for a score."""
+    return f'##INFO=<ID={key},Number=1,Type=Float,Description="{description}">'
+
+
+def parse_manifest(text: str | None, file: str) -> Manifest:
+    """Check a manifest's JSON. Errors: BadInput naming `file` and the field."""
+    if not text:
+        raise BadInput(
+            f"{file} has no cnnscore manifest: only networks made by `cnnscore model import` can be run"
+        )
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise BadInput(f"{file}: its manifest is not JSON ({error}); import the network again") from None
+
+    def field(name: str, kind: type | tuple[type, ...]) -> Any:
+        value = raw.get(name) if isinstance(raw, dict) else None
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise BadInput(f"{file}: manifest field {name!r} is missing or wrong; import it again")
+        return value
+
+    def strings(name: str) -> tuple[str, ...]:
+        values = field(name, list)
+        if not all(isinstance(value, str) for value in values):
+            raise BadInput(f"{file}: manifest field {name!r} must list strings; import it again")
+        return tuple(values)
+
+    if field("schema", int) != SCHEMA:
+        raise BadInput(
+            f"{file}: manifest schema {raw['schema']}, this cnnscore knows {SCHEMA}: "
+            "upgrade cnnscore or import the network again"
+        )
+    manifest = Manifest(
+        name=field("name", str),
+        encoding=field("encoding", str),
+        window=field("window", int),
+        read_limit=field("read_limit", int),
+        annotations=strings("annotations"),
+        labels=strings("labels"),
+        score=field("score", str),
+        info_key=field("info_key", str),
+        info_description=field("info_description", str),
+        source=field("source", dict),
+    )
+    problem = _problem(manifest)
+    if problem:
+        raise BadInput(f"{file}: {problem}; upgrade cnnscore or import the network again")
+    return manifest
+
+
+def _problem(manifest: Manifest) -> str | None:
+    if manifest.encoding not in ENCODINGS:
+        return f"unknown encoding {manifest.encoding!r}"
+    if not 1 <= manifest.window <= MAX_WINDOW:
+        return f"window {manifest.window} is not within 1-{MAX_WINDOW}"
+    low = 1 if manifest.encoder.needs_reads else 0
+    if not low <= manifest.read_limit <= MAX_READS:
+        return f"read limit {manifest.read_limit} is not within {low}-{MAX_READS}"
+    if manifest.score not in SCORES:
+        return f"unknown score formula {manifest.score!r}"
+    if set(manifest.labels) != LABELS or len(manifest.labels) != len(LABELS):
+        return f"labels {', '.join(manifest.labels)} are not {', '.join(sorted(LABELS))}"
+    return None
+
+
+def models_folder() -> Path:
+    """Where imported networks live: $CNNSCORE_MODELS, else the user's data folder."""
+    chosen = os.environ.get("CNNSCORE_MODELS")
+    if chosen:
+        return Path(chosen)
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "cnnscore" / "models"
+
+
+def find_model(name: str) -> Path:
+    """The file of a network: a path to an .onnx, or a name in the models folder.
+
+    Errors: BadInput that says how to get one of GATK's, or which names there are.
+    """
+    if name.endswith(".onnx") or "/" in name:
+        if not Path(name).is_file():
+            raise BadInput(f"no network at {name}: give a file, or a name that `cnnscore model list` shows")
+        return Path(name)
+    path = models_folder() / f"{name}.onnx"
+    if path.is_file():
+        return path
+    if name.startswith("gatk-"):
+        raise BadInput(f"the network {name} is not installed in {models_folder()}: {IMPORT_HINT}")
+    known = ", ".join(path.stem for path in installed_models()) or "none"
+    raise BadInput(f"no network named {name} in {models_folder()} (installed: {known})")
+
+
+def installed_models() -> Iterator[Path]:
+    """Files in the models folder, by name."""
+    folder = models_folder()
+    return iter(sorted(folder.glob("*.onnx")) if folder.is_dir() else [])
+
+
+def install_model(name: str, content: bytes) -> Path:
+    """Write a network into the models folder, whole or not at all. Errors: BadOutput."""
+    path = models_folder() / f"{name}.onnx"
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_bytes(content)
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise BadOutput(
+            f"cannot write {path}: {error.strerror}; $CNNSCORE_MODELS names another folder"
+        ) from None
+    return path

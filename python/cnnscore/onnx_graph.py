@@ -1,0 +1,289 @@
+"""Tensor planes -> class probabilities, as an ONNX graph written layer by layer.
+
+`NetworkGraph` is what `gatk_models` talks to: one method a layer, channels-first inside.
+The graph takes the uint8 planes of `native/encode/encode.h` and expands them itself.
+
+Rows without a read are all alike. So a tensor over the read axis is kept *trimmed*: it
+holds the batch's R read rows and one more that stands for every later row, and grows back
+to full height only where a layer needs that (`full_height`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+Array = npt.NDArray[Any]
+
+OPSET = 17
+IR_VERSION = 8
+READ_CHANNELS = 15
+REFERENCE_CHANNELS = 4
+_READ_NONE = 17
+# Channels of the read tensor that hold the reference, the same in every row.
+_REFERENCE_SLICE = slice(5, 10)
+_NIBBLES = "=ACMGRSVTWYHKDBN"
+# GATK's ambiguity table: its values are listed as A, C, T, G but stored to channels A, C, G, T.
+_AMBIGUITY = {
+    "K": (0, 0, 0.5, 0.5),
+    "M": (0.5, 0.5, 0, 0),
+    "R": (0.5, 0, 0, 0.5),
+    "Y": (0, 0.5, 0.5, 0),
+    "S": (0, 0.5, 0, 0.5),
+    "W": (0.5, 0, 0.5, 0),
+    "B": (0, 0.333, 0.333, 0.334),
+    "V": (0.333, 0.333, 0, 0.334),
+    "H": (0.333, 0.333, 0.334, 0),
+    "D": (0.333, 0, 0.333, 0.334),
+    "N": (0.25, 0.25, 0.25, 0.25),
+}
+_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "softmax": "Softmax"}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the graph: [N, C, H, W] with `shape` (C, H, W), or [N, F] with `shape` (F,).
+
+    `shape` is what the network means. A trimmed value holds R+1 rows instead of H: its last
+    row stands for all later ones, and rows past H (where R+1 > H) mean nothing.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    trimmed: bool = False
+
+
+def _cell_table() -> Array:
+    """What one read cell holds: float32[64 codes * 256 qualities, 6], channels 0-4 and the span bit."""
+    table = np.zeros((64, 256, 6))
+    error = 10.0 ** (-np.arange(256) / 10.0)
+    for code, letter in enumerate(_NIBBLES):
+        if letter in "ACGT":
+            table[code, :, :4] = (error / 3.0)[:, None]
+            table[code, :, "ACGT".index(letter)] = 1.0 - error
+        elif letter in _AMBIGUITY:
+            table[code, :, :4] = _AMBIGUITY[letter]
+    table[16, :, 4] = 1.0
+    table[32:] = table[:32]
+    table[32:, :, 5] = 1.0
+    return table.reshape(-1, 6).astype(np.float32)
+
+
+def _reference_table(channels: int) -> Array:
+    """What one reference column holds: float32[7 codes, channels]."""
+    table = np.zeros((7, channels), np.float32)
+    table[:channels, :channels] = np.eye(channels)
+    table[5, :4] = 0.25
+    return table
+
+
+class NetworkGraph:
+    """Builds one network. `trim=False` and `plain=True` write the textbook graph, for comparison."""
+
+    def __init__(self, *, trim: bool = True, plain: bool = False) -> None:
+        self._trim = trim
+        self._plain = plain
+        self._nodes: list[NodeProto] = []
+        self._constants: dict[bytes, TensorProto] = {}
+        self._inputs: list[Any] = []
+
+    # ---- plumbing
+
+    def _op(self, kind: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
+        names = [f"{kind.lower()}_{len(self._nodes)}_{i}" for i in range(outputs)]
+        self._nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
+        return names[0] if outputs == 1 else names
+
+    def _const(self, value: Any, dtype: Any = np.float32) -> str:
+        array = np.ascontiguousarray(value, dtype)
+        key = repr((array.dtype.str, array.shape)).encode() + array.tobytes()
+        if key not in self._constants:
+            self._constants[key] = numpy_helper.from_array(array, f"constant_{len(self._constants)}")
+        return str(self._constants[key].name)
+
+    def _ints(self, *values: int) -> str:
+        return self._const(values, np.int64)
+
+    def _input(self, name: str, kind: int, shape: list[str | int]) -> str:
+        self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
+        return name
+
+    def _gather(self, table: Array, codes: str) -> str:
+        return str(self._op("Gather", [self._const(table), self._op("Cast", [codes], to=TensorProto.INT32)]))
+
+    # ---- inputs
+
+    def annotations(self, count: int) -> Value:
+        """`annotations` float32[N, count], 0 where missing."""
+        return Value(self._input("annotations", TensorProto.FLOAT, ["N", count]), (count,))
+
+    def _reference(self, window: int, channels: int) -> str:
+        codes = self._input("reference", TensorProto.UINT8, ["N", window])
+        columns = self._op("Transpose", [self._gather(_reference_table(channels), codes)], perm=[0, 2, 1])
+        return str(self._op("Unsqueeze", [columns, self._ints(2)]))
+
+    def reference(self, window: int) -> Value:
+        """`reference` uint8[N, window] -> the 4 channels of gatk-reference, height 1."""
+        name = self._reference(window, REFERENCE_CHANNELS)
+        return Value(name, (REFERENCE_CHANNELS, 1, window))
+
+    def reads(self, window: int, read_limit: int) -> Value:
+        """`bases`, `quals` uint8[N, R, window], `rows` uint8[N, R, 2], `reference` uint8[N, window]
+        -> the 15 channels of gatk-reads, trimmed."""
+
+        def plane(name: str, width: int, empty: int) -> str:
+            """One more row, an empty one."""
+            planes = self._input(name, TensorProto.UINT8, ["N", "R", width])
+            pads = self._ints(0, 0, 0, 0, 1, 0)
+            return str(self._op("Pad", [planes, pads, self._const(empty, np.uint8)]))
+
+        bases = self._op("Cast", [plane("bases", window, _READ_NONE)], to=TensorProto.INT32)
+        quals = self._op("Cast", [plane("quals", window, 0)], to=TensorProto.INT32)
+        shifted = self._op("Mul", [bases, self._const(256, np.int32)])
+        cells = self._gather(_cell_table(), self._op("Add", [shifted, quals]))
+        cells = self._op("Transpose", [cells], perm=[0, 3, 1, 2])
+        base, span = self._op("Split", [cells, self._ints(5, 1)], outputs=2, axis=1)
+
+        flag, mapq = self._op("Split", [plane("rows", 2, 0), self._ints(1, 1)], outputs=2, axis=2)
+        bits = (np.arange(16)[:, None] >> np.arange(4)) & 1
+        flags = self._gather(bits.astype(np.float32), flag)
+        mapqs = self._gather((np.arange(256) / 60.0)[:, None].astype(np.float32), mapq)
+        row = self._op("Concat", [flags, mapqs], axis=3)  # [N, R+1, 1, 5]
+        row = self._op("Mul", [self._op("Transpose", [row], perm=[0, 3, 1, 2]), span])
+
+        reference = self._reference(window, 5)
+        height = self._op("Shape", [span], start=2, end=3)
+        shape = self._op("Concat", [self._ints(1, 1), height, self._ints(1)], axis=0)
+        reference = self._op("Expand", [reference, shape])
+        name = self._op("Concat", [base, reference, row], axis=1)
+        value = Value(name, (READ_CHANNELS, read_limit, window), trimmed=True)
+        return value if self._trim else self.full_height(value)
+
+    # ---- layers
+
+    def full_height(self, x: Value) -> Value:
+        """Undo the trimming: repeat the last row down to H."""
+        if not x.trimmed:
+            return x
+        last = self._op("Sub", [self._op("Shape", [x.name], start=2, end=3), self._ints(1)])
+        rows = self._op("Min", [self._const(np.arange(x.shape[1]), np.int64), last])
+        return Value(self._op("Gather", [x.name, rows], axis=2), x.shape)
+
+    def conv(self, x: Value, kernel: Array, bias: Array, pads: tuple[int, int, int, int]) -> Value:
+        """Convolve with kernel [O, C, kh, kw], stride 1; pads are top, left, bottom, right."""
+        _, _, high, wide = kernel.shape
+        if pads[0] or pads[2]:
+            x = self.full_height(x)
+        top, left, bottom, right = pads
+        shape = (
+            kernel.shape[0],
+            x.shape[1] + top + bottom - high + 1,
+            x.shape[2] + left + right - wide + 1,
+        )
+        if x.trimmed and high > 1:
+            return Value(self._conv_trimmed(x, kernel, bias, left, right), shape, trimmed=True)
+        weights = [self._const(kernel), self._const(bias)]
+        if self._plain and x.shape[1] == high == 1:
+            line = self._op("Squeeze", [x.name, self._ints(2)])
+            weights[0] = self._const(kernel[:, :, 0])
+            line = self._op("Conv", [line, *weights], kernel_shape=[wide], pads=[left, right])
+            return Value(self._op("Unsqueeze", [line, self._ints(2)]), shape)
+        name = self._op("Conv", [x.name, *weights], kernel_shape=[high, wide], pads=list(pads))
+        return Value(name, shape, x.trimmed)
+
+    def _conv_trimmed(self, x: Value, kernel: Array, bias: Array, left: int, right: int) -> str:
+        """A convolution over rows that are all alike past the last one.
+
+        With e that last row, conv(x) = conv(x - e) + conv(e), and x - e is zero past the last
+        row: plain zero padding, whose rows the kernel skips, and e needs one row only.
+        """
+        high, wide = kernel.shape[2:]
+        last = self._op("Slice", [x.name, self._ints(-1), self._ints(np.iinfo(np.int64).max), self._ints(2)])
+        rest = self._op("Sub", [x.name, last])
+        moving = self._op(
+            "Conv", [rest, self._const(kernel)], kernel_shape=[high, wide], pads=[0, left, high - 1, right]
+        )
+        summed = kernel.astype(np.float64).sum(axis=2, keepdims=True)
+        fixed = self._op(
+            "Conv",
+            [last, self._const(summed), self._const(bias)],
+            kernel_shape=[1, wide],
+            pads=[0, left, 0, right],
+        )
+        return str(self._op("Add", [moving, fixed]))
+
+    def pool(self, x: Value, kind: str, size: tuple[int, int], strides: tuple[int, int]) -> Value:
+        """MaxPool or AveragePool without padding."""
+        name = x.name
+        if x.trimmed and size != (1, 1):
+            # Enough rows for one window that lies past the last read row.
+            extra = size[0] + strides[0] - 2
+            name = self._op("Pad", [name, self._ints(0, 0, 0, 0, 0, 0, extra, 0)], mode="edge")
+        name = self._op(kind, [name], kernel_shape=list(size), strides=list(strides))
+        channels, *sides = x.shape
+        high, wide = (
+            (side - extent) // step + 1 for side, extent, step in zip(sides, size, strides, strict=True)
+        )
+        return Value(name, (channels, high, wide), x.trimmed)
+
+    def scale_shift(self, x: Value, scale: Array, shift: Array, axis: int) -> Value:
+        """scale * x + shift along one axis of [N, C, H, W] or [N, F]."""
+        if axis == 2:
+            x = self.full_height(x)
+        shape = [1] * (len(x.shape) + 1)
+        shape[axis] = -1
+        scaled = self._op("Mul", [x.name, self._const(scale.reshape(shape))])
+        return replace(x, name=self._op("Add", [scaled, self._const(shift.reshape(shape))]))
+
+    def activation(self, x: Value, kind: str) -> Value:
+        """relu, sigmoid, softmax (over features, 2-D only) or linear."""
+        if kind == "linear":
+            return x
+        return replace(x, name=self._op(_ACTIVATIONS[kind], [x.name]))
+
+    def flatten(self, x: Value, order: tuple[int, int, int]) -> Value:
+        """[N, C, H, W] -> [N, F], features in the given order of axes, e.g. (2, 3, 1) for H, W, C."""
+        x = self.full_height(x)
+        name = self._op("Transpose", [x.name], perm=[0, *order]) if order != (1, 2, 3) else x.name
+        size = int(np.prod(x.shape))
+        return Value(self._op("Reshape", [name, self._ints(0, size)]), (size,))
+
+    def dense(self, x: Value, kernel: Array, bias: Array) -> Value:
+        """[N, F] times kernel [F, units] plus bias."""
+        name = self._op("Gemm", [x.name, self._const(kernel), self._const(bias)])
+        return Value(name, (kernel.shape[1],))
+
+    def concat(self, values: Sequence[Value], axis: int) -> Value:
+        """Join along one axis of [N, C, H, W] or [N, F]."""
+        values = [self.full_height(v) for v in values]
+        shape = list(values[0].shape)
+        shape[axis - 1] = sum(v.shape[axis - 1] for v in values)
+        return Value(self._op("Concat", [v.name for v in values], axis=axis), tuple(shape))
+
+    def add(self, values: Sequence[Value]) -> Value:
+        """Elementwise sum."""
+        values = [self.full_height(v) for v in values]
+        return replace(values[0], name=self._op("Sum", [v.name for v in values]))
+
+    # ---- output
+
+    def finish(self, x: Value, name: str, metadata: dict[str, str], producer: str) -> ModelProto:
+        """The model whose only output is `probabilities` float32[N, classes]."""
+        self._nodes.append(helper.make_node("Identity", [x.name], ["probabilities"]))
+        output = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", *x.shape])
+        graph = helper.make_graph(
+            self._nodes, name, self._inputs, [output], list(self._constants.values())
+        )
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+            producer_name=producer,
+        )
+        helper.set_model_props(model, metadata)
+        return model

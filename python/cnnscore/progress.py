@@ -1,0 +1,61 @@
+"""How far a long run is: sites, rate, position, time left."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+TERMINAL_INTERVAL_S = 0.2
+LINE_INTERVAL_S = 10.0
+
+
+class Progress:
+    """Reports to `stream`: a line rewritten in place on a terminal, else a line every 10 seconds."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._interval = TERMINAL_INTERVAL_S if self._terminal else LINE_INTERVAL_S
+        self._start = self._last = time.monotonic()
+        self._drawn = False
+
+    def update(self, sites: int, place: str, part: float | None) -> None:
+        """`sites` are done, the last at `place`; `part` (0-1) of the input is read, if known."""
+        now = time.monotonic()
+        if now - self._last < self._interval:
+            return
+        self._last = now
+        elapsed = now - self._start
+        text = f"{sites:,} sites  {sites / elapsed:,.0f}/s  {place}"
+        if part:
+            text += f"  {100 * part:.0f} %  {_duration(elapsed * (1 - part) / part)} left"
+        if self._terminal:
+            self._stream.write(f"\r\x1b[K{text}")
+            self._drawn = True
+        else:
+            self._stream.write(f"cnnscore: {text}\n")
+        self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the line off the terminal."""
+        if self._drawn:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._drawn = False
+
+
+class NoProgress(Progress):
+    """Says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def update(self, sites: int, place: str, part: float | None) -> None:
+        """Say nothing."""
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,200 @@
+"""VCF/BCF records -> columns of sites, and scores -> annotated VCF/BCF.
+
+A thin face of native/records: the bcftools plugin reads and writes with the same C code, so that
+both doors treat a record alike (docs/dataflow.md says why this is not pysam).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore._window import ffi, lib
+from cnnscore.batch import WindowBatch, from_native
+from cnnscore.errors import BadInput, raise_native
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Which records: `regions` jump by index and take overlapping records, `targets` stream and
+    take records whose POS lies within; each a list in bcftools' notation, or a file's path.
+    """
+
+    regions: str | None = None
+    regions_file: str | None = None
+    targets: str | None = None
+    targets_file: str | None = None
+
+
+class Records:
+    """Some records of a call file with their columns; filled again and again."""
+
+    def __init__(self) -> None:
+        self.handle = ffi.gc(lib.cnnscore_records_new(), lib.cnnscore_records_free)
+
+    def sites(self) -> WindowBatch:
+        """The site columns; valid until the records are filled again."""
+        return from_native(ffi, lib.cnnscore_records_sites(self.handle), self)
+
+
+class Calls:
+    """An open VCF or BCF (`-` is standard input).
+
+    `annotations` are the INFO keys of the annotation columns. Errors: BadInput when the file
+    cannot be opened, is truncated, or lacks the index that regions need.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        intervals: Intervals | None = None,
+        annotations: Sequence[str] = (),
+        must_be_sorted: bool = False,
+        threads: int = 0,
+    ) -> None:
+        intervals = intervals or Intervals()
+        error = ffi.new("cnnscore_error *")
+        handle = ffi.new("cnnscore_calls **")
+        regions = intervals.regions_file or intervals.regions
+        targets = intervals.targets_file or intervals.targets
+        for file in (intervals.regions_file, intervals.targets_file):
+            _check_intervals_file(file)
+        keep = [ffi.new("char[]", key.encode()) for key in annotations]
+        keys = ffi.new("char *[]", [*keep, ffi.NULL])
+        texts = {
+            "path": ffi.new("char[]", os.fsencode(path)),
+            "regions": ffi.NULL if regions is None else ffi.new("char[]", os.fsencode(regions)),
+            "targets": ffi.NULL if targets is None else ffi.new("char[]", os.fsencode(targets)),
+        }
+        native = ffi.new(
+            "cnnscore_calls_options *",
+            {
+                "struct_size": ffi.sizeof("cnnscore_calls_options"),
+                **texts,
+                "regions_file": intervals.regions_file is not None,
+                "targets_file": intervals.targets_file is not None,
+                "annotations": ffi.cast("const char *const *", keys),
+                "n_annotations": len(annotations),
+                "must_be_sorted": must_be_sorted,
+                "threads": threads,
+            },
+        )
+        self.path = path
+        if lib.cnnscore_calls_open(native, handle, error) != 0:
+            raise_native(ffi, error)
+        self.handle = ffi.gc(handle[0], lib.cnnscore_calls_close)
+
+    @property
+    def samples(self) -> int:
+        """Number of sample columns."""
+        return int(lib.cnnscore_calls_samples(self.handle))
+
+    def has_sample(self, name: str) -> bool:
+        """Whether there is a column of that sample."""
+        return int(lib.cnnscore_calls_sample(self.handle, name.encode())) >= 0
+
+    def has_info(self, key: str) -> bool:
+        """Whether the header declares the INFO key."""
+        return bool(lib.cnnscore_calls_has_info(self.handle, key.encode()))
+
+    def add_header(self, line: str) -> None:
+        """Add a `##` line to what is written; an INFO line replaces one of the same ID."""
+        error = ffi.new("cnnscore_error *")
+        text = line.encode("utf-8", "surrogateescape")
+        if lib.cnnscore_calls_add_header(self.handle, text, error) != 0:
+            raise_native(ffi, error)
+
+    def read(self, records: Records, limit: int) -> int:
+        """Fill `records` with up to `limit` records; 0 at the end.
+
+        Errors: BadInput naming the place of a truncated or malformed record.
+        """
+        error = ffi.new("cnnscore_error *")
+        n = int(lib.cnnscore_calls_read(self.handle, records.handle, limit, error))
+        if n < 0:
+            raise_native(ffi, error)
+        return n
+
+    def progress(self) -> float | None:
+        """Part of the file that is read, 0-1; None when its size is not known."""
+        part = float(lib.cnnscore_calls_progress(self.handle))
+        return None if math.isnan(part) else part
+
+    def close(self) -> None:
+        """Close the file."""
+        ffi.release(self.handle)
+
+
+class Writer:
+    """An output with the header of `calls`; `mode` is htslib's ("w", "wz6", "wb", "wbu"), `name` is
+    what messages call it.
+
+    Errors: BadOutput when it cannot be written.
+    """
+
+    def __init__(self, calls: Calls, path: str, name: str, mode: str, threads: int = 0) -> None:
+        error = ffi.new("cnnscore_error *")
+        handle = ffi.new("cnnscore_writer **")
+        self._calls = calls  # its header is what records are written with
+        self._handle: Any = ffi.NULL
+        opened = lib.cnnscore_writer_open(
+            calls.handle, os.fsencode(path), os.fsencode(name), mode.encode(), threads, handle, error
+        )
+        if opened != 0:
+            raise_native(ffi, error)
+        self._handle = handle[0]
+
+    def write(self, records: Records, key: str, scores: NDArray[np.float32]) -> None:
+        """Write the records with INFO `key` = scores [N], three decimals; NaN writes no key."""
+        error = ffi.new("cnnscore_error *")
+        column = np.ascontiguousarray(scores, np.float32)
+        pointer = ffi.cast("const float *", column.ctypes.data)
+        if (
+            lib.cnnscore_writer_write(self._handle, records.handle, key.encode(), pointer, error)
+            != 0
+        ):
+            raise_native(ffi, error)
+
+    def close(self) -> None:
+        """Flush and close. Errors: BadOutput; the output is not whole then."""
+        handle, self._handle = self._handle, ffi.NULL
+        error = ffi.new("cnnscore_error *")
+        if lib.cnnscore_writer_close(handle, error) != 0:
+            raise_native(ffi, error)
+
+
+def build_index(path: str, index_path: str, kind: str) -> None:
+    """Index a finished .vcf.gz or .bcf; `kind` is "tbi" or "csi". Errors: BadOutput."""
+    error = ffi.new("cnnscore_error *")
+    if (
+        lib.cnnscore_index_build(os.fsencode(path), os.fsencode(index_path), kind == "csi", error)
+        != 0
+    ):
+        raise_native(ffi, error)
+
+
+def htslib_version() -> str:
+    """Version of the htslib that reads and writes."""
+    return str(ffi.string(lib.cnnscore_htslib_version()).decode())
+
+
+def htslib_verbosity(level: int) -> None:
+    """0 silences htslib's own messages, 3 shows errors and warnings."""
+    lib.cnnscore_htslib_verbosity(level)
+
+
+def _check_intervals_file(path: str | None) -> None:
+    if path is None:
+        return
+    try:
+        with open(path, "rb"):  # noqa: PTH123 - a plain readability test
+            return
+    except OSError as error:
+        raise BadInput(f"cannot read the intervals {path}: {error.strerror}") from None

@@ -1,0 +1,141 @@
+"""Columns of sites -> WindowBatch: the reference around each site and the reads over it.
+
+A thin face of native/window; files are read by the C library, with the GIL released.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from cnnscore._window import ffi, lib
+from cnnscore.batch import WindowBatch, from_native, to_native
+from cnnscore.errors import raise_native
+
+READ_RULES = {"none": lib.CNNSCORE_READS_NONE, "gatk": lib.CNNSCORE_READS_GATK}
+DOWNSAMPLING = {"site": lib.CNNSCORE_DOWNSAMPLE_SITE, "gatk": lib.CNNSCORE_DOWNSAMPLE_GATK}
+
+
+@dataclass(frozen=True)
+class ReaderOptions:
+    """What a WindowReader opens, and what of it a site gets.
+
+    `read_rule` is "none" or "gatk" (native/window/window.h); `downsampling` is "site" (a site's
+    sample depends on the site alone) or "gatk" (GATK's running random state: one reader, file
+    order). `reference_left` and `reference_width` are columns.
+    """
+
+    reference: str
+    reads: tuple[str, ...] = ()
+    sample: str | None = None
+    read_rule: str = "none"
+    read_limit: int = 0
+    downsampling: str = "site"
+    reference_left: int = 64
+    reference_width: int = 192
+
+
+@dataclass(frozen=True)
+class ReadCounts:
+    """What a reader has met; fields as in `cnnscore_reader_counts`."""
+
+    reads: int = 0
+    no_read_group: int = 0
+    no_qualities: int = 0
+    other_sample: int = 0
+    sites_sampled: int = 0
+    sites_empty: int = 0
+    sample_groups: int = -1
+
+    def __add__(self, other: ReadCounts) -> ReadCounts:
+        """Counts of two readers of the same files."""
+        return ReadCounts(
+            self.reads + other.reads,
+            self.no_read_group + other.no_read_group,
+            self.no_qualities + other.no_qualities,
+            self.other_sample + other.other_sample,
+            self.sites_sampled + other.sites_sampled,
+            self.sites_empty + other.sites_empty,
+            max(self.sample_groups, other.sample_groups),
+        )
+
+
+class WindowReader:
+    """One set of file handles; used by one thread at a time.
+
+    Errors on opening: BadInput for a missing, truncated or unindexed file.
+    """
+
+    def __init__(self, options: ReaderOptions) -> None:
+        error = ffi.new("cnnscore_error *")
+        handle = ffi.new("cnnscore_reader **")
+        paths = [ffi.new("char[]", os.fsencode(path)) for path in options.reads]
+        path_array = ffi.new("char *[]", [*paths, ffi.NULL])
+        reference = ffi.new("char[]", os.fsencode(options.reference))
+        sample = ffi.NULL if options.sample is None else ffi.new("char[]", options.sample.encode())
+        native = ffi.new(
+            "cnnscore_reader_options *",
+            {
+                "struct_size": ffi.sizeof("cnnscore_reader_options"),
+                "reference": reference,
+                "reads": ffi.cast("const char *const *", path_array),
+                "n_reads": len(paths),
+                "sample": sample,
+                "read_rule": READ_RULES[options.read_rule],
+                "read_limit": options.read_limit,
+                "downsampling": DOWNSAMPLING[options.downsampling],
+                "reference_left": options.reference_left,
+                "reference_width": options.reference_width,
+            },
+        )
+        if lib.cnnscore_reader_open(native, handle, error) != 0:
+            raise_native(ffi, error)
+        self._handle = ffi.gc(handle[0], lib.cnnscore_reader_close)
+
+    def read(self, sites: WindowBatch, buffers: WindowBuffers | None = None) -> WindowBatch:
+        """Windows of the site columns of `sites`, which the result shares.
+
+        Errors: BadInput for an unknown contig, another contig length, a position past the
+        contig's end, a REF that differs from the reference, reads that cannot be decoded.
+        With `buffers` the result is valid until they are used again.
+        """
+        buffers = buffers or WindowBuffers()
+        error = ffi.new("cnnscore_error *")
+        if lib.cnnscore_reader_read(self._handle, to_native(ffi, sites), buffers.handle, error) != 0:
+            raise_native(ffi, error)
+        return from_native(ffi, lib.cnnscore_windows_batch(buffers.handle), (buffers, sites))
+
+    def counts(self) -> ReadCounts:
+        """What this reader has met so far."""
+        counts = ffi.new("cnnscore_reader_counts *")
+        lib.cnnscore_reader_count(self._handle, counts)
+        return ReadCounts(
+            counts.reads,
+            counts.no_read_group,
+            counts.no_qualities,
+            counts.other_sample,
+            counts.sites_sampled,
+            counts.sites_empty,
+            counts.sample_groups,
+        )
+
+    def close(self) -> None:
+        """Close the files."""
+        ffi.release(self._handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class WindowBuffers:
+    """Memory that a reader fills; reused from batch to batch by one thread."""
+
+    def __init__(self) -> None:
+        self.handle = ffi.gc(lib.cnnscore_windows_new(), lib.cnnscore_windows_free)

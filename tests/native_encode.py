@@ -1,0 +1,197 @@
+"""The encoders of native/encode for tests: one loader, one maker of window batches.
+
+`cnnscore._encode` is used where the package is installed; a bare checkout compiles the same C
+sources into a temporary library.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from oracle_encode import BAM_BASES, CIGAR_LETTERS, Read, Site
+
+NATIVE = Path(__file__).resolve().parents[1] / "native"
+HEADERS = [NATIVE / "include" / "cnnscore.h", NATIVE / "encode" / "encode.h"]
+SOURCES = sorted((NATIVE / "encode").glob("*.c"))
+STRICT = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow"]
+INCLUDE = [f"-I{NATIVE / 'include'}", f"-I{NATIVE / 'encode'}"]
+
+CANARY = 0xEE  # no code, flag or quality in the tests has this value
+
+
+class EncodeError(Exception):
+    """A negative return code of an encoder and its message."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@functools.cache
+def load() -> tuple[Any, Any]:
+    """Return (ffi, lib)."""
+    try:
+        from cnnscore._encode import ffi, lib
+    except ImportError:
+        pass
+    else:
+        return ffi, lib
+    import cffi
+
+    built = cffi.FFI()
+    for header in HEADERS:
+        part = re.search(r"/\* cdef begin \*/(.*)/\* cdef end \*/", header.read_text(), re.S)
+        assert part, f"{header} has no cdef markers"
+        built.cdef(part[1])
+    folder = tempfile.mkdtemp(prefix="cnnscore-encode-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    library = Path(folder) / "libencode.so"
+    command = ["cc", "-O2", "-g", "-shared", "-fPIC", *STRICT, *INCLUDE, *map(str, SOURCES)]
+    subprocess.run([*command, "-o", str(library)], check=True)
+    return built, built.dlopen(str(library))
+
+
+def record_bytes(read: Read, tags: bytes = b"", long_cigar: bool = False) -> bytes:
+    """A read as a BAM record without block_size; `long_cigar` moves the CIGAR into a CG tag."""
+    cigar = [length << 4 | CIGAR_LETTERS.index(op) for op, length in read.cigar]
+    if long_cigar:
+        span = sum(length for op, length in read.cigar if op in "MDN=X")
+        tags += struct.pack(f"<3sBI{len(cigar)}I", b"CGB", ord("I"), len(cigar), *cigar)
+        cigar = [len(read.seq) << 4 | 4, span << 4 | 3]
+    codes = [BAM_BASES.index(base) for base in read.seq]
+    if len(codes) % 2:
+        codes.append(0)
+    name = b"read\0"
+    fixed = struct.pack(
+        "<iiBBHHHIiii",
+        0, read.pos, len(name), read.mapq, 0, len(cigar), read.flag, len(read.seq), -1, -1, 0,
+    )  # fmt: skip
+    packed = bytes(high << 4 | low for high, low in zip(codes[::2], codes[1::2], strict=True))
+    return fixed + name + struct.pack(f"<{len(cigar)}I", *cigar) + packed + bytes(read.qual) + tags
+
+
+class Batch:
+    """A cnnscore_window_batch over numpy columns; change a column before calling `struct`."""
+
+    def __init__(
+        self, sites: Sequence[Site], *, left: int, width: int, long_cigar: bool = False
+    ) -> None:
+        alleles = [allele.encode() for site in sites for allele in [site.ref, *site.alts]]
+        reads = [record_bytes(read, b"", long_cigar) for site in sites for read in site.reads]
+        reference = np.zeros((len(sites), width), np.uint8)
+        for i, site in enumerate(sites):
+            for column in range(width):
+                at = site.pos - left + column
+                if 0 <= at < len(site.contig_sequence):
+                    reference[i, column] = ord(site.contig_sequence[at])
+        pos = np.array([site.pos for site in sites], np.int64)
+        self.left = left
+        self.columns: dict[str, np.ndarray] = {
+            "contig": np.zeros(len(sites), np.int32),
+            "pos": pos,
+            "end": pos + np.array([len(site.ref) for site in sites], np.int64),
+            "kind": np.zeros(len(sites), np.uint8),
+            "site_allele": _offsets([1 + len(site.alts) for site in sites]),
+            "allele_offset": _offsets([len(allele) for allele in alleles]),
+            "alleles": np.frombuffer(b"".join(alleles), np.int8),
+            "annotations": np.zeros(0, np.float32),
+            "reference": reference,
+            "site_read": _offsets([len(site.reads) for site in sites]),
+            "read_offset": _offsets([len(read) for read in reads]),
+            "reads": np.frombuffer(b"".join(reads), np.uint8),
+            "contig_length": np.zeros(1, np.int64),
+            "contig_offset": _offsets([4]),
+            "contig_names": np.frombuffer(b"chrT", np.int8),
+        }
+
+    def struct(self) -> Any:
+        """Return a cdata cnnscore_window_batch*; it borrows this object's columns."""
+        ffi, _ = load()
+        batch = ffi.new("cnnscore_window_batch *")
+        batch.struct_size = ffi.sizeof("cnnscore_window_batch")
+        batch.n_sites = len(self.columns["pos"])
+        batch.n_annotations = 0
+        batch.reference_left = self.left
+        batch.reference_width = self.columns["reference"].shape[1]
+        batch.n_contigs = len(self.columns["contig_offset"]) - 1
+        self.columns = {name: np.ascontiguousarray(v) for name, v in self.columns.items()}
+        for name, values in self.columns.items():
+            setattr(batch, name, ffi.cast(ffi.typeof(getattr(batch, name)), values.ctypes.data))
+        return batch
+
+
+def _offsets(lengths: Sequence[int]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+
+
+def _checked(function: Any, *arguments: Any) -> None:
+    ffi, _ = load()
+    error = ffi.new("cnnscore_error *")
+    code = function(*arguments, error)
+    if code != 0:
+        assert error.code == code
+        raise EncodeError(code, ffi.string(error.message).decode("ascii"))
+
+
+class _Plane:
+    """An output array with canaries after it, to see that a call writes its cells and no more."""
+
+    def __init__(self, *shape: int) -> None:
+        ffi, _ = load()
+        self.size = int(np.prod(shape))
+        self.memory = np.full(self.size + 64, CANARY, np.uint8)
+        self.array = self.memory[: self.size].reshape(shape)
+        self.pointer = ffi.cast("uint8_t *", self.memory.ctypes.data)
+
+    def check(self) -> np.ndarray:
+        assert (self.memory[self.size :] == CANARY).all(), "written beyond the end"
+        return self.array
+
+
+def batch_check(batch: Batch) -> None:
+    """Raise EncodeError where cnnscore_batch_check refuses the batch."""
+    _, lib = load()
+    _checked(lib.cnnscore_batch_check, batch.struct())
+
+
+def encode_reference(batch: Batch, order: Sequence[int], window: int) -> np.ndarray:
+    """uint8[n, window] of cnnscore_encode_gatk_reference."""
+    ffi, lib = load()
+    reference = _Plane(len(order), window)
+    sites = ffi.new("int64_t[]", list(order))
+    _checked(
+        lib.cnnscore_encode_gatk_reference,
+        batch.struct(), sites, len(order), window, reference.pointer,
+    )  # fmt: skip
+    return reference.check()
+
+
+def encode_reads(
+    batch: Batch, order: Sequence[int], window: int, n_rows: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """bases, quals, rows, reference of cnnscore_encode_gatk_reads."""
+    ffi, lib = load()
+    n = len(order)
+    planes = (
+        _Plane(n, n_rows, window),
+        _Plane(n, n_rows, window),
+        _Plane(n, n_rows, 2),
+        _Plane(n, window),
+    )
+    sites = ffi.new("int64_t[]", list(order))
+    _checked(
+        lib.cnnscore_encode_gatk_reads,
+        batch.struct(), sites, n, window, n_rows, *(plane.pointer for plane in planes),
+    )  # fmt: skip
+    bases, quals, rows, reference = (plane.check() for plane in planes)
+    return bases, quals, rows, reference
