@@ -91,19 +91,19 @@ class _Network:
 
 
 def import_networks(
-    source: Path, only: str | None = None, *, created_by: str = CREATED_BY
+    source: Path, only: str | None = None, *, created_by: str = CREATED_BY, plain: bool = False
 ) -> list[ImportedNetwork]:
     """Import the networks of a GATK jar, a folder, a .hd5 or a .json file (its pair beside it).
 
     `only` picks one by its name (gatk-1d, gatk-2d, gatk-2d-large, or the file's stem). The
-    same input gives the same bytes. If an error occurs, BadInput names the file and the remedy.
+    same input gives the same bytes. `plain` writes the textbook graph, to measure against. If an error occurs, BadInput names the file and the remedy.
     """
     pairs = {_NAMES.get(pair.stem, pair.stem): pair for pair in _read_pairs(Path(source))}
     if only is not None:
         if only not in pairs:
             raise BadInput(f"{source}: no network named {only}; it holds {', '.join(sorted(pairs))}")
         pairs = {only: pairs[only]}
-    return [_import_pair(name, pair, created_by) for name, pair in sorted(pairs.items())]
+    return [_import_pair(name, pair, created_by, plain) for name, pair in sorted(pairs.items())]
 
 
 # ---- files
@@ -160,7 +160,7 @@ def _read_jar(source: Path) -> list[_Pair]:
 # ---- one network
 
 
-def _import_pair(name: str, pair: _Pair, created_by: str) -> ImportedNetwork:
+def _import_pair(name: str, pair: _Pair, created_by: str, plain: bool) -> ImportedNetwork:
     semantics = _read_json(pair)
     network = _read_hd5(pair)
     kind = semantics["input_tensor_map_name"]
@@ -189,7 +189,7 @@ def _import_pair(name: str, pair: _Pair, created_by: str) -> ImportedNetwork:
         },
         "created_by": created_by,
     }
-    graph = NetworkGraph()
+    graph = NetworkGraph(plain=plain)
     output = _Translator(graph, pair, network, manifest).run()
     metadata = {MANIFEST_KEY: json.dumps(manifest, sort_keys=True)}
     model = graph.finish(output, name, metadata, created_by)

@@ -1,0 +1,118 @@
+# make build       environment in .venv (command: .venv/bin/cnnscore), native code built
+# make demo        the main job on a small data set that ships here
+# make test        everything the tests need, then all tests
+# make test-core   the same without GATK's jar
+# make lint        ruff, mypy, clang-format, gcc and clang with -Werror
+# make asan        native code under AddressSanitizer, and the fuzzer for a minute
+# make bench-data  data for `make bench`, the figures of docs/performance.md
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := build
+.PHONY: build demo test test-core lint format asan bench-data bench clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+WORK := .make
+NATIVE := $(wildcard native/*/*.c native/*/*.h) native/build_native.py
+GATK_VERSION := 4.6.0.0
+GATK_JAR := $(WORK)/gatk-$(GATK_VERSION).jar
+MODELS := $(WORK)/models/gatk-2d.onnx
+export CNNSCORE_MODELS := $(CURDIR)/$(WORK)/models
+FUZZ_SECONDS ?= 60
+
+# Debian packages that a probe command finds missing: installed when root, else named.
+need = { $(1); } >/dev/null 2>&1 || { \
+  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || \
+    { echo "missing Debian packages: $(2). Install them and repeat." >&2; exit 1; }; \
+  echo "installing $(2)"; \
+  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y $(2); } \
+    >$(WORK)/apt.log 2>&1 || { tail -20 $(WORK)/apt.log >&2; exit 1; }; }
+
+# ---- set-up ----
+
+build: $(WORK)/built
+
+$(WORK)/apt-build:
+	@mkdir -p $(WORK)
+	@$(call need,test -e /usr/include/htslib/vcf.h && command -v gcc,build-essential libhts-dev)
+	@$(call need,$(PYTHON) native/probe_python.py,python3-venv python3-dev)
+	@touch $@
+
+$(WORK)/apt-test: $(WORK)/apt-build
+	@$(call need,command -v bcftools && command -v samtools,bcftools samtools)
+	@touch $@
+
+$(WORK)/apt-lint: $(WORK)/apt-build
+	@$(call need,command -v clang && command -v clang-format,clang clang-format)
+	@touch $@
+
+$(WORK)/apt-bench: $(WORK)/apt-test
+	@$(call need,command -v art_illumina && command -v bwa,art-nextgen-simulation-tools bwa)
+	@touch $@
+
+$(WORK)/venv: pyproject.toml $(WORK)/apt-build
+	@echo "making the Python environment in .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip -q install --disable-pip-version-check --upgrade pip
+	@touch $@
+
+$(WORK)/built: $(NATIVE) setup.py pyproject.toml $(WORK)/venv
+	@echo "building the native code and installing cnnscore into .venv"
+	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint]'
+	@touch $@
+
+$(GATK_JAR): $(WORK)/apt-build
+	@command -v mvn >/dev/null || { echo "missing: Maven, which brings GATK's jar" >&2; exit 1; }
+	@echo "fetching GATK $(GATK_VERSION), whose jar holds the networks"
+	@mvn -q -B dependency:copy -Dartifact=org.broadinstitute:gatk:$(GATK_VERSION) \
+	  -DoutputDirectory=$(CURDIR)/$(WORK) -Dmdep.useBaseVersion=true
+	@touch $@
+
+$(MODELS): $(GATK_JAR) $(WORK)/built python/cnnscore/gatk_models.py python/cnnscore/onnx_graph.py
+	@$(BIN)/cnnscore model import $(GATK_JAR)
+
+# ---- the main job ----
+
+DEMO := tests/data/synthetic
+
+demo: $(MODELS) $(WORK)/apt-test
+	@set -x; $(BIN)/cnnscore score $(DEMO)/calls.vcf.gz -R $(DEMO)/ref.fa -I $(DEMO)/reads.bam \
+	  -m gatk-2d -o $(WORK)/demo.vcf.gz -W
+	@echo; echo "Scores of real variants and of artefacts ($(WORK)/demo.vcf.gz):"
+	@$(BIN)/python tests/data/demo_result.py $(WORK)/demo.vcf.gz $(DEMO)/truth.vcf.gz
+
+# ---- tests ----
+
+test: $(MODELS) $(WORK)/apt-test
+	@CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) $(BIN)/python -m pytest
+
+test-core: $(WORK)/built $(WORK)/apt-test
+	@CNNSCORE_MODELS= $(BIN)/python -m pytest
+
+C_FLAGS := -std=gnu11 -Wall -Wextra -Werror -Wconversion -Wshadow \
+  -Inative/include -Inative/window -Inative/records -Inative/encode
+
+lint: $(WORK)/built $(WORK)/apt-lint
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@clang-format --dry-run -Werror $$(git ls-files 'native/*.[ch]' 'tests/*.c')
+	@for compiler in gcc clang; do for file in native/*/*.c; do \
+	  $$compiler $(C_FLAGS) -O2 -fsyntax-only "$$file"; done; done
+
+format: $(WORK)/built $(WORK)/apt-lint
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+	@clang-format -i $$(git ls-files 'native/*.[ch]' 'tests/*.c')
+
+asan: $(WORK)/built $(WORK)/apt-lint $(MODELS)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) bash tests/native/asan.sh
+
+# ---- figures ----
+
+bench-data: $(WORK)/built $(WORK)/apt-bench
+	@$(BIN)/python tests/bench/make_data.py bench-data --large
+
+bench: bench-data $(MODELS)
+	@$(BIN)/python tests/bench/run.py bench-data
+
+clean:
+	@rm -rf .venv $(WORK) build python/*.egg-info python/cnnscore/*.so native/_*.c

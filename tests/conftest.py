@@ -1,0 +1,90 @@
+"""Where tests find data and networks, and how they run the command line."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cnnscore.cli import main
+
+TESTS = Path(__file__).parent
+sys.path.insert(0, str(TESTS))
+
+from tiny_network import write_tiny_networks  # noqa: E402
+
+DATA = TESTS / "data" / "synthetic"
+SHARED = Path(os.environ.get("CNNSCORE_SHARED", TESTS.parent.parent / "shared"))
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command line did."""
+
+    code: int
+    err: str
+    out: str = ""
+
+
+def run_cli(*arguments: str | Path) -> Finished:
+    """Run `cnnscore ARGUMENTS` in this process (its native output to files only)."""
+    err, out = io.StringIO(), io.StringIO()
+    with redirect_stderr(err), redirect_stdout(out):
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return Finished(code, err.getvalue(), out.getvalue())
+
+
+def run_process(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[bytes]:
+    """Run `cnnscore ARGUMENTS` as a process of its own."""
+    command = [sys.executable, "-m", "cnnscore", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The synthetic data set that ships with the tests."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real data beside the project; its absence skips, as users do not have it."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no {SHARED}: this test needs the developers' real data")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def gatk_models() -> Path:
+    """The folder of GATK's imported networks: `make test` makes it, `make test-core` goes without."""
+    folder = os.environ.get("CNNSCORE_MODELS")
+    if not folder:
+        pytest.skip("needs GATK's networks: run by `make test`, not by `make test-core`")
+    assert (Path(folder) / "gatk-2d.onnx").is_file(), f"CNNSCORE_MODELS={folder} lacks gatk-2d"
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Paths of two small random networks: tiny["reference"] and tiny["reads"]."""
+    return write_tiny_networks(tmp_path_factory.mktemp("networks"))
+
+
+def scores_of(path: Path, key: str) -> list[str | None]:
+    """The text of INFO/key of each record of a plain VCF."""
+    scores = []
+    for line in path.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        if line.startswith("#"):
+            continue
+        fields = dict(field.partition("=")[::2] for field in line.split("\t")[7].split(";"))
+        scores.append(fields.get(key))
+    return scores
