@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -78,7 +78,7 @@ class KerasOracle:
             self.theano = (backend.decode() if isinstance(backend, bytes) else backend) == "theano"
             self.weights: dict[str, list[Array]] = {}
             for name, group in file["model_weights"].items():
-                keys = [k.decode() if isinstance(k, bytes) else k for k in group.attrs["weight_names"]]
+                keys = group.attrs["weight_names"]
                 self.weights[name] = [np.asarray(group[key], np.float64) for key in keys]
 
     def probabilities(self, tensor: Array, annotations: Array) -> Array:
@@ -172,10 +172,10 @@ class KerasOracle:
         return x.reshape(x.shape[0], -1)
 
     def _concatenate(self, inputs: list[Array], config: dict[str, Any], _: list[Array]) -> Array:
-        return np.concatenate(inputs, axis=config["axis"])
+        return np.asarray(np.concatenate(inputs, axis=config["axis"]))
 
     def _add(self, inputs: list[Array], _: dict[str, Any], __: list[Array]) -> Array:
-        return np.sum(np.stack(inputs), axis=0)
+        return np.asarray(np.sum(np.stack(inputs), axis=0))
 
     def _activation(self, inputs: list[Array], config: dict[str, Any], _: list[Array]) -> Array:
         return _activate(inputs[0], config["activation"])

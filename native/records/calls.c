@@ -79,8 +79,9 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
             return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot open %s: %s", o->path,
                                  errno ? strerror(errno) : "not a VCF or BCF file");
         default:
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read %s as VCF or BCF: %s", o->path,
-                                 bcf_sr_strerror((int)calls->source->errnum));
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "cannot read %s as VCF or BCF (%s): it is truncated, or something else",
+                                 calls->path, bcf_sr_strerror((int)calls->source->errnum));
         }
     }
     calls->header = calls->source->readers[0].header;
@@ -171,12 +172,12 @@ int cnnscore_calls_add_header(cnnscore_calls *calls, const char *line, cnnscore_
     return CNNSCORE_OK;
 }
 
-/* "contig:pos" of the last whole record, for errors about what follows it. */
+/* Where an error lies that htslib noticed while it read ahead of the last record taken. */
 static void last_place(const cnnscore_calls *calls, char *text, size_t size) {
     if (calls->last_contig < 0)
-        snprintf(text, size, "the first record");
+        snprintf(text, size, "one of the first records");
     else
-        snprintf(text, size, "the record after %s:%lld", bcf_hdr_id2name(calls->header, calls->last_contig),
+        snprintf(text, size, "one of the records after %s:%lld", bcf_hdr_id2name(calls->header, calls->last_contig),
                  (long long)calls->last_pos + 1);
 }
 
@@ -215,14 +216,14 @@ static int check_end(cnnscore_calls *calls, cnnscore_error *err) {
     calls->at_end = true;
     if (calls->source->errnum)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "%s: cannot read %s (%s): the file is truncated or the line is malformed; "
-                             "`bcftools view` shows where",
+                             "%s: cannot read %s (%s): the file is truncated or the record is malformed; "
+                             "`bcftools view` says more",
                              calls->path, place, bcf_sr_strerror((int)calls->source->errnum));
     htsFile *file = calls->source->readers[0].file;
     if (calls->is_bgzf && !calls->size && hts_get_bgzfp(file) && hts_get_bgzfp(file)->no_eof_block)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "%s is truncated (it ends without a BGZF end marker at %s)", calls->path,
-                             place);
+                             "%s is truncated: it ends without a BGZF end marker",
+                             calls->path);
     return CNNSCORE_OK;
 }
 
@@ -232,7 +233,8 @@ int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_
     records->n = 0;
     if (grow_records(records, limit) < 0) return cnnscore_fail_memory(err);
     while (!calls->at_end && records->n < limit && bytes < BATCH_BYTES) {
-        if (!bcf_sr_next_line(calls->source)) {
+        /* htslib notes an error and reads on: what it hands out then is not to be trusted. */
+        if (!bcf_sr_next_line(calls->source) || calls->source->errnum) {
             int code = check_end(calls, err);
             if (code != CNNSCORE_OK) return code;
             break;

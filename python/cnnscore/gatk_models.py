@@ -10,12 +10,13 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -42,7 +43,11 @@ _CHANNELS = {
         "mapping_quality",
     ],
 }
-_OLD_JAR = "take the networks from gatk-4.6.0.0.jar (Maven Central: org.broadinstitute:gatk:4.6.0.0)"
+_OLD_JAR = "gatk-4.6.0.0.jar has them (Maven Central: org.broadinstitute:gatk:4.6.0.0)"
+
+
+# What reading a damaged or foreign HDF5 file raises, out of h5py or by missing parts.
+_BROKEN = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -96,12 +101,14 @@ def import_networks(
     """Import the networks of a GATK jar, a folder, a .hd5 or a .json file (its pair beside it).
 
     `only` picks one by its name (gatk-1d, gatk-2d, gatk-2d-large, or the file's stem). The
-    same input gives the same bytes. `plain` writes the textbook graph, to measure against. If an error occurs, BadInput names the file and the remedy.
+    same input gives the same bytes. `plain` writes the textbook graph, to measure against.
+    If an error occurs, BadInput names the file and the remedy.
     """
     pairs = {_NAMES.get(pair.stem, pair.stem): pair for pair in _read_pairs(Path(source))}
     if only is not None:
         if only not in pairs:
-            raise BadInput(f"{source}: no network named {only}; it holds {', '.join(sorted(pairs))}")
+            names = ", ".join(sorted(pairs))
+            raise BadInput(f"{source}: no network named {only}; choose one of {names}")
         pairs = {only: pairs[only]}
     return [_import_pair(name, pair, created_by, plain) for name, pair in sorted(pairs.items())]
 
@@ -128,7 +135,8 @@ def _read_pair(path: Path) -> _Pair:
             parts[suffix] = part.read_bytes()
         except OSError as error:
             raise BadInput(
-                f"{part}: {error.strerror}; a network is a .json and a .hd5 of the same name, side by side"
+                f"{part}: {error.strerror}; put the .json and the .hd5 of the network side by side, "
+                "under one name"
             ) from error
     hd5 = path.with_suffix(".hd5").name
     return _Pair(path.stem, hd5, hd5, parts[".json"], parts[".hd5"])
@@ -151,9 +159,10 @@ def _read_jar(source: Path) -> list[_Pair]:
                 stem = Path(member).stem
                 pairs.append(_Pair(stem, source.name, member, jar.read(sidecar), jar.read(member)))
             return pairs
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(
-            f"{source}: can't be read as a jar ({error}); give a GATK jar, a folder, a .hd5 or a .json file"
+            f"{source}: can't be read as a jar ({error}); give a GATK jar, a folder, a .hd5 or a "
+            ".json file"
         ) from error
 
 
@@ -200,24 +209,30 @@ def _read_json(pair: _Pair) -> dict[str, Any]:
     """The description of a network, checked: every key used later is there and sane."""
 
     def bad(why: str) -> BadInput:
-        return BadInput(f"{pair.label}: its .json {why}; use the .json that GATK wrote with the network")
+        return BadInput(f"{pair.label}: its .json {why}; use the one GATK wrote with the network")
 
     try:
         semantics = json.loads(pair.json_bytes)
     except ValueError as error:
         raise bad(f"is not JSON ({error})") from error
-    keys = ("input_tensor_map_name", "input_tensor_map", "window_size", "read_limit")
-    keys += ("input_annotations", "output_labels")
-    missing = [key for key in keys if not isinstance(semantics, dict) or key not in semantics]
-    if missing:
-        raise bad(f"lacks {', '.join(missing)}")
-    kind = semantics["input_tensor_map_name"]
-    if kind not in _CHANNELS:
-        raise bad(f"has the tensor type {kind!r}, not one of {', '.join(_CHANNELS)}")
-    if semantics["input_tensor_map"] != {channel: i for i, channel in enumerate(_CHANNELS[kind])}:
+    kinds = {
+        "input_tensor_map_name": str,
+        "input_tensor_map": dict,
+        "window_size": int,
+        "read_limit": int,
+        "input_annotations": list,
+        "output_labels": dict,
+    }
+    for key, kind in kinds.items():
+        if not isinstance(semantics, dict) or not isinstance(semantics.get(key), kind):
+            raise bad(f"lacks {key}")
+    tensor = semantics["input_tensor_map_name"]
+    if tensor not in _CHANNELS:
+        raise bad(f"has the tensor type {tensor!r}, not one of {', '.join(_CHANNELS)}")
+    if semantics["input_tensor_map"] != {name: i for i, name in enumerate(_CHANNELS[tensor])}:
         raise bad("orders the channels (input_tensor_map) in another way than GATK does")
     labels = semantics["output_labels"]
-    if set(labels) != _LABELS or sorted(labels.values()) != [0, 1, 2, 3]:
+    if set(labels) != _LABELS or not all(i in labels.values() for i in range(len(_LABELS))):
         raise bad(f"has the output labels {labels}, not {', '.join(sorted(_LABELS))} as 0 to 3")
     return dict(semantics)
 
@@ -227,21 +242,27 @@ def _read_hd5(pair: _Pair) -> _Network:
         with h5py.File(io.BytesIO(pair.hd5_bytes), "r") as file:
             model = json.loads(_text(file.attrs["model_config"]))
             if model["class_name"] != "Model":
-                raise BadInput(f"{pair.label}: a Keras {model['class_name']}, not a functional Model")
+                kind = model["class_name"]
+                raise BadInput(
+                    f"{pair.label}: is a Keras {kind}; only a functional Model can be read"
+                )
             config = model["config"]
             layers = [_read_layer(pair, layer, file["model_weights"]) for layer in config["layers"]]
             outputs = config["output_layers"]
             if len(outputs) != 1:
-                raise BadInput(f"{pair.label}: has {len(outputs)} outputs; only one is supported")
+                raise BadInput(f"{pair.label}: has {len(outputs)} outputs; only one can be read")
             backend = _text(file.attrs["backend"])
             if backend not in ("theano", "tensorflow"):
-                raise BadInput(f"{pair.label}: was saved under Keras' {backend} backend, not supported")
+                raise BadInput(
+                    f"{pair.label}: was saved under Keras' {backend} backend; only theano and "
+                    "tensorflow can be read"
+                )
             version = _text(file.attrs["keras_version"])
             return _Network(version, backend == "theano", layers, outputs[0][0])
-    except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
+    except _BROKEN as error:
         raise BadInput(
-            f"{pair.label}: not a whole Keras 2 model file ({error}); {_OLD_JAR}, or save the "
-            "network again with model.save()"
+            f"{pair.label}: not a whole Keras 2 model file ({error}); fetch it again, or save the "
+            "network with model.save()"
         ) from error
 
 
@@ -281,14 +302,19 @@ class _Translator:
         for layer in self._network.layers:
             translate = _LAYERS.get(layer.kind)
             if translate is None:
-                raise self._bad(layer, f"is a {layer.kind}; supported are {', '.join(sorted(_LAYERS))}")
+                known = ", ".join(sorted(_LAYERS))
+                raise self._bad(layer, f"is a {layer.kind}; only these can be read: {known}")
             try:
                 values[layer.name] = translate(self, layer, [values[name] for name in layer.inputs])
-            except (KeyError, ValueError, TypeError, IndexError) as error:
-                raise self._bad(layer, f"is broken ({error!r}); export the network again") from error
-        output = values[self._network.output]
-        if output.shape != (len(_LABELS),):
-            raise BadInput(f"{self._pair.label}: the output has shape {output.shape}, not 4 classes")
+            except _BROKEN as error:
+                raise self._bad(layer, f"is broken ({error}); save the network again") from error
+        inputs = sum(layer.kind == "InputLayer" for layer in self._network.layers)
+        output = values.get(self._network.output)
+        if inputs != 2 or output is None or output.shape != (len(_LABELS),):
+            raise BadInput(
+                f"{self._pair.label}: maps {inputs} inputs to {output and output.shape}; it must map "
+                "one tensor and the annotations to 4 classes"
+            )
         return output
 
     def _bad(self, layer: _Layer, why: str) -> BadInput:
@@ -366,7 +392,8 @@ class _Translator:
     def batch_normalization(self, layer: _Layer, inputs: list[Value]) -> Value:
         weights = {key: value.astype(np.float64) for key, value in layer.weights.items()}
         mean, variance = weights["moving_mean"], weights["moving_variance"]
-        scale = weights.get("gamma", np.ones_like(mean)) / np.sqrt(variance + layer.config["epsilon"])
+        gamma = weights.get("gamma", np.ones_like(mean))
+        scale = gamma / np.sqrt(variance + layer.config["epsilon"])
         shift = weights.get("beta", np.zeros_like(mean)) - mean * scale
         axis = self._axis(inputs[0], layer.config["axis"])
         return self._graph.scale_shift(inputs[0], scale, shift, axis)

@@ -10,6 +10,7 @@ to full height only where a layer needs that (`full_height`).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -60,7 +61,7 @@ class Value:
 
 
 def _cell_table() -> Array:
-    """What one read cell holds: float32[64 codes * 256 qualities, 6], channels 0-4 and the span bit."""
+    """What a read cell holds: channels 0-4 and the span bit, float32[64 codes * 256 quals, 6]."""
     table = np.zeros((64, 256, 6))
     error = 10.0 ** (-np.arange(256) / 10.0)
     for code, letter in enumerate(_NIBBLES):
@@ -106,9 +107,9 @@ class _Fourier:
         return int(self.inverse.shape[0])
 
 
-# A longer sum is split by ONNX Runtime's matrix product depending on the batch (MLAS takes 128
-# at a time), and then the same site would get another last bit in another batch.
-_MAX_POINTS = 128
+# Speed is flat from 2 to 5 tiles, while weights grow with the points. Past 128, ONNX Runtime's
+# matrix product splits the sum at a place that depends on the batch, and so would the last bit.
+_MAX_POINTS = 80
 # Transforms move more memory than a convolution does: they must save this factor of products.
 _FOURIER_GAIN = 1.6
 
@@ -140,20 +141,27 @@ def _fourier(tiles: int, step: int, tile: int, taps: int) -> _Fourier:
             weights.append(c)
             inverse.append(re)
         else:
-            # c(a+b) - b(c+d) = ac - bd and c(a+b) + a(d-c) = ad + bc; the mirrored frequency doubles it.
+            # c(a+b) - b(c+d) = ac - bd and c(a+b) + a(d-c) = ad + bc; twice, for the mirrored
+            # frequency.
             forward += [a + b, a, b]
             weights += [c, d - c, c + d]
             inverse += [2 * (re + im), 2 * im, -2 * re]
     return _Fourier(np.array(forward), np.array(weights), np.array(inverse).T, tiles)
 
 
+def _fits(condition: bool, why: str) -> None:
+    if not condition:
+        raise ValueError(f"shapes don't fit: {why}")
+
+
 class NetworkGraph:
-    """Builds one network. `plain=True` writes the textbook graph, to compare with."""
+    """Builds one network. Weights that don't fit their input raise ValueError."""
 
     def __init__(self, *, plain: bool = False) -> None:
+        """`plain` writes the textbook graph, untrimmed and convolved directly, to compare with."""
         self._plain = plain
         self._nodes: list[NodeProto] = []
-        self._constants: dict[bytes, TensorProto] = {}
+        self._constants: dict[str, TensorProto] = {}
         self._inputs: list[Any] = []
 
     # ---- plumbing
@@ -165,9 +173,11 @@ class NetworkGraph:
 
     def _const(self, value: Any, dtype: Any = np.float32) -> str:
         array = np.ascontiguousarray(value, dtype)
-        key = repr((array.dtype.str, array.shape)).encode() + array.tobytes()
+        digest = hashlib.sha256(array.tobytes()).hexdigest()
+        key = f"{array.dtype.str} {array.shape} {digest}"
         if key not in self._constants:
-            self._constants[key] = numpy_helper.from_array(array, f"constant_{len(self._constants)}")
+            name = f"constant_{len(self._constants)}"
+            self._constants[key] = numpy_helper.from_array(array, name)
         return str(self._constants[key].name)
 
     def _ints(self, *values: int) -> str:
@@ -178,7 +188,8 @@ class NetworkGraph:
         return name
 
     def _gather(self, table: Array, codes: str) -> str:
-        return str(self._op("Gather", [self._const(table), self._op("Cast", [codes], to=TensorProto.INT32)]))
+        index = self._op("Cast", [codes], to=TensorProto.INT32)
+        return str(self._op("Gather", [self._const(table), index]))
 
     # ---- inputs
 
@@ -188,7 +199,8 @@ class NetworkGraph:
 
     def _reference(self, window: int, channels: int) -> str:
         codes = self._input("reference", TensorProto.UINT8, ["N", window])
-        columns = self._op("Transpose", [self._gather(_reference_table(channels), codes)], perm=[0, 2, 1])
+        columns = self._gather(_reference_table(channels), codes)
+        columns = self._op("Transpose", [columns], perm=[0, 2, 1])
         return str(self._op("Unsqueeze", [columns, self._ints(2)]))
 
     def reference(self, window: int) -> Value:
@@ -235,7 +247,8 @@ class NetworkGraph:
         if not x.trimmed:
             return x
         axis = 1 if x.channels_last else 2
-        last = self._op("Sub", [self._op("Shape", [x.name], start=axis, end=axis + 1), self._ints(1)])
+        height = self._op("Shape", [x.name], start=axis, end=axis + 1)
+        last = self._op("Sub", [height, self._ints(1)])
         rows = self._op("Min", [self._const(np.arange(x.shape[1]), np.int64), last])
         name = self._op("Gather", [x.name, rows], axis=axis)
         return Value(name, x.shape, channels_last=x.channels_last)
@@ -248,7 +261,8 @@ class NetworkGraph:
 
     def conv(self, x: Value, kernel: Array, bias: Array, pads: tuple[int, int, int, int]) -> Value:
         """Convolve with kernel [O, C, kh, kw], stride 1; pads are top, left, bottom, right."""
-        _, _, high, wide = kernel.shape
+        _, channels, high, wide = kernel.shape
+        _fits(channels == x.shape[0], f"kernel {kernel.shape} on {x.shape}")
         if pads[0] or pads[2]:
             x = self.full_height(x)
         top, left, bottom, right = pads
@@ -257,6 +271,7 @@ class NetworkGraph:
             x.shape[1] + top + bottom - high + 1,
             x.shape[2] + left + right - wide + 1,
         )
+        _fits(min(shape) > 0, f"kernel {kernel.shape} on {x.shape}")
         if x.trimmed and high > 1:
             return Value(self._conv_trimmed(x, kernel, bias, left, right), shape, trimmed=True)
         if not self._plain and high == 1 and pads == (0, 0, 0, 0):
@@ -342,9 +357,7 @@ class NetworkGraph:
             name = self._op("Pad", [name, self._ints(0, 0, 0, 0, 0, 0, extra, 0)], mode="edge")
         name = self._op(kind, [name], kernel_shape=list(size), strides=list(strides))
         channels, *sides = x.shape
-        high, wide = (
-            (side - extent) // step + 1 for side, extent, step in zip(sides, size, strides, strict=True)
-        )
+        high, wide = ((sides[i] - size[i]) // strides[i] + 1 for i in (0, 1))
         return Value(name, (channels, high, wide), x.trimmed)
 
     def scale_shift(self, x: Value, scale: Array, shift: Array, axis: int) -> Value:
@@ -352,6 +365,7 @@ class NetworkGraph:
         x = self._channels_first(x)
         if axis == 2:
             x = self.full_height(x)
+        _fits(axis > 0 and scale.shape == (x.shape[axis - 1],), f"{scale.shape} on {x.shape}")
         shape = [1] * (len(x.shape) + 1)
         shape[axis] = -1
         scaled = self._op("Mul", [x.name, self._const(scale.reshape(shape))])
@@ -365,7 +379,7 @@ class NetworkGraph:
         return replace(x, name=self._op(_ACTIVATIONS[kind], [x.name]), parts=None)
 
     def flatten(self, x: Value, order: tuple[int, int, int]) -> Value:
-        """[N, C, H, W] -> [N, F], features in the given order of axes, e.g. (2, 3, 1) for H, W, C."""
+        """[N, C, H, W] -> [N, F], the axes in the given order, e.g. (2, 3, 1) for H, W, C."""
         x = self._channels_first(self.full_height(x))
         name = self._op("Transpose", [x.name], perm=[0, *order]) if order != (1, 2, 3) else x.name
         size = int(np.prod(x.shape))
@@ -373,6 +387,7 @@ class NetworkGraph:
 
     def dense(self, x: Value, kernel: Array, bias: Array) -> Value:
         """[N, F] times kernel [F, units] plus bias."""
+        _fits(kernel.shape[0] == x.shape[0], f"kernel {kernel.shape} on {x.shape}")
         name = self._op("Gemm", [x.name, self._const(kernel), self._const(bias)])
         return Value(name, (kernel.shape[1],))
 
@@ -386,7 +401,8 @@ class NetworkGraph:
     def add(self, values: Sequence[Value]) -> Value:
         """Elementwise sum."""
         values = [self._channels_first(self.full_height(v)) for v in values]
-        return replace(values[0], name=self._op("Sum", [v.name for v in values]))
+        _fits(len({v.shape for v in values}) == 1, "summands of different shapes")
+        return Value(self._op("Sum", [v.name for v in values]), values[0].shape)
 
     # ---- output
 
@@ -400,9 +416,7 @@ class NetworkGraph:
                 nodes.append(node)
         constants = [c for c in self._constants.values() if c.name in needed]
         output = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", *x.shape])
-        graph = helper.make_graph(
-            nodes[::-1], name, self._inputs, [output], constants
-        )
+        graph = helper.make_graph(nodes[::-1], name, self._inputs, [output], constants)
         model = helper.make_model(
             graph,
             opset_imports=[helper.make_opsetid("", OPSET)],

@@ -54,13 +54,7 @@ def _run(command: ModuleType, name: str, arguments: list[str]) -> int:
     )
     command.add_arguments(parser)
     options = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=getattr(options, "log_level", "warning").upper(),
-        format="cnnscore: %(levelname)s: %(message)s",
-        stream=sys.stderr,
-    )
-    for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
-        logging.addLevelName(level, logging.getLevelName(level).lower())
+    _set_up_log(getattr(options, "log_level", "warning"))
     _handle_signals()
     try:
         command.run(options)
@@ -77,6 +71,19 @@ def _run(command: ModuleType, name: str, arguments: list[str]) -> int:
         logging.getLogger("cnnscore").exception("this is a fault of cnnscore; please report it")
         return EXIT_FAULT
     return 0
+
+
+def _set_up_log(level: str) -> None:
+    class Lower(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            record.levelname = record.levelname.lower()
+            return super().format(record)
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lower("cnnscore: %(levelname)s: %(message)s"))
+    log = logging.getLogger("cnnscore")
+    log.handlers, log.propagate = [handler], False
+    log.setLevel(level.upper())
 
 
 def _handle_signals() -> None:
