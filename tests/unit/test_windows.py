@@ -1,0 +1,248 @@
+"""native/window against pysam and a plain reading of the rules."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pysam
+import pytest
+from conftest import DATA
+
+from cnnscore.batch import WindowBatch, from_native, to_native
+from cnnscore.errors import BadInput, UsageError
+from cnnscore.records import Calls, Intervals, Records
+from cnnscore.windows import ReaderOptions, WindowReader
+
+REF = str(DATA / "ref.fa")
+ANNOTATIONS = ("MQ", "DP", "QD")
+LIMIT = 128
+
+
+class JavaRandom:
+    """java.util.Random, as its documentation states it."""
+
+    def __init__(self, seed: int) -> None:
+        self.state = (seed ^ 0x5DEECE66D) & (2**48 - 1)
+
+    def next31(self) -> int:
+        self.state = (self.state * 0x5DEECE66D + 0xB) & (2**48 - 1)
+        return self.state >> 17
+
+    def below(self, bound: int) -> int:
+        if bound & -bound == bound:
+            return (bound * self.next31()) >> 31
+        while True:
+            bits = self.next31()
+            value = bits % bound
+            if bits - value + bound - 1 < 2**31:
+                return value
+
+
+def site_seed(contig: str, pos: int) -> int:
+    mask = 2**64 - 1
+    value = 0xCBF29CE484222325
+    for byte in contig.encode():
+        value = ((value ^ byte) * 0x100000001B3) & mask
+    value ^= (pos * 0x9E3779B97F4A7C15) & mask
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    return value ^ (value >> 31)
+
+
+def reservoir(reads: list[str], limit: int, random: JavaRandom) -> list[str]:
+    kept: list[str] = []
+    for count, read in enumerate(reads, start=1):
+        if count <= limit:
+            kept.append(read)
+        elif (slot := random.below(count)) < limit:
+            kept[slot] = read
+    return kept
+
+
+def batches(calls: Path, limit: int, **options: object) -> Iterator[WindowBatch]:
+    source = Calls(str(calls), annotations=ANNOTATIONS, **options)  # type: ignore[arg-type]
+    while True:
+        records = Records()
+        if source.read(records, limit) == 0:
+            return
+        yield records.sites()
+
+
+def reader(reads: Path, **changes: object) -> WindowReader:
+    options = {"read_rule": "gatk", "read_limit": LIMIT, **changes}
+    return WindowReader(ReaderOptions(REF, (str(reads),), **options))  # type: ignore[arg-type]
+
+
+def names(batch: WindowBatch, site: int) -> list[str]:
+    """Name and flag of each read of a site, from the BAM records."""
+    result = []
+    for read in range(batch.site_read[site], batch.site_read[site + 1]):
+        record = batch.reads[batch.read_offset[read] : batch.read_offset[read + 1]].tobytes()
+        length, flag = record[8], struct.unpack_from("<H", record, 14)[0]
+        result.append(f"{record[32 : 31 + length].decode()}/{flag}")
+    return result
+
+
+def contig_of(batch: WindowBatch, site: int) -> str:
+    return batch.place(site).split(":")[0]
+
+
+def expected_names(
+    bam: pysam.AlignmentFile, contig: str, start: int, end: int, random: Callable[[str, int], JavaRandom]
+) -> list[str]:
+    reads = [
+        f"{read.query_name}/{read.flag}"
+        for read in bam.fetch(contig, start, end)
+        if read.has_tag("RG") and read.query_qualities is not None
+    ]
+    return reservoir(reads, LIMIT, random(contig, start))
+
+
+@pytest.mark.parametrize(("calls", "reads"), [("calls", "reads"), ("edge", "reads"), ("deep", "deep")])
+@pytest.mark.parametrize("limit", [7, 1000])
+@pytest.mark.parametrize("downsampling", ["site", "gatk"])
+def test_reads_are_those_of_pysam(calls: str, reads: str, limit: int, downsampling: str) -> None:
+    running = JavaRandom(47382911)
+
+    def random(contig: str, pos: int) -> JavaRandom:
+        return running if downsampling == "gatk" else JavaRandom(site_seed(contig, pos))
+
+    ours = reader(DATA / f"{reads}.bam", downsampling=downsampling)
+    sites = 0
+    with pysam.AlignmentFile(str(DATA / f"{reads}.bam")) as bam:
+        for site_batch in batches(DATA / f"{calls}.vcf.gz", limit):
+            batch = ours.read(site_batch)
+            for site in range(len(batch)):
+                contig, start, end = contig_of(batch, site), int(batch.pos[site]), int(batch.end[site])
+                assert names(batch, site) == expected_names(bam, contig, start, end, random)
+            sites += len(batch)
+    assert sites > 40
+    assert (ours.counts().sites_sampled > 0) == (reads == "deep")
+
+
+def test_records_are_whole_bam_records() -> None:
+    (sites,) = batches(DATA / "calls.vcf.gz", 1000)
+    batch = reader(DATA / "reads.bam").read(sites)
+    with pysam.AlignmentFile(str(DATA / "reads.bam")) as bam:
+        site = 5
+        wanted = {f"{read.query_name}/{read.flag}": read for read in bam.fetch(contig_of(batch, site), int(batch.pos[site]), int(batch.end[site]))}
+        for name, index in zip(names(batch, site), range(batch.site_read[site], batch.site_read[site + 1]), strict=True):
+            record = batch.reads[batch.read_offset[index] : batch.read_offset[index + 1]].tobytes()
+            read = wanted[name]
+            _, pos, l_name, mapq, _, n_cigar, flag, l_seq = struct.unpack_from("<iiBBHHHI", record)
+            assert (pos, mapq, flag, l_seq) == (read.reference_start, read.mapping_quality, read.flag, read.query_length)
+            cigar = struct.unpack_from(f"<{n_cigar}I", record, 32 + l_name)
+            assert [(c & 15, c >> 4) for c in cigar] == read.cigartuples
+            assert record[-l_seq:] == bytes(read.query_qualities or [])
+
+
+def test_reference_columns() -> None:
+    with pysam.FastaFile(REF) as fasta:
+        for sites in batches(DATA / "edge.vcf.gz", 10):
+            batch = WindowReader(ReaderOptions(REF, reference_left=64, reference_width=192)).read(sites)
+            for site in range(len(batch)):
+                contig, begin = contig_of(batch, site), int(batch.pos[site]) - 64
+                whole = fasta.fetch(contig).upper()
+                text = "".join(whole[i] if 0 <= i < len(whole) else "\0" for i in range(begin, begin + 192))
+                assert batch.reference[site].tobytes().decode() == text
+            assert not len(batch.reads)
+
+
+def test_site_columns() -> None:
+    (sites,) = batches(DATA / "edge.vcf.gz", 1000)
+    for site, record in enumerate(pysam.VariantFile(str(DATA / "edge.vcf.gz"))):
+        assert sites.place(site) == f"{record.chrom}:{record.pos}"
+        assert sites.end[site] == record.stop
+        spans = sites.allele_offset[sites.site_allele[site] : sites.site_allele[site + 1] + 1]
+        alleles = [sites.alleles[a:b].tobytes().decode() for a, b in zip(spans, spans[1:], strict=False)]
+        assert alleles == list(record.alleles or ())
+        for column, key in enumerate(ANNOTATIONS):
+            value = record.info.get(key, np.nan)
+            np.testing.assert_equal(sites.annotations[site, column], np.float32(value))
+
+
+def test_sites_in_any_order() -> None:
+    (sites,) = batches(DATA / "calls.vcf.gz", 1000)
+    ours = reader(DATA / "reads.bam")
+    whole = ours.read(sites)
+    rng = np.random.default_rng(3)
+    order = rng.permutation(len(sites))[:60]
+    lengths = np.diff(sites.site_allele)[order]
+    alleles = [slice(sites.site_allele[site], sites.site_allele[site + 1]) for site in order]
+    texts = [
+        sites.alleles[sites.allele_offset[a] : sites.allele_offset[a + 1]]
+        for part in alleles
+        for a in range(part.start, part.stop)
+    ]
+    shuffled = WindowBatch(
+        contig=sites.contig[order],
+        pos=sites.pos[order],
+        end=sites.end[order],
+        kind=sites.kind[order],
+        site_allele=np.concatenate([[0], np.cumsum(lengths)]),
+        allele_offset=np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64),
+        alleles=np.concatenate(texts),
+        annotations=sites.annotations[order],
+        reference=np.zeros((len(order), 0), np.uint8),
+        site_read=np.zeros(len(order) + 1, np.int64),
+        read_offset=np.zeros(1, np.int64),
+        reads=np.zeros(0, np.uint8),
+        contig_length=sites.contig_length,
+        contig_offset=sites.contig_offset,
+        contig_names=sites.contig_names,
+    )
+    batch = ours.read(shuffled)
+    for i, site in enumerate(order):
+        assert names(batch, i) == names(whole, int(site))
+
+
+def test_batch_crosses_the_seam_unchanged() -> None:
+    from cnnscore._window import ffi
+
+    (sites,) = batches(DATA / "edge.vcf.gz", 1000)
+    batch = reader(DATA / "reads.bam").read(sites)
+    again = from_native(ffi, to_native(ffi, batch), batch)
+    for name in ("contig", "pos", "end", "kind", "site_allele", "allele_offset", "alleles", "reference", "reads"):
+        np.testing.assert_array_equal(getattr(batch, name), getattr(again, name))
+    np.testing.assert_array_equal(batch.annotations, again.annotations)
+
+
+def test_artificial_haplotypes_and_bare_reads_are_left_out(tmp_path: Path) -> None:
+    header = pysam.AlignmentHeader.from_dict(
+        {
+            "SQ": [{"SN": "synA", "LN": 40000}, {"SN": "synB", "LN": 12000}],
+            "RG": [{"ID": name, "SM": "s"} for name in ("ArtificialHaplotypeRG", "ArtificialHaplotype", "x")],
+        }
+    )
+    path = tmp_path / "reads.bam"
+    kinds = ["x", "ArtificialHaplotypeRG", "ArtificialHaplotype", None, "no quals", "no seq", "no cigar"]
+    with pysam.AlignmentFile(str(path), "wb", header=header) as out:
+        for i, kind in enumerate(kinds):
+            read = pysam.AlignedSegment(header)
+            read.query_name, read.reference_id = f"r{i}", 0
+            read.reference_start = 256 if kind == "no cigar" else 250
+            if kind != "no seq":
+                read.query_sequence = "A" * 50
+                if kind != "no quals":
+                    read.query_qualities = pysam.qualitystring_to_array("I" * 50)
+            if kind != "no cigar":
+                read.cigartuples = [(0, 50)]
+            if kind is not None:
+                read.set_tag("RG", "x" if kind.startswith("no ") else kind)
+            out.write(read)
+    pysam.index(str(path))
+    intervals = Intervals(regions="synA:257-257")
+    (sites,) = batches(DATA / "calls.vcf.gz", 10, intervals=intervals)
+    ours = reader(path)
+    assert names(ours.read(sites), 0) == ["r0/0"]
+    counts = ours.counts()
+    assert (counts.reads, counts.no_read_group, counts.no_qualities) == (7, 1, 3)
+
+
+def test_bad_options() -> None:
+    with pytest.raises(UsageError, match="limit"):
+        WindowReader(ReaderOptions(REF, (str(DATA / "reads.bam"),), read_rule="gatk", read_limit=0))
+    with pytest.raises(BadInput, match=r"none\.bam"):
+        reader(Path("none.bam"))
