@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from cnnscore.cli import main
 
 TESTS = Path(__file__).parent
@@ -32,7 +31,7 @@ class Finished:
     out: str = ""
 
 
-def run_cli(*arguments: str | Path) -> Finished:
+def run_cli(*arguments: object) -> Finished:
     """Run `cnnscore ARGUMENTS` in this process (its native output to files only)."""
     err, out = io.StringIO(), io.StringIO()
     with redirect_stderr(err), redirect_stdout(out):
@@ -43,7 +42,7 @@ def run_cli(*arguments: str | Path) -> Finished:
     return Finished(code, err.getvalue(), out.getvalue())
 
 
-def run_process(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[bytes]:
+def run_process(*arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:
     """Run `cnnscore ARGUMENTS` as a process of its own."""
     command = [sys.executable, "-m", "cnnscore", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)  # type: ignore[call-overload,no-any-return]
@@ -65,7 +64,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def gatk_models() -> Path:
-    """The folder of GATK's imported networks: `make test` makes it, `make test-core` goes without."""
+    """The folder of GATK's networks: `make test` makes it, `make test-core` goes without."""
     folder = os.environ.get("CNNSCORE_MODELS")
     if not folder:
         pytest.skip("needs GATK's networks: run by `make test`, not by `make test-core`")

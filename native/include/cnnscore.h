@@ -43,26 +43,26 @@ typedef struct {
 
 /* N sites. Every pointer is borrowed; all arrays are dense and in site order. */
 typedef struct {
-    uint32_t struct_size;           /* sizeof(cnnscore_window_batch), set by the maker */
-    int32_t n_sites;                /* N */
-    int32_t n_annotations;          /* A */
-    int32_t reference_left;         /* column of POS in `reference` */
-    int32_t reference_width;        /* W: columns of `reference` */
-    const int32_t *contig;          /* [N] index into contig_offset */
-    const int64_t *pos;             /* [N] 0-based position of the first REF base */
-    const int64_t *end;             /* [N] exclusive end of the site: INFO/END or pos + len(REF) */
-    const uint8_t *kind;            /* [N] CNNSCORE_KIND_* */
-    const int64_t *site_allele;     /* [N+1] first allele of each site; REF comes first */
-    const int64_t *allele_offset;   /* [site_allele[N]+1] byte offsets into `alleles` */
-    const char *alleles;            /* allele strings as the VCF has them */
-    const float *annotations;       /* [N*A] NaN = missing */
-    const uint8_t *reference;       /* [N*W] ASCII, upper case; 0 = beyond the contig */
-    const int64_t *site_read;       /* [N+1] first read of each site */
-    const int64_t *read_offset;     /* [site_read[N]+1] byte offsets into `reads` */
-    const uint8_t *reads;           /* BAM records (SAM spec 4.2) without block_size, tags optional */
-    int32_t n_contigs;              /* C */
-    const int64_t *contig_length;   /* [C] bases, 0 = not known */
-    const int64_t *contig_offset;   /* [C+1] byte offsets into `contig_names` */
+    uint32_t struct_size;         /* sizeof(cnnscore_window_batch), set by the maker */
+    int32_t n_sites;              /* N */
+    int32_t n_annotations;        /* A */
+    int32_t reference_left;       /* column of POS in `reference` */
+    int32_t reference_width;      /* W: columns of `reference` */
+    const int32_t *contig;        /* [N] index into contig_offset */
+    const int64_t *pos;           /* [N] 0-based position of the first REF base */
+    const int64_t *end;           /* [N] exclusive end of the site: INFO/END or pos + len(REF) */
+    const uint8_t *kind;          /* [N] CNNSCORE_KIND_* */
+    const int64_t *site_allele;   /* [N+1] first allele of each site; REF comes first */
+    const int64_t *allele_offset; /* [site_allele[N]+1] byte offsets into `alleles` */
+    const char *alleles;          /* allele strings as the VCF has them */
+    const float *annotations;     /* [N*A] NaN = missing */
+    const uint8_t *reference;     /* [N*W] ASCII, upper case; 0 = beyond the contig */
+    const int64_t *site_read;     /* [N+1] first read of each site */
+    const int64_t *read_offset;   /* [site_read[N]+1] byte offsets into `reads` */
+    const uint8_t *reads;         /* BAM records (SAM spec 4.2) without block_size, tags optional */
+    int32_t n_contigs;            /* C */
+    const int64_t *contig_length; /* [C] bases, 0 = not known */
+    const int64_t *contig_offset; /* [C+1] byte offsets into `contig_names` */
     const char *contig_names;
 } cnnscore_window_batch;
 

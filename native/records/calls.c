@@ -12,9 +12,13 @@
 /* A batch ends early when its records hold this many bytes: cohort lines are long. */
 #define BATCH_BYTES ((size_t)8 << 20)
 
-const char *cnnscore_htslib_version(void) { return hts_version(); }
+const char *cnnscore_htslib_version(void) {
+    return hts_version();
+}
 
-void cnnscore_htslib_verbosity(int32_t level) { hts_set_log_level((enum htsLogLevel)level); }
+void cnnscore_htslib_verbosity(int32_t level) {
+    hts_set_log_level((enum htsLogLevel)level);
+}
 
 static int stale_index(const char *path, cnnscore_error *err) {
     static const char *const suffixes[] = {".tbi", ".csi"};
@@ -25,8 +29,8 @@ static int stale_index(const char *path, cnnscore_error *err) {
         snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
         if (stat(name, &index) == 0 && index.st_mtime < file.st_mtime)
             return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                 "%s is older than %s: make it anew with `bcftools index -f %s`", name,
-                                 path, path);
+                                 "%s is older than %s: make it anew with `bcftools index -f %s`", name, path,
+                                 path);
     }
     return CNNSCORE_OK;
 }
@@ -36,16 +40,16 @@ static int set_intervals(bcf_srs_t *source, const cnnscore_calls_options *o, cnn
         bcf_sr_set_opt(source, BCF_SR_REQUIRE_IDX);
         bcf_sr_set_opt(source, BCF_SR_REGIONS_OVERLAP, 1);
         if (bcf_sr_set_regions(source, o->regions, o->regions_file) < 0)
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                 "cannot read the regions \"%s\": expected %s", o->regions,
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read the regions \"%s\": expected %s",
+                                 o->regions,
                                  o->regions_file ? "a BED file or CHROM, BEG, END lines"
                                                  : "CHR, CHR:POS or CHR:BEG-END, comma-separated");
     }
     if (o->targets) {
         bcf_sr_set_opt(source, BCF_SR_TARGETS_OVERLAP, 0);
         if (bcf_sr_set_targets(source, o->targets, o->targets_file, 0) < 0)
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                 "cannot read the targets \"%s\": expected %s", o->targets,
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read the targets \"%s\": expected %s",
+                                 o->targets,
                                  o->targets_file ? "a BED file or CHROM, BEG, END lines"
                                                  : "CHR, CHR:POS or CHR:BEG-END, comma-separated");
     }
@@ -66,22 +70,23 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
     errno = 0;
     if (!bcf_sr_add_reader(calls->source, o->path)) {
         switch (calls->source->errnum) {
-        case idx_load_failed:
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                 "%s has no index, which --regions needs: make one with `bcftools index %s`",
-                                 o->path, o->path);
-        case not_bgzf:
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                 "%s is not compressed with bgzip, which --regions needs: "
-                                 "`bcftools view -Oz`, then `bcftools index`, or use --targets",
-                                 o->path);
-        case open_failed:
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot open %s: %s", o->path,
-                                 errno ? strerror(errno) : "not a VCF or BCF file");
-        default:
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                 "cannot read %s as VCF or BCF (%s): it is truncated, or something else",
-                                 calls->path, bcf_sr_strerror((int)calls->source->errnum));
+            case idx_load_failed:
+                return cnnscore_fail(
+                    err, CNNSCORE_ERR_INPUT,
+                    "%s has no index, which --regions needs: make one with `bcftools index %s`", o->path,
+                    o->path);
+            case not_bgzf:
+                return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                     "%s is not compressed with bgzip, which --regions needs: "
+                                     "`bcftools view -Oz`, then `bcftools index`, or use --targets",
+                                     o->path);
+            case open_failed:
+                return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot open %s: %s", o->path,
+                                     errno ? strerror(errno) : "not a VCF or BCF file");
+            default:
+                return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                     "cannot read %s as VCF or BCF (%s): it is truncated, or something else",
+                                     calls->path, bcf_sr_strerror((int)calls->source->errnum));
         }
     }
     calls->header = calls->source->readers[0].header;
@@ -136,7 +141,9 @@ void cnnscore_calls_close(cnnscore_calls *calls) {
     free(calls);
 }
 
-int32_t cnnscore_calls_samples(const cnnscore_calls *calls) { return bcf_hdr_nsamples(calls->header); }
+int32_t cnnscore_calls_samples(const cnnscore_calls *calls) {
+    return bcf_hdr_nsamples(calls->header);
+}
 
 int32_t cnnscore_calls_sample(const cnnscore_calls *calls, const char *name) {
     return bcf_hdr_id2int(calls->header, BCF_DT_SAMPLE, name);
@@ -158,8 +165,7 @@ double cnnscore_calls_progress(const cnnscore_calls *calls) {
 int cnnscore_calls_add_header(cnnscore_calls *calls, const char *line, cnnscore_error *err) {
     int length = 0;
     bcf_hrec_t *parsed = bcf_hdr_parse_line(calls->header, line, &length);
-    if (!parsed)
-        return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "not a VCF header line: %s", line);
+    if (!parsed) return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "not a VCF header line: %s", line);
     if (parsed->type == BCF_HL_INFO) {
         int id = bcf_hrec_find_key(parsed, "ID");
         if (id >= 0) bcf_hdr_remove(calls->header, BCF_HL_INFO, parsed->vals[id]);
@@ -177,8 +183,8 @@ static void last_place(const cnnscore_calls *calls, char *text, size_t size) {
     if (calls->last_contig < 0)
         snprintf(text, size, "one of the first records");
     else
-        snprintf(text, size, "one of the records after %s:%lld", bcf_hdr_id2name(calls->header, calls->last_contig),
-                 (long long)calls->last_pos + 1);
+        snprintf(text, size, "one of the records after %s:%lld",
+                 bcf_hdr_id2name(calls->header, calls->last_contig), (long long)calls->last_pos + 1);
 }
 
 static int grow_records(cnnscore_records *records, int32_t limit) {
@@ -221,8 +227,7 @@ static int check_end(cnnscore_calls *calls, cnnscore_error *err) {
                              calls->path, place, bcf_sr_strerror((int)calls->source->errnum));
     htsFile *file = calls->source->readers[0].file;
     if (calls->is_bgzf && !calls->size && hts_get_bgzfp(file) && hts_get_bgzfp(file)->no_eof_block)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "%s is truncated: it ends without a BGZF end marker",
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s is truncated: it ends without a BGZF end marker",
                              calls->path);
     return CNNSCORE_OK;
 }

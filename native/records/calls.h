@@ -15,13 +15,13 @@ struct cnnscore_calls {
     bcf_hdr_t *header; /* borrowed from source; shared with every writer, so that a tag that htslib
                           adds while parsing an undeclared one has one number on both sides */
     char *path;
-    char **annotation; /* [n_annotations] INFO keys */
+    char **annotation;  /* [n_annotations] INFO keys */
     int *annotation_id; /* their numbers in the header, -1 while undeclared */
     int32_t n_annotations;
-    int end_id;        /* INFO/END */
-    int known_ids;     /* header dictionary size that the numbers above were looked up in */
+    int end_id;    /* INFO/END */
+    int known_ids; /* header dictionary size that the numbers above were looked up in */
     bool is_bgzf, must_be_sorted, at_end;
-    int64_t size;      /* bytes of the file, 0 = not known */
+    int64_t size; /* bytes of the file, 0 = not known */
     int32_t last_contig;
     int64_t last_pos;
 };

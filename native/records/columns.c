@@ -6,7 +6,9 @@
 #include "calls.h"
 #include "grow.h"
 
-cnnscore_records *cnnscore_records_new(void) { return calloc(1, sizeof(cnnscore_records)); }
+cnnscore_records *cnnscore_records_new(void) {
+    return calloc(1, sizeof(cnnscore_records));
+}
 
 void cnnscore_records_free(cnnscore_records *records) {
     if (!records) return;
@@ -69,35 +71,36 @@ static double info_number(bcf1_t *record, int id) {
     if (!info || !info->vptr || info->len < 1) return NAN;
     const uint8_t *at = info->vptr;
     switch (info->type) {
-    case BCF_BT_INT8: {
-        int8_t value = (int8_t)*at;
-        return value == bcf_int8_missing || value == bcf_int8_vector_end ? (double)NAN : value;
-    }
-    case BCF_BT_INT16: {
-        int16_t value;
-        memcpy(&value, at, sizeof value);
-        return value == bcf_int16_missing || value == bcf_int16_vector_end ? (double)NAN : value;
-    }
-    case BCF_BT_INT32: {
-        int32_t value;
-        memcpy(&value, at, sizeof value);
-        return value == bcf_int32_missing || value == bcf_int32_vector_end ? (double)NAN : value;
-    }
-    case BCF_BT_FLOAT: {
-        float value;
-        memcpy(&value, at, sizeof value);
-        return bcf_float_is_missing(value) || bcf_float_is_vector_end(value) ? (double)NAN : (double)value;
-    }
-    case BCF_BT_CHAR: {
-        char text[64], *rest;
-        size_t length = (size_t)info->len < sizeof text - 1 ? (size_t)info->len : sizeof text - 1;
-        memcpy(text, at, length);
-        text[length] = '\0';
-        double value = strtod(text, &rest);
-        return rest == text ? NAN : value;
-    }
-    default:
-        return NAN;
+        case BCF_BT_INT8: {
+            int8_t value = (int8_t)*at;
+            return value == bcf_int8_missing || value == bcf_int8_vector_end ? (double)NAN : value;
+        }
+        case BCF_BT_INT16: {
+            int16_t value;
+            memcpy(&value, at, sizeof value);
+            return value == bcf_int16_missing || value == bcf_int16_vector_end ? (double)NAN : value;
+        }
+        case BCF_BT_INT32: {
+            int32_t value;
+            memcpy(&value, at, sizeof value);
+            return value == bcf_int32_missing || value == bcf_int32_vector_end ? (double)NAN : value;
+        }
+        case BCF_BT_FLOAT: {
+            float value;
+            memcpy(&value, at, sizeof value);
+            return bcf_float_is_missing(value) || bcf_float_is_vector_end(value) ? (double)NAN
+                                                                                 : (double)value;
+        }
+        case BCF_BT_CHAR: {
+            char text[64], *rest;
+            size_t length = (size_t)info->len < sizeof text - 1 ? (size_t)info->len : sizeof text - 1;
+            memcpy(text, at, length);
+            text[length] = '\0';
+            double value = strtod(text, &rest);
+            return rest == text ? NAN : value;
+        }
+        default:
+            return NAN;
     }
 }
 
@@ -152,7 +155,7 @@ int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, c
         for (int a = 0; a < record->n_allele; a++) allele_bytes += strlen(record->d.allele[a]);
     }
     if (cnnscore_reserve(&records->allele_offset, &records->allele_capacity, n_alleles + 1,
-                sizeof *records->allele_offset) < 0 ||
+                         sizeof *records->allele_offset) < 0 ||
         cnnscore_reserve(&records->alleles, &records->allele_bytes_capacity, allele_bytes + 1, 1) < 0)
         return cnnscore_fail_memory(err);
 

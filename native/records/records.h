@@ -15,10 +15,10 @@ typedef struct cnnscore_writer cnnscore_writer;   /* an output */
 
 typedef struct {
     uint32_t struct_size;
-    const char *path;      /* "-" is standard input */
-    const char *regions;   /* as bcftools -r / -R: jump by index, records overlapping; or NULL */
-    int32_t regions_file;  /* regions names a file */
-    const char *targets;   /* as bcftools -t / -T: stream, POS within; or NULL */
+    const char *path;     /* "-" is standard input */
+    const char *regions;  /* as bcftools -r / -R: jump by index, records overlapping; or NULL */
+    int32_t regions_file; /* regions names a file */
+    const char *targets;  /* as bcftools -t / -T: stream, POS within; or NULL */
     int32_t targets_file;
     const char *const *annotations; /* INFO keys of the annotation columns, in order */
     int32_t n_annotations;
@@ -26,8 +26,7 @@ typedef struct {
     int32_t threads;        /* extra decompression threads */
 } cnnscore_calls_options;
 
-int cnnscore_calls_open(const cnnscore_calls_options *options, cnnscore_calls **calls,
-                        cnnscore_error *err);
+int cnnscore_calls_open(const cnnscore_calls_options *options, cnnscore_calls **calls, cnnscore_error *err);
 void cnnscore_calls_close(cnnscore_calls *calls);
 int32_t cnnscore_calls_samples(const cnnscore_calls *calls);
 /* Column of the sample, or -1. */
@@ -46,8 +45,7 @@ const cnnscore_window_batch *cnnscore_records_sites(const cnnscore_records *reco
 
 /* Read up to `limit` records (fewer when they are very large). Returns their number, 0 at the
  * end, or a negative code. */
-int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_t limit,
-                        cnnscore_error *err);
+int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_t limit, cnnscore_error *err);
 
 /* Open an output and write the header of `calls`. `mode` is htslib's: "w", "wz6", "wb", "wbu";
  * `name` is what messages call it, as an output is written aside and renamed when whole. */

@@ -59,11 +59,11 @@ static int undeclared(cnnscore_writer *writer, const bcf1_t *record, cnnscore_er
         name = header->id[BCF_DT_ID][writer->declared_ids].key;
     }
     if (!name) return CNNSCORE_OK;
-    return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                         "%s: the header does not declare the %s %s, met up to %s:%lld, and BCF cannot hold it: "
-                         "write VCF (-O v or z), or declare it with `bcftools annotate -h`",
-                         writer->calls->path, what, name, bcf_hdr_id2name(header, record->rid),
-                         (long long)record->pos + 1);
+    return cnnscore_fail(
+        err, CNNSCORE_ERR_INPUT,
+        "%s: the header does not declare the %s %s, met up to %s:%lld, and BCF cannot hold it: "
+        "write VCF (-O v or z), or declare it with `bcftools annotate -h`",
+        writer->calls->path, what, name, bcf_hdr_id2name(header, record->rid), (long long)record->pos + 1);
 }
 
 int cnnscore_writer_write(cnnscore_writer *writer, cnnscore_records *records, const char *key,

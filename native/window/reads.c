@@ -9,21 +9,23 @@
 static const char *const ARTIFICIAL_GROUPS[] = {"ArtificialHaplotypeRG", "ArtificialHaplotype"};
 
 static int check_index(cnnscore_reads_file *file, cnnscore_error *err) {
-    static const char *const bam_suffixes[] = {".bai", ".csi", NULL}, *const cram_suffixes[] = {".crai", NULL};
+    static const char *const bam_suffixes[] = {".bai", ".csi", NULL}, *const cram_suffixes[] = {".crai",
+                                                                                                NULL};
     const char *const *suffixes = file->is_cram ? cram_suffixes : bam_suffixes;
     size_t length = strlen(file->path);
     struct stat data, index;
     for (int i = 0; suffixes[i]; i++) {
         char names[2][4096];
         snprintf(names[0], sizeof names[0], "%s%s", file->path, suffixes[i]);
-        snprintf(names[1], sizeof names[1], "%.*s%s", (int)(length > 4 && file->path[length - 4] == '.' ? length - 4 : length),
-                 file->path, suffixes[i]);
+        snprintf(names[1], sizeof names[1], "%.*s%s",
+                 (int)(length > 4 && file->path[length - 4] == '.' ? length - 4 : length), file->path,
+                 suffixes[i]);
         for (int form = 0; form < 2; form++) {
             if (stat(names[form], &index) != 0) continue;
             if (stat(file->path, &data) == 0 && index.st_mtime < data.st_mtime)
                 return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                     "%s is older than %s: make it anew with `samtools index %s`", names[form],
-                                     file->path, file->path);
+                                     "%s is older than %s: make it anew with `samtools index %s`",
+                                     names[form], file->path, file->path);
             return CNNSCORE_OK;
         }
     }
@@ -61,8 +63,8 @@ static int open_file(cnnscore_reads_file *file, const char *path, const cnnscore
     file->is_cram = format == cram;
     if (format != cram && format != bam)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "%s is neither BAM nor CRAM: convert it with `samtools sort -o reads.bam %s`", path,
-                             path);
+                             "%s is neither BAM nor CRAM: convert it with `samtools sort -o reads.bam %s`",
+                             path, path);
     if (file->is_cram && hts_set_fai_filename(file->file, o->reference) != 0)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: cannot decode CRAM with the reference %s", path,
                              o->reference);
@@ -71,13 +73,15 @@ static int open_file(cnnscore_reads_file *file, const char *path, const cnnscore
                              "%s is truncated (it has no end marker): copy or make it again", path);
     file->header = sam_hdr_read(file->file);
     if (!file->header)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: cannot read its header: the file is damaged", path);
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: cannot read its header: the file is damaged",
+                             path);
     int code = check_index(file, err);
     if (code != CNNSCORE_OK) return code;
     file->index = sam_index_load3(file->file, path, NULL, HTS_IDX_SILENT_FAIL);
     if (!file->index)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "%s: its index cannot be read: make it anew with `samtools index %s`", path, path);
+                             "%s: its index cannot be read: make it anew with `samtools index %s`", path,
+                             path);
     return o->sample ? collect_groups(file, o->sample, err) : CNNSCORE_OK;
 }
 
@@ -121,17 +125,18 @@ int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig,
         const cnnscore_reads_file *file = &reads->files[i];
         int tid = sam_hdr_name2tid(file->header, contig);
         if (tid < 0)
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                 "%s has no contig %s, which the record %s:%lld needs: were its reads aligned to "
-                                 "another reference, or are the contigs named otherwise (chr1, 1)?",
-                                 file->path, contig, contig, (long long)pos + 1);
+            return cnnscore_fail(
+                err, CNNSCORE_ERR_INPUT,
+                "%s has no contig %s, which the record %s:%lld needs: were its reads aligned to "
+                "another reference, or are the contigs named otherwise (chr1, 1)?",
+                file->path, contig, contig, (long long)pos + 1);
         int64_t has = sam_hdr_tid2len(file->header, tid);
         if (has != length)
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                 "contig %s has %lld bases in %s but %lld in the reference (record %s:%lld): give the "
-                                 "reference that the reads were aligned to",
-                                 contig, (long long)has, file->path, (long long)length, contig,
-                                 (long long)pos + 1);
+            return cnnscore_fail(
+                err, CNNSCORE_ERR_INPUT,
+                "contig %s has %lld bases in %s but %lld in the reference (record %s:%lld): give the "
+                "reference that the reads were aligned to",
+                contig, (long long)has, file->path, (long long)length, contig, (long long)pos + 1);
     }
     return CNNSCORE_OK;
 }
@@ -197,12 +202,13 @@ static int advance(cnnscore_reads *reads, cnnscore_reads_file *file, cnnscore_er
     cnnscore_reads_give_back(reads, read);
     file->head = NULL;
     if (status == -1) return CNNSCORE_OK;
-    return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                         file->is_cram ? "%s: cannot decode its reads on contig %s from %lld on: is the reference the one "
-                                         "that the CRAM was made with? Otherwise the file is damaged"
-                                       : "%s: cannot read its reads on contig %s from %lld on: the file is truncated or "
-                                         "damaged, or its index is of another file (`samtools index`)",
-                         file->path, reads->contig, (long long)file->query->beg + 1);
+    return cnnscore_fail(
+        err, CNNSCORE_ERR_INPUT,
+        file->is_cram ? "%s: cannot decode its reads on contig %s from %lld on: is the reference the one "
+                        "that the CRAM was made with? Otherwise the file is damaged"
+                      : "%s: cannot read its reads on contig %s from %lld on: the file is truncated or "
+                        "damaged, or its index is of another file (`samtools index`)",
+        file->path, reads->contig, (long long)file->query->beg + 1);
 }
 
 int cnnscore_reads_query(cnnscore_reads *reads, const char *contig, int64_t begin, int64_t end,
@@ -215,17 +221,18 @@ int cnnscore_reads_query(cnnscore_reads *reads, const char *contig, int64_t begi
         hts_itr_destroy(file->query);
         file->query = sam_itr_queryi(file->index, sam_hdr_name2tid(file->header, contig), begin, end);
         if (!file->query)
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                 "%s: its index cannot be queried at %s:%lld: make it anew with `samtools index %s`",
-                                 file->path, contig, (long long)begin + 1, file->path);
+            return cnnscore_fail(
+                err, CNNSCORE_ERR_INPUT,
+                "%s: its index cannot be queried at %s:%lld: make it anew with `samtools index %s`",
+                file->path, contig, (long long)begin + 1, file->path);
         int code = advance(reads, file, err);
         if (code != CNNSCORE_OK) return code;
     }
     return CNNSCORE_OK;
 }
 
-#define COMPARE(x, y)                       \
-    do {                                    \
+#define COMPARE(x, y)                              \
+    do {                                           \
         if ((x) != (y)) return (x) < (y) ? -1 : 1; \
     } while (0)
 

@@ -14,9 +14,9 @@ typedef struct {
     sam_hdr_t *header;
     hts_idx_t *index;
     hts_itr_t *query;
-    bam1_t *head;          /* next record of the query, NULL at its end */
+    bam1_t *head; /* next record of the query, NULL at its end */
     bool is_cram;
-    char **groups;         /* read groups of the wanted sample */
+    char **groups; /* read groups of the wanted sample */
     int32_t n_groups;
 } cnnscore_reads_file;
 
@@ -35,8 +35,8 @@ int cnnscore_reads_open(cnnscore_reads *reads, const cnnscore_reader_options *op
 void cnnscore_reads_close(cnnscore_reads *reads);
 
 /* Every file has the contig with this length, or an error that names file and place. */
-int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig, int64_t length,
-                                int64_t pos, cnnscore_error *err);
+int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig, int64_t length, int64_t pos,
+                                cnnscore_error *err);
 
 /* Start a query over [begin, end) of a contig. */
 int cnnscore_reads_query(cnnscore_reads *reads, const char *contig, int64_t begin, int64_t end,

@@ -12,8 +12,8 @@
 int cnnscore_reference_open(cnnscore_reference *reference, const char *path, cnnscore_error *err) {
     char index[4096];
     if (access(path, R_OK) != 0)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read the reference %s: no such file or no permission",
-                             path);
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "cannot read the reference %s: no such file or no permission", path);
     snprintf(index, sizeof index, "%s.fai", path);
     if (access(index, R_OK) != 0)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
@@ -21,10 +21,11 @@ int cnnscore_reference_open(cnnscore_reference *reference, const char *path, cnn
     reference->path = strdup(path);
     reference->index = fai_load3(path, NULL, NULL, 0);
     if (!reference->index)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "cannot load the reference %s and its index (.fai, and .gzi when it is bgzipped): "
-                             "make them with `samtools faidx %s`; plain gzip must become bgzip first",
-                             path, path);
+        return cnnscore_fail(
+            err, CNNSCORE_ERR_INPUT,
+            "cannot load the reference %s and its index (.fai, and .gzi when it is bgzipped): "
+            "make them with `samtools faidx %s`; plain gzip must become bgzip first",
+            path, path);
     return reference->path ? CNNSCORE_OK : cnnscore_fail_memory(err);
 }
 
@@ -63,8 +64,8 @@ static int fetch(cnnscore_reference *reference, const char *contig, int64_t begi
     return CNNSCORE_OK;
 }
 
-int cnnscore_reference_copy(cnnscore_reference *reference, const char *contig, int64_t length,
-                            int64_t begin, int64_t end, uint8_t *bases, cnnscore_error *err) {
+int cnnscore_reference_copy(cnnscore_reference *reference, const char *contig, int64_t length, int64_t begin,
+                            int64_t end, uint8_t *bases, cnnscore_error *err) {
     int64_t from = begin < 0 ? 0 : begin, to = end > length ? length : end;
     if (to <= from) {
         memset(bases, 0, (size_t)(end - begin));

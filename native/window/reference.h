@@ -19,6 +19,6 @@ void cnnscore_reference_close(cnnscore_reference *reference);
 /* Length of a contig, -1 when the FASTA lacks it. */
 int64_t cnnscore_reference_length(const cnnscore_reference *reference, const char *contig);
 /* Bases [begin, end) of a contig of `length` bases, upper case; positions beyond it are 0. */
-int cnnscore_reference_copy(cnnscore_reference *reference, const char *contig, int64_t length,
-                            int64_t begin, int64_t end, uint8_t *bases, cnnscore_error *err);
+int cnnscore_reference_copy(cnnscore_reference *reference, const char *contig, int64_t length, int64_t begin,
+                            int64_t end, uint8_t *bases, cnnscore_error *err);
 #endif

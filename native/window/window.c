@@ -41,7 +41,9 @@ struct cnnscore_windows {
     size_t reference_capacity, reads_capacity, site_capacity, read_capacity;
 };
 
-cnnscore_windows *cnnscore_windows_new(void) { return calloc(1, sizeof(cnnscore_windows)); }
+cnnscore_windows *cnnscore_windows_new(void) {
+    return calloc(1, sizeof(cnnscore_windows));
+}
 
 void cnnscore_windows_free(cnnscore_windows *windows) {
     if (!windows) return;
@@ -52,7 +54,9 @@ void cnnscore_windows_free(cnnscore_windows *windows) {
     free(windows);
 }
 
-const cnnscore_window_batch *cnnscore_windows_batch(const cnnscore_windows *windows) { return &windows->batch; }
+const cnnscore_window_batch *cnnscore_windows_batch(const cnnscore_windows *windows) {
+    return &windows->batch;
+}
 
 int cnnscore_reader_open(const cnnscore_reader_options *o, cnnscore_reader **out, cnnscore_error *err) {
     *out = NULL;
@@ -60,7 +64,8 @@ int cnnscore_reader_open(const cnnscore_reader_options *o, cnnscore_reader **out
         return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cnnscore_reader_options of another version");
     if (o->reference_left < 0 || o->reference_width <= o->reference_left || o->read_limit < 0 ||
         (o->read_rule != CNNSCORE_READS_NONE && (o->read_limit < 1 || o->n_reads < 1)))
-        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "a reader needs a window, and for reads a limit and files");
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "a reader needs a window, and for reads a limit and files");
     cnnscore_reader *reader = calloc(1, sizeof *reader);
     if (!reader) return cnnscore_fail_memory(err);
     reader->read_limit = o->read_limit;
@@ -112,18 +117,21 @@ static int enter_contig(cnnscore_reader *reader, const cnnscore_window_batch *si
     reader->contig_length = cnnscore_reference_length(&reader->reference, reader->contig);
     int code = CNNSCORE_OK;
     if (reader->contig_length < 0)
-        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "the reference %s has no contig %s, which the record %s:%lld is on: give the reference that "
-                             "the variants were called against, or restrict the run with --targets",
-                             reader->reference.path, reader->contig, reader->contig, pos);
+        code = cnnscore_fail(
+            err, CNNSCORE_ERR_INPUT,
+            "the reference %s has no contig %s, which the record %s:%lld is on: give the reference that "
+            "the variants were called against, or restrict the run with --targets",
+            reader->reference.path, reader->contig, reader->contig, pos);
     else if (declared && declared != reader->contig_length)
-        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "contig %s has %lld bases in the reference %s but %lld in the header of the calls (record "
-                             "%s:%lld): give the reference that the variants were called against",
-                             reader->contig, (long long)reader->contig_length, reader->reference.path,
-                             (long long)declared, reader->contig, pos);
+        code = cnnscore_fail(
+            err, CNNSCORE_ERR_INPUT,
+            "contig %s has %lld bases in the reference %s but %lld in the header of the calls (record "
+            "%s:%lld): give the reference that the variants were called against",
+            reader->contig, (long long)reader->contig_length, reader->reference.path, (long long)declared,
+            reader->contig, pos);
     else
-        code = cnnscore_reads_check_contig(&reader->reads, reader->contig, reader->contig_length, sites->pos[site], err);
+        code = cnnscore_reads_check_contig(&reader->reads, reader->contig, reader->contig_length,
+                                           sites->pos[site], err);
     if (code != CNNSCORE_OK) { /* the next site must not take this contig as checked */
         free(reader->contig);
         reader->contig = NULL;
@@ -131,33 +139,38 @@ static int enter_contig(cnnscore_reader *reader, const cnnscore_window_batch *si
     return code;
 }
 
-static bool is_acgt(int base) { return base == 'A' || base == 'C' || base == 'G' || base == 'T'; }
+static bool is_acgt(int base) {
+    return base == 'A' || base == 'C' || base == 'G' || base == 'T';
+}
 
 /* REF must be what the FASTA says, where both name a base. */
-static int check_ref(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site, cnnscore_error *err) {
+static int check_ref(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
+                     cnnscore_error *err) {
     int64_t allele = sites->site_allele[site], pos = sites->pos[site];
     const char *ref = sites->alleles + sites->allele_offset[allele];
     int64_t length = sites->allele_offset[allele + 1] - sites->allele_offset[allele];
     uint8_t bases[1024];
     if (pos < 0 || pos + length > reader->contig_length)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "record %s:%lld lies past the end of contig %s (%lld bases in %s): give the reference that the "
-                             "variants were called against",
-                             reader->contig, (long long)pos + 1, reader->contig, (long long)reader->contig_length,
-                             reader->reference.path);
+        return cnnscore_fail(
+            err, CNNSCORE_ERR_INPUT,
+            "record %s:%lld lies past the end of contig %s (%lld bases in %s): give the reference that the "
+            "variants were called against",
+            reader->contig, (long long)pos + 1, reader->contig, (long long)reader->contig_length,
+            reader->reference.path);
     for (int64_t done = 0; done < length; done += (int64_t)sizeof bases) {
         int64_t part = length - done < (int64_t)sizeof bases ? length - done : (int64_t)sizeof bases;
-        int code = cnnscore_reference_copy(&reader->reference, reader->contig, reader->contig_length, pos + done,
-                                           pos + done + part, bases, err);
+        int code = cnnscore_reference_copy(&reader->reference, reader->contig, reader->contig_length,
+                                           pos + done, pos + done + part, bases, err);
         if (code != CNNSCORE_OK) return code;
         for (int64_t i = 0; i < part; i++) {
             int base = ref[done + i] & ~0x20; /* upper case */
             if (base == bases[i] || !is_acgt(base) || !is_acgt(bases[i])) continue;
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                 "record %s:%lld has REF %.*s, but the reference %s has %c at %s:%lld: give the reference "
-                                 "that the variants were called against (`bcftools norm -c w` lists all such records)",
-                                 reader->contig, (long long)pos + 1, (int)(length < 40 ? length : 40), ref,
-                                 reader->reference.path, bases[i], reader->contig, (long long)(pos + done + i) + 1);
+            return cnnscore_fail(
+                err, CNNSCORE_ERR_INPUT,
+                "record %s:%lld has REF %.*s, but the reference %s has %c at %s:%lld: give the reference "
+                "that the variants were called against (`bcftools norm -c w` lists all such records)",
+                reader->contig, (long long)pos + 1, (int)(length < 40 ? length : 40), ref,
+                reader->reference.path, bases[i], reader->contig, (long long)(pos + done + i) + 1);
         }
     }
     return CNNSCORE_OK;
@@ -165,8 +178,12 @@ static int check_ref(cnnscore_reader *reader, const cnnscore_window_batch *sites
 
 /* ---- BAM records ---- */
 
-static void put32(uint8_t *to, uint32_t value) { memcpy(to, &value, 4); }
-static void put16(uint8_t *to, uint16_t value) { memcpy(to, &value, 2); }
+static void put32(uint8_t *to, uint32_t value) {
+    memcpy(to, &value, 4);
+}
+static void put16(uint8_t *to, uint16_t value) {
+    memcpy(to, &value, 2);
+}
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "BAM records are written as they lie in memory");
 
@@ -236,12 +253,13 @@ static void reservoir_start(reservoir *r, cnnscore_reader *reader, int64_t pos) 
     r->random = reader->downsampling == CNNSCORE_DOWNSAMPLE_GATK ? &reader->gatk_random : &r->own;
 }
 
-static int keep_chosen(cnnscore_reader *reader, cnnscore_windows *windows, int32_t site, int64_t seen, int32_t contig,
-                       cnnscore_error *err) {
+static int keep_chosen(cnnscore_reader *reader, cnnscore_windows *windows, int32_t site, int64_t seen,
+                       int32_t contig, cnnscore_error *err) {
     int64_t n = seen < reader->read_limit ? seen : reader->read_limit, first = windows->site_read[site];
     if (seen > reader->read_limit) reader->reads.counts.sites_sampled++;
     if (n == 0) reader->reads.counts.sites_empty++;
-    if (cnnscore_reserve(&windows->read_offset, &windows->read_capacity, (size_t)(first + n + 1), sizeof(int64_t)) < 0)
+    if (cnnscore_reserve(&windows->read_offset, &windows->read_capacity, (size_t)(first + n + 1),
+                         sizeof(int64_t)) < 0)
         return cnnscore_fail_memory(err);
     for (int64_t i = 0; i < n; i++)
         if (append_read(windows, first + i, reader->chosen[i], contig) < 0) return cnnscore_fail_memory(err);
@@ -297,7 +315,8 @@ static void pool_trim(cnnscore_reader *reader, int64_t pos) {
 static int pool_fill(cnnscore_reader *reader, int64_t pos, int64_t end, cnnscore_error *err) {
     while (cnnscore_reads_next_pos(&reader->reads) < end) {
         bam1_t *read;
-        if (cnnscore_reserve(&reader->pool, &reader->pool_capacity, reader->n_pool + 1, sizeof *reader->pool) < 0)
+        if (cnnscore_reserve(&reader->pool, &reader->pool_capacity, reader->n_pool + 1,
+                             sizeof *reader->pool) < 0)
             return cnnscore_fail_memory(err);
         int code = cnnscore_reads_take(&reader->reads, &read, err);
         int64_t read_end = bam_endpos(read);
@@ -346,8 +365,8 @@ static int32_t run_length(const cnnscore_reader *reader, const cnnscore_window_b
     return last - first;
 }
 
-int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *sites, cnnscore_windows *windows,
-                         cnnscore_error *err) {
+int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *sites,
+                         cnnscore_windows *windows, cnnscore_error *err) {
     size_t n = (size_t)sites->n_sites, width = (size_t)reader->reference_width;
     if (cnnscore_reserve(&windows->reference, &windows->reference_capacity, n * width + 1, 1) < 0 ||
         cnnscore_reserve(&windows->site_read, &windows->site_capacity, n + 1, sizeof(int64_t)) < 0 ||
@@ -364,8 +383,8 @@ int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *s
         if (code == CNNSCORE_OK) code = check_ref(reader, sites, site, err);
         if (code == CNNSCORE_OK)
             code = cnnscore_reference_copy(&reader->reference, reader->contig, reader->contig_length, begin,
-                                           begin + reader->reference_width, windows->reference + (size_t)site * width,
-                                           err);
+                                           begin + reader->reference_width,
+                                           windows->reference + (size_t)site * width, err);
         if (code != CNNSCORE_OK) return code;
     }
     for (int32_t site = 0, length; site < sites->n_sites && reader->reads.n_files; site += length) {

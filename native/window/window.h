@@ -26,23 +26,23 @@ typedef struct {
     const char *reference;    /* FASTA with .fai (and .gzi when bgzipped) */
     const char *const *reads; /* BAM or CRAM paths, each indexed */
     int32_t n_reads;
-    const char *sample;       /* keep only reads whose read group has this SM; NULL keeps all */
-    int32_t read_rule;        /* CNNSCORE_READS_* */
-    int32_t read_limit;       /* most reads a site */
-    int32_t downsampling;     /* CNNSCORE_DOWNSAMPLE_* */
-    int32_t reference_left;   /* columns of reference before POS */
-    int32_t reference_width;  /* columns of reference in all */
+    const char *sample;      /* keep only reads whose read group has this SM; NULL keeps all */
+    int32_t read_rule;       /* CNNSCORE_READS_* */
+    int32_t read_limit;      /* most reads a site */
+    int32_t downsampling;    /* CNNSCORE_DOWNSAMPLE_* */
+    int32_t reference_left;  /* columns of reference before POS */
+    int32_t reference_width; /* columns of reference in all */
 } cnnscore_reader_options;
 
 /* What a reader has met so far. */
 typedef struct {
-    int64_t reads;            /* distinct records over sites, before the rule is applied */
-    int64_t no_read_group;    /* of these: dropped for want of an RG tag */
-    int64_t no_qualities;     /* dropped: no bases, no qualities or no CIGAR */
-    int64_t other_sample;     /* dropped by `sample` */
-    int64_t sites_sampled;    /* sites with more than read_limit reads */
-    int64_t sites_empty;      /* sites left without a read */
-    int32_t sample_groups;    /* read groups of all files that have the sample, -1 without sample */
+    int64_t reads;         /* distinct records over sites, before the rule is applied */
+    int64_t no_read_group; /* of these: dropped for want of an RG tag */
+    int64_t no_qualities;  /* dropped: no bases, no qualities or no CIGAR */
+    int64_t other_sample;  /* dropped by `sample` */
+    int64_t sites_sampled; /* sites with more than read_limit reads */
+    int64_t sites_empty;   /* sites left without a read */
+    int32_t sample_groups; /* read groups of all files that have the sample, -1 without sample */
 } cnnscore_reader_counts;
 
 typedef struct cnnscore_reader cnnscore_reader;

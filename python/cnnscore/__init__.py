@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["BadInput", "BadOutput", "CnnscoreError", "UsageError", "__version__", "open"]
 
 
-def open(  # noqa: A001 - read as cnnscore.open
+def open(
     model: str,
     *,
     provider: str = "auto",

@@ -120,7 +120,9 @@ class Scorer:
         form = output_format(output, output_type)
         intervals = intervals or Intervals()
         if encoder.needs_reads and not reads:
-            raise UsageError(f"the network {manifest.name} looks at reads: give them with --reads (-I)")
+            raise UsageError(
+                f"the network {manifest.name} looks at reads: give them with --reads (-I)"
+            )
         if reads and not encoder.needs_reads:
             log.warning("the network %s does not look at reads; they are not used", manifest.name)
         source = Calls(
@@ -163,9 +165,14 @@ class Scorer:
 
     def _check_samples(self, source: Calls, sample: str | None) -> None:
         if sample is not None and not source.has_sample(sample):
-            raise BadInput(f"{source.path} has no sample {sample}: `bcftools query -l` lists those it has")
+            raise BadInput(
+                f"{source.path} has no sample {sample}: `bcftools query -l` lists those it has"
+            )
         if sample is None and source.samples > 1:
-            text = f"{source.path} has {source.samples} samples: name the one whose reads these are with --sample"
+            text = (
+                f"{source.path} has {source.samples} samples: name the one whose reads these are "
+                "with --sample"
+            )
             if self.engine.manifest.encoder.needs_reads:
                 raise BadInput(text)
             log.warning("%s; a network without reads scores each record once for all", text)
@@ -199,7 +206,9 @@ class _Run:
 class _Pipeline:
     """Workers with a window reader each, and the slots that bound what is in flight."""
 
-    def __init__(self, engine: Engine, options: ReaderOptions, threads: int, in_order: bool) -> None:
+    def __init__(
+        self, engine: Engine, options: ReaderOptions, threads: int, in_order: bool
+    ) -> None:
         self._engine = engine
         self._in_order = in_order
         self._all_readers = [WindowReader(options) for _ in range(1 if in_order else threads)]
@@ -208,7 +217,7 @@ class _Pipeline:
             self._readers.put(reader)
         if options.sample is not None and self._all_readers[0].counts().sample_groups == 0:
             log.warning(
-                "no read group of %s has SM:%s, so no read counts: `samtools view -H` shows the read groups",
+                "no read group of %s has SM:%s, so no read counts: `samtools view -H` shows them",
                 ", ".join(options.reads),
                 options.sample,
             )
@@ -221,14 +230,17 @@ class _Pipeline:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
         for reader in self._all_readers:
             reader.close()
 
     def run(self, source: Calls, sites_per_job: int) -> Iterator[_Job]:
-        """Jobs of all records, in input order; a job's slot is reused when the next is asked for."""
+        """Jobs of all records, in input order; asking for the next one reuses a job's slot."""
         pending: deque[_Job] = deque()
         more = True
         while True:
@@ -270,8 +282,8 @@ class _Pipeline:
         counts = self.counts()
         if counts.reads >= enough and counts.no_read_group == counts.reads:
             raise BadInput(
-                f"no read of {self._reads_named} has a read group, and {self._engine.manifest.name} "
-                f"drops such reads, as GATK does: {ADD_READ_GROUP}"
+                f"no read of {self._reads_named} has a read group, and "
+                f"{self._engine.manifest.name} drops such reads, as GATK does: {ADD_READ_GROUP}"
             )
 
 
@@ -286,4 +298,8 @@ def warn_about_reads(summary: Summary) -> None:
             ADD_READ_GROUP,
         )
     if counts.reads and 2 * counts.no_qualities > counts.reads:
-        log.warning("%s of %s reads have no base qualities and were dropped", counts.no_qualities, counts.reads)
+        log.warning(
+            "%s of %s reads have no base qualities and were dropped",
+            counts.no_qualities,
+            counts.reads,
+        )

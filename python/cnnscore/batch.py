@@ -139,7 +139,9 @@ def to_native(ffi: Any, batch: WindowBatch) -> Any:
     for name in _COLUMNS:
         column = getattr(batch, name)
         if not column.flags.c_contiguous or column.dtype != _DTYPES[name]:
-            raise ValueError(f"column {name} must be contiguous {_DTYPES[name]}, got {column.dtype}")
+            raise ValueError(
+                f"column {name} must be contiguous {_DTYPES[name]}, got {column.dtype}"
+            )
         setattr(struct, name, ffi.cast(types[name].type, column.ctypes.data))
     return struct
 

@@ -60,7 +60,7 @@ def encode_gatk_reference(native: NativeBatch, order: NDArray[np.int64], window:
 
 
 def encode_gatk_reads(native: NativeBatch, order: NDArray[np.int64], window: int) -> Planes:
-    """`gatk-reads` of the sites `order`, padded to the longest pile among them (R rows, at least 1).
+    """`gatk-reads` of the sites `order`, padded to the longest pile of these (R rows, at least 1).
 
     Returns `bases` and `quals` uint8 [n, R, window], `rows` uint8 [n, R, 2], `reference` uint8
     [n, window], `annotations` float32 [n, A].

@@ -42,7 +42,9 @@ class Engine:
     sites a network call takes; it changes speed and memory, never a score.
     """
 
-    def __init__(self, model: str, *, provider: str = "auto", batch_size: int | None = None) -> None:
+    def __init__(
+        self, model: str, *, provider: str = "auto", batch_size: int | None = None
+    ) -> None:
         self.session = Session(find_model(model), provider)
         self.batch_size = batch_size or self.manifest.encoder.sites_per_run
 

@@ -135,8 +135,8 @@ def _read_pair(path: Path) -> _Pair:
             parts[suffix] = part.read_bytes()
         except OSError as error:
             raise BadInput(
-                f"{part}: {error.strerror}; put the .json and the .hd5 of the network side by side, "
-                "under one name"
+                f"{part}: {error.strerror}; put the network's .json and .hd5 side by side, with "
+                "one name"
             ) from error
     hd5 = path.with_suffix(".hd5").name
     return _Pair(path.stem, hd5, hd5, parts[".json"], parts[".hd5"])
@@ -242,10 +242,7 @@ def _read_hd5(pair: _Pair) -> _Network:
         with h5py.File(io.BytesIO(pair.hd5_bytes), "r") as file:
             model = json.loads(_text(file.attrs["model_config"]))
             if model["class_name"] != "Model":
-                kind = model["class_name"]
-                raise BadInput(
-                    f"{pair.label}: is a Keras {kind}; only a functional Model can be read"
-                )
+                raise BadInput(f"{pair.label}: is no functional Keras Model; save it as one")
             config = model["config"]
             layers = [_read_layer(pair, layer, file["model_weights"]) for layer in config["layers"]]
             outputs = config["output_layers"]
@@ -312,8 +309,8 @@ class _Translator:
         output = values.get(self._network.output)
         if inputs != 2 or output is None or output.shape != (len(_LABELS),):
             raise BadInput(
-                f"{self._pair.label}: maps {inputs} inputs to {output and output.shape}; it must map "
-                "one tensor and the annotations to 4 classes"
+                f"{self._pair.label}: maps {inputs} inputs to {output and output.shape}; only a "
+                "tensor and the annotations to 4 classes can be read"
             )
         return output
 

@@ -65,12 +65,14 @@ def parse_manifest(text: str | None, file: str) -> Manifest:
     """Check a manifest's JSON. Errors: BadInput naming `file` and the field."""
     if not text:
         raise BadInput(
-            f"{file} has no cnnscore manifest: only networks made by `cnnscore model import` can be run"
+            f"{file} has no cnnscore manifest: `cnnscore model import` makes networks that have one"
         )
     try:
         raw = json.loads(text)
     except ValueError as error:
-        raise BadInput(f"{file}: its manifest is not JSON ({error}); import the network again") from None
+        raise BadInput(
+            f"{file}: its manifest is not JSON ({error}); import the network again"
+        ) from None
 
     def field(name: str, kind: type | tuple[type, ...]) -> Any:
         value = raw.get(name) if isinstance(raw, dict) else None
@@ -138,7 +140,9 @@ def find_model(name: str) -> Path:
     """
     if name.endswith(".onnx") or "/" in name:
         if not Path(name).is_file():
-            raise BadInput(f"no network at {name}: give a file, or a name that `cnnscore model list` shows")
+            raise BadInput(
+                f"no network at {name}: give a file, or a name that `cnnscore model list` shows"
+            )
         return Path(name)
     path = models_folder() / f"{name}.onnx"
     if path.is_file():

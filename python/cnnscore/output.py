@@ -36,9 +36,7 @@ def output_format(path: str, kind: str | None) -> OutputFormat:
 
 
 @contextmanager
-def open_output(
-    calls: Calls, path: str, form: OutputFormat, index: str | None
-) -> Iterator[Writer]:
+def open_output(calls: Calls, path: str, form: OutputFormat, index: str | None) -> Iterator[Writer]:
     """A writer for `path` (`-` is standard output), and with `index` ("tbi", "csi") its index.
 
     Regular files are written aside in the same folder and renamed at the end; when the block is
@@ -48,7 +46,9 @@ def open_output(
     target = Path(path)
     aside_wanted = path != "-" and (not target.exists() or target.is_file())
     if index and not (form.indexable and aside_wanted):
-        raise UsageError("--write-index needs a file and a compressed output: -o FILE with -O z or -O b")
+        raise UsageError(
+            "--write-index needs a file and a compressed output: -o FILE with -O z or -O b"
+        )
     if index == "tbi" and form.mode.startswith("wb"):
         raise UsageError("a BCF takes a csi index, not tbi: --write-index=csi")
     name = "standard output" if path == "-" else path

@@ -11,7 +11,7 @@ LINE_INTERVAL_S = 10.0
 
 
 class Progress:
-    """Reports to `stream`: a line rewritten in place on a terminal, else a line every 10 seconds."""
+    """Reports to `stream`: one line rewritten in place on a terminal, else one every 10 seconds."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr

@@ -145,7 +145,13 @@ class Writer:
         self._calls = calls  # its header is what records are written with
         self._handle: Any = ffi.NULL
         opened = lib.cnnscore_writer_open(
-            calls.handle, os.fsencode(path), os.fsencode(name), mode.encode(), threads, handle, error
+            calls.handle,
+            os.fsencode(path),
+            os.fsencode(name),
+            mode.encode(),
+            threads,
+            handle,
+            error,
         )
         if opened != 0:
             raise_native(ffi, error)

@@ -75,7 +75,8 @@ class Session:
         wanted = PROVIDERS[provider]
         if wanted not in ort.get_available_providers():
             raise UsageError(
-                f"this ONNX Runtime has no {wanted}: `pip install 'cnnscore[cuda]'`, or --provider cpu"
+                f"this ONNX Runtime has no {wanted}: `pip install 'cnnscore[cuda]'`, "
+                "or --provider cpu"
             )
         if provider != "cpu" and hasattr(ort, "preload_dlls"):
             ort.preload_dlls()
@@ -118,7 +119,7 @@ class Session:
             problem = f"a window of {names['reference'].shape[-1]}"
         if problem:
             raise BadInput(
-                f"{self.path}: its graph has {problem}, which its manifest contradicts; import it again"
+                f"{self.path}: its graph has {problem}, against its manifest; import it again"
             )
 
 

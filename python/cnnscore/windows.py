@@ -103,7 +103,10 @@ class WindowReader:
         """
         buffers = buffers or WindowBuffers()
         error = ffi.new("cnnscore_error *")
-        if lib.cnnscore_reader_read(self._handle, to_native(ffi, sites), buffers.handle, error) != 0:
+        if (
+            lib.cnnscore_reader_read(self._handle, to_native(ffi, sites), buffers.handle, error)
+            != 0
+        ):
             raise_native(ffi, error)
         return from_native(ffi, lib.cnnscore_windows_batch(buffers.handle), (buffers, sites))
 
@@ -129,7 +132,10 @@ class WindowReader:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 

@@ -48,7 +48,9 @@ def assert_scores(out: Path, key: str, wanted: list[float]) -> None:
     got = [math.nan if text is None else float(text) for text in scores_of(out, key)]
     assert len(got) == len(wanted) > 0
     wrong = [
-        (i, a, b) for i, (a, b) in enumerate(zip(got, wanted, strict=True)) if not abs(a - b) <= TOLERANCE
+        (i, a, b)
+        for i, (a, b) in enumerate(zip(got, wanted, strict=True))
+        if not abs(a - b) <= TOLERANCE
     ]
     assert not wrong
 
@@ -56,13 +58,17 @@ def assert_scores(out: Path, key: str, wanted: list[float]) -> None:
 @pytest.mark.parametrize("calls", ["calls", "edge"])
 def test_1d(calls: str, tmp_path: Path) -> None:
     out = tmp_path / "out.vcf"
-    run = run_cli("score", DATA / f"{calls}.vcf.gz", "-R", DATA / "ref.fa", "-m", "gatk-1d", "-o", out)
+    run = run_cli(
+        "score", DATA / f"{calls}.vcf.gz", "-R", DATA / "ref.fa", "-m", "gatk-1d", "-o", out
+    )
     assert run.code == 0, run.err
     nv, cnn = (tsv_scores(GOLDEN / f"{calls}.{tool}1d.tsv") for tool in ("nv", "cnn"))
     assert_scores(out, "CNN_1D", expected(nv, cnn))
 
 
-@pytest.mark.parametrize(("calls", "reads"), [("calls", "reads"), ("edge", "reads"), ("deep", "deep")])
+@pytest.mark.parametrize(
+    ("calls", "reads"), [("calls", "reads"), ("edge", "reads"), ("deep", "deep")]
+)
 def test_2d(calls: str, reads: str, tmp_path: Path) -> None:
     out = tmp_path / "out.vcf"
     run = run_cli(
@@ -89,7 +95,9 @@ def test_odd_reads(name: str, shared: Path, tmp_path: Path) -> None:
     assert_scores(out, "CNN_2D", expected(nv, cnn))
 
 
-@pytest.mark.parametrize(("model", "key", "nv"), [("gatk-1d", "CNN_1D", "nv1d"), ("gatk-2d", "CNN_2D", "nv2d")])
+@pytest.mark.parametrize(
+    ("model", "key", "nv"), [("gatk-1d", "CNN_1D", "nv1d"), ("gatk-2d", "CNN_2D", "nv2d")]
+)
 def test_real_reads(model: str, key: str, nv: str, shared: Path, tmp_path: Path) -> None:
     real, golden = shared / "data" / "na12878-chr20", shared / "golden" / "na12878-chr20"
     out = tmp_path / "out.vcf"

@@ -6,12 +6,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cnnscore
 import numpy as np
 import pysam
 import pytest
 from conftest import DATA, run_cli, run_process, scores_of
-
-import cnnscore
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
 
@@ -38,10 +37,13 @@ def scored(tiny: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> li
     return body(out)
 
 
-def rerun(tiny: dict[str, str], tmp_path: Path, *arguments: str | Path, name: str = "out.vcf") -> list[str]:
+def rerun(
+    tiny: dict[str, str], tmp_path: Path, *arguments: str | Path, name: str = "out.vcf"
+) -> list[str]:
     out = tmp_path / name
     run = run_cli(
-        *("score", CALLS, "-R", REF, "-I", READS, "-m", tiny["reads"], "-o", out, "--quiet"), *arguments
+        *("score", CALLS, "-R", REF, "-I", READS, "-m", tiny["reads"], "-o", out, "--quiet"),
+        *arguments,
     )
     assert run.code == 0, run.err
     assert run.err == ""
@@ -56,10 +58,14 @@ def rerun(tiny: dict[str, str], tmp_path: Path, *arguments: str | Path, name: st
 def test_batches_and_threads(
     tiny: dict[str, str], scored: list[str], tmp_path: Path, batch_size: int, threads: int
 ) -> None:
-    assert rerun(tiny, tmp_path, "--batch-size", str(batch_size), "--threads", str(threads)) == scored
+    assert (
+        rerun(tiny, tmp_path, "--batch-size", str(batch_size), "--threads", str(threads)) == scored
+    )
 
 
-def test_regions_together_are_the_whole(tiny: dict[str, str], scored: list[str], tmp_path: Path) -> None:
+def test_regions_together_are_the_whole(
+    tiny: dict[str, str], scored: list[str], tmp_path: Path
+) -> None:
     parts = ["synA:1-9999", "synA:10000-25000", "synA:25001-40000", "synB"]
     split: list[str] = []
     for part in parts:
@@ -67,14 +73,16 @@ def test_regions_together_are_the_whole(tiny: dict[str, str], scored: list[str],
     assert split == scored
 
 
-def test_several_read_files_in_any_order(tiny: dict[str, str], scored: list[str], tmp_path: Path) -> None:
+def test_several_read_files_in_any_order(
+    tiny: dict[str, str], scored: list[str], tmp_path: Path
+) -> None:
     even, odd = tmp_path / "even.bam", tmp_path / "odd.bam"
     with pysam.AlignmentFile(str(READS)) as source:
         outs = [pysam.AlignmentFile(str(path), "wb", template=source) for path in (even, odd)]
         for i, read in enumerate(source):
             outs[i % 2].write(read)
-        for out in outs:
-            out.close()
+        for half in outs:
+            half.close()
     for path in (even, odd):
         pysam.index(str(path))
     results = []
@@ -85,7 +93,9 @@ def test_several_read_files_in_any_order(tiny: dict[str, str], scored: list[str]
         results.append(body(out))
     assert results[0] == results[1]
     # One file keeps its own order among reads of one start; several are merged by content.
-    assert [line.split("\t")[:7] for line in results[0]] == [line.split("\t")[:7] for line in scored]
+    assert [line.split("\t")[:7] for line in results[0]] == [
+        line.split("\t")[:7] for line in scored
+    ]
 
 
 def test_deep_sites_do_not_depend_on_each_other(tiny: dict[str, str], tmp_path: Path) -> None:
@@ -104,7 +114,13 @@ def test_deep_sites_do_not_depend_on_each_other(tiny: dict[str, str], tmp_path: 
 
 
 def test_formats(tiny: dict[str, str], scored: list[str], tmp_path: Path) -> None:
-    for kind, name in (("v", "x.vcf"), ("z", "x.vcf.gz"), ("z1", "y.vcf.gz"), ("b", "x.bcf"), ("u", "u.bcf")):
+    for kind, name in (
+        ("v", "x.vcf"),
+        ("z", "x.vcf.gz"),
+        ("z1", "y.vcf.gz"),
+        ("b", "x.bcf"),
+        ("u", "u.bcf"),
+    ):
         assert rerun(tiny, tmp_path, "-O", kind, name=name) == scored
     for name in ("s.vcf", "s.vcf.gz", "s.bcf"):
         assert rerun(tiny, tmp_path, name=name) == scored
@@ -132,7 +148,9 @@ def test_pipes(tiny: dict[str, str], scored: list[str]) -> None:
             input=bcftools("view", f"-O{kind}", CALLS),
         )
         assert run.returncode == 0, run.stderr
-        view = subprocess.run(["bcftools", "view", "-H"], input=run.stdout, capture_output=True, check=True)
+        view = subprocess.run(
+            ["bcftools", "view", "-H"], input=run.stdout, capture_output=True, check=True
+        )
         assert view.stdout.decode().splitlines() == scored
 
 
@@ -192,7 +210,9 @@ def test_header(tiny: dict[str, str], tmp_path: Path) -> None:
         '##INFO=<ID=CNN_2D,Number=1,Type=Float,Description="Log odds of being a true variant '
         'versus being false under the trained 2D Convolutional Neural Network">'
     ]
-    assert any(line.startswith(f"##cnnscore_scoreVersion={cnnscore.__version__}+htslib-") for line in lines)
+    assert any(
+        line.startswith(f"##cnnscore_scoreVersion={cnnscore.__version__}+htslib-") for line in lines
+    )
     assert any(line.startswith("##cnnscore_scoreCommand=") for line in lines)
     rerun(tiny, tmp_path, "--no-version")
     before = [line for line in header(CALLS) if not line.startswith("#CHROM")]
@@ -221,7 +241,10 @@ def test_headers_that_are_odd(tiny: dict[str, str], tmp_path: Path) -> None:
         b"##long=" + b"x" * 2_000_000,
         b'##INFO=<ID=NOTE,Number=1,Type=String,Description="caf\xe9 \xff">',
     ]
-    records = [line if line.startswith(b"#") else line.replace(b"AC=", b"NOTE=\xfa\xff;AC=", 1) for line in lines]
+    records = [
+        line if line.startswith(b"#") else line.replace(b"AC=", b"NOTE=\xfa\xff;AC=", 1)
+        for line in lines
+    ]
     calls, out = tmp_path / "odd.vcf", tmp_path / "out.vcf"
     calls.write_bytes(b"\n".join([lines[0], *odd, *records[1:]]))
     run = run_cli("score", calls, "-R", REF, "-m", tiny["reference"], "-o", out)
@@ -243,7 +266,9 @@ def test_undeclared_tags_and_contigs(tiny: dict[str, str], tmp_path: Path) -> No
     common = ["score", calls, "-R", REF, "-m", tiny["reference"]]
     assert run_cli(*common, "-o", out).code == 0
     assert None not in scores_of(out, "CNN_1D")
-    assert sum("WHAT=7;" in line for line in out.read_text().splitlines()) == sum("WHAT" in line for line in lines)
+    assert sum("WHAT=7;" in line for line in out.read_text().splitlines()) == sum(
+        "WHAT" in line for line in lines
+    )
     run = run_cli(*common, "-o", tmp_path / "out.bcf")
     assert run.code == 2
     assert "BCF cannot hold it" in run.err
@@ -270,7 +295,8 @@ def test_records_that_break_encoders(tiny: dict[str, str], tmp_path: Path) -> No
         ("synA", 20001, base.lower(), "n", "QD=nan"),
     ]
     text = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + "".join(
-        f"{contig}\t{pos}\t.\t{ref}\t{alt}\t.\t.\t{info}\n" for contig, pos, ref, alt, info in records
+        f"{contig}\t{pos}\t.\t{ref}\t{alt}\t.\t.\t{info}\n"
+        for contig, pos, ref, alt, info in records
     )
     calls, out = tmp_path / "odd.vcf", tmp_path / "out.vcf"
     calls.write_text(text)
@@ -297,7 +323,10 @@ def test_annotation_that_is_not_finite(tiny: dict[str, str], tmp_path: Path) -> 
 
 def test_depth_of_thousands(tiny: dict[str, str], tmp_path: Path) -> None:
     header = pysam.AlignmentHeader.from_dict(
-        {"SQ": [{"SN": "synA", "LN": 40000}, {"SN": "synB", "LN": 12000}], "RG": [{"ID": "1", "SM": "s"}]}
+        {
+            "SQ": [{"SN": "synA", "LN": 40000}, {"SN": "synB", "LN": 12000}],
+            "RG": [{"ID": "1", "SM": "s"}],
+        }
     )
     reads = tmp_path / "deep.bam"
     rng = np.random.default_rng(5)
@@ -328,7 +357,9 @@ def test_depth_of_thousands(tiny: dict[str, str], tmp_path: Path) -> None:
 # ---- samples and read groups ----
 
 
-def split_by_group(path: Path, groups: list[str | None], header_groups: list[dict[str, str]]) -> None:
+def split_by_group(
+    path: Path, groups: list[str | None], header_groups: list[dict[str, str]]
+) -> None:
     """Copy the reads, giving them read groups in turn (None: no RG tag)."""
     with pysam.AlignmentFile(str(READS)) as source:
         head = source.header.to_dict()
@@ -344,7 +375,10 @@ def test_sample_chooses_reads(tiny: dict[str, str], tmp_path: Path) -> None:
     both, one = tmp_path / "both.bam", tmp_path / "one.bam"
     column = bcftools("query", "-l", CALLS).decode().strip()
     split_by_group(both, ["a", "b"], [{"ID": "a", "SM": column}, {"ID": "b", "SM": "other"}])
-    with pysam.AlignmentFile(str(both)) as source, pysam.AlignmentFile(str(one), "wb", template=source) as out:
+    with (
+        pysam.AlignmentFile(str(both)) as source,
+        pysam.AlignmentFile(str(one), "wb", template=source) as out,
+    ):
         for read in source:
             if read.get_tag("RG") == "a":
                 out.write(read)
@@ -352,7 +386,9 @@ def test_sample_chooses_reads(tiny: dict[str, str], tmp_path: Path) -> None:
     results = []
     for reads, extra in ((both, ["--sample", column]), (one, []), (both, [])):
         path = tmp_path / "out.vcf"
-        run = run_cli("score", CALLS, "-R", REF, "-I", reads, "-m", tiny["reads"], "-o", path, *extra)
+        run = run_cli(
+            "score", CALLS, "-R", REF, "-I", reads, "-m", tiny["reads"], "-o", path, *extra
+        )
         assert run.code == 0, run.err
         assert "warning" not in run.err
         results.append(body(path))

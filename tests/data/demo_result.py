@@ -1,4 +1,4 @@
-"""Print how a scored VCF's scores tell real variants from artefacts: demo_result.py SCORED TRUTH."""
+"""demo_result.py SCORED TRUTH: print how scores tell real variants from artefacts."""
 
 import sys
 

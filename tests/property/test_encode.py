@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -20,12 +20,13 @@ from oracle_encode import BAM_BASES, Read, Site
 PLANES = ("bases", "quals", "rows", "reference")
 
 
-def repeatable(max_examples: int) -> settings:
+def repeatable(max_examples: int, *, shrink: bool) -> settings:
     return settings(
         max_examples=max_examples,
         derandomize=True,
         deadline=None,
         database=None,
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 
@@ -82,7 +83,7 @@ def small_sites(draw: st.DrawFn) -> Site:
     return Site(contig, pos, ref, alts, draw(st.lists(small_reads(pos), max_size=5)))
 
 
-@repeatable(400)
+@repeatable(400, shrink=True)
 @given(st.lists(small_sites(), min_size=1, max_size=3), st.integers(1, 33), st.integers(0, 2))
 def test_small_sites_match_the_oracle(sites: list[Site], window: int, spare_rows: int) -> None:
     compare(sites, window, spare_rows)
@@ -146,7 +147,7 @@ def simulated_site(rng: random.Random, window: int, depth: int) -> Site:
     return Site(contig, pos, ref, alts, reads)
 
 
-@repeatable(300)
+@repeatable(300, shrink=False)
 @given(
     st.integers(0, 2**32),
     st.sampled_from([128, 128, 128, 127, 64, 33, 2, 1, 200, 301]),
@@ -157,7 +158,7 @@ def test_simulated_piles_match_the_oracle(seed: int, window: int, depth: int) ->
     compare([simulated_site(rng, window, depth), simulated_site(rng, window, depth // 4)], window)
 
 
-@repeatable(30)
+@repeatable(30, shrink=False)
 @given(st.integers(0, 2**32))
 def test_cigars_in_the_cg_tag_are_used(seed: int) -> None:
     rng = random.Random(seed)

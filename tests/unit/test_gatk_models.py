@@ -16,10 +16,9 @@ import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 import pytest
-from oracle_keras import KerasOracle, log_odds, read_tensor, reference_tensor
-
 from cnnscore.errors import BadInput
 from cnnscore.gatk_models import MANIFEST_KEY, import_networks
+from oracle_keras import KerasOracle, log_odds, read_tensor, reference_tensor
 
 Array = npt.NDArray[Any]
 Planes = dict[str, Array]
@@ -174,7 +173,7 @@ def line_network(folder: Path, backend: str, version: str) -> Path:
     x = keras.pool(x, 2)
     x = keras.conv(x, (4, 24, 6), padding="same")
     x = keras.batch_normalization(x, 47, 1)
-    x = keras.layer("Flatten", [x], **({} if backend == "theano" else {"data_format": None}))
+    x = keras.layer("Flatten", [x])
     return keras.save(folder, f"line_{backend}", head(keras, x, 47 * 6))
 
 
@@ -289,9 +288,9 @@ def pick(planes: Planes, sites: list[int], rows: int | None = None) -> Planes:
 
 def tensor_of(planes: Planes) -> Array:
     if "bases" not in planes:
-        return reference_tensor(planes["reference"])
+        return np.asarray(reference_tensor(planes["reference"]))
     names = ("bases", "quals", "rows", "reference")
-    return read_tensor(*(planes[name] for name in names), limit=128)
+    return np.asarray(read_tensor(*(planes[name] for name in names), limit=128))
 
 
 def manifest_of(onnx_bytes: bytes) -> dict[str, Any]:

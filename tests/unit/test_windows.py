@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pysam
 import pytest
-from conftest import DATA
-
 from cnnscore.batch import WindowBatch, from_native, to_native
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.records import Calls, Intervals, Records
 from cnnscore.windows import ReaderOptions, WindowReader
+from conftest import DATA
 
 REF = str(DATA / "ref.fa")
 ANNOTATIONS = ("MQ", "DP", "QD")
@@ -90,7 +90,11 @@ def contig_of(batch: WindowBatch, site: int) -> str:
 
 
 def expected_names(
-    bam: pysam.AlignmentFile, contig: str, start: int, end: int, random: Callable[[str, int], JavaRandom]
+    bam: pysam.AlignmentFile,
+    contig: str,
+    start: int,
+    end: int,
+    random: Callable[[str, int], JavaRandom],
 ) -> list[str]:
     reads = [
         f"{read.query_name}/{read.flag}"
@@ -100,7 +104,9 @@ def expected_names(
     return reservoir(reads, LIMIT, random(contig, start))
 
 
-@pytest.mark.parametrize(("calls", "reads"), [("calls", "reads"), ("edge", "reads"), ("deep", "deep")])
+@pytest.mark.parametrize(
+    ("calls", "reads"), [("calls", "reads"), ("edge", "reads"), ("deep", "deep")]
+)
 @pytest.mark.parametrize("limit", [7, 1000])
 @pytest.mark.parametrize("downsampling", ["site", "gatk"])
 def test_reads_are_those_of_pysam(calls: str, reads: str, limit: int, downsampling: str) -> None:
@@ -115,7 +121,11 @@ def test_reads_are_those_of_pysam(calls: str, reads: str, limit: int, downsampli
         for site_batch in batches(DATA / f"{calls}.vcf.gz", limit):
             batch = ours.read(site_batch)
             for site in range(len(batch)):
-                contig, start, end = contig_of(batch, site), int(batch.pos[site]), int(batch.end[site])
+                contig, start, end = (
+                    contig_of(batch, site),
+                    int(batch.pos[site]),
+                    int(batch.end[site]),
+                )
                 assert names(batch, site) == expected_names(bam, contig, start, end, random)
             sites += len(batch)
     assert sites > 40
@@ -127,12 +137,24 @@ def test_records_are_whole_bam_records() -> None:
     batch = reader(DATA / "reads.bam").read(sites)
     with pysam.AlignmentFile(str(DATA / "reads.bam")) as bam:
         site = 5
-        wanted = {f"{read.query_name}/{read.flag}": read for read in bam.fetch(contig_of(batch, site), int(batch.pos[site]), int(batch.end[site]))}
-        for name, index in zip(names(batch, site), range(batch.site_read[site], batch.site_read[site + 1]), strict=True):
+        wanted = {
+            f"{read.query_name}/{read.flag}": read
+            for read in bam.fetch(
+                contig_of(batch, site), int(batch.pos[site]), int(batch.end[site])
+            )
+        }
+        for name, index in zip(
+            names(batch, site), range(batch.site_read[site], batch.site_read[site + 1]), strict=True
+        ):
             record = batch.reads[batch.read_offset[index] : batch.read_offset[index + 1]].tobytes()
             read = wanted[name]
             _, pos, l_name, mapq, _, n_cigar, flag, l_seq = struct.unpack_from("<iiBBHHHI", record)
-            assert (pos, mapq, flag, l_seq) == (read.reference_start, read.mapping_quality, read.flag, read.query_length)
+            assert (pos, mapq, flag, l_seq) == (
+                read.reference_start,
+                read.mapping_quality,
+                read.flag,
+                read.query_length,
+            )
             cigar = struct.unpack_from(f"<{n_cigar}I", record, 32 + l_name)
             assert [(c & 15, c >> 4) for c in cigar] == read.cigartuples
             assert record[-l_seq:] == bytes(read.query_qualities or [])
@@ -141,11 +163,15 @@ def test_records_are_whole_bam_records() -> None:
 def test_reference_columns() -> None:
     with pysam.FastaFile(REF) as fasta:
         for sites in batches(DATA / "edge.vcf.gz", 10):
-            batch = WindowReader(ReaderOptions(REF, reference_left=64, reference_width=192)).read(sites)
+            batch = WindowReader(ReaderOptions(REF, reference_left=64, reference_width=192)).read(
+                sites
+            )
             for site in range(len(batch)):
                 contig, begin = contig_of(batch, site), int(batch.pos[site]) - 64
                 whole = fasta.fetch(contig).upper()
-                text = "".join(whole[i] if 0 <= i < len(whole) else "\0" for i in range(begin, begin + 192))
+                text = "".join(
+                    whole[i] if 0 <= i < len(whole) else "\0" for i in range(begin, begin + 192)
+                )
                 assert batch.reference[site].tobytes().decode() == text
             assert not len(batch.reads)
 
@@ -156,7 +182,7 @@ def test_site_columns() -> None:
         assert sites.place(site) == f"{record.chrom}:{record.pos}"
         assert sites.end[site] == record.stop
         spans = sites.allele_offset[sites.site_allele[site] : sites.site_allele[site + 1] + 1]
-        alleles = [sites.alleles[a:b].tobytes().decode() for a, b in zip(spans, spans[1:], strict=False)]
+        alleles = [sites.alleles[a:b].tobytes().decode() for a, b in pairwise(spans)]
         assert alleles == list(record.alleles or ())
         for column, key in enumerate(ANNOTATIONS):
             value = record.info.get(key, np.nan)
@@ -182,7 +208,9 @@ def test_sites_in_any_order() -> None:
         end=sites.end[order],
         kind=sites.kind[order],
         site_allele=np.concatenate([[0], np.cumsum(lengths)]),
-        allele_offset=np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64),
+        allele_offset=np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(
+            np.int64
+        ),
         alleles=np.concatenate(texts),
         annotations=sites.annotations[order],
         reference=np.zeros((len(order), 0), np.uint8),
@@ -204,7 +232,17 @@ def test_batch_crosses_the_seam_unchanged() -> None:
     (sites,) = batches(DATA / "edge.vcf.gz", 1000)
     batch = reader(DATA / "reads.bam").read(sites)
     again = from_native(ffi, to_native(ffi, batch), batch)
-    for name in ("contig", "pos", "end", "kind", "site_allele", "allele_offset", "alleles", "reference", "reads"):
+    for name in (
+        "contig",
+        "pos",
+        "end",
+        "kind",
+        "site_allele",
+        "allele_offset",
+        "alleles",
+        "reference",
+        "reads",
+    ):
         np.testing.assert_array_equal(getattr(batch, name), getattr(again, name))
     np.testing.assert_array_equal(batch.annotations, again.annotations)
 
@@ -213,11 +251,22 @@ def test_artificial_haplotypes_and_bare_reads_are_left_out(tmp_path: Path) -> No
     header = pysam.AlignmentHeader.from_dict(
         {
             "SQ": [{"SN": "synA", "LN": 40000}, {"SN": "synB", "LN": 12000}],
-            "RG": [{"ID": name, "SM": "s"} for name in ("ArtificialHaplotypeRG", "ArtificialHaplotype", "x")],
+            "RG": [
+                {"ID": name, "SM": "s"}
+                for name in ("ArtificialHaplotypeRG", "ArtificialHaplotype", "x")
+            ],
         }
     )
     path = tmp_path / "reads.bam"
-    kinds = ["x", "ArtificialHaplotypeRG", "ArtificialHaplotype", None, "no quals", "no seq", "no cigar"]
+    kinds = [
+        "x",
+        "ArtificialHaplotypeRG",
+        "ArtificialHaplotype",
+        None,
+        "no quals",
+        "no seq",
+        "no cigar",
+    ]
     with pysam.AlignmentFile(str(path), "wb", header=header) as out:
         for i, kind in enumerate(kinds):
             read = pysam.AlignedSegment(header)

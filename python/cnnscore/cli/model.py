@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     importing = actions.add_parser("import", help="make networks of GATK's Keras files")
-    importing.add_argument("source", metavar="SOURCE", help="a GATK jar, a folder, an .hd5 or a .json")
+    importing.add_argument(
+        "source", metavar="SOURCE", help="a GATK jar, a folder, an .hd5 or a .json"
+    )
     importing.add_argument("--only", metavar="NAME", help="import this one of several")
     actions.add_parser("list", help="networks installed")
     info = actions.add_parser("info", help="describe a network")

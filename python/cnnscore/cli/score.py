@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="indexed BAM or CRAM; may be given several times",
     )
-    files.add_argument("-o", "--output", metavar="OUT", default="-", help="output [standard output]")
+    files.add_argument(
+        "-o", "--output", metavar="OUT", default="-", help="output [standard output]"
+    )
     files.add_argument(
         "-O",
         "--output-type",
@@ -56,7 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["tbi", "csi"],
         help="index OUT: -W or -W=csi, -W=tbi",
     )
-    files.add_argument("--no-version", action="store_true", help="add no version and command line to the header")
+    files.add_argument(
+        "--no-version", action="store_true", help="no version and command in the header"
+    )
     network = parser.add_argument_group("network")
     network.add_argument(
         "-m",
@@ -64,8 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="name or .onnx file [gatk-2d with reads, gatk-1d without]; see `cnnscore model list`",
     )
-    network.add_argument("--info-key", metavar="KEY", help="INFO key of the score [the network's own]")
-    network.add_argument("--overwrite", action="store_true", help="replace an INFO key that the input has")
+    network.add_argument(
+        "--info-key", metavar="KEY", help="INFO key of the score [the network's own]"
+    )
+    network.add_argument(
+        "--overwrite", action="store_true", help="replace an INFO key that the input has"
+    )
     network.add_argument(
         "--provider",
         choices=["auto", "cpu", "cuda", "tensorrt"],
@@ -76,25 +84,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--downsampling",
         choices=["site", "gatk"],
         default="site",
-        help="sample of sites with more reads than the network takes: by the site alone, or as GATK "
-        "draws it over a whole file, in order [site]",
+        help="sample of sites with more reads than the network takes: by the site alone, or as "
+        "GATK draws it over a whole file, in order [site]",
     )
     records = parser.add_argument_group("records")
-    records.add_argument("-r", "--regions", metavar="REGIONS", help="CHR, CHR:BEG-END,...: jump by index, overlapping")
+    records.add_argument(
+        "-r",
+        "--regions",
+        metavar="REGIONS",
+        help="CHR, CHR:BEG-END,...: jump by index, overlapping",
+    )
     records.add_argument("--regions-file", metavar="BED", help="the same from a file")
-    records.add_argument("-t", "--targets", metavar="TARGETS", help="CHR, CHR:BEG-END,...: stream, POS within")
+    records.add_argument(
+        "-t", "--targets", metavar="TARGETS", help="CHR, CHR:BEG-END,...: stream, POS within"
+    )
     records.add_argument("--targets-file", metavar="BED", help="the same from a file")
     records.add_argument(
-        "--sample", metavar="NAME", help="the VCF column, and the reads whose read group has this SM"
+        "--sample",
+        metavar="NAME",
+        help="the VCF column, and the reads whose read group has this SM",
     )
     running = parser.add_argument_group("running")
     running.add_argument("--threads", metavar="N", type=_positive, help="worker threads [cores]")
     running.add_argument(
-        "--batch-size", metavar="N", type=_positive, help="sites a network call; never changes a score"
+        "--batch-size",
+        metavar="N",
+        type=_positive,
+        help="sites a network call; never changes a score",
     )
     running.add_argument("--quiet", action="store_true", help="no progress, no summary")
     running.add_argument(
-        "--log-level", metavar="LEVEL", default="warning", choices=["debug", "info", "warning", "error"],
+        "--log-level",
+        metavar="LEVEL",
+        default="warning",
+        choices=["debug", "info", "warning", "error"],
         help="debug, info, warning or error [warning]",
     )
 
