@@ -327,10 +327,16 @@ class NetworkGraph:
 
         y = x.name if x.channels_last else self._op("Transpose", [x.name], perm=[0, 2, 3, 1])
         y = self._op("Reshape", [y, self._ints(-1, channels)])
-        count = self._op("Squeeze", [self._op("Shape", [y], end=1)])
-        scalars = [self._const(v, np.int64) for v in (0, width)]
-        first = self._op("Range", [scalars[0], count, scalars[1]])
-        cells = self._op("Add", [self._const(columns[:, :, None], np.int64), first])
+        sites = self._op("Shape", ["reference"], end=1)
+        size = self._op("Div", [self._op("Shape", [y], end=1), sites])  # cells a site
+        site = [self._const(0, np.int64), self._op("Squeeze", [sites]), self._const(1, np.int64)]
+        start = self._op("Mul", [self._op("Range", site), size])
+        start = self._op("Unsqueeze", [start, self._ints(1)])
+        rows = self._const(np.arange(x.shape[1]) * width, np.int64)
+        height = self._op("Div", [size, self._ints(width)])
+        rows = self._op("Slice", [rows, self._ints(0), height])  # those past H go
+        cells = self._op("Add", [self._const(columns[:, :, None, None], np.int64), start])
+        cells = self._op("Add", [cells, rows])  # [tile, T, N, H]
         y = self._op("Reshape", [self._op("Gather", [y, cells]), self._ints(tile, -1)])
         y = self._op("MatMul", [self._const(transform.forward), y])
         y = self._op("Reshape", [y, self._ints(points, -1, channels)])
@@ -340,7 +346,6 @@ class NetworkGraph:
         y = self._op("MatMul", [self._const(transform.inverse), y])
         y = self._op("Reshape", [y, self._ints(step, tiles, -1, outputs)])
         y = self._op("Transpose", [y], perm=[2, 1, 0, 3])
-        sites = self._op("Shape", ["reference"], end=1)
         shape = self._op("Concat", [sites, self._ints(-1, step * tiles, outputs)], axis=0)
         y = self._op("Reshape", [y, shape])
         surplus = tiles * step - (width - kernel.shape[3] + 1)

@@ -77,7 +77,7 @@ def small_reads(draw: st.DrawFn, pos: int) -> Read:
 
 @st.composite
 def small_sites(draw: st.DrawFn) -> Site:
-    contig = draw(st.text(alphabet="ACGTacgtNnRYKMSWBVHDX*-.", min_size=1, max_size=60))
+    contig = draw(st.text(alphabet="ACGTRYKMSWBVHDXNacgtrykmswbvhdxn*-.U", min_size=1, max_size=60))
     pos = draw(st.integers(0, len(contig) - 1))
     ref, alts = draw(st.sampled_from(SNPS + OTHERS))
     return Site(contig, pos, ref, alts, draw(st.lists(small_reads(pos), max_size=5)))

@@ -289,8 +289,8 @@ def pick(planes: Planes, sites: list[int], rows: int | None = None) -> Planes:
 def tensor_of(planes: Planes) -> Array:
     if "bases" not in planes:
         return np.asarray(reference_tensor(planes["reference"]))
-    names = ("bases", "quals", "rows", "reference")
-    return np.asarray(read_tensor(*(planes[name] for name in names), limit=128))
+    bases, quals, rows = planes["bases"], planes["quals"], planes["rows"]
+    return np.asarray(read_tensor(bases, quals, rows, planes["reference"], 128))
 
 
 def manifest_of(onnx_bytes: bytes) -> dict[str, Any]:
