@@ -68,6 +68,70 @@ typedef struct {
 
 /* cdef end */
 
+/* ---- the engine: libcnnscore.so, a network behind an embedded interpreter ----
+ *
+ * Thread safety: any thread may call any function at any time, several on one engine too; only
+ * cnnscore_engine_close must come last and alone, after every ticket was collected. Nothing here
+ * exits, prints or installs signal handlers; messages go to the log callback alone, which may be
+ * called from any thread. A host must load the library so that its symbols are global
+ * (dlopen(RTLD_NOW | RTLD_GLOBAL)), for the interpreter's own modules need them. */
+/* cdef begin engine */
+
+#define CNNSCORE_ABI_VERSION 1
+
+typedef struct cnnscore_engine cnnscore_engine;
+
+/* level: 10 debug, 20 info, 30 warning, 40 error */
+typedef void (*cnnscore_log_function)(void *data, int level, const char *message);
+
+typedef struct {
+    uint32_t struct_size;      /* sizeof(cnnscore_engine_options) */
+    uint32_t abi_version;      /* CNNSCORE_ABI_VERSION */
+    const char *model;         /* a name that `cnnscore model list` shows, or the path of an .onnx */
+    const char *provider;      /* "auto", "cpu", "cuda", "tensorrt"; NULL is "auto" */
+    int32_t threads;           /* workers of submitted batches; 0: one a core */
+    int32_t batch_size;        /* sites a network call; 0: the encoding's default */
+    cnnscore_log_function log; /* or NULL */
+    void *log_data;
+} cnnscore_engine_options;
+
+/* What a network wants and gives. Strings live as long as the engine. */
+typedef struct {
+    uint32_t struct_size; /* sizeof(cnnscore_engine_description), set by the caller */
+    const char *model;
+    const char *encoding;
+    const char *info_key;
+    const char *info_description;
+    const char *provider; /* what was taken */
+    int32_t window;
+    int32_t read_limit;      /* most reads a site, 0: none wanted */
+    int32_t read_rule;       /* CNNSCORE_READS_* of window.h */
+    int32_t reference_left;  /* columns that a batch's reference must have before POS */
+    int32_t reference_width; /* and in all */
+    int32_t sites_per_job;   /* a good size of a batch */
+    int32_t n_annotations;
+    const char *const *annotations; /* INFO keys of the annotation columns, in order */
+} cnnscore_engine_description;
+
+uint32_t cnnscore_abi_version(void);
+/* Start the interpreter if need be, load a network. Errors: another ABI, no interpreter (the
+ * message names CNNSCORE_PYTHON), no such network, a provider that does not work. */
+int cnnscore_engine_open(const cnnscore_engine_options *options, cnnscore_engine **engine,
+                         cnnscore_error *err);
+int cnnscore_engine_describe(const cnnscore_engine *engine, cnnscore_engine_description *description,
+                             cnnscore_error *err);
+/* Score a batch on the calling thread; scores[n_sites], NaN where there is none and on failure. */
+int cnnscore_engine_score(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
+                          cnnscore_error *err);
+/* Score a batch on a worker: batch and scores stay the caller's and must live until collected. */
+int cnnscore_engine_submit(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
+                           uint64_t *ticket, cnnscore_error *err);
+/* Wait for a submitted batch; its status. Each ticket is collected once. */
+int cnnscore_engine_collect(cnnscore_engine *engine, uint64_t ticket, cnnscore_error *err);
+void cnnscore_engine_close(cnnscore_engine *engine);
+
+/* cdef end */
+
 #ifdef __cplusplus
 }
 #endif

@@ -126,7 +126,7 @@ ENCODINGS = {
     encoding.name: encoding
     for encoding in (
         Encoding("gatk-reference", encode_gatk_reference, "none", 64, 512),
-        Encoding("gatk-reads", encode_gatk_reads, "gatk", 16, 128),
+        Encoding("gatk-reads", encode_gatk_reads, "gatk", 4, 128),
     )
 }
 

@@ -51,17 +51,10 @@ class Session:
         self._check_inputs()
 
     def run(self, planes: Planes) -> NDArray[np.float32]:
-        """Probabilities float32 [n, 4] of n >= 1 encoded sites, classes as the manifest's labels.
-
-        A lone site is run twice: with one row the matrix products take another code path, whose
-        last bits differ.
-        """
-        n = len(planes["annotations"])
-        if n == 1:
-            planes = {name: np.repeat(plane, 2, axis=0) for name, plane in planes.items()}
+        """Probabilities float32 [n, 4] of n >= 1 encoded sites, classes as the manifest's labels."""
+        probabilities: NDArray[np.float32]
         (probabilities,) = self._session.run(["probabilities"], planes)
-        result: NDArray[np.float32] = probabilities[:n]
-        return result
+        return probabilities
 
     def _open_auto(self) -> tuple[str, ort.InferenceSession]:
         if PROVIDERS["cuda"] in ort.get_available_providers() and _cuda_driver():
@@ -128,7 +121,8 @@ def _options() -> Any:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what goes wrong arrives as an exception
-    # Shapes differ from call to call: remembered patterns would only hold memory.
+    # Shapes differ from call to call: remembered patterns would only hold memory. Weights stay
+    # prepacked, ONNX Runtime's default: without it a batch of one site differs in the last bits.
     options.enable_mem_pattern = False
     return options
 

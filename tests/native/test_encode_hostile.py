@@ -260,20 +260,20 @@ def test_what_the_check_lets_pass_can_be_encoded() -> None:
 
 
 def test_a_hostile_cigar_costs_no_more_than_its_length() -> None:
-    """128 reads of 65535 insertions, all at different keys, starts in descending order."""
+    """32 reads of 65535 insertions, all at different keys, starts in descending order."""
     cigar = [("I", 200)] * 65535
     record = bytearray(native_encode.record_bytes(Read(0, cigar, "ACGT", [9] * 4)))
     records = b""
-    for i in range(128):
+    for i in range(32):
         record[4:8] = (300 - i).to_bytes(4, "little")
         records += record
     batch = with_record(bytes(record))
     batch.columns["reads"] = np.frombuffer(records, np.uint8)
-    batch.columns["read_offset"] = np.arange(129, dtype=np.int64) * len(record)
-    batch.columns["site_read"] = np.array([0, 128], np.int64)
+    batch.columns["read_offset"] = np.arange(33, dtype=np.int64) * len(record)
+    batch.columns["site_read"] = np.array([0, 32], np.int64)
     started = time.perf_counter()
-    native_encode.encode_reads(batch, [0], WINDOW, 128)
-    assert time.perf_counter() - started < 10  # measured: 1 s
+    native_encode.encode_reads(batch, [0], WINDOW, 32)
+    assert time.perf_counter() - started < 10  # measured: 0.3 s
 
 
 def test_fuzz_target_under_sanitizers(tmp_path: Path) -> None:

@@ -173,7 +173,9 @@ def line_network(folder: Path, backend: str, version: str) -> Path:
     x = keras.pool(x, 2)
     x = keras.conv(x, (4, 24, 6), padding="same")
     x = keras.batch_normalization(x, 47, 1)
-    x = keras.layer("Flatten", [x])
+    # Keras 2.2 under Theano flattens channel by channel, though a Conv1D puts channels last.
+    first = "channels_first" if keras.theano and version == "2.2.0" else "channels_last"
+    x = keras.layer("Flatten", [x], data_format=first)
     return keras.save(folder, f"line_{backend}", head(keras, x, 47 * 6))
 
 
@@ -226,6 +228,7 @@ def same_network(folder: Path, backend: str) -> Path:
 NETWORKS: dict[str, Callable[[Path], Path]] = {
     "1d tensorflow": lambda folder: line_network(folder, "tensorflow", "2.2.0"),
     "1d theano": lambda folder: line_network(folder, "theano", "2.0.6"),
+    "1d theano 2.2": lambda folder: line_network(folder, "theano", "2.2.0"),
     "2d tensorflow": reads_network,
     "2d theano": theano_reads_network,
     "2d same tensorflow": lambda folder: same_network(folder, "tensorflow"),
@@ -328,7 +331,7 @@ def test_agrees_with_numpy(folder: Path, network: str, plain: bool) -> None:
         np.testing.assert_allclose(run(planes), expected, rtol=0, atol=1e-5)
 
 
-def test_fourier_convolution_is_used_and_beats_its_error_bound(folder: Path) -> None:
+def test_fourier_convolution_is_used_and_exact(folder: Path) -> None:
     path = line_network(folder, "tensorflow", "2.2.0")
     fast, plain = (import_networks(path, plain=plain)[0] for plain in (False, True))
     kinds = [

@@ -1,0 +1,117 @@
+"""speed.py BENCH_DATA: the whole command against bare ONNX Runtime on the same planes.
+
+Both sides use all cores and take turns in one run. The command's start-up is left out: the time of
+a run over one site is taken off. "Bare" runs the network over planes that lie ready in memory, in
+the batches that the engine makes; "plain" is the textbook graph, untrimmed, Conv1D as Conv1D.
+"""
+
+import os
+import statistics
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from timing import print_row, run_once
+
+from cnnscore.encode import NativeBatch, Planes
+from cnnscore.engine import Engine
+from cnnscore.gatk_models import import_networks
+from cnnscore.records import Calls, Records
+from cnnscore.windows import ReaderOptions, WindowReader
+
+THREADS = len(os.sched_getaffinity(0))
+TURNS = 3
+COMMAND_SHARE = 0.85
+PLAIN_RATIO = {"gatk-1d": 1.7, "gatk-2d": 1.8}
+# The plain graph of gatk-2d takes a minute for all sites: a part gives the same rate.
+PLAIN_SITES = 1000
+
+
+def planes_of(engine: Engine, data: Path, sites_name: str, depth: str) -> list[Planes]:
+    """The inputs of every network call that scoring the call file makes."""
+    manifest, encoder = engine.manifest, engine.manifest.encoder
+    left, width = encoder.reference_columns(manifest.window)
+    reads = (str(data / f"{depth}.bam"),) if encoder.needs_reads else ()
+    options = ReaderOptions(
+        str(data / "ref.fa"),
+        reads,
+        read_rule=encoder.read_rule,
+        read_limit=manifest.read_limit,
+        reference_left=left,
+        reference_width=width,
+    )
+    calls = Calls(str(data / f"{sites_name}.vcf.gz"), annotations=manifest.annotations)
+    planes = []
+    with WindowReader(options) as reader:
+        while calls.read(records := Records(), encoder.sites_per_job):
+            native = NativeBatch(reader.read(records.sites()))
+            by_depth = np.argsort(native.batch.depth, kind="stable")
+            for begin in range(0, len(by_depth), engine.batch_size):
+                order = by_depth[begin : begin + engine.batch_size]
+                planes.append(encoder.encode(native, order, manifest.window))
+    return planes
+
+
+def rate(engine: Engine, planes: list[Planes]) -> float:
+    """Sites per second of the bare network on all cores."""
+    sites = sum(len(part["annotations"]) for part in planes)
+    start = time.perf_counter()
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(engine.session.run, planes))
+    return sites / (time.perf_counter() - start)
+
+
+def command(model: str, data: Path, sites_name: str, depth: str) -> list[str]:
+    """The command line that scores a call file."""
+    line = [sys.executable, "-m", "cnnscore", "score", str(data / f"{sites_name}.vcf.gz")]
+    line += ["-R", str(data / "ref.fa"), "-m", model, "-o", os.devnull, "--quiet"]
+    return line + (["-I", str(data / f"{depth}.bam")] if model == "gatk-2d" else [])
+
+
+def measure(model: str, plain: Engine, data: Path, sites_name: str, depth: str) -> bool:
+    """Time both sides in turns and print the two claims."""
+    engine = Engine(model, provider="cpu")
+    planes = planes_of(engine, data, sites_name, depth)
+    sites = sum(len(part["annotations"]) for part in planes)
+    score = command(model, data, sites_name, depth)
+    first = Calls(str(data / f"{sites_name}.vcf.gz"))
+    first.read(records := Records(), 1)
+    one_site = [*score, "-r", "{0}-{1}".format(place := records.sites().place(0), place.split(":")[1])]
+    rate(engine, planes[: len(planes) // 10])
+    shares, speedups = [], []
+    for _ in range(TURNS):
+        bare = rate(engine, planes)
+        whole = sites / (run_once(score).seconds - run_once(one_site).seconds)
+        few = planes[: max(1, PLAIN_SITES * len(planes) // sites)]
+        speedups.append(bare / rate(plain, few if model == "gatk-2d" else planes))
+        shares.append(whole / bare)
+    name = f"{model} {sites_name} {depth}, {sites:,} sites"
+    share, speedup = statistics.median(shares), statistics.median(speedups)
+    low_high = f"({min(shares):.2f}-{max(shares):.2f}), {bare:,.0f} sites/s bare"
+    ok = print_row(
+        f"{name}: command / bare", f"{share:.2f} {low_high}", f">= {COMMAND_SHARE}", share >= COMMAND_SHARE
+    )
+    required = PLAIN_RATIO[model]
+    text = f"{speedup:.2f}x ({min(speedups):.2f}-{max(speedups):.2f})"
+    return print_row(f"{name}: bare / plain graph", text, f">= {required}x", speedup >= required) and ok
+
+
+def main() -> None:
+    """Print a row a claim; exit 1 when one fails."""
+    data = Path(sys.argv[1]) / "small"
+    jar = Path(os.environ["CNNSCORE_GATK_JAR"])
+    ok = True
+    for model in ("gatk-1d", "gatk-2d"):
+        path = data / f"{model}.plain.onnx"
+        path.write_bytes(import_networks(jar, model, plain=True)[0].onnx)
+        plain = Engine(str(path), provider="cpu")
+        for sites_name, depth in (("dense", "30x"), ("sparse", "30x"), ("dense", "50x")):
+            if model == "gatk-1d" and depth != "30x":
+                continue  # no reads in it
+            ok = measure(model, plain, data, sites_name, depth) and ok
+    sys.exit(0 if ok else 1)
+
+
+main()
