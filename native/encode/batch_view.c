@@ -28,17 +28,6 @@ static void copy_contig_name(const cnnscore_window_batch *batch, int64_t site, c
     name[length] = 0;
 }
 
-int cnnscore_fail(cnnscore_error *err, int code, const char *format, ...) {
-    if (err) {
-        va_list args;
-        err->code = code;
-        va_start(args, format);
-        (void)vsnprintf(err->message, sizeof err->message, format, args);
-        va_end(args);
-    }
-    return code;
-}
-
 int cnnscore_site_fail(const cnnscore_window_batch *batch, int64_t site, cnnscore_error *err,
                        const char *format, ...) {
     if (err) {

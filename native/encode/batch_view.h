@@ -11,6 +11,7 @@
 
 #include "bam_record.h"
 #include "encode.h"
+#include "fail.h"
 
 /* What a caller is going to touch. */
 enum { CNNSCORE_VIEW_SITES = 0, CNNSCORE_VIEW_READS = 1 };
@@ -25,17 +26,8 @@ typedef struct {
 } cnnscore_site;
 
 /* Writes "site 3 (chr1:42): ..." to err (which may be NULL) and returns CNNSCORE_ERR_BATCH. */
-#if defined(__GNUC__)
-__attribute__((format(printf, 4, 5)))
-#endif
-int cnnscore_site_fail(const cnnscore_window_batch *batch, int64_t site, cnnscore_error *err,
-                       const char *format, ...);
-
-/* Writes a message without a site and returns `code`. */
-#if defined(__GNUC__)
-__attribute__((format(printf, 3, 4)))
-#endif
-int cnnscore_fail(cnnscore_error *err, int code, const char *format, ...);
+__attribute__((format(printf, 4, 5))) int cnnscore_site_fail(const cnnscore_window_batch *batch, int64_t site,
+                                                             cnnscore_error *err, const char *format, ...);
 
 /* Checks what concerns no single site: counts, missing arrays, lengths of columns. */
 int cnnscore_batch_open(const cnnscore_window_batch *batch, int what, cnnscore_error *err);

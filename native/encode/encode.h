@@ -49,8 +49,8 @@ int cnnscore_encode_gatk_reference(const cnnscore_window_batch *batch, const int
  * A site with more than n_rows reads is CNNSCORE_ERR_BATCH. All cells are written.
  * Rules: docs/encodings.md. */
 int cnnscore_encode_gatk_reads(const cnnscore_window_batch *batch, const int64_t *order, int64_t n,
-                               int32_t window, int32_t n_rows, uint8_t *bases, uint8_t *quals,
-                               uint8_t *rows, uint8_t *reference, cnnscore_error *err);
+                               int32_t window, int32_t n_rows, uint8_t *bases, uint8_t *quals, uint8_t *rows,
+                               uint8_t *reference, cnnscore_error *err);
 
 /* cdef end */
 #endif

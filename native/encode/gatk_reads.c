@@ -339,8 +339,7 @@ static int load_reads(scratch *self, const cnnscore_window_batch *batch, const c
         read->letter = sort_letter(&read->record, read->start, site);
         int64_t offset = window_start - read->start;
         if (read->record.n_insertions > 0 && offset > -window && offset < window)
-            if (pile_add(&self->pile, &read->record, offset) != CNNSCORE_OK)
-                return cnnscore_fail(err, CNNSCORE_ERR_NOMEM, "encode: out of memory");
+            if (pile_add(&self->pile, &read->record, offset) != CNNSCORE_OK) return cnnscore_fail_memory(err);
     }
     gaps_normalise(&self->pile);
     return CNNSCORE_OK;
@@ -405,8 +404,7 @@ int cnnscore_encode_gatk_reads(const cnnscore_window_batch *batch, const int64_t
     if (n_rows < 1) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: %ld rows a site", (long)n_rows);
 
     scratch self;
-    if (scratch_init(&self, window, n_rows) != CNNSCORE_OK)
-        return cnnscore_fail(err, CNNSCORE_ERR_NOMEM, "encode: out of memory");
+    if (scratch_init(&self, window, n_rows) != CNNSCORE_OK) return cnnscore_fail_memory(err);
     size_t width = (size_t)window, height = (size_t)n_rows;
     for (int64_t i = 0; rc == CNNSCORE_OK && i < n; i++) {
         size_t at = (size_t)i;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,5 +76,6 @@ def open_output(calls: Calls, path: str, form: OutputFormat, index: str | None) 
     except OSError as error:
         raise BadOutput(f"cannot write {path}: {error.strerror}") from None
     finally:
-        aside.unlink(missing_ok=True)
-        index_aside.unlink(missing_ok=True)
+        for rest in (aside, index_aside):
+            with suppress(OSError):
+                rest.unlink()

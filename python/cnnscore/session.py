@@ -51,7 +51,7 @@ class Session:
         self._check_inputs()
 
     def run(self, planes: Planes) -> NDArray[np.float32]:
-        """Probabilities float32 [n, 4] of n >= 1 encoded sites, classes as the manifest's labels."""
+        """Probabilities float32 [n, 4] of n >= 1 encoded sites, in the order of the labels."""
         probabilities: NDArray[np.float32]
         (probabilities,) = self._session.run(["probabilities"], planes)
         return probabilities

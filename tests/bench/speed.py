@@ -13,13 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from timing import print_row, run_once
-
 from cnnscore.encode import NativeBatch, Planes
 from cnnscore.engine import Engine
 from cnnscore.gatk_models import import_networks
 from cnnscore.records import Calls, Records
 from cnnscore.windows import ReaderOptions, WindowReader
+from timing import print_row, run_once
 
 THREADS = len(os.sched_getaffinity(0))
 TURNS = 3
@@ -78,7 +77,8 @@ def measure(model: str, plain: Engine, data: Path, sites_name: str, depth: str) 
     score = command(model, data, sites_name, depth)
     first = Calls(str(data / f"{sites_name}.vcf.gz"))
     first.read(records := Records(), 1)
-    one_site = [*score, "-r", "{0}-{1}".format(place := records.sites().place(0), place.split(":")[1])]
+    place = records.sites().place(0)
+    one_site = [*score, "-r", f"{place}-{place.split(':')[1]}"]
     rate(engine, planes[: len(planes) // 10])
     shares, speedups = [], []
     for _ in range(TURNS):
@@ -88,14 +88,15 @@ def measure(model: str, plain: Engine, data: Path, sites_name: str, depth: str) 
         speedups.append(bare / rate(plain, few if model == "gatk-2d" else planes))
         shares.append(whole / bare)
     name = f"{model} {sites_name} {depth}, {sites:,} sites"
-    share, speedup = statistics.median(shares), statistics.median(speedups)
-    low_high = f"({min(shares):.2f}-{max(shares):.2f}), {bare:,.0f} sites/s bare"
-    ok = print_row(
-        f"{name}: command / bare", f"{share:.2f} {low_high}", f">= {COMMAND_SHARE}", share >= COMMAND_SHARE
-    )
-    required = PLAIN_RATIO[model]
-    text = f"{speedup:.2f}x ({min(speedups):.2f}-{max(speedups):.2f})"
-    return print_row(f"{name}: bare / plain graph", text, f">= {required}x", speedup >= required) and ok
+    ok = claim(f"{name}: command / bare", shares, COMMAND_SHARE)
+    return claim(f"{name}: bare / plain graph", speedups, PLAIN_RATIO[model]) and ok
+
+
+def claim(text: str, ratios: list[float], required: float) -> bool:
+    """Print the median ratio against what is required."""
+    ratio = statistics.median(ratios)
+    measured = f"{ratio:.2f}x ({min(ratios):.2f}-{max(ratios):.2f})"
+    return print_row(text, measured, f">= {required}x", ratio >= required)
 
 
 def main() -> None:
