@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "calls.h"
+#include "grow.h"
 
 /* A batch ends early when its records hold this many bytes: cohort lines are long. */
 #define BATCH_BYTES ((size_t)8 << 20)
@@ -138,6 +139,7 @@ void cnnscore_calls_close(cnnscore_calls *calls) {
     free(calls->annotation);
     free(calls->annotation_id);
     free(calls->path);
+    free(calls->contig_left);
     free(calls);
 }
 
@@ -200,9 +202,20 @@ static int grow_records(cnnscore_records *records, int32_t limit) {
     return 0;
 }
 
+/* Coordinate order as an index wants it: positions ascend, a contig's records stand together. */
 static int check_order(cnnscore_calls *calls, const bcf1_t *record, cnnscore_error *err) {
-    bool ordered = record->rid > calls->last_contig ||
-                   (record->rid == calls->last_contig && record->pos >= calls->last_pos);
+    size_t contig = (size_t)record->rid;
+    bool ordered = record->pos >= calls->last_pos;
+    if (record->rid != calls->last_contig) {
+        size_t known = calls->n_contig_left;
+        if (contig >= known) {
+            if (cnnscore_reserve(&calls->contig_left, &calls->n_contig_left, contig + 1, sizeof(bool)) < 0)
+                return cnnscore_fail_memory(err);
+            memset(calls->contig_left + known, 0, calls->n_contig_left - known);
+        }
+        ordered = !calls->contig_left[contig];
+        calls->contig_left[contig] = true;
+    }
     if (!ordered && calls->must_be_sorted)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "%s: record %s:%lld comes after %s:%lld, but this needs coordinate order: "

@@ -24,6 +24,8 @@ struct cnnscore_calls {
     int64_t size; /* bytes of the file, 0 = not known */
     int32_t last_contig;
     int64_t last_pos;
+    bool *contig_left; /* [n_contig_left] contigs whose records lie behind */
+    size_t n_contig_left;
 };
 
 struct cnnscore_records {

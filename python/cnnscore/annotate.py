@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import re
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -117,6 +118,8 @@ class Scorer:
         manifest = self.engine.manifest
         encoder = manifest.encoder
         key = info_key or manifest.info_key
+        if not re.fullmatch(r"[A-Za-z_][0-9A-Za-z_.]*", key):
+            raise UsageError(f"{key!r} cannot be an INFO key: letters, digits, _ and . make one")
         form = output_format(output, output_type)
         intervals = intervals or Intervals()
         if encoder.needs_reads and not reads:

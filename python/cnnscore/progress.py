@@ -8,10 +8,11 @@ from typing import TextIO
 
 TERMINAL_INTERVAL_S = 0.2
 LINE_INTERVAL_S = 10.0
+BAR_WIDTH = 20
 
 
 class Progress:
-    """Reports to `stream`: one line rewritten in place on a terminal, else one every 10 seconds."""
+    """Reports to `stream`: a bar rewritten in place on a terminal, else a line every 10 seconds."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -29,7 +30,10 @@ class Progress:
         elapsed = now - self._start
         text = f"{sites:,} sites  {sites / elapsed:,.0f}/s  {place}"
         if part:
-            text += f"  {100 * part:.0f} %  {_duration(elapsed * (1 - part) / part)} left"
+            done = round(part * BAR_WIDTH) if self._terminal else 0
+            bar = f"[{'#' * done}{'.' * (BAR_WIDTH - done)}]" if self._terminal else ""
+            left = _duration(elapsed * (1 - part) / part)
+            text = f"{bar}{100 * part:3.0f} %  {text}  {left} left"
         if self._terminal:
             self._stream.write(f"\r\x1b[K{text}")
             self._drawn = True

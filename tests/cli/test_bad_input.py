@@ -226,6 +226,21 @@ def test_unsorted_where_order_matters(box: Path, tiny: dict[str, str]) -> None:
     run = with_1d(box, tiny, "-W", calls=calls)
     fails(box, run, 2, "bad.vcf", "synB:", "bcftools sort")
     assert with_1d(box, tiny, calls=calls).code == 0
+    (box / "out.vcf.gz").unlink()
+    lines.append(lines[-200])  # synA again, after synB
+    run = with_1d(box, tiny, "-t", "synA,synB", calls=write_calls(box, sorted_but_last(lines)))
+    fails(box, run, 2, "bad.vcf", "synA:", "synB:", "bcftools sort")
+
+
+def sorted_but_last(lines: list[str]) -> list[str]:
+    *first, last = lines
+    return [*first[:-2], first[-1], first[-2], last]
+
+
+def test_contigs_in_another_order_than_the_header(box: Path, tiny: dict[str, str]) -> None:
+    lines = plain_calls(box)
+    lines.sort(key=lambda line: (not line.startswith("#"), line.startswith("synA")))
+    assert with_1d(box, tiny, "-W", calls=write_calls(box, lines)).code == 0
 
 
 # ---- usage ----
@@ -247,6 +262,7 @@ def test_bed_as_reference(box: Path, tiny: dict[str, str]) -> None:
         ["--batch-size", "x"],
         ["--provider", "tpu"],
         ["-r", "synA", "--regions-file", "x"],
+        ["--info-key", "MY KEY"],
     ],
 )
 def test_usage(box: Path, tiny: dict[str, str], arguments: list[str]) -> None:

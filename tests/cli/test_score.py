@@ -135,7 +135,10 @@ def test_formats(tiny: dict[str, str], scored: list[str], tmp_path: Path) -> Non
 def test_index(
     tiny: dict[str, str], scored: list[str], tmp_path: Path, name: str, option: str, suffix: str
 ) -> None:
-    rerun(tiny, tmp_path, option, name=name)
+    out = tmp_path / name
+    files = ["-R", REF, "-I", READS, "-m", tiny["reads"], "-o", out]
+    assert run_cli("score", option, CALLS, *files).code == 0
+    assert body(out) == scored
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.{suffix}"]
     part = bcftools("view", "-H", "-r", "synB", tmp_path / name).decode().splitlines()
     assert part == [line for line in scored if line.startswith("synB\t")]

@@ -53,7 +53,8 @@ def _run(command: ModuleType, name: str, arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_arguments(parser)
-    options = parser.parse_args(arguments)
+    alone = getattr(command, "OPTIONS_ALONE", {})
+    options = parser.parse_args([alone.get(argument, argument) for argument in arguments])
     _set_up_log(getattr(options, "log_level", "warning"))
     _handle_signals()
     try:

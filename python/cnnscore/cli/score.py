@@ -25,6 +25,9 @@ from cnnscore.version import __version__
 
 log = logging.getLogger("cnnscore")
 
+# Options whose value is optional and joined with "=": the next word is never taken for it.
+OPTIONS_ALONE = {"-W": "-W=csi", "--write-index": "--write-index=csi"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -53,8 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-W",
         "--write-index",
         metavar="FMT",
-        nargs="?",
-        const="csi",
         choices=["tbi", "csi"],
         help="index OUT: -W or -W=csi, -W=tbi",
     )
