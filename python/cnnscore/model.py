@@ -157,7 +157,9 @@ def find_model(name: str) -> Path:
 def installed_models() -> Iterator[Path]:
     """Files in the models folder, by name."""
     folder = models_folder()
-    return iter(sorted(folder.glob("*.onnx")) if folder.is_dir() else [])
+    return iter(
+        sorted(folder.glob("*.onnx"), key=lambda path: path.stem) if folder.is_dir() else []
+    )
 
 
 def install_model(name: str, content: bytes) -> Path:
