@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from cnnscore.errors import BadInput, BadOutput, CnnscoreError, UsageError
@@ -16,6 +17,10 @@ from cnnscore.version import __version__
 
 if TYPE_CHECKING:
     from cnnscore.annotate import Scorer
+
+# ONNX Runtime's wheels report their use to their maker unless told otherwise before they load, and
+# whoever scores a genome has not agreed to that. A user who sets the variable decides.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = ["BadInput", "BadOutput", "CnnscoreError", "UsageError", "__version__", "open"]
 
