@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from cnnscore.cli import main
 
 TESTS = Path(__file__).parent

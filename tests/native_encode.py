@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from oracle_encode import BAM_BASES, CIGAR_LETTERS, Read, Site
 
 NATIVE = Path(__file__).resolve().parents[1] / "native"

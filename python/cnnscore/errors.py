@@ -47,6 +47,16 @@ BY_CODE: dict[int, type[CnnscoreError]] = {
     -6: InternalError,  # CNNSCORE_ERR_INTERNAL
 }
 
+CODES: dict[type[BaseException], int] = {kind: code for code, kind in BY_CODE.items()}
+INTERNAL = CODES[InternalError]
+
+
+def code_of(error: BaseException) -> int:
+    """The status code that tells C of an exception."""
+    if isinstance(error, MemoryError):
+        return CODES[CnnscoreError]
+    return CODES.get(type(error), INTERNAL)
+
 
 def raise_native(ffi: Any, error: Any) -> NoReturn:
     """Raise the exception of a filled `cnnscore_error`."""

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+
 from cnnscore.encode import NativeBatch, Planes
 from cnnscore.engine import Engine
 from cnnscore.gatk_models import import_networks

@@ -14,6 +14,7 @@ from pathlib import Path
 import onnx
 import pysam
 import pytest
+
 from conftest import DATA, Finished, run_cli, run_process
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"

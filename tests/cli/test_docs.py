@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from conftest import TESTS, run_cli
 
 ROOT = TESTS.parent

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 
 import pytest
+
 from conftest import DATA, TESTS, run_cli, scores_of
 
 TOLERANCE = 0.0011

@@ -6,10 +6,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import cnnscore
 import numpy as np
 import pysam
 import pytest
+
+import cnnscore
 from conftest import DATA, run_cli, run_process, scores_of
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"

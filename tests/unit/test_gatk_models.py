@@ -16,6 +16,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 import pytest
+
 from cnnscore.errors import BadInput
 from cnnscore.gatk_models import MANIFEST_KEY, import_networks
 from oracle_keras import KerasOracle, log_odds, read_tensor, reference_tensor

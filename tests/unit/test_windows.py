@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pysam
 import pytest
+
 from cnnscore.batch import WindowBatch, from_native, to_native
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.records import Calls, Intervals, Records

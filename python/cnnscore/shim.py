@@ -1,0 +1,279 @@
+"""The C ABI's inner side: calls of libcnnscore.so -> Engine.
+
+Loaded by native/shim only. Pointers, sizes and batches (cnnscore_batch_check) were checked in C
+before they arrive. Neither pysam nor cnnscore.windows may be imported here: the host has an htslib
+of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from cnnscore.batch import WindowBatch, from_native
+from cnnscore.engine import Engine
+from cnnscore.errors import INTERNAL, BadBatch, UsageError, code_of
+from cnnscore.session import PROVIDERS
+
+log = logging.getLogger("cnnscore")
+
+
+def attach(ffi: Any, lib: Any) -> None:
+    """Define the functions of native/shim/seam.h."""
+    # A library does not print: not what nobody listens to, and not what ONNX Runtime says of
+    # providers that do not load, which arrives as an exception.
+    log.addHandler(logging.NullHandler())
+    ort.set_default_logger_severity(4)
+    seam = _Seam(ffi, lib)
+    for function in (
+        seam.open,
+        seam.describe,
+        seam.score,
+        seam.submit,
+        seam.collect,
+        seam.close,
+        seam.leave,
+    ):
+        ffi.def_extern(
+            name=f"cnnscore_py_{function.__name__}", error=INTERNAL, onerror=_say_nothing
+        )(_guarded(ffi, function))
+    lib.cnnscore_at_exit()
+
+
+class _OpenEngine:
+    """An engine, its workers, its description in C, and the log function it came with."""
+
+    def __init__(
+        self, ffi: Any, lib: Any, engine: Engine, threads: int, handler: logging.Handler | None
+    ) -> None:
+        self.engine = engine
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="cnnscore")
+        self.submitted: dict[int, Future[None]] = {}
+        self.tickets = count(1)
+        self.strings: list[Any] = []
+        self.description = self._describe(ffi, lib)
+        self._handler = handler
+
+    def _describe(self, ffi: Any, lib: Any) -> Any:
+        manifest = self.engine.manifest
+        encoder = manifest.encoder
+        left, width = encoder.reference_columns(manifest.window)
+
+        def kept(text: str) -> Any:
+            self.strings.append(ffi.new("char[]", _encode(text)))
+            return self.strings[-1]
+
+        names = ffi.new("char *[]", [kept(name) for name in manifest.annotations])
+        self.strings.append(names)
+        return ffi.new(
+            "cnnscore_engine_description *",
+            {
+                "struct_size": ffi.sizeof("cnnscore_engine_description"),
+                "model": kept(manifest.name),
+                "encoding": kept(manifest.encoding),
+                "info_key": kept(manifest.info_key),
+                "info_description": kept(manifest.info_description),
+                "provider": kept(self.engine.session.provider),
+                "window": manifest.window,
+                "read_limit": manifest.read_limit,
+                "read_rule": getattr(lib, f"CNNSCORE_READS_{encoder.read_rule.upper()}"),
+                "reference_left": left,
+                "reference_width": width,
+                "sites_per_job": encoder.sites_per_job,
+                "n_annotations": len(manifest.annotations),
+                "annotations": ffi.cast("const char *const *", names),
+            },
+        )
+
+    def close(self) -> None:
+        """Wait for the workers, forget the log function."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+        if self._handler:
+            log.removeHandler(self._handler)
+
+
+class _Seam:
+    """The functions, each with the parameters of its C declaration but the last, the error."""
+
+    def __init__(self, ffi: Any, lib: Any) -> None:
+        self._ffi, self._lib = ffi, lib
+        # An engine's handle is a number: one that was closed is told from any other.
+        self._engines: dict[int, _OpenEngine] = {}
+        self._handles = count(1)
+        self._gate = threading.Condition()
+        self._running = 0
+        self._leaving = False
+        self._providers: set[str] = set()
+
+    def open(self, options: Any, engine: Any) -> None:
+        """Load the network that `options` name."""
+        model, provider = self._text(options.model), self._text(options.provider) or "auto"
+        if not model:
+            raise UsageError(
+                "no network named: set `model` to one that `cnnscore model list` shows"
+            )
+        if provider != "auto" and provider not in PROVIDERS:
+            raise UsageError(f"no provider {provider!r}: there are auto, {', '.join(PROVIDERS)}")
+        if options.threads < 0 or options.batch_size < 0:
+            raise UsageError("threads and batch_size are 0 (the default) or more")
+        handler = _HostLog(self._ffi, options) if options.log else None
+        if handler:
+            log.addHandler(handler)
+            log.setLevel(logging.DEBUG)
+        try:
+            with self._inside_the_runtime():
+                network = Engine(model, provider=provider, batch_size=options.batch_size or None)
+        except BaseException:
+            if handler:
+                log.removeHandler(handler)
+            raise
+        if network.session.provider not in self._providers:
+            # It may have loaded libraries, whose clean-up at exit must come after leave().
+            self._providers.add(network.session.provider)
+            self._lib.cnnscore_at_exit()
+        threads = options.threads or len(os.sched_getaffinity(0))
+        handle = next(self._handles)
+        self._engines[handle] = _OpenEngine(self._ffi, self._lib, network, threads, handler)
+        engine[0] = self._ffi.cast("cnnscore_engine *", handle)
+
+    def describe(self, engine: Any, description: Any) -> None:
+        """Fill in what the network wants and gives."""
+        description[0] = self._find(engine).description[0]
+
+    def score(self, engine: Any, batch: Any, scores: Any) -> None:
+        """Score on the calling thread."""
+        self._score(self._find(engine).engine, batch, scores)
+
+    def submit(self, engine: Any, batch: Any, scores: Any, ticket: Any) -> None:
+        """Score on a worker."""
+        opened = self._find(engine)
+        number = next(opened.tickets)
+        opened.submitted[number] = opened.pool.submit(self._score, opened.engine, batch, scores)
+        ticket[0] = number
+
+    def collect(self, engine: Any, ticket: int) -> None:
+        """Wait for a worker."""
+        future = self._find(engine).submitted.pop(ticket, None)
+        if future is None:
+            raise UsageError(f"ticket {ticket} was never given, or is collected already")
+        future.result()
+
+    def close(self, engine: Any) -> None:
+        """Wait for the workers and let go of the network."""
+        self._find(engine).close()
+        del self._engines[self._handle(engine)]
+
+    def leave(self) -> None:
+        """Wait for all threads to come out of the runtime, and let none in again.
+
+        A host may exit while batches are being scored: ONNX Runtime's own clean-up would crash.
+        """
+        with self._gate:
+            self._leaving = True
+            self._gate.wait_for(lambda: self._running == 0)
+
+    def _score(self, engine: Engine, batch: Any, scores: Any) -> None:
+        n_sites = batch.n_sites
+        if n_sites == 0:
+            return
+        windows = from_native(self._ffi, batch, None)
+        _check_fit(windows, engine)
+        target = np.frombuffer(self._ffi.buffer(scores, n_sites * 4), np.float32)
+        with self._inside_the_runtime():
+            target[:] = engine.score(windows)
+
+    @contextmanager
+    def _inside_the_runtime(self) -> Iterator[None]:
+        with self._gate:
+            if self._leaving:
+                raise UsageError("the program is about to exit")
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._running -= 1
+                self._gate.notify_all()
+
+    def _find(self, engine: Any) -> _OpenEngine:
+        try:
+            return self._engines[self._handle(engine)]
+        except KeyError:
+            raise UsageError("this is no engine, or it is closed") from None
+
+    def _handle(self, engine: Any) -> int:
+        return int(self._ffi.cast("uintptr_t", engine))
+
+    def _text(self, pointer: Any) -> str:
+        return os.fsdecode(self._ffi.string(pointer)) if pointer else ""
+
+
+class _HostLog(logging.Handler):
+    """Messages of cnnscore to a host's log function, from whichever thread has one."""
+
+    def __init__(self, ffi: Any, options: Any) -> None:
+        super().__init__()
+        self._function, self._data = options.log, options.log_data
+        self._ffi = ffi
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Call the host."""
+        text = self._ffi.new("char[]", _encode(self.format(record)))
+        self._function(self._data, record.levelno, text)
+
+
+def _check_fit(windows: WindowBatch, engine: Engine) -> None:
+    """Errors: BadBatch when a sound batch is not one for this network."""
+    manifest = engine.manifest
+    columns = windows.annotations.shape[1]
+    if columns != len(manifest.annotations):
+        raise BadBatch(
+            f"window batch: {columns} annotations a site where {manifest.name} takes "
+            f"{len(manifest.annotations)} ({', '.join(manifest.annotations)})"
+        )
+    if manifest.encoder.needs_reads:
+        deepest = int(np.argmax(windows.depth))
+        if windows.depth[deepest] > manifest.read_limit:
+            raise BadBatch(
+                f"window batch: {windows.depth[deepest]} reads at {windows.place(deepest)} where "
+                f"{manifest.name} takes {manifest.read_limit}: sample them"
+            )
+
+
+def _guarded(ffi: Any, function: Callable[..., None]) -> Callable[..., int]:
+    """`function` as C sees it: a status for an exception, its words in the last parameter."""
+
+    def call(*arguments: Any) -> int:
+        try:
+            function(*arguments[:-1])
+        except BaseException as error:  # nothing may pass into C
+            code = code_of(error)
+            text = str(error)
+            if code == INTERNAL:
+                text = f"{type(error).__name__}: {text}"
+                log.debug("a bug in cnnscore", exc_info=error)
+            arguments[-1].code = code
+            arguments[-1].message = _encode(text, ffi.sizeof(arguments[-1].message) - 1)
+            return code
+        return 0
+
+    return call
+
+
+def _encode(text: str, limit: int | None = None) -> bytes:
+    """UTF-8 of at most `limit` bytes, whole characters, never an error."""
+    whole = text.encode("utf-8", "backslashreplace")[:limit]
+    return whole.decode("utf-8", "ignore").encode()
+
+
+def _say_nothing(*exception: object) -> None:
+    """In place of cffi's traceback on stderr, should even _guarded fail (out of memory)."""
