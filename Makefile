@@ -1,4 +1,5 @@
 # make build       environment in .venv (command: .venv/bin/cnnscore), native code built
+# make install     library, header, pkg-config file and bcftools plugin into PREFIX
 # make demo        the main job on a small data set that ships here
 # make test        everything the tests need, then all tests
 # make test-core   the same without GATK's jar
@@ -9,7 +10,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-core lint format asan bench-data bench clean
+.PHONY: build install demo test test-core lint format asan bench-data bench clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,6 +21,9 @@ GATK_JAR := $(WORK)/gatk-$(GATK_VERSION).jar
 MODELS := $(WORK)/models/gatk-2d.onnx
 export CNNSCORE_MODELS := $(CURDIR)/$(WORK)/models
 FUZZ_SECONDS ?= 60
+PREFIX ?= /usr/local
+LIBRARY := $(WORK)/lib/libcnnscore.so
+PLUGIN := $(WORK)/plugins/cnnscore.so
 
 # Debian packages that a probe command finds missing: installed when root, else named.
 need = { $(1); } >/dev/null 2>&1 || { \
@@ -31,7 +35,7 @@ need = { $(1); } >/dev/null 2>&1 || { \
 
 # ---- set-up ----
 
-build: $(WORK)/built
+build: $(WORK)/built $(PLUGIN)
 
 $(WORK)/apt-build:
 	@mkdir -p $(WORK)
@@ -62,6 +66,24 @@ $(WORK)/built: $(NATIVE) setup.py pyproject.toml $(WORK)/venv
 	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint]'
 	@touch $@
 
+$(LIBRARY): $(NATIVE) native/build_shim.py $(WORK)/built
+	@$(BIN)/python native/build_shim.py $(@D)
+
+$(PLUGIN): $(LIBRARY) $(NATIVE) $(wildcard plugin/bcftools/*)
+	@$(MAKE) -s -C plugin/bcftools OUT=$(CURDIR)/$@ LIBRARY=$(CURDIR)/$(LIBRARY)
+
+install: build
+	@install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
+	  $(DESTDIR)$(PREFIX)/libexec/bcftools
+	@install -m 755 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/
+	@install -m 644 native/include/cnnscore.h $(DESTDIR)$(PREFIX)/include/
+	@sed -e 's#@PREFIX@#$(PREFIX)#' -e "s#@VERSION@#$$($(BIN)/cnnscore --version | cut -d' ' -f2)#" \
+	  native/shim/cnnscore.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/cnnscore.pc
+	@$(MAKE) -s -C plugin/bcftools OUT=$(abspath $(WORK)/install/cnnscore.so) \
+	  LIBRARY=$(PREFIX)/lib/libcnnscore.so
+	@install -m 755 $(WORK)/install/cnnscore.so $(DESTDIR)$(PREFIX)/libexec/bcftools/
+	@echo "installed; export BCFTOOLS_PLUGINS=$(PREFIX)/libexec/bcftools"
+
 $(GATK_JAR): $(WORK)/apt-build
 	@command -v mvn >/dev/null || { echo "missing: Maven, which brings GATK's jar" >&2; exit 1; }
 	@echo "fetching GATK $(GATK_VERSION), whose jar holds the networks"
@@ -84,26 +106,31 @@ demo: $(MODELS) $(WORK)/apt-test
 
 # ---- tests ----
 
-test: $(MODELS) $(WORK)/apt-test
+export CNNSCORE_LIBRARY := $(CURDIR)/$(LIBRARY)
+export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
+
+test: build $(MODELS) $(WORK)/apt-test
 	@CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) $(BIN)/python -m pytest
 
-test-core: $(WORK)/built $(WORK)/apt-test
+test-core: build $(WORK)/apt-test
 	@CNNSCORE_MODELS= $(BIN)/python -m pytest
 
 C_FLAGS := -std=gnu11 -Wall -Wextra -Werror -Wconversion -Wshadow \
-  -Inative/include -Inative/window -Inative/records -Inative/encode
+  -Inative/include -Inative/window -Inative/records -Inative/encode -Inative/shim \
+  -DCNNSCORE_LIBRARY='""' -DCNNSCORE_VERSION='""'
 
 lint: $(WORK)/built $(WORK)/apt-lint
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	@clang-format --dry-run -Werror $$(git ls-files 'native/*.[ch]' 'tests/*.c')
-	@for compiler in gcc clang; do for file in native/*/*.c; do \
-	  $$compiler $(C_FLAGS) -O2 -fsyntax-only "$$file"; done; done
+	@clang-format --dry-run -Werror $$(git ls-files '*.[ch]')
+	@headers=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["include"])'); \
+	for compiler in gcc clang; do for file in native/*/*.c plugin/bcftools/*.c; do \
+	  $$compiler $(C_FLAGS) -isystem $$headers -O2 -fsyntax-only "$$file"; done; done
 
 format: $(WORK)/built $(WORK)/apt-lint
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
-	@clang-format -i $$(git ls-files 'native/*.[ch]' 'tests/*.c')
+	@clang-format -i $$(git ls-files '*.[ch]')
 
-asan: $(WORK)/built $(WORK)/apt-lint $(MODELS)
+asan: build $(WORK)/apt-lint $(MODELS)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) bash tests/native/asan.sh
 
 # ---- figures ----

@@ -189,16 +189,16 @@ void cnnscore_reads_give_back(cnnscore_reads *reads, bam1_t *read) {
     reads->spare[reads->n_spare++] = read;
 }
 
-/* Read the next record that counts into file->head. */
+/* Read the next record, whether it counts or not, into file->head. */
 static int advance(cnnscore_reads *reads, cnnscore_reads_file *file, cnnscore_error *err) {
     bam1_t *read = spare_record(reads);
     if (!read) return cnnscore_fail_memory(err);
-    int status;
-    while ((status = sam_itr_next(file->file, file->query, read)) >= 0)
-        if (counts_as_read(reads, file, read)) {
-            file->head = read;
-            return CNNSCORE_OK;
-        }
+    int status = sam_itr_next(file->file, file->query, read);
+    if (status >= 0) {
+        file->head = read;
+        file->head_end = file->query->curr_end; /* bam_endpos, which the iterator has worked out */
+        return CNNSCORE_OK;
+    }
     cnnscore_reads_give_back(reads, read);
     file->head = NULL;
     if (status == -1) return CNNSCORE_OK;
@@ -266,9 +266,16 @@ int64_t cnnscore_reads_next_pos(const cnnscore_reads *reads) {
     return file ? file->head->core.pos : INT64_MAX;
 }
 
-int cnnscore_reads_take(cnnscore_reads *reads, bam1_t **read, cnnscore_error *err) {
+int cnnscore_reads_take(cnnscore_reads *reads, int64_t pos, bam1_t **read, int64_t *end,
+                        cnnscore_error *err) {
     cnnscore_reads_file *file = first_file(reads);
     *read = file->head;
+    *end = file->head_end;
     file->head = NULL;
+    /* Most records between sites are passed over: the rule looks at those alone that matter. */
+    if (*end <= pos || !counts_as_read(reads, file, *read)) {
+        cnnscore_reads_give_back(reads, *read);
+        *read = NULL;
+    }
     return advance(reads, file, err);
 }

@@ -15,6 +15,7 @@ typedef struct {
     hts_idx_t *index;
     hts_itr_t *query;
     bam1_t *head; /* next record of the query, NULL at its end */
+    int64_t head_end;
     bool is_cram;
     char **groups; /* read groups of the wanted sample */
     int32_t n_groups;
@@ -41,9 +42,10 @@ int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig,
 /* Start a query over [begin, end) of a contig. */
 int cnnscore_reads_query(cnnscore_reads *reads, const char *contig, int64_t begin, int64_t end,
                          cnnscore_error *err);
-/* Position of the next read that counts, INT64_MAX at the end. */
+/* Position of the next record, INT64_MAX at the end. */
 int64_t cnnscore_reads_next_pos(const cnnscore_reads *reads);
-/* Take it; give it back when done. */
-int cnnscore_reads_take(cnnscore_reads *reads, bam1_t **read, cnnscore_error *err);
+/* Take it, and where it ends. *read is NULL when it ends at or before `pos` or does not count; else
+ * give it back when done. */
+int cnnscore_reads_take(cnnscore_reads *reads, int64_t pos, bam1_t **read, int64_t *end, cnnscore_error *err);
 void cnnscore_reads_give_back(cnnscore_reads *reads, bam1_t *read);
 #endif

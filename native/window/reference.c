@@ -1,13 +1,13 @@
 /* reference.c: bases around a site. */
 #include "reference.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Bases fetched at a time: large against a window, small against memory. */
-#define STRETCH ((int64_t)1 << 16)
+/* Bases fetched beyond those that are asked for: enough for close neighbours, and no more, as faidx
+ * takes bases one by one. Fetching again within the same block costs next to nothing. */
+#define STRETCH 256
 
 int cnnscore_reference_open(cnnscore_reference *reference, const char *path, cnnscore_error *err) {
     char index[4096];
@@ -57,8 +57,10 @@ static int fetch(cnnscore_reference *reference, const char *contig, int64_t begi
                              contig, (long long)begin + 1, (long long)end, reference->path, reference->path);
     }
     if (!reference->contig) return cnnscore_fail_memory(err);
-    for (hts_pos_t i = 0; i < length; i++)
-        reference->bases[i] = (char)toupper((unsigned char)reference->bases[i]);
+    for (hts_pos_t i = 0; i < length; i++) { /* upper case; a loop that the compiler makes vectors of */
+        char base = reference->bases[i];
+        reference->bases[i] = (char)(base >= 'a' && base <= 'z' ? base - 32 : base);
+    }
     reference->begin = begin;
     reference->end = end;
     return CNNSCORE_OK;

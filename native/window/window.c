@@ -9,9 +9,12 @@
 #include "reference.h"
 #include "sampling.h"
 
-/* Sites closer than this share one region query. A fresh query starts reading at the index's
- * linear bin, on average half of 16 kb before the place: reading on is no dearer than that. */
+/* A site closer than this to those before it goes on with their region query. A fresh query starts
+ * reading at the index's linear bin, on average half of 16 kb before the place: reading on is no
+ * dearer than that. */
 #define SHARED_QUERY_GAP 8192
+/* A query reaches this far past its first site, for those that may follow: 16 of the index's bins. */
+#define QUERY_REACH ((int64_t)1 << 18)
 /* A site that spans more than this is read alone, its reads sampled as they stream by. */
 #define LONG_SITE 20000
 
@@ -28,7 +31,10 @@ struct cnnscore_reader {
     /* the contig of the last site, checked against reference and reads */
     char *contig;
     int64_t contig_length;
-    /* reads over the running query that later sites may need, in coordinate order */
+    /* The running query, which goes on from batch to batch. Sites at or past `query_pos` that end by
+     * `query_end` can go on with it (query_end 0: there is none); `query_seen` is the furthest end of
+     * a site so far. The pool holds its reads that later sites may need, in coordinate order. */
+    int64_t query_pos, query_seen, query_end;
     pooled_read *pool;
     size_t n_pool, pool_capacity;
     bam1_t **chosen; /* the reservoir, read_limit wide */
@@ -100,6 +106,23 @@ void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts
     *counts = reader->reads.counts;
 }
 
+/* Forget pooled reads that end at or before `pos`. */
+static void pool_trim(cnnscore_reader *reader, int64_t pos) {
+    size_t kept = 0;
+    for (size_t i = 0; i < reader->n_pool; i++) {
+        if (reader->pool[i].end > pos)
+            reader->pool[kept++] = reader->pool[i];
+        else
+            cnnscore_reads_give_back(&reader->reads, reader->pool[i].read);
+    }
+    reader->n_pool = kept;
+}
+
+static void end_query(cnnscore_reader *reader) {
+    pool_trim(reader, INT64_MAX);
+    reader->query_end = 0;
+}
+
 /* ---- reference ---- */
 
 static int enter_contig(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
@@ -109,6 +132,7 @@ static int enter_contig(cnnscore_reader *reader, const cnnscore_window_batch *si
     size_t length = (size_t)(sites->contig_offset[contig + 1] - sites->contig_offset[contig]);
     if (reader->contig && strlen(reader->contig) == length && memcmp(reader->contig, name, length) == 0)
         return CNNSCORE_OK;
+    end_query(reader);
     free(reader->contig);
     reader->contig = strndup(name, length);
     if (!reader->contig) return cnnscore_fail_memory(err);
@@ -267,7 +291,7 @@ static int keep_chosen(cnnscore_reader *reader, cnnscore_windows *windows, int32
     return CNNSCORE_OK;
 }
 
-/* ---- reads of a run of sites ---- */
+/* ---- reads of a site ---- */
 
 static int64_t site_end(const cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site) {
     int64_t end = sites->end[site] < reader->contig_length ? sites->end[site] : reader->contig_length;
@@ -279,17 +303,18 @@ static int read_long_site(cnnscore_reader *reader, const cnnscore_window_batch *
     int64_t pos = sites->pos[site], end = site_end(reader, sites, site);
     reservoir sample;
     reservoir_start(&sample, reader, pos);
+    end_query(reader);
     int code = cnnscore_reads_query(&reader->reads, reader->contig, pos, end, err);
     while (code == CNNSCORE_OK && cnnscore_reads_next_pos(&reader->reads) < end) {
         bam1_t *read, *unwanted;
-        code = cnnscore_reads_take(&reader->reads, &read, err);
+        int64_t read_end;
+        code = cnnscore_reads_take(&reader->reads, pos, &read, &read_end, err);
+        if (!read) continue;
         unwanted = read;
-        if (bam_endpos(read) > pos) {
-            int64_t slot = reservoir_slot(&sample, reader->read_limit);
-            if (slot >= 0) {
-                unwanted = sample.seen > reader->read_limit ? reader->chosen[slot] : NULL;
-                reader->chosen[slot] = read;
-            }
+        int64_t slot = reservoir_slot(&sample, reader->read_limit);
+        if (slot >= 0) {
+            unwanted = sample.seen > reader->read_limit ? reader->chosen[slot] : NULL;
+            reader->chosen[slot] = read;
         }
         cnnscore_reads_give_back(&reader->reads, unwanted);
     }
@@ -299,70 +324,54 @@ static int read_long_site(cnnscore_reader *reader, const cnnscore_window_batch *
     return code;
 }
 
-/* Forget pooled reads that end at or before `pos`. */
-static void pool_trim(cnnscore_reader *reader, int64_t pos) {
-    size_t kept = 0;
-    for (size_t i = 0; i < reader->n_pool; i++) {
-        if (reader->pool[i].end > pos)
-            reader->pool[kept++] = reader->pool[i];
-        else
-            cnnscore_reads_give_back(&reader->reads, reader->pool[i].read);
-    }
-    reader->n_pool = kept;
-}
-
 /* Pool the reads that start before `end`, leaving out those that end at or before `pos`. */
 static int pool_fill(cnnscore_reader *reader, int64_t pos, int64_t end, cnnscore_error *err) {
     while (cnnscore_reads_next_pos(&reader->reads) < end) {
         bam1_t *read;
+        int64_t read_end;
         if (cnnscore_reserve(&reader->pool, &reader->pool_capacity, reader->n_pool + 1,
                              sizeof *reader->pool) < 0)
             return cnnscore_fail_memory(err);
-        int code = cnnscore_reads_take(&reader->reads, &read, err);
-        int64_t read_end = bam_endpos(read);
-        if (read_end > pos)
-            reader->pool[reader->n_pool++] = (pooled_read){read, read->core.pos, read_end};
-        else
-            cnnscore_reads_give_back(&reader->reads, read);
+        int code = cnnscore_reads_take(&reader->reads, pos, &read, &read_end, err);
+        if (read) reader->pool[reader->n_pool++] = (pooled_read){read, read->core.pos, read_end};
         if (code != CNNSCORE_OK) return code;
     }
     return CNNSCORE_OK;
 }
 
-/* Sites [first, last) of one contig in ascending order, near each other: one region query. */
-static int read_run(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t first, int32_t last,
-                    int64_t run_end, cnnscore_windows *windows, cnnscore_error *err) {
-    int code = cnnscore_reads_query(&reader->reads, reader->contig, sites->pos[first], run_end, err);
-    for (int32_t site = first; code == CNNSCORE_OK && site < last; site++) {
-        int64_t pos = sites->pos[site], end = site_end(reader, sites, site);
-        pool_trim(reader, pos);
-        code = pool_fill(reader, pos, end, err);
-        if (code != CNNSCORE_OK) break;
-        reservoir sample;
-        reservoir_start(&sample, reader, pos);
-        for (size_t i = 0; i < reader->n_pool && reader->pool[i].pos < end; i++) {
-            int64_t slot = reservoir_slot(&sample, reader->read_limit);
-            if (slot >= 0) reader->chosen[slot] = reader->pool[i].read;
-        }
-        code = keep_chosen(reader, windows, site, sample.seen, sites->contig[site], err);
+/* Make the running query one that the site can go on with. */
+static int enter_query(cnnscore_reader *reader, int64_t pos, int64_t end, cnnscore_error *err) {
+    bool goes_on =
+        pos >= reader->query_pos && pos < reader->query_seen + SHARED_QUERY_GAP && end <= reader->query_end;
+    if (!goes_on) {
+        int64_t reach = end + QUERY_REACH < reader->contig_length ? end + QUERY_REACH : reader->contig_length;
+        end_query(reader);
+        int code = cnnscore_reads_query(&reader->reads, reader->contig, pos, reach, err);
+        if (code != CNNSCORE_OK) return code;
+        reader->query_seen = end;
+        reader->query_end = reach;
     }
-    pool_trim(reader, INT64_MAX);
-    return code;
+    reader->query_pos = pos;
+    if (end > reader->query_seen) reader->query_seen = end;
+    return CNNSCORE_OK;
 }
 
-/* How many sites from `first` on share one query; *run_end is where it ends. */
-static int32_t run_length(const cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t first,
-                          int64_t *run_end) {
-    int32_t last = first + 1;
-    *run_end = site_end(reader, sites, first);
-    while (last < sites->n_sites && sites->contig[last] == sites->contig[first] &&
-           sites->pos[last] >= sites->pos[last - 1] && sites->pos[last] < *run_end + SHARED_QUERY_GAP) {
-        int64_t end = site_end(reader, sites, last);
-        if (end - sites->pos[last] > LONG_SITE) break;
-        if (end > *run_end) *run_end = end;
-        last++;
+static int read_site(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
+                     cnnscore_windows *windows, cnnscore_error *err) {
+    int64_t pos = sites->pos[site], end = site_end(reader, sites, site);
+    if (end - pos > LONG_SITE) return read_long_site(reader, sites, site, windows, err);
+    int code = enter_query(reader, pos, end, err);
+    if (code != CNNSCORE_OK) return code;
+    pool_trim(reader, pos);
+    code = pool_fill(reader, pos, end, err);
+    if (code != CNNSCORE_OK) return code;
+    reservoir sample;
+    reservoir_start(&sample, reader, pos);
+    for (size_t i = 0; i < reader->n_pool && reader->pool[i].pos < end; i++) {
+        int64_t slot = reservoir_slot(&sample, reader->read_limit);
+        if (slot >= 0) reader->chosen[slot] = reader->pool[i].read;
     }
-    return last - first;
+    return keep_chosen(reader, windows, site, sample.seen, sites->contig[site], err);
 }
 
 int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *sites,
@@ -387,18 +396,13 @@ int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *s
                                            windows->reference + (size_t)site * width, err);
         if (code != CNNSCORE_OK) return code;
     }
-    for (int32_t site = 0, length; site < sites->n_sites && reader->reads.n_files; site += length) {
-        int64_t run_end;
+    for (int32_t site = 0; site < sites->n_sites && reader->reads.n_files; site++) {
         code = enter_contig(reader, sites, site, err);
-        if (code != CNNSCORE_OK) return code;
-        if (site_end(reader, sites, site) - sites->pos[site] > LONG_SITE) {
-            length = 1;
-            code = read_long_site(reader, sites, site, windows, err);
-        } else {
-            length = run_length(reader, sites, site, &run_end);
-            code = read_run(reader, sites, site, site + length, run_end, windows, err);
+        if (code == CNNSCORE_OK) code = read_site(reader, sites, site, windows, err);
+        if (code != CNNSCORE_OK) {
+            end_query(reader); /* it stopped halfway */
+            return code;
         }
-        if (code != CNNSCORE_OK) return code;
     }
     windows->batch = *sites;
     windows->batch.reference_left = reader->reference_left;

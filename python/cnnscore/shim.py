@@ -46,7 +46,6 @@ def attach(ffi: Any, lib: Any) -> None:
         ffi.def_extern(
             name=f"cnnscore_py_{function.__name__}", error=INTERNAL, onerror=_say_nothing
         )(_guarded(ffi, function))
-    lib.cnnscore_at_exit()
 
 
 class _OpenEngine:
@@ -112,7 +111,6 @@ class _Seam:
         self._gate = threading.Condition()
         self._running = 0
         self._leaving = False
-        self._providers: set[str] = set()
 
     def open(self, options: Any, engine: Any) -> None:
         """Load the network that `options` name."""
@@ -136,10 +134,6 @@ class _Seam:
             if handler:
                 log.removeHandler(handler)
             raise
-        if network.session.provider not in self._providers:
-            # It may have loaded libraries, whose clean-up at exit must come after leave().
-            self._providers.add(network.session.provider)
-            self._lib.cnnscore_at_exit()
         threads = options.threads or len(os.sched_getaffinity(0))
         handle = next(self._handles)
         self._engines[handle] = _OpenEngine(self._ffi, self._lib, network, threads, handler)
@@ -151,13 +145,15 @@ class _Seam:
 
     def score(self, engine: Any, batch: Any, scores: Any) -> None:
         """Score on the calling thread."""
-        self._score(self._find(engine).engine, batch, scores)
+        opened = self._find(engine)
+        self._score(opened.engine, self._windows(opened.engine, batch), scores)
 
     def submit(self, engine: Any, batch: Any, scores: Any, ticket: Any) -> None:
         """Score on a worker."""
         opened = self._find(engine)
+        windows = self._windows(opened.engine, batch)
         number = next(opened.tickets)
-        opened.submitted[number] = opened.pool.submit(self._score, opened.engine, batch, scores)
+        opened.submitted[number] = opened.pool.submit(self._score, opened.engine, windows, scores)
         ticket[0] = number
 
     def collect(self, engine: Any, ticket: int) -> None:
@@ -175,19 +171,23 @@ class _Seam:
     def leave(self) -> None:
         """Wait for all threads to come out of the runtime, and let none in again.
 
-        A host may exit while batches are being scored: ONNX Runtime's own clean-up would crash.
+        A host may exit while batches are being scored: ONNX Runtime's clean-up must not meet them.
         """
         with self._gate:
             self._leaving = True
             self._gate.wait_for(lambda: self._running == 0)
 
-    def _score(self, engine: Engine, batch: Any, scores: Any) -> None:
-        n_sites = batch.n_sites
-        if n_sites == 0:
-            return
+    def _windows(self, engine: Engine, batch: Any) -> WindowBatch | None:
+        if batch.n_sites == 0:  # of which nothing else was checked
+            return None
         windows = from_native(self._ffi, batch, None)
         _check_fit(windows, engine)
-        target = np.frombuffer(self._ffi.buffer(scores, n_sites * 4), np.float32)
+        return windows
+
+    def _score(self, engine: Engine, windows: WindowBatch | None, scores: Any) -> None:
+        if windows is None:
+            return
+        target = np.frombuffer(self._ffi.buffer(scores, len(windows) * 4), np.float32)
         with self._inside_the_runtime():
             target[:] = engine.score(windows)
 

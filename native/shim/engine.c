@@ -1,0 +1,91 @@
+/* engine.c: what libcnnscore.so exports. Each wrapper checks what can be checked without Python,
+ * then calls the engine's side of the seam. */
+#include <math.h>
+#include <stddef.h>
+
+#include "encode.h"
+#include "fail.h"
+#include "seam.h"
+
+/* For callers that want no message: Python always has one to write to. */
+#define ERROR_OR_OWN(err)  \
+    cnnscore_error unread; \
+    if (!(err)) (err) = &unread
+
+uint32_t cnnscore_abi_version(void) {
+    return CNNSCORE_ABI_VERSION;
+}
+
+static int check_size(size_t given, size_t expected, const char *name, cnnscore_error *err) {
+    if (given == expected) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                         "%s.struct_size is %zu where this libcnnscore.so has %zu: set it, or rebuild both "
+                         "sides with one cnnscore.h",
+                         name, given, expected);
+}
+
+int cnnscore_engine_open(const cnnscore_engine_options *options, cnnscore_engine **engine,
+                         cnnscore_error *err) {
+    ERROR_OR_OWN(err);
+    if (!engine) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine_open: engine is NULL");
+    *engine = NULL;
+    if (!options) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine_open: options is NULL");
+    /* The version comes first: another one may well have another size. */
+    if (options->abi_version != CNNSCORE_ABI_VERSION)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "the program asks for version %lu of cnnscore's C ABI, this libcnnscore.so has "
+                             "%d: rebuild both sides with one cnnscore.h",
+                             (unsigned long)options->abi_version, CNNSCORE_ABI_VERSION);
+    int rc = check_size(options->struct_size, sizeof *options, "cnnscore_engine_options", err);
+    if (rc == CNNSCORE_OK) rc = cnnscore_interpreter_start(err);
+    return rc == CNNSCORE_OK ? cnnscore_py_open(options, engine, err) : rc;
+}
+
+int cnnscore_engine_describe(const cnnscore_engine *engine, cnnscore_engine_description *description,
+                             cnnscore_error *err) {
+    ERROR_OR_OWN(err);
+    if (!engine || !description)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine_describe: engine or description is NULL");
+    int rc = check_size(description->struct_size, sizeof *description, "cnnscore_engine_description", err);
+    return rc == CNNSCORE_OK ? cnnscore_py_describe(engine, description, err) : rc;
+}
+
+/* Checks a request to score and empties the scores, which hold NaN from here on. */
+static int prepare(const cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
+                   cnnscore_error *err) {
+    if (!batch) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine: batch is NULL");
+    /* An older layout, or none: n_sites may not be where we would read it. Newer ones only append. */
+    if (batch->struct_size < sizeof *batch) return cnnscore_batch_check(batch, err);
+    if (!scores && batch->n_sites != 0)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine: scores is NULL");
+    for (int32_t i = 0; i < batch->n_sites; i++) scores[i] = NAN;
+    if (!engine) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine: engine is NULL");
+    return cnnscore_batch_check(batch, err);
+}
+
+int cnnscore_engine_score(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
+                          cnnscore_error *err) {
+    ERROR_OR_OWN(err);
+    int rc = prepare(engine, batch, scores, err);
+    return rc == CNNSCORE_OK ? cnnscore_py_score(engine, batch, scores, err) : rc;
+}
+
+int cnnscore_engine_submit(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
+                           uint64_t *ticket, cnnscore_error *err) {
+    ERROR_OR_OWN(err);
+    if (!ticket) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine_submit: ticket is NULL");
+    *ticket = 0;
+    int rc = prepare(engine, batch, scores, err);
+    return rc == CNNSCORE_OK ? cnnscore_py_submit(engine, batch, scores, ticket, err) : rc;
+}
+
+int cnnscore_engine_collect(cnnscore_engine *engine, uint64_t ticket, cnnscore_error *err) {
+    ERROR_OR_OWN(err);
+    if (!engine) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine_collect: engine is NULL");
+    return cnnscore_py_collect(engine, ticket, err);
+}
+
+void cnnscore_engine_close(cnnscore_engine *engine) {
+    cnnscore_error unread;
+    if (engine) cnnscore_py_close(engine, &unread);
+}

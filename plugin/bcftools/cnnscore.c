@@ -1,0 +1,250 @@
+/* cnnscore.c: `bcftools +cnnscore`, a plugin that owns its run.
+ *
+ * bcftools' own command line ends at the plugin's name: run() opens, scores and writes. Only public
+ * htslib is used, from the host; records and windows are read by the code that the Python package
+ * is built from (native/records, native/window). */
+#include <ctype.h>
+#include <errno.h>
+#include <htslib/hts.h>
+#include <htslib/kstring.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine.h"
+#include "fail.h"
+#include "options.h"
+#include "output.h"
+#include "pipeline.h"
+#include "report.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+enum { EXIT_USAGE = 1, EXIT_ERROR = 255 }; /* 255 is what bcftools' own error() gives */
+
+/* The host's, where it shows it. */
+extern char *bcftools_version(void) __attribute__((weak));
+
+EXPORT const char *about(void);
+EXPORT const char *usage(void);
+EXPORT void version(const char **bcftools, const char **htslib);
+EXPORT int run(int argc, char **argv);
+
+const char *about(void) {
+    return "Score variants with convolutional networks: real, or sequencing artefact?\n";
+}
+
+const char *usage(void) {
+    return "\n"
+           "About: Score variants with convolutional networks: real, or sequencing artefact? Writes one "
+           "log-odds\n"
+           "       a record into INFO; above 0 the network believes the variant. Single samples.\n"
+           "Usage: bcftools +cnnscore -f REF.fa [Options] IN.vcf.gz|-\n"
+           "Options:\n"
+           "   -f, --fasta-ref FILE            FASTA with .fai that the variants were called against\n"
+           "   -b, --reads FILE                Indexed BAM or CRAM; may be given several times\n"
+           "   -m, --model NAME|FILE           Network [gatk-2d with reads, gatk-1d without]; see `cnnscore "
+           "model\n"
+           "                                     list`\n"
+           "   -k, --info-key TAG              INFO tag of the score [the network's own: CNN_2D, CNN_1D]\n"
+           "       --overwrite                 Replace an INFO tag that the input has\n"
+           "       --downsampling site|gatk    Sample sites deeper than the network takes by the site alone, "
+           "or as\n"
+           "                                     GATK draws them over a whole file, in order [site]\n"
+           "       --sample NAME               The VCF column, and the reads whose read group has this SM\n"
+           "   -p, --provider NAME             What computes: auto, cpu, cuda, tensorrt; auto takes CUDA "
+           "where it\n"
+           "                                     works [auto]\n"
+           "   -B, --batch-size INT            Sites a network call; never changes a score\n"
+           "       --threads INT               Worker threads [cores]\n"
+           "   -r, --regions REGION            Restrict to comma-separated list of regions\n"
+           "   -R, --regions-file FILE         Restrict to regions listed in a file\n"
+           "   -t, --targets REGION            Similar to -r but streams rather than index-jumps\n"
+           "   -T, --targets-file FILE         Similar to -R but streams rather than index-jumps\n"
+           "   -o, --output FILE               Write output to a file [standard output]\n"
+           "   -O, --output-type u|b|v|z[0-9]  u/b: un/compressed BCF, v/z: un/compressed VCF, 0-9: "
+           "compression\n"
+           "                                     level [by the suffix of FILE, else v]\n"
+           "   -W, --write-index[=tbi|csi]     Index the output file [csi]\n"
+           "       --no-version                Do not append version and command line to the header\n"
+           "   -v, --verbose                   Report progress; -vv also shows htslib's messages\n"
+           "   -h, --help                      This text\n"
+           "Environment:\n"
+           "   CNNSCORE_LIBRARY                Another libcnnscore.so\n"
+           "   CNNSCORE_PYTHON                 Another Python, one that has the package cnnscore\n"
+           "   CNNSCORE_MODELS                 Another folder of networks\n"
+           "Examples:\n"
+           "   # Score with the reads, write an indexed file\n"
+           "   bcftools +cnnscore -f ref.fa -b reads.bam calls.vcf.gz -o scored.vcf.gz -W\n"
+           "\n"
+           "   # Without reads, on four threads\n"
+           "   bcftools +cnnscore -f ref.fa --threads 4 calls.vcf.gz -Ob -o scored.bcf\n"
+           "\n"
+           "   # In a pipe: keep what the network believes\n"
+           "   bcftools view -Ou -f PASS calls.bcf | bcftools +cnnscore -f ref.fa -b reads.bam -Ou - |\n"
+           "     bcftools view -i 'CNN_2D>0' -Oz -o kept.vcf.gz\n"
+           "\n"
+           "   # One sample of several; options may follow --\n"
+           "   bcftools +cnnscore trio.vcf.gz -- -f ref.fa -b child.bam --sample child -r chr20\n"
+           "\n";
+}
+
+/* bcftools compares these with its own and warns when they differ. Nothing here depends on its
+ * version, so the answer is the host's. */
+void version(const char **bcftools, const char **htslib) {
+    *bcftools = bcftools_version ? bcftools_version() : "unknown";
+    *htslib = hts_version();
+}
+
+/* The two lines that bcftools' commands add, in their notation. */
+static int record_command(cnnscore_calls *calls, int argc, char **argv, cnnscore_error *err) {
+    kstring_t line = KS_INITIALIZE;
+    const char *host, *htslib;
+    version(&host, &htslib);
+    ksprintf(&line, "##bcftools_cnnscoreVersion=%s+htslib-%s+cnnscore-%s", host, htslib, CNNSCORE_VERSION);
+    int code = cnnscore_calls_add_header(calls, line.s, err);
+    if (code == CNNSCORE_OK) {
+        time_t now = time(NULL);
+        char date[64];
+        strftime(date, sizeof date, "%a %b %e %H:%M:%S %Y", localtime(&now));
+        line.l = 0;
+        ksprintf(&line, "##bcftools_cnnscoreCommand=%s", argv[0]);
+        for (int i = 1; i < argc; i++) ksprintf(&line, strchr(argv[i], ' ') ? " '%s'" : " %s", argv[i]);
+        for (size_t i = 0; i < line.l; i++)
+            if (iscntrl((unsigned char)line.s[i])) line.s[i] = ' ';
+        ksprintf(&line, "; Date=%s", date);
+        code = cnnscore_calls_add_header(calls, line.s, err);
+    }
+    ks_free(&line);
+    return code;
+}
+
+static int check_key(const char *key, cnnscore_error *err) {
+    bool good = isalpha((unsigned char)*key) || *key == '_';
+    for (const char *at = key; good && *at; at++)
+        good = isalnum((unsigned char)*at) || *at == '_' || *at == '.';
+    return good ? CNNSCORE_OK
+                : cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                                "'%s' cannot be an INFO key: letters, digits, _ and . make one", key);
+}
+
+static int check_samples(cnnscore_calls *calls, const plugin_options *o, bool needs_reads,
+                         cnnscore_error *err) {
+    const char *remedy = "name the one whose reads these are with --sample";
+    int32_t n = cnnscore_calls_samples(calls);
+    if (o->sample && cnnscore_calls_sample(calls, o->sample) < 0)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s has no sample %s: `bcftools query -l` lists those it has", o->calls,
+                             o->sample);
+    if (o->sample || n < 2) return CNNSCORE_OK;
+    if (needs_reads)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s has %d samples: %s", o->calls, n, remedy);
+    report_warning("%s has %d samples: %s; a network without reads scores each record once for all", o->calls,
+                   n, remedy);
+    return CNNSCORE_OK;
+}
+
+static int check_readable(const char *path, cnnscore_error *err) {
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read the intervals %s: %s", path,
+                             strerror(errno));
+    fclose(file);
+    return CNNSCORE_OK;
+}
+
+static int open_calls(const plugin_options *o, const cnnscore_engine_description *network,
+                      cnnscore_calls **calls, cnnscore_error *err) {
+    int code = CNNSCORE_OK;
+    if (o->regions_file) code = check_readable(o->regions, err);
+    if (code == CNNSCORE_OK && o->targets_file) code = check_readable(o->targets, err);
+    if (code != CNNSCORE_OK) return code;
+    cnnscore_calls_options wanted = {
+        .struct_size = sizeof wanted,
+        .path = o->calls,
+        .regions = o->regions,
+        .regions_file = o->regions_file,
+        .targets = o->targets,
+        .targets_file = o->targets_file,
+        .annotations = network->annotations,
+        .n_annotations = network->n_annotations,
+        .must_be_sorted = o->index || o->targets,
+    };
+    return cnnscore_calls_open(&wanted, calls, err);
+}
+
+/* Check that calls, network and options agree, and complete the header. */
+static int prepare(cnnscore_calls *calls, const plugin_options *o, const cnnscore_engine_description *network,
+                   const char *key, int argc, char **argv, cnnscore_error *err) {
+    int code = check_samples(calls, o, network->read_rule != CNNSCORE_READS_NONE, err);
+    if (code != CNNSCORE_OK) return code;
+    if (cnnscore_calls_has_info(calls, key) && !o->overwrite)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s has INFO/%s already: replace it with --overwrite, or write another with "
+                             "--info-key",
+                             o->calls, key);
+    kstring_t line = KS_INITIALIZE;
+    ksprintf(&line, "##INFO=<ID=%s,Number=1,Type=Float,Description=\"%s\">", key, network->info_description);
+    code = cnnscore_calls_add_header(calls, line.s, err);
+    ks_free(&line);
+    return code == CNNSCORE_OK && o->record_command ? record_command(calls, argc, argv, err) : code;
+}
+
+static int check_reads(const plugin_options *o, const cnnscore_engine_description *network,
+                       cnnscore_error *err) {
+    bool needs_reads = network->read_rule != CNNSCORE_READS_NONE;
+    if (needs_reads && !o->n_reads)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "the network %s looks at reads: give them with --reads (-b)", network->model);
+    if (o->n_reads && !needs_reads)
+        report_warning("the network %s does not look at reads; they are not used", network->model);
+    return CNNSCORE_OK;
+}
+
+static int annotate(plugin_engine *engine, const plugin_options *o, int argc, char **argv,
+                    cnnscore_error *err) {
+    const cnnscore_engine_description *network = &engine->network;
+    const char *key = o->info_key ? o->info_key : network->info_key;
+    cnnscore_calls *calls = NULL;
+    plugin_pipeline *pipeline = NULL;
+    plugin_output output = {0};
+    plugin_tally tally = {0};
+    int code = check_key(key, err);
+    if (code == CNNSCORE_OK) code = check_reads(o, network, err);
+    if (code == CNNSCORE_OK) code = open_calls(o, network, &calls, err);
+    if (code == CNNSCORE_OK) code = prepare(calls, o, network, key, argc, argv, err);
+    if (code == CNNSCORE_OK) code = pipeline_open(engine, o, &pipeline, err);
+    if (code == CNNSCORE_OK) code = output_open(&output, calls, o, err);
+    if (code == CNNSCORE_OK) code = pipeline_run(pipeline, calls, &output, key, &tally, err);
+    if (code == CNNSCORE_OK) code = output_finish(&output, err);
+    if (code == CNNSCORE_OK) report_summary(&tally, network->provider);
+    pipeline_close(pipeline); /* before what its workers look at */
+    output_close(&output);
+    cnnscore_calls_close(calls);
+    return code;
+}
+
+int run(int argc, char **argv) {
+    cnnscore_error error = {0};
+    plugin_options options;
+    plugin_engine engine = {0};
+    int code = options_parse(argc, argv, &options, &error);
+    if (code == CNNSCORE_OK && options.help) {
+        fputs(usage(), stdout);
+        options_free(&options);
+        return 0;
+    }
+    if (code == CNNSCORE_OK) {
+        /* Never ask the network for a CRAM's reference: it is --fasta-ref or an error. */
+        setenv("REF_PATH", "/dev/null", 0);
+        cnnscore_htslib_verbosity(options.verbose > 1 ? 3 : 0);
+        code = engine_open(&engine, &options, &error);
+        if (code == CNNSCORE_OK) code = annotate(&engine, &options, argc, argv, &error);
+        engine_close(&engine);
+    }
+    options_free(&options);
+    if (code == CNNSCORE_OK) return 0;
+    fprintf(stderr, "Error: %s\n", error.message[0] ? error.message : "unknown error");
+    return code == CNNSCORE_ERR_USAGE ? EXIT_USAGE : EXIT_ERROR;
+}

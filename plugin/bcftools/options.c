@@ -1,0 +1,239 @@
+/* options.c: argv -> plugin_options, with the checks that need no file but the reference. */
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "options.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fail.h"
+#include "window.h"
+
+enum { OPTION_SAMPLE = 256, OPTION_THREADS, OPTION_DOWNSAMPLING, OPTION_OVERWRITE, OPTION_NO_VERSION };
+
+static const char SHORT_OPTIONS[] = ":f:b:m:k:p:B:r:R:t:T:o:O:W::vh";
+static const struct option LONG_OPTIONS[] = {
+    {"fasta-ref", required_argument, NULL, 'f'},
+    {"reads", required_argument, NULL, 'b'},
+    {"model", required_argument, NULL, 'm'},
+    {"info-key", required_argument, NULL, 'k'},
+    {"provider", required_argument, NULL, 'p'},
+    {"batch-size", required_argument, NULL, 'B'},
+    {"sample", required_argument, NULL, OPTION_SAMPLE},
+    {"regions", required_argument, NULL, 'r'},
+    {"regions-file", required_argument, NULL, 'R'},
+    {"targets", required_argument, NULL, 't'},
+    {"targets-file", required_argument, NULL, 'T'},
+    {"output", required_argument, NULL, 'o'},
+    {"output-type", required_argument, NULL, 'O'},
+    {"write-index", optional_argument, NULL, 'W'},
+    {"threads", required_argument, NULL, OPTION_THREADS},
+    {"downsampling", required_argument, NULL, OPTION_DOWNSAMPLING},
+    {"overwrite", no_argument, NULL, OPTION_OVERWRITE},
+    {"no-version", no_argument, NULL, OPTION_NO_VERSION},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static int usage_error(cnnscore_error *err, const char *what, const char *value, const char *wanted) {
+    return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "%s %s: %s", what, value, wanted);
+}
+
+static int positive(const char *option, const char *text, int32_t *value, cnnscore_error *err) {
+    char *rest;
+    long number = strtol(text, &rest, 10);
+    if (!isdigit((unsigned char)*text) || *rest || number < 1 || number > INT32_MAX)
+        return usage_error(err, option, text, "not a positive number");
+    *value = (int32_t)number;
+    return CNNSCORE_OK;
+}
+
+static int one_of(const char *option, const char *text, const char *const *choices, cnnscore_error *err) {
+    for (; *choices; choices++)
+        if (strcmp(text, *choices) == 0) return CNNSCORE_OK;
+    return usage_error(err, option, text, "no such choice; `bcftools +cnnscore -h` lists them");
+}
+
+static int32_t cores(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+static int set_intervals(const char **slot, bool *slot_is_file, bool is_file, const char *pair,
+                         cnnscore_error *err) {
+    if (*slot && *slot_is_file != is_file)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "give %s, not both", pair);
+    *slot = optarg;
+    *slot_is_file = is_file;
+    return CNNSCORE_OK;
+}
+
+static int set_option(int option, plugin_options *o, const char **type, cnnscore_error *err) {
+    static const char *const providers[] = {"auto", "cpu", "cuda", "tensorrt", NULL};
+    static const char *const indexes[] = {"tbi", "csi", NULL};
+    static const char *const samplings[] = {"site", "gatk", NULL};
+    switch (option) {
+        case 'f':
+            o->reference = optarg;
+            break;
+        case 'b':
+            o->reads[o->n_reads++] = optarg;
+            break;
+        case 'm':
+            o->model = optarg;
+            break;
+        case 'k':
+            o->info_key = optarg;
+            break;
+        case 'p':
+            o->provider = optarg;
+            return one_of("-p", optarg, providers, err);
+        case 'B':
+            return positive("-B", optarg, &o->batch_size, err);
+        case OPTION_SAMPLE:
+            o->sample = optarg;
+            break;
+        case 'r':
+        case 'R':
+            return set_intervals(&o->regions, &o->regions_file, option == 'R', "-r or -R", err);
+        case 't':
+        case 'T':
+            return set_intervals(&o->targets, &o->targets_file, option == 'T', "-t or -T", err);
+        case 'o':
+            o->output = optarg;
+            break;
+        case 'O':
+            *type = optarg;
+            break;
+        case 'W':
+            o->index = !optarg ? "csi" : optarg + (*optarg == '=');
+            return one_of("-W", o->index, indexes, err);
+        case OPTION_THREADS:
+            return positive("--threads", optarg, &o->threads, err);
+        case OPTION_DOWNSAMPLING:
+            o->downsampling =
+                strcmp(optarg, "gatk") == 0 ? CNNSCORE_DOWNSAMPLE_GATK : CNNSCORE_DOWNSAMPLE_SITE;
+            return one_of("--downsampling", optarg, samplings, err);
+        case OPTION_OVERWRITE:
+            o->overwrite = true;
+            break;
+        case OPTION_NO_VERSION:
+            o->record_command = false;
+            break;
+        case 'v':
+            o->verbose++;
+            break;
+        case 'h':
+            o->help = true;
+            break;
+    }
+    return CNNSCORE_OK;
+}
+
+static int unknown_option(int why, char *const *words, cnnscore_error *err) {
+    char text[3] = {'-', (char)optopt, '\0'};
+    const char *name = optopt && optopt < OPTION_SAMPLE ? text : words[optind - 1];
+    return usage_error(err, "option", name,
+                       why == ':' ? "it needs a value" : "not known; `bcftools +cnnscore -h` lists all");
+}
+
+static bool has_suffix(const char *text, const char *suffix) {
+    size_t length = strlen(text), end = strlen(suffix);
+    return length >= end && strcmp(text + length - end, suffix) == 0;
+}
+
+/* The format by `type` as in bcftools, else by the suffix of the output. */
+static int set_mode(plugin_options *o, const char *type, cnnscore_error *err) {
+    if (!type)
+        type = has_suffix(o->output, ".bcf")                                   ? "b"
+               : has_suffix(o->output, ".gz") || has_suffix(o->output, ".bgz") ? "z"
+                                                                               : "v";
+    bool compressed = *type == 'b' || *type == 'z';
+    size_t length = strlen(type);
+    if (strcmp(type, "v") == 0)
+        strcpy(o->mode, "w");
+    else if (strcmp(type, "u") == 0)
+        strcpy(o->mode, "wbu");
+    else if (compressed && (length == 1 || (length == 2 && isdigit((unsigned char)type[1]))))
+        snprintf(o->mode, sizeof o->mode, "w%s", type);
+    else
+        return usage_error(err, "-O", type, "give u, b, v or z, b and z with a level 0-9 if wanted");
+    if (o->index && !compressed)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "-W needs a file and a compressed output: -o FILE with -O z or -O b");
+    if (o->index && *type == 'b' && strcmp(o->index, "tbi") == 0)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "a BCF takes a csi index, not tbi: -W=csi");
+    return CNNSCORE_OK;
+}
+
+/* A line of three columns, the second and third numbers, or the name of one. */
+static bool looks_like_bed(const char *path) {
+    char line[1000];
+    if (has_suffix(path, ".bed") || has_suffix(path, ".bed.gz")) return true;
+    FILE *file = fopen(path, "r");
+    if (!file) return false;
+    long begin, end;
+    bool is_bed = fgets(line, sizeof line, file) && sscanf(line, "%*[^\t]\t%ld\t%ld", &begin, &end) == 2;
+    fclose(file);
+    return is_bed;
+}
+
+static int check_reference(const plugin_options *o, cnnscore_error *err) {
+    if (!o->reference)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "no reference: give the FASTA that the variants were called against with -f");
+    if (looks_like_bed(o->reference))
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "-f is the reference FASTA, and %s is a BED file: intervals go to -R or -T",
+                             o->reference);
+    return CNNSCORE_OK;
+}
+
+static int set_calls(plugin_options *o, int n, char **names, cnnscore_error *err) {
+    if (n > 1)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "one input at a time, but there are %s and %s",
+                             names[0], names[1]);
+    if (n == 0 && isatty(STDIN_FILENO))
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "no input: give a VCF or BCF, or - for a pipe");
+    o->calls = n ? names[0] : "-";
+    return CNNSCORE_OK;
+}
+
+int options_parse(int argc, char **argv, plugin_options *o, cnnscore_error *err) {
+    *o = (plugin_options){.output = "-", .provider = "auto", .threads = cores(), .record_command = true};
+    o->reads = calloc((size_t)argc + 1, sizeof *o->reads);
+    char **words = calloc((size_t)argc + 1, sizeof *words); /* getopt moves them about */
+    if (!o->reads || !words) {
+        free(words);
+        return cnnscore_fail_memory(err);
+    }
+    int n = 0, option, code = CNNSCORE_OK;
+    bool skipped = false;
+    for (int i = 0; i < argc; i++) {
+        if (!skipped && strcmp(argv[i], "--") == 0)
+            skipped = true;
+        else
+            words[n++] = argv[i];
+    }
+    const char *type = NULL;
+    optind = 0; /* bcftools has parsed before us: start anew */
+    opterr = 0;
+    while (code == CNNSCORE_OK && (option = getopt_long(n, words, SHORT_OPTIONS, LONG_OPTIONS, NULL)) >= 0)
+        code = option == '?' || option == ':' ? unknown_option(option, words, err)
+                                              : set_option(option, o, &type, err);
+    if (code == CNNSCORE_OK && !o->help) code = set_calls(o, n - optind, words + optind, err);
+    if (code == CNNSCORE_OK && !o->help) code = set_mode(o, type, err);
+    if (code == CNNSCORE_OK && !o->help) code = check_reference(o, err);
+    if (!o->model) o->model = o->n_reads ? "gatk-2d" : "gatk-1d";
+    free(words);
+    return code;
+}
+
+void options_free(plugin_options *o) {
+    free(o->reads);
+}

@@ -1,0 +1,23 @@
+/* output.h: an output file that appears under its name only when it is whole. */
+#ifndef CNNSCORE_PLUGIN_OUTPUT_H
+#define CNNSCORE_PLUGIN_OUTPUT_H
+
+#include "options.h"
+#include "records.h"
+
+typedef struct {
+    cnnscore_writer *writer;
+    const char *path, *index;
+    char *aside, *index_aside, *index_path; /* NULL where the output is a pipe or a device */
+} plugin_output;
+
+/* Open `options->output`, aside when it is a regular file, and write the header of `calls`.
+ * Until output_finish, SIGINT, SIGTERM and SIGHUP remove what is unfinished. One output a process. */
+int output_open(plugin_output *output, cnnscore_calls *calls, const plugin_options *options,
+                cnnscore_error *err);
+/* Close, index, rename. On failure nothing remains. */
+int output_finish(plugin_output *output, cnnscore_error *err);
+/* Close and remove what is unfinished, free the rest. After output_finish too. */
+void output_close(plugin_output *output);
+
+#endif

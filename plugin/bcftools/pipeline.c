@@ -1,0 +1,254 @@
+/* pipeline.c: the calling thread reads records and writes scored ones; between the two, workers
+ * read windows and call the engine, each on a job of its own.
+ *
+ * Jobs live in a ring of slots. Three counters say how far each step is: `filled` (records read),
+ * `taken` (by a worker), `written`; a job's slot is its number modulo the ring's size. */
+#include "pipeline.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fail.h"
+
+/* When this many reads were seen and none has a read group, none will: fail now, not at the end. */
+#define READS_WITHOUT_GROUP 100000
+
+typedef struct {
+    cnnscore_records *records;
+    cnnscore_windows *windows;
+    float *scores; /* [sites_per_job] */
+    bool done;
+    cnnscore_error error; /* of a done job, code 0 when it is scored */
+} job;
+
+typedef struct {
+    plugin_pipeline *pipeline;
+    pthread_t thread;
+    bool started;
+    cnnscore_reader *reader;
+    cnnscore_reader_counts counts; /* the reader's after its last job; guarded by the mutex */
+} worker;
+
+struct plugin_pipeline {
+    plugin_engine *engine;
+    const plugin_options *options;
+    bool in_order; /* GATK's random state runs from site to site: the caller reads windows too */
+    worker *workers;
+    int32_t n_workers;
+    job *jobs; /* the ring */
+    uint64_t n_jobs, filled, taken, written;
+    bool stop;
+    pthread_mutex_t mutex; /* guards filled, taken, stop, done and counts */
+    pthread_cond_t work, done;
+};
+
+static int open_readers(plugin_pipeline *p, cnnscore_error *err) {
+    const plugin_options *o = p->options;
+    const cnnscore_engine_description *network = &p->engine->network;
+    bool needs_reads = network->read_rule != CNNSCORE_READS_NONE;
+    cnnscore_reader_options wanted = {
+        .struct_size = sizeof wanted,
+        .reference = o->reference,
+        .reads = o->reads,
+        .n_reads = needs_reads ? o->n_reads : 0,
+        .sample = needs_reads ? o->sample : NULL,
+        .read_rule = network->read_rule,
+        .read_limit = network->read_limit,
+        .downsampling = o->downsampling,
+        .reference_left = network->reference_left,
+        .reference_width = network->reference_width,
+    };
+    for (int32_t i = 0; i < (p->in_order ? 1 : p->n_workers); i++) {
+        int code = cnnscore_reader_open(&wanted, &p->workers[i].reader, err);
+        if (code != CNNSCORE_OK) return code;
+        cnnscore_reader_count(p->workers[i].reader, &p->workers[i].counts);
+    }
+    if (wanted.sample && p->workers[0].counts.sample_groups == 0)
+        report_warning("no read group of %s%s has SM:%s, so no read counts: `samtools view -H` shows them",
+                       o->reads[0], o->n_reads > 1 ? " and the others" : "", o->sample);
+    return CNNSCORE_OK;
+}
+
+static void read_windows(worker *w, job *j) {
+    if (cnnscore_reader_read(w->reader, cnnscore_records_sites(j->records), j->windows, &j->error) ==
+        CNNSCORE_OK)
+        j->error.code = CNNSCORE_OK;
+}
+
+static void score(plugin_pipeline *p, job *j) {
+    const cnnscore_window_batch *batch = cnnscore_windows_batch(j->windows);
+    if (p->engine->score(p->engine->handle, batch, j->scores, &j->error) == CNNSCORE_OK)
+        j->error.code = CNNSCORE_OK;
+}
+
+static void *work(void *data) {
+    worker *w = data;
+    plugin_pipeline *p = w->pipeline;
+    pthread_mutex_lock(&p->mutex);
+    for (;;) {
+        while (p->taken == p->filled && !p->stop) pthread_cond_wait(&p->work, &p->mutex);
+        if (p->stop) break;
+        job *j = &p->jobs[p->taken++ % p->n_jobs];
+        pthread_mutex_unlock(&p->mutex);
+        if (!p->in_order) read_windows(w, j);
+        if (j->error.code == CNNSCORE_OK) score(p, j);
+        pthread_mutex_lock(&p->mutex);
+        if (!p->in_order) cnnscore_reader_count(w->reader, &w->counts);
+        j->done = true;
+        pthread_cond_signal(&p->done);
+    }
+    pthread_mutex_unlock(&p->mutex);
+    return NULL;
+}
+
+static int start_workers(plugin_pipeline *p, cnnscore_error *err) {
+    for (int32_t i = 0; i < p->n_workers; i++) {
+        worker *w = &p->workers[i];
+        int status = pthread_create(&w->thread, NULL, work, w);
+        if (status)
+            return cnnscore_fail(err, CNNSCORE_ERR_NOMEM, "cannot start %d threads (%s): use fewer --threads",
+                                 p->n_workers, strerror(status));
+        w->started = true;
+    }
+    return CNNSCORE_OK;
+}
+
+int pipeline_open(plugin_engine *engine, const plugin_options *o, plugin_pipeline **out,
+                  cnnscore_error *err) {
+    *out = NULL;
+    plugin_pipeline *p = calloc(1, sizeof *p);
+    if (!p) return cnnscore_fail_memory(err);
+    p->engine = engine;
+    p->options = o;
+    p->in_order =
+        o->downsampling == CNNSCORE_DOWNSAMPLE_GATK && engine->network.read_rule != CNNSCORE_READS_NONE;
+    pthread_mutex_init(&p->mutex, NULL);
+    pthread_cond_init(&p->work, NULL);
+    pthread_cond_init(&p->done, NULL);
+    /* One job a worker, one waiting for it, one being written. */
+    p->n_jobs = 2 * (uint64_t)o->threads + 1;
+    p->workers = calloc((size_t)o->threads, sizeof *p->workers);
+    p->jobs = calloc(p->n_jobs, sizeof *p->jobs);
+    int code = p->workers && p->jobs ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    for (uint64_t i = 0; code == CNNSCORE_OK && i < p->n_jobs; i++) {
+        p->jobs[i].records = cnnscore_records_new();
+        p->jobs[i].windows = cnnscore_windows_new();
+        p->jobs[i].scores = calloc((size_t)engine->network.sites_per_job, sizeof(float));
+        if (!p->jobs[i].records || !p->jobs[i].windows || !p->jobs[i].scores)
+            code = cnnscore_fail_memory(err);
+    }
+    if (p->workers) p->n_workers = o->threads;
+    for (int32_t i = 0; i < p->n_workers; i++) p->workers[i].pipeline = p;
+    if (code == CNNSCORE_OK) code = open_readers(p, err);
+    if (code == CNNSCORE_OK) code = start_workers(p, err);
+    if (code != CNNSCORE_OK) {
+        pipeline_close(p);
+        return code;
+    }
+    *out = p;
+    return CNNSCORE_OK;
+}
+
+void pipeline_close(plugin_pipeline *p) {
+    if (!p) return;
+    pthread_mutex_lock(&p->mutex);
+    p->stop = true;
+    pthread_cond_broadcast(&p->work);
+    pthread_mutex_unlock(&p->mutex);
+    for (int32_t i = 0; i < p->n_workers; i++) {
+        if (p->workers[i].started) pthread_join(p->workers[i].thread, NULL);
+        cnnscore_reader_close(p->workers[i].reader);
+    }
+    for (uint64_t i = 0; p->jobs && i < p->n_jobs; i++) {
+        cnnscore_records_free(p->jobs[i].records);
+        cnnscore_windows_free(p->jobs[i].windows);
+        free(p->jobs[i].scores);
+    }
+    pthread_cond_destroy(&p->done);
+    pthread_cond_destroy(&p->work);
+    pthread_mutex_destroy(&p->mutex);
+    free(p->jobs);
+    free(p->workers);
+    free(p);
+}
+
+/* Read the next records into a free slot and hand them to the workers; *more is false at the end. */
+static int fill(plugin_pipeline *p, cnnscore_calls *calls, bool *more, cnnscore_error *err) {
+    job *j = &p->jobs[p->filled % p->n_jobs];
+    int n = cnnscore_calls_read(calls, j->records, p->engine->network.sites_per_job, err);
+    *more = n > 0;
+    if (n <= 0) return n;
+    j->done = false;
+    j->error.code = CNNSCORE_OK;
+    if (p->in_order) {
+        read_windows(&p->workers[0], j);
+        cnnscore_reader_count(p->workers[0].reader, &p->workers[0].counts);
+        if (j->error.code != CNNSCORE_OK) {
+            *err = j->error;
+            return err->code;
+        }
+    }
+    pthread_mutex_lock(&p->mutex);
+    p->filled++;
+    pthread_cond_signal(&p->work);
+    pthread_mutex_unlock(&p->mutex);
+    return CNNSCORE_OK;
+}
+
+static void sum_counts(plugin_pipeline *p, cnnscore_reader_counts *sum) {
+    *sum = (cnnscore_reader_counts){0};
+    pthread_mutex_lock(&p->mutex);
+    for (int32_t i = 0; i < p->n_workers; i++) {
+        const cnnscore_reader_counts *part = &p->workers[i].counts;
+        sum->reads += part->reads;
+        sum->no_read_group += part->no_read_group;
+        sum->no_qualities += part->no_qualities;
+    }
+    pthread_mutex_unlock(&p->mutex);
+}
+
+static int check_read_groups(plugin_pipeline *p, int64_t enough, plugin_tally *tally, cnnscore_error *err) {
+    sum_counts(p, &tally->reads);
+    if (tally->reads.reads < enough || tally->reads.no_read_group < tally->reads.reads) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                         "no read of %s%s has a read group, and %s drops such reads, as GATK does: %s",
+                         p->options->reads[0], p->options->n_reads > 1 ? " and the others" : "",
+                         p->engine->network.model, REPORT_ADD_READ_GROUP);
+}
+
+/* Wait for the oldest job and write it. */
+static int finish(plugin_pipeline *p, cnnscore_calls *calls, plugin_output *output, const char *key,
+                  plugin_tally *tally, cnnscore_error *err) {
+    job *j = &p->jobs[p->written % p->n_jobs];
+    pthread_mutex_lock(&p->mutex);
+    while (!j->done) pthread_cond_wait(&p->done, &p->mutex);
+    pthread_mutex_unlock(&p->mutex);
+    if (j->error.code != CNNSCORE_OK) {
+        *err = j->error;
+        return err->code;
+    }
+    int code = cnnscore_writer_write(output->writer, j->records, key, j->scores, err);
+    if (code != CNNSCORE_OK) return code;
+    const cnnscore_window_batch *sites = cnnscore_records_sites(j->records);
+    tally->sites += sites->n_sites;
+    for (int32_t i = 0; i < sites->n_sites; i++) tally->scored += !isnan(j->scores[i]);
+    if (p->options->verbose) report_progress(tally, sites, cnnscore_calls_progress(calls));
+    p->written++;
+    return check_read_groups(p, READS_WITHOUT_GROUP, tally, err);
+}
+
+int pipeline_run(plugin_pipeline *p, cnnscore_calls *calls, plugin_output *output, const char *key,
+                 plugin_tally *tally, cnnscore_error *err) {
+    bool more = true;
+    int code = CNNSCORE_OK;
+    *tally = (plugin_tally){.start = report_clock(), .last_line = report_clock()};
+    while (code == CNNSCORE_OK) {
+        while (code == CNNSCORE_OK && more && p->filled - p->written < p->n_jobs)
+            code = fill(p, calls, &more, err);
+        if (code != CNNSCORE_OK || p->filled == p->written) break;
+        code = finish(p, calls, output, key, tally, err);
+    }
+    return code == CNNSCORE_OK ? check_read_groups(p, 1, tally, err) : code;
+}

@@ -1,0 +1,87 @@
+/* report.c: warnings, progress and the closing line, in the words of `cnnscore score`. */
+#include "report.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define LINE_INTERVAL_S 10.0
+
+static void say(const char *prefix, const char *format, va_list args) {
+    char text[CNNSCORE_MESSAGE_SIZE];
+    vsnprintf(text, sizeof text, format, args);
+    fprintf(stderr, "%s: %s\n", prefix, text); /* in one call: threads share stderr */
+}
+
+void report_warning(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    say("Warning", format, args);
+    va_end(args);
+}
+
+void report_note(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    say("cnnscore", format, args);
+    va_end(args);
+}
+
+double report_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+typedef struct {
+    char text[32];
+} grouped_number;
+
+/* 1234567 -> "1,234,567" */
+static grouped_number grouped(double value) {
+    grouped_number number;
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%.0f", value < 1e15 ? value : 1e15);
+    char *to = number.text;
+    for (int i = 0; i < n; i++) {
+        if (i && (n - i) % 3 == 0) *to++ = ',';
+        *to++ = digits[i];
+    }
+    *to = '\0';
+    return number;
+}
+
+void report_progress(plugin_tally *tally, const cnnscore_window_batch *sites, double part) {
+    double now = report_clock();
+    if (now - tally->last_line < LINE_INTERVAL_S || sites->n_sites == 0) return;
+    tally->last_line = now;
+    int32_t last = sites->n_sites - 1, contig = sites->contig[last];
+    int64_t begin = sites->contig_offset[contig], end = sites->contig_offset[contig + 1];
+    char done[16] = "";
+    if (!isnan(part)) snprintf(done, sizeof done, "%3.0f %%  ", 100 * part);
+    report_note("%s%s sites  %s/s  %.*s:%" PRId64, done, grouped((double)tally->sites).text,
+                grouped((double)tally->sites / (now - tally->start)).text, (int)(end - begin),
+                sites->contig_names + begin, sites->pos[last] + 1);
+}
+
+void report_summary(const plugin_tally *tally, const char *provider) {
+    const cnnscore_reader_counts *reads = &tally->reads;
+    if (2 * reads->no_read_group > reads->reads)
+        report_warning("%s of %s reads have no read group and were dropped, as GATK does: %s",
+                       grouped((double)reads->no_read_group).text, grouped((double)reads->reads).text,
+                       REPORT_ADD_READ_GROUP);
+    if (reads->reads && 2 * reads->no_qualities > reads->reads)
+        report_warning("%s of %s reads have no base qualities and were dropped",
+                       grouped((double)reads->no_qualities).text, grouped((double)reads->reads).text);
+    double seconds = report_clock() - tally->start;
+    char unscored[96] = "";
+    if (tally->sites > tally->scored)
+        snprintf(unscored, sizeof unscored, "; not scored: %s the network gave no finite score",
+                 grouped((double)(tally->sites - tally->scored)).text);
+    report_note("%s of %s sites scored in %.1f s (%s/s, %s)%s", grouped((double)tally->scored).text,
+                grouped((double)tally->sites).text, seconds,
+                grouped((double)tally->sites / fmax(seconds, 1e-9)).text, provider, unscored);
+}

@@ -1,0 +1,46 @@
+"""plugin.py BENCH_DATA: `bcftools +cnnscore` against `cnnscore score`, whole commands, start-up and all.
+
+Both sides use all cores and take turns in one run.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from timing import compare, print_row
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from plugin_host import plugin_folder  # noqa: E402
+
+REQUIRED = 0.95
+TURNS = 3
+
+
+def commands(model: str, data: Path, sites_name: str) -> tuple[list[str], list[str]]:
+    """The command line, and the plugin's."""
+    calls, reference = str(data / f"{sites_name}.vcf.gz"), str(data / "ref.fa")
+    reads = str(data / "30x.bam")
+    common = ["-m", model, "--provider", "cpu", "-o", os.devnull, calls]
+    score = [sys.executable, "-m", "cnnscore", "score", "-R", reference, "--quiet", *common]
+    plugin = ["bcftools", "+cnnscore", "-f", reference, *common]
+    if model == "gatk-2d":
+        score += ["-I", reads]
+        plugin += ["-b", reads]
+    return score, plugin
+
+
+def main() -> None:
+    """Print a row a claim; exit 1 when one fails."""
+    data = Path(sys.argv[1]) / "small"
+    os.environ["BCFTOOLS_PLUGINS"] = str(plugin_folder())
+    ok = True
+    for model in ("gatk-1d", "gatk-2d"):
+        for sites_name in ("dense", "sparse"):
+            score, plugin = commands(model, data, sites_name)
+            speed = compare(score, plugin, repeats=TURNS)
+            name = f"{model} {sites_name}: plugin's speed / command's"
+            ok = print_row(name, speed, f">= {REQUIRED}x", speed.median >= REQUIRED) and ok
+    sys.exit(0 if ok else 1)
+
+
+main()
