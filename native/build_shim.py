@@ -18,7 +18,7 @@ from pathlib import Path
 from cffi import FFI
 
 NATIVE = Path(__file__).resolve().parent
-INCLUDE = ["include", "window", "encode", "shim"]
+INCLUDE = ["include", "encode", "shim"]
 # native/encode checks the batches that C programs hand over.
 SOURCES = [path for folder in ("shim", "encode") for path in sorted((NATIVE / folder).glob("*.c"))]
 FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-Wall"]
@@ -36,7 +36,6 @@ def embedding() -> FFI:
     """The module between the wrappers in C and python/cnnscore/shim.py."""
     ffi = FFI()
     ffi.cdef(declarations("include/cnnscore.h"))
-    ffi.cdef("#define CNNSCORE_READS_NONE ...\n#define CNNSCORE_READS_GATK ...")
     ffi.embedding_api('extern "Python+C" {' + declarations("shim/seam.h") + "}")
     ffi.embedding_init_code(
         "from _cnnscore_embedded import ffi, lib\n"
@@ -47,7 +46,6 @@ def embedding() -> FFI:
         "_cnnscore_embedded",
         f"""
         #include "seam.h"
-        #include "window.h"
         const char *const cnnscore_built_with = {_c_string(sys.executable)};
         int cnnscore_cffi_start(void) {{ return cffi_start_python(); }}
         """,

@@ -41,6 +41,12 @@ typedef struct {
 #define CNNSCORE_KIND_INDEL 1
 #define CNNSCORE_KIND_OTHER 2 /* MNP, mixed, none: the larger of both */
 
+/* Which reads count. READS_GATK is the rule of GATK's tools: every record over the site, also
+ * duplicate, secondary, supplementary and QC-fail ones, that has a read group other than
+ * ArtificialHaplotypeRG / ArtificialHaplotype, bases, qualities, and (if mapped) a CIGAR. */
+#define CNNSCORE_READS_NONE 0
+#define CNNSCORE_READS_GATK 1
+
 /* N sites. Every pointer is borrowed; all arrays are dense and in site order. */
 typedef struct {
     uint32_t struct_size;         /* sizeof(cnnscore_window_batch), set by the maker */
@@ -73,8 +79,8 @@ typedef struct {
  * Thread safety: any thread may call any function at any time, several on one engine too; only
  * cnnscore_engine_close must come last and alone, after every ticket was collected. Nothing here
  * exits, prints or installs signal handlers; messages go to the log callback alone, which may be
- * called from any thread. A host must load the library so that its symbols are global
- * (dlopen(RTLD_NOW | RTLD_GLOBAL)), for the interpreter's own modules need them. */
+ * called from any thread. A host may link the library or dlopen it, locally too; it is never
+ * unloaded. docs/c-abi.md has the whole of it. */
 /* cdef begin engine */
 
 #define CNNSCORE_ABI_VERSION 1
@@ -105,7 +111,7 @@ typedef struct {
     const char *provider; /* what was taken */
     int32_t window;
     int32_t read_limit;      /* most reads a site, 0: none wanted */
-    int32_t read_rule;       /* CNNSCORE_READS_* of window.h */
+    int32_t read_rule;       /* CNNSCORE_READS_* */
     int32_t reference_left;  /* columns that a batch's reference must have before POS */
     int32_t reference_width; /* and in all */
     int32_t sites_per_job;   /* a good size of a batch */

@@ -75,7 +75,7 @@ int cnnscore_reference_copy(cnnscore_reference *reference, const char *contig, i
     }
     if (!reference->bases || strcmp(reference->contig, contig) != 0 || from < reference->begin ||
         to > reference->end) {
-        int64_t stretch_end = from + STRETCH > to ? from + STRETCH : to;
+        int64_t stretch_end = to + STRETCH;
         int code = fetch(reference, contig, from, stretch_end > length ? length : stretch_end, err);
         if (code != CNNSCORE_OK) return code;
     }

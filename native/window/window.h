@@ -10,12 +10,6 @@
 
 /* cdef begin */
 
-/* Which reads count. READS_GATK is the rule of GATK's tools: every record over the site, also
- * duplicate, secondary, supplementary and QC-fail ones, that has a read group other than
- * ArtificialHaplotypeRG / ArtificialHaplotype, bases, qualities, and (if mapped) a CIGAR. */
-#define CNNSCORE_READS_NONE 0
-#define CNNSCORE_READS_GATK 1
-
 /* How a site with more than read_limit reads is sampled: a reservoir whose random state is
  * seeded by contig and position, or GATK's, whose state runs on from site to site. */
 #define CNNSCORE_DOWNSAMPLE_SITE 0

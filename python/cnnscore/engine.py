@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP, WindowBatch
 from cnnscore.encode import NativeBatch
+from cnnscore.errors import BadBatch
 from cnnscore.model import Manifest, find_model
 from cnnscore.session import Session
 
@@ -53,11 +54,29 @@ class Engine:
         """What the network takes and gives."""
         return self.session.manifest
 
+    def check(self, batch: WindowBatch) -> None:
+        """Errors: BadBatch when a sound batch is not one for this network."""
+        manifest = self.manifest
+        columns = batch.annotations.shape[1]
+        if columns != len(manifest.annotations):
+            raise BadBatch(
+                f"window batch: {columns} annotations a site where {manifest.name} takes "
+                f"{len(manifest.annotations)} ({', '.join(manifest.annotations)})"
+            )
+        if manifest.encoder.needs_reads and len(batch):
+            deepest = int(np.argmax(batch.depth))
+            if batch.depth[deepest] > manifest.read_limit:
+                raise BadBatch(
+                    f"window batch: {batch.depth[deepest]} reads at {batch.place(deepest)} where "
+                    f"{manifest.name} takes {manifest.read_limit}: sample them"
+                )
+
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Scores float32 [N] in site order; NaN where the network gave no finite one.
 
         Errors: BadBatch when the batch contradicts itself or lacks what the encoding needs.
         """
+        self.check(batch)
         scores = np.full(len(batch), np.nan, np.float32)
         native = NativeBatch(batch)
         # Sites of like depth together: a network call is as deep as its deepest site.

@@ -8,8 +8,10 @@ arithmetic never depends on how many threads there are.
 from __future__ import annotations
 
 import ctypes
+import io
 import logging
 import os
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.model import MANIFEST_KEY, Manifest, parse_manifest
 
 log = logging.getLogger("cnnscore")
+ort.set_default_logger_severity(4)  # what goes wrong arrives as an exception
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -71,14 +74,18 @@ class Session:
                 f"this ONNX Runtime has no {wanted}: `pip install 'cnnscore[cuda]'`, "
                 "or --provider cpu"
             )
-        if provider != "cpu" and hasattr(ort, "preload_dlls"):
-            ort.preload_dlls()
         try:
-            session = ort.InferenceSession(
-                os.fspath(self.path),
-                _options(),
-                providers=[(wanted, _PROVIDER_OPTIONS.get(provider, {}))],
-            )
+            # What ONNX Runtime prints of libraries that it lacks would land in a VCF on stdout;
+            # and a provider that was asked for is taken, or refused: it never falls back.
+            with redirect_stdout(io.StringIO()):
+                if provider != "cpu" and hasattr(ort, "preload_dlls"):
+                    ort.preload_dlls()
+                session = ort.InferenceSession(
+                    os.fspath(self.path),
+                    _options(),
+                    providers=[(wanted, _PROVIDER_OPTIONS.get(provider, {}))],
+                    enable_fallback=0,
+                )
         except Exception as error:  # ONNX Runtime's exceptions share no base class
             if provider != "cpu" and self._loads_on_cpu():
                 raise UsageError(f"{wanted} does not work here: {_first_line(error)}") from None
@@ -120,7 +127,7 @@ def _options() -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong arrives as an exception
+    options.log_severity_level = 4
     # Shapes differ from call to call: remembered patterns would only hold memory. Weights stay
     # prepacked, ONNX Runtime's default: without it a batch of one site differs in the last bits.
     options.enable_mem_pattern = False

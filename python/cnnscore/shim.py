@@ -21,7 +21,7 @@ import onnxruntime as ort
 
 from cnnscore.batch import WindowBatch, from_native
 from cnnscore.engine import Engine
-from cnnscore.errors import INTERNAL, BadBatch, UsageError, code_of
+from cnnscore.errors import INTERNAL, UsageError, code_of
 from cnnscore.session import PROVIDERS
 
 log = logging.getLogger("cnnscore")
@@ -181,7 +181,7 @@ class _Seam:
         if batch.n_sites == 0:  # of which nothing else was checked
             return None
         windows = from_native(self._ffi, batch, None)
-        _check_fit(windows, engine)
+        engine.check(windows)
         return windows
 
     def _score(self, engine: Engine, windows: WindowBatch | None, scores: Any) -> None:
@@ -229,24 +229,6 @@ class _HostLog(logging.Handler):
         """Call the host."""
         text = self._ffi.new("char[]", _encode(self.format(record)))
         self._function(self._data, record.levelno, text)
-
-
-def _check_fit(windows: WindowBatch, engine: Engine) -> None:
-    """Errors: BadBatch when a sound batch is not one for this network."""
-    manifest = engine.manifest
-    columns = windows.annotations.shape[1]
-    if columns != len(manifest.annotations):
-        raise BadBatch(
-            f"window batch: {columns} annotations a site where {manifest.name} takes "
-            f"{len(manifest.annotations)} ({', '.join(manifest.annotations)})"
-        )
-    if manifest.encoder.needs_reads:
-        deepest = int(np.argmax(windows.depth))
-        if windows.depth[deepest] > manifest.read_limit:
-            raise BadBatch(
-                f"window batch: {windows.depth[deepest]} reads at {windows.place(deepest)} where "
-                f"{manifest.name} takes {manifest.read_limit}: sample them"
-            )
 
 
 def _guarded(ffi: Any, function: Callable[..., None]) -> Callable[..., int]:

@@ -22,7 +22,7 @@ DOWNSAMPLING = {"site": lib.CNNSCORE_DOWNSAMPLE_SITE, "gatk": lib.CNNSCORE_DOWNS
 class ReaderOptions:
     """What a WindowReader opens, and what of it a site gets.
 
-    `read_rule` is "none" or "gatk" (native/window/window.h); `downsampling` is "site" (a site's
+    `read_rule` is "none" or "gatk" (native/include/cnnscore.h); `downsampling` is "site" (a site's
     sample depends on the site alone) or "gatk" (GATK's running random state: one reader, file
     order). `reference_left` and `reference_width` are columns.
     """
