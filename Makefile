@@ -48,7 +48,7 @@ $(WORK)/apt-test: $(WORK)/apt-build
 	@touch $@
 
 $(WORK)/apt-lint: $(WORK)/apt-build
-	@$(call need,command -v clang && command -v clang-format,clang clang-format)
+	@$(call need,command -v clang && command -v clang-format && command -v valgrind,clang clang-format valgrind)
 	@touch $@
 
 $(WORK)/apt-bench: $(WORK)/apt-test

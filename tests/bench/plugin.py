@@ -1,6 +1,6 @@
-"""plugin.py BENCH_DATA: `bcftools +cnnscore` against `cnnscore score`, whole commands, start-up and all.
+"""plugin.py BENCH_DATA: `bcftools +cnnscore` against `cnnscore score`, whole commands.
 
-Both sides use all cores and take turns in one run.
+Both sides use all cores and take turns in one run; the best of TURNS counts on either side.
 """
 
 import os
@@ -37,9 +37,12 @@ def main() -> None:
     for model in ("gatk-1d", "gatk-2d"):
         for sites_name in ("dense", "sparse"):
             score, plugin = commands(model, data, sites_name)
-            speed = compare(score, plugin, repeats=TURNS)
+            turns = compare(score, plugin, repeats=TURNS, warmups=0)
+            seconds = [min(run.seconds for run in side) for side in (turns.a, turns.b)]
+            speed = seconds[0] / seconds[1]
+            text = f"{speed:.2f}x ({seconds[0]:.1f} s, {seconds[1]:.1f} s)"
             name = f"{model} {sites_name}: plugin's speed / command's"
-            ok = print_row(name, speed, f">= {REQUIRED}x", speed.median >= REQUIRED) and ok
+            ok = print_row(name, text, f">= {REQUIRED}x", speed >= REQUIRED) and ok
     sys.exit(0 if ok else 1)
 
 
