@@ -1,0 +1,359 @@
+/* fuzz_reader.c: call files and read files made from arbitrary bytes, for the stages that read them.
+ *
+ * With libFuzzer, until stopped:
+ *   clang -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -Inative/include -Inative/encode \
+ *       -Inative/window -Inative/records native/{encode,window,records}/[a-z]*.c \
+ *       tests/native/fuzz_reader.c -lhts -o /tmp/fuzz_reader && /tmp/fuzz_reader
+ * from the root of the repository, or with CNNSCORE_FUZZ_DATA set to tests/data/synthetic.
+ *
+ * The first byte says what the rest is: the records of a VCF, a whole VCF or BCF, or the records of
+ * a BAM. htslib is not instrumented, so its parsing guides nothing; what it lets through does.
+ */
+#define _GNU_SOURCE /* memfd_create, memmem */
+#include <htslib/bgzf.h>
+#include <htslib/faidx.h>
+#include <htslib/hts.h>
+#include <htslib/sam.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "encode.h"
+#include "records.h"
+#include "window.h"
+
+#define WINDOW 128
+#define LEFT (WINDOW / 2)
+#define WIDTH (LEFT + WINDOW)
+#define BATCH 7      /* records read at a time */
+#define CALL_READS 6 /* reads a site of a call file */
+#define READ_LIMIT 5 /* and of a read file */
+#define MAX_ROWS 6   /* the larger of both */
+#define INPUT_SIZE_MAX 65536
+
+/* Bits of the first byte. */
+#define INPUT_READS 1     /* a BAM; else a call file */
+#define CALLS_WHOLE 2     /* the header too is of the input */
+#define CALLS_TO_BCF 4    /* written as BCF */
+#define CALLS_SORTED 8    /* must be sorted */
+#define READS_FORGED 2    /* an index that says "anywhere": of another file, as it were */
+#define READS_GATK 4      /* GATK's downsampling */
+#define READS_TWICE 8     /* two files with the same reads */
+#define READS_BACKWARD 16 /* sites from last to first */
+#define READS_SAMPLE 32   /* those of one sample */
+
+#define REQUIRE(condition)                                                           \
+    do {                                                                             \
+        if (!(condition)) {                                                          \
+            fprintf(stderr, "%s:%d: %s is false\n", __FILE__, __LINE__, #condition); \
+            abort();                                                                 \
+        }                                                                            \
+    } while (0)
+
+#define REQUIRE_SAID(condition, err)                               \
+    do {                                                           \
+        if (!(condition)) fprintf(stderr, "%s\n", (err)->message); \
+        REQUIRE(condition);                                        \
+    } while (0)
+
+static const char CALLS_HEADER[] =
+    "##fileformat=VCFv4.2\n"
+    "##contig=<ID=synA,length=40000>\n"
+    "##contig=<ID=synB,length=12000>\n"
+    "##INFO=<ID=MQ,Number=1,Type=Float,Description=\"RMS\">\n"
+    "##INFO=<ID=DP,Number=1,Type=Integer,Description=\"depth\">\n"
+    "##INFO=<ID=END,Number=1,Type=Integer,Description=\"end\">\n"
+    "##FORMAT=<ID=GT,Number=1,Type=String,Description=\"genotype\">\n"
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\n";
+
+static const char READS_HEADER[] =
+    "@HD\tVN:1.6\tSO:coordinate\n"
+    "@SQ\tSN:synA\tLN:40000\n"
+    "@SQ\tSN:synB\tLN:12000\n"
+    "@RG\tID:rg1\tSM:s1\n";
+
+/* Sites that windows are read for: the ends of contigs, neighbours, deletions, long ones. */
+static const struct {
+    int32_t contig;
+    int64_t pos, ref_length, end;
+} SITES[] = {{0, 0, 1, 1},         {0, 9, 1, 10},      {0, 99, 1, 100},      {0, 100, 6, 106},
+             {0, 5000, 1, 5001},   {0, 5900, 1, 6100}, {0, 10000, 1, 33000}, {0, 20000, 200, 20200},
+             {0, 39999, 1, 40000}, {1, 0, 1, 1},       {1, 6000, 2, 6002},   {1, 11999, 1, 12000}};
+#define N_SITES ((int32_t)(sizeof SITES / sizeof *SITES))
+
+static char reference_path[4096], reads_path[4096];
+static cnnscore_reader *call_reader; /* over the reads of the test data */
+static cnnscore_windows *windows;
+static cnnscore_records *records;
+
+/* The columns of SITES, forward and backward. */
+static struct {
+    int32_t contig[sizeof SITES / sizeof *SITES];
+    int64_t pos[sizeof SITES / sizeof *SITES], end[sizeof SITES / sizeof *SITES];
+    uint8_t kind[sizeof SITES / sizeof *SITES];
+    int64_t site_allele[sizeof SITES / sizeof *SITES + 1];
+    int64_t allele_offset[2 * sizeof SITES / sizeof *SITES + 1];
+    char alleles[1024];
+} columns[2];
+static cnnscore_window_batch sites[2];
+
+static void make_sites(int backward) {
+    static const int64_t contig_length[] = {40000, 12000}, contig_offset[] = {0, 4, 8};
+    static const char *const names[] = {"synA", "synB"};
+    faidx_t *reference = fai_load(reference_path);
+    REQUIRE(reference);
+    int64_t at = 0;
+    for (int32_t i = 0; i < N_SITES; i++) {
+        int32_t from = backward ? N_SITES - 1 - i : i;
+        columns[backward].contig[i] = SITES[from].contig;
+        columns[backward].pos[i] = SITES[from].pos;
+        columns[backward].end[i] = SITES[from].end;
+        columns[backward].kind[i] = (uint8_t)(i % 3);
+        columns[backward].site_allele[i] = 2 * i;
+        hts_pos_t length = 0;
+        char *ref = faidx_fetch_seq64(reference, names[SITES[from].contig], SITES[from].pos,
+                                      SITES[from].pos + SITES[from].ref_length - 1, &length);
+        REQUIRE(ref && length == SITES[from].ref_length);
+        memcpy(columns[backward].alleles + at, ref, (size_t)length);
+        free(ref);
+        columns[backward].allele_offset[2 * i] = at;
+        columns[backward].allele_offset[2 * i + 1] = at += length;
+        columns[backward].alleles[at++] = 'T';
+    }
+    columns[backward].site_allele[N_SITES] = (int64_t)2 * N_SITES;
+    columns[backward].allele_offset[2 * N_SITES] = at;
+    REQUIRE(at <= (int64_t)sizeof columns[backward].alleles);
+    fai_destroy(reference);
+    sites[backward] = (cnnscore_window_batch){
+        .struct_size = sizeof sites[backward],
+        .n_sites = N_SITES,
+        .contig = columns[backward].contig,
+        .pos = columns[backward].pos,
+        .end = columns[backward].end,
+        .kind = columns[backward].kind,
+        .site_allele = columns[backward].site_allele,
+        .allele_offset = columns[backward].allele_offset,
+        .alleles = columns[backward].alleles,
+        .n_contigs = 2,
+        .contig_length = contig_length,
+        .contig_offset = contig_offset,
+        .contig_names = "synAsynB",
+    };
+}
+
+static cnnscore_reader_options reader_options(const char *const *reads, int32_t n_reads) {
+    return (cnnscore_reader_options){
+        .struct_size = sizeof(cnnscore_reader_options),
+        .reference = reference_path,
+        .reads = reads,
+        .n_reads = n_reads,
+        .read_rule = CNNSCORE_READS_GATK,
+        .read_limit = READ_LIMIT,
+        .reference_left = LEFT,
+        .reference_width = WIDTH,
+    };
+}
+
+static void start(void) {
+    if (call_reader) return;
+    const char *data = getenv("CNNSCORE_FUZZ_DATA");
+    if (!data) data = "tests/data/synthetic";
+    snprintf(reference_path, sizeof reference_path, "%s/ref.fa", data);
+    snprintf(reads_path, sizeof reads_path, "%s/reads.bam", data);
+    hts_set_log_level(HTS_LOG_OFF);
+    make_sites(0);
+    make_sites(1);
+    const char *reads[] = {reads_path};
+    cnnscore_reader_options options = reader_options(reads, 1);
+    options.read_limit = CALL_READS;
+    cnnscore_error err;
+    REQUIRE_SAID(cnnscore_reader_open(&options, &call_reader, &err) == CNNSCORE_OK, &err);
+    windows = cnnscore_windows_new();
+    records = cnnscore_records_new();
+    REQUIRE(windows && records);
+}
+
+/* What a reader makes is a batch that can be encoded, or one that is refused for what htslib lets
+ * through: operators of a CIGAR that nobody has defined. */
+static void check_and_encode(const cnnscore_window_batch *batch, int32_t n_rows) {
+    static uint8_t bases[N_SITES * MAX_ROWS * WINDOW], quals[sizeof bases];
+    static uint8_t rows[N_SITES * MAX_ROWS * 2], reference[N_SITES * WINDOW];
+    int64_t order[N_SITES], n = batch->n_sites;
+    REQUIRE(n <= N_SITES);
+    for (int64_t i = 0; i < n; i++) order[i] = n - 1 - i;
+    cnnscore_error err;
+    int checked = cnnscore_batch_check(batch, &err);
+    REQUIRE_SAID(checked == CNNSCORE_OK ||
+                     (checked == CNNSCORE_ERR_BATCH && strstr(err.message, "CIGAR has an unknown operator")),
+                 &err);
+    int status = cnnscore_encode_gatk_reference(batch, order, n, WINDOW, reference, &err);
+    REQUIRE_SAID(status == CNNSCORE_OK, &err);
+    status = cnnscore_encode_gatk_reads(batch, order, n, WINDOW, n_rows, bases, quals, rows, reference, &err);
+    REQUIRE_SAID(status == checked, &err);
+}
+
+/* ---- call files ---- */
+
+static void write_all(int file, const void *bytes, size_t size) {
+    REQUIRE(write(file, bytes, size) == (ssize_t)size);
+}
+
+static int score_calls(cnnscore_calls *calls, int flags, cnnscore_error *err) {
+    float scores[BATCH] = {0.0005f, -1.25f, 0, 3e38f, -1e-30f, 1, 2};
+    scores[2] = (float)strtod("nan", NULL);
+    const char *mode = flags & CALLS_TO_BCF ? "wbu" : "w";
+    cnnscore_writer *writer = NULL;
+    int n =
+        cnnscore_calls_add_header(calls, "##INFO=<ID=CNN_2D,Number=1,Type=Float,Description=\"score\">", err);
+    if (n == CNNSCORE_OK) n = cnnscore_writer_open(calls, "/dev/null", "the output", mode, 0, &writer, err);
+    while (n >= 0 && (n = cnnscore_calls_read(calls, records, BATCH, err)) > 0) {
+        const cnnscore_window_batch *read = cnnscore_records_sites(records);
+        REQUIRE(read->n_sites == n && n <= BATCH);
+        double progress = cnnscore_calls_progress(calls);
+        REQUIRE(progress >= 0 && progress <= 1);
+        int code = cnnscore_reader_read(call_reader, read, windows, err);
+        if (code == CNNSCORE_OK)
+            check_and_encode(cnnscore_windows_batch(windows), CALL_READS);
+        else
+            REQUIRE_SAID(code == CNNSCORE_ERR_INPUT, err);
+        code = cnnscore_writer_write(writer, records, "CNN_2D", scores, err);
+        if (code != CNNSCORE_OK) n = code;
+    }
+    int closed = cnnscore_writer_close(writer, n < 0 ? NULL : err);
+    return n < 0 ? n : closed;
+}
+
+/* htslib 1.16 makes a table as long as the largest IDX= of a header: not ours to survive. */
+static bool has_huge_index(const uint8_t *data, size_t size) {
+    const uint8_t *at = data, *end = data + size;
+    while ((at = memmem(at, (size_t)(end - at), "IDX=", 4))) {
+        int digits = 0;
+        for (at += 4; at < end && *at != ',' && *at != '>' && *at != '\n'; at++) digits++;
+        if (digits > 2) return true;
+    }
+    return false;
+}
+
+static void fuzz_calls(int flags, const uint8_t *data, size_t size) {
+    static const char *const annotations[] = {"MQ", "DP", "QD"};
+    bool is_text = size >= 2 && memcmp(data, "##", 2) == 0,
+         is_bcf = size >= 4 && memcmp(data, "BCF\2", 4) == 0;
+    /* Anything else htslib may take for a file that names other files. */
+    if (flags & CALLS_WHOLE && !is_text && !is_bcf) return;
+    if (has_huge_index(data, size)) return;
+    int file = memfd_create("calls", 0);
+    REQUIRE(file >= 0);
+    if (!(flags & CALLS_WHOLE)) write_all(file, CALLS_HEADER, sizeof CALLS_HEADER - 1);
+    write_all(file, data, size);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    cnnscore_calls_options options = {
+        .struct_size = sizeof options,
+        .path = path,
+        .annotations = annotations,
+        .n_annotations = 3,
+        .must_be_sorted = flags & CALLS_SORTED,
+    };
+    cnnscore_calls *calls = NULL;
+    cnnscore_error err;
+    int code = cnnscore_calls_open(&options, &calls, &err);
+    if (code == CNNSCORE_OK) code = score_calls(calls, flags, &err);
+    cnnscore_calls_close(calls);
+    close(file);
+    REQUIRE_SAID(code == CNNSCORE_OK || code == CNNSCORE_ERR_INPUT || code == CNNSCORE_ERR_OUTPUT, &err);
+}
+
+/* ---- read files ---- */
+
+static void write_u32(BGZF *file, uint32_t value) {
+    uint8_t bytes[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
+                        (uint8_t)(value >> 24)};
+    REQUIRE(bgzf_write(file, bytes, 4) == 4);
+}
+
+/* Returns where the first record is. */
+static uint64_t write_bam(const char *path, const uint8_t *data, size_t size) {
+    static const struct {
+        char name[5];
+        uint32_t length;
+    } contigs[] = {{"synA", 40000}, {"synB", 12000}};
+    BGZF *file = bgzf_open(path, "w0");
+    REQUIRE(file);
+    REQUIRE(bgzf_write(file, "BAM\1", 4) == 4);
+    write_u32(file, sizeof READS_HEADER - 1);
+    REQUIRE(bgzf_write(file, READS_HEADER, sizeof READS_HEADER - 1) == (ssize_t)sizeof READS_HEADER - 1);
+    write_u32(file, 2);
+    for (int i = 0; i < 2; i++) {
+        write_u32(file, 5);
+        REQUIRE(bgzf_write(file, contigs[i].name, 5) == 5);
+        write_u32(file, contigs[i].length);
+    }
+    REQUIRE(bgzf_flush(file) == 0);
+    uint64_t begin = (uint64_t)bgzf_tell(file);
+    REQUIRE(bgzf_write(file, data, size) == (ssize_t)size);
+    REQUIRE(bgzf_close(file) == 0);
+    return begin;
+}
+
+/* A BAI whose one bin, the whole contig, is all of the file. */
+static void forge_index(const char *path, uint64_t begin) {
+    static const uint32_t bin[] = {1, 0, 1}; /* bins, the first's number, its chunks */
+    static const uint32_t n_contigs = 2, n_linear = 0;
+    uint64_t chunk[] = {begin, (uint64_t)1 << 40};
+    FILE *file = fopen(path, "wb");
+    REQUIRE(file);
+    fwrite("BAI\1", 1, 4, file);
+    fwrite(&n_contigs, 4, 1, file);
+    for (int i = 0; i < 2; i++) {
+        fwrite(bin, sizeof bin, 1, file);
+        fwrite(chunk, sizeof chunk, 1, file);
+        fwrite(&n_linear, 4, 1, file);
+    }
+    REQUIRE(fclose(file) == 0);
+}
+
+static void fuzz_reads(int flags, const uint8_t *data, size_t size) {
+    char folder[] = "/dev/shm/fuzz_reader.XXXXXX", bam[64], bai[64];
+    REQUIRE(mkdtemp(folder));
+    snprintf(bam, sizeof bam, "%s/reads.bam", folder);
+    snprintf(bai, sizeof bai, "%s/reads.bam.bai", folder);
+    uint64_t begin = write_bam(bam, data, size);
+    bool indexed = true;
+    if (flags & READS_FORGED)
+        forge_index(bai, begin);
+    else
+        indexed = sam_index_build3(bam, bai, 0, 0) == 0;
+    const char *reads[] = {bam, bam};
+    cnnscore_reader_options options = reader_options(reads, flags & READS_TWICE ? 2 : 1);
+    options.downsampling = flags & READS_GATK ? CNNSCORE_DOWNSAMPLE_GATK : CNNSCORE_DOWNSAMPLE_SITE;
+    options.sample = flags & READS_SAMPLE ? "s1" : NULL;
+    cnnscore_reader *reader = NULL;
+    cnnscore_error err;
+    int code = CNNSCORE_ERR_INPUT;
+    if (indexed) code = cnnscore_reader_open(&options, &reader, &err);
+    /* All is open by now: what comes may crash and leave nothing behind. */
+    unlink(bam);
+    unlink(bai);
+    REQUIRE(rmdir(folder) == 0);
+    if (!indexed) return;
+    REQUIRE_SAID(code == CNNSCORE_OK, &err);
+    const cnnscore_window_batch *wanted = &sites[flags & READS_BACKWARD ? 1 : 0];
+    for (int round = 0; round < 2; round++) { /* the second goes on with a reader that has been used */
+        code = cnnscore_reader_read(reader, wanted, windows, &err);
+        REQUIRE_SAID(code == CNNSCORE_OK || code == CNNSCORE_ERR_INPUT, &err);
+        if (code == CNNSCORE_OK) check_and_encode(cnnscore_windows_batch(windows), READ_LIMIT);
+    }
+    cnnscore_reader_close(reader);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    start();
+    if (size < 1 || size > INPUT_SIZE_MAX) return 0;
+    (data[0] & INPUT_READS ? fuzz_reads : fuzz_calls)(data[0], data + 1, size - 1);
+    return 0;
+}
