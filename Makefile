@@ -4,7 +4,7 @@
 # make test        everything the tests need, then all tests
 # make test-core   the same without GATK's jar
 # make lint        ruff, mypy, clang-format, gcc and clang with -Werror
-# make asan        native code under AddressSanitizer, and the fuzzer for a minute
+# make asan        native code under AddressSanitizer, and the fuzzers, a minute each
 # make bench-data  data for `make bench`, the figures of docs/performance.md
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,7 +20,6 @@ GATK_VERSION := 4.6.0.0
 GATK_JAR := $(WORK)/gatk-$(GATK_VERSION).jar
 MODELS := $(WORK)/models/gatk-2d.onnx
 export CNNSCORE_MODELS := $(CURDIR)/$(WORK)/models
-FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
 LIBRARY := $(WORK)/lib/libcnnscore.so
 PLUGIN := $(WORK)/plugins/cnnscore.so
@@ -66,7 +65,7 @@ $(WORK)/built: $(NATIVE) setup.py pyproject.toml $(WORK)/venv
 	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint]'
 	@touch $@
 
-$(LIBRARY): $(NATIVE) native/build_shim.py $(WORK)/built
+$(LIBRARY): $(NATIVE) native/build_shim.py python/cnnscore/shim.py $(WORK)/built
 	@$(BIN)/python native/build_shim.py $(@D)
 
 $(PLUGIN): $(LIBRARY) $(NATIVE) $(wildcard plugin/bcftools/*)
@@ -131,7 +130,7 @@ format: $(WORK)/built $(WORK)/apt-lint
 	@clang-format -i $$(git ls-files '*.[ch]')
 
 asan: build $(WORK)/apt-lint $(MODELS)
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) bash tests/native/asan.sh
+	@CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) bash tests/native/asan.sh
 
 # ---- figures ----
 

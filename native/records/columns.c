@@ -32,12 +32,18 @@ const cnnscore_window_batch *cnnscore_records_sites(const cnnscore_records *reco
     return &records->sites;
 }
 
+/* Numbers that a header sets by IDX= may leave gaps, which have no name. */
+static const char *contig_name(const bcf_hdr_t *header, int32_t contig) {
+    const char *name = bcf_hdr_id2name(header, contig);
+    return name ? name : "";
+}
+
 static int contig_columns(const cnnscore_calls *calls, cnnscore_records *records) {
     const bcf_hdr_t *header = calls->header;
     int32_t n = header->n[BCF_DT_CTG];
     if (records->calls == calls && records->contig_offset && n == records->n_contigs) return 0;
     size_t bytes = 0;
-    for (int32_t i = 0; i < n; i++) bytes += strlen(bcf_hdr_id2name(header, i));
+    for (int32_t i = 0; i < n; i++) bytes += strlen(contig_name(header, i));
     free(records->contig_length);
     free(records->contig_offset);
     free(records->contig_names);
@@ -46,7 +52,7 @@ static int contig_columns(const cnnscore_calls *calls, cnnscore_records *records
     records->contig_names = malloc(bytes + 1);
     if (!records->contig_length || !records->contig_offset || !records->contig_names) return -1;
     for (int32_t i = 0; i < n; i++) {
-        const char *name = bcf_hdr_id2name(header, i);
+        const char *name = contig_name(header, i);
         size_t length = strlen(name);
         const bcf_idinfo_t *info = header->id[BCF_DT_CTG][i].val;
         records->contig_length[i] = info ? (int64_t)info->info[0] : 0;
@@ -168,7 +174,9 @@ int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, c
         int64_t ref_end = record->pos + (int64_t)strlen(record->d.allele[0]);
         records->contig[i] = record->rid;
         records->pos[i] = record->pos;
-        records->end[i] = end > (double)record->pos ? (int64_t)end : ref_end;
+        /* END may be declared, or left undeclared, so that it is 1e300: no position, as NaN is none. */
+        bool has_end = end > (double)record->pos && end <= (double)HTS_POS_MAX;
+        records->end[i] = has_end ? (int64_t)end : ref_end;
         records->kind[i] = site_kind(record);
         for (size_t a = 0; a < n_annotations; a++)
             records->annotations[(size_t)i * n_annotations + a] =

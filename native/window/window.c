@@ -217,6 +217,7 @@ static int append_read(cnnscore_windows *windows, int64_t n, const bam1_t *read,
     const bam1_core_t *core = &read->core;
     bool long_cigar = core->n_cigar > 0xffff;
     size_t name = (size_t)core->l_qname - core->l_extranul, cigar = 4 * (size_t)core->n_cigar;
+    if (name > UINT8_MAX) name = UINT8_MAX; /* htslib ends names that lack their NUL: 255 bytes are 256 */
     size_t sequence = ((size_t)core->l_qseq + 1) / 2, qualities = (size_t)core->l_qseq;
     /* More operators than 16 bits count go into the CG tag, a placeholder stands in their place. */
     size_t size = 32 + name + (long_cigar ? 8 : cigar) + sequence + qualities + (long_cigar ? 8 + cigar : 0);
@@ -235,8 +236,9 @@ static int append_read(cnnscore_windows *windows, int64_t n, const bam1_t *read,
     put32(at + 24, (uint32_t)core->mpos);
     put32(at + 28, (uint32_t)core->isize);
     at += 32;
-    memcpy(at, bam_get_qname(read), name);
+    memcpy(at, bam_get_qname(read), name - 1);
     at += name;
+    at[-1] = '\0';
     if (long_cigar) {
         put32(at, (uint32_t)core->l_qseq << 4 | BAM_CSOFT_CLIP);
         put32(at + 4, (uint32_t)(bam_endpos(read) - core->pos) << 4 | BAM_CREF_SKIP);

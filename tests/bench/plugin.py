@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from plugin_host import plugin_folder
 
 REQUIRED = 0.95
-TURNS = 3
+TURNS = 5
 
 
 def commands(model: str, data: Path, sites_name: str) -> tuple[list[str], list[str]]:

@@ -312,6 +312,32 @@ def test_records_that_break_encoders(tiny: dict[str, str], tmp_path: Path) -> No
         assert all(score is not None and float(score) != 0 for score in scores)
 
 
+def test_contigs_with_numbers_of_their_own(tiny: dict[str, str], tmp_path: Path) -> None:
+    """IDX= may leave gaps among the contigs' numbers: contigs without a name."""
+    calls, out = tmp_path / "gaps.vcf", tmp_path / "out.vcf"
+    text = bcftools("view", CALLS).decode()
+    calls.write_text(text.replace("length=40000>", "length=40000,IDX=3>"))
+    run = run_cli("score", calls, "-R", REF, "-m", tiny["reference"], "-o", out)
+    assert run.code == 0, run.err
+    assert None not in scores_of(out, "CNN_1D")
+
+
+def test_end_that_is_no_position(tiny: dict[str, str], tmp_path: Path) -> None:
+    """An undeclared END is text, and may say anything: then the site ends where REF does."""
+    calls, out = tmp_path / "end.vcf", tmp_path / "out.vcf"
+    lines = [
+        line if line.startswith("#") else line.replace("\tAC=", "\tEND=1e300;AC=", 1)
+        for line in bcftools("view", CALLS).decode().splitlines()
+    ]
+    assert sum("END=1e300" in line for line in lines) == 294
+    calls.write_text("\n".join(lines) + "\n")
+    plain = tmp_path / "plain.vcf"
+    for source, target in ((calls, out), (CALLS, plain)):
+        files = ["-R", REF, "-I", READS, "-m", tiny["reads"], "-o", target]
+        assert run_cli("score", source, *files).code == 0
+    assert scores_of(out, "CNN_2D") == scores_of(plain, "CNN_2D")
+
+
 def test_annotation_that_is_not_finite(tiny: dict[str, str], tmp_path: Path) -> None:
     lines = bcftools("view", CALLS).decode().splitlines()
     lines[-1] = lines[-1].replace(";MQ=60;", ";MQ=inf;")

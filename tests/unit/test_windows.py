@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -12,6 +13,7 @@ import pysam
 import pytest
 
 from cnnscore.batch import WindowBatch, from_native, to_native
+from cnnscore.encode import NativeBatch
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.records import Calls, Intervals, Records
 from cnnscore.windows import ReaderOptions, WindowReader
@@ -289,6 +291,55 @@ def test_artificial_haplotypes_and_bare_reads_are_left_out(tmp_path: Path) -> No
     assert names(ours.read(sites), 0) == ["r0/0"]
     counts = ours.counts()
     assert (counts.reads, counts.no_read_group, counts.no_qualities) == (7, 1, 3)
+
+
+def bam_with(tmp_path: Path, *reads: tuple[str, list[tuple[int, int]], int]) -> Path:
+    """A BAM of reads (name, CIGAR, bases) at synA:251."""
+    header = pysam.AlignmentHeader.from_dict(
+        {"SQ": [{"SN": "synA", "LN": 40000}], "RG": [{"ID": "x", "SM": "s"}]}
+    )
+    path = tmp_path / "reads.bam"
+    with pysam.AlignmentFile(str(path), "wb", header=header) as out:
+        for name, cigar, length in reads:
+            read = pysam.AlignedSegment(header)
+            read.query_name, read.reference_id, read.reference_start = name, 0, 250
+            read.query_sequence = "A" * length
+            read.query_qualities = pysam.qualitystring_to_array("I" * length)
+            read.cigartuples = cigar
+            read.set_tag("RG", "x")
+            out.write(read)
+    pysam.index(str(path))
+    return path
+
+
+def test_more_operators_than_16_bits_count(tmp_path: Path) -> None:
+    """The record then has a placeholder, and the CIGAR in the tag CG (SAM specification 4.2.2)."""
+    cigar = [(0, 1), (1, 1)] * 35_000
+    path = bam_with(tmp_path, ("long", cigar, 70_000))
+    (sites,) = batches(DATA / "calls.vcf.gz", 10, intervals=Intervals(regions="synA:257-257"))
+    batch = reader(path).read(sites)
+    assert names(batch, 0) == ["long/0"]
+    record = batch.reads.tobytes()
+    assert struct.unpack_from("<H", record, 12)[0] == 2
+    at = record.rindex(b"CGBI")
+    (count,) = struct.unpack_from("<I", record, at + 4)
+    operators = struct.unpack_from(f"<{count}I", record, at + 8)
+    assert [(value & 15, value >> 4) for value in operators] == cigar
+    NativeBatch(batch).check()
+
+
+def test_longest_name(tmp_path: Path) -> None:
+    """A name of 255 bytes that lacks its NUL, of which htslib makes 256, stays within its byte."""
+    path = bam_with(tmp_path, ("b" * 254, [(0, 50)], 50))
+    whole = gzip.decompress(path.read_bytes())
+    at = whole.index(b"b" * 254 + b"\0")
+    with pysam.BGZFile(str(path), "wb", None) as out:
+        out.write(whole[: at + 254] + b"b" + whole[at + 255 :])
+    pysam.index(str(path))
+    (sites,) = batches(DATA / "calls.vcf.gz", 10, intervals=Intervals(regions="synA:257-257"))
+    batch = reader(path).read(sites)
+    assert names(batch, 0) == ["b" * 254 + "/0"]
+    NativeBatch(batch).check()
 
 
 def test_bad_options() -> None:
