@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -18,6 +19,10 @@ TESTS = Path(__file__).parent
 sys.path.insert(0, str(TESTS))
 
 from tiny_network import write_tiny_networks  # noqa: E402
+
+# Tests that run in the background inherit ignored signals, and so would the commands they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 DATA = TESTS / "data" / "synthetic"
 SHARED = Path(os.environ.get("CNNSCORE_SHARED", TESTS.parent.parent / "shared"))

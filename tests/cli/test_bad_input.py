@@ -373,7 +373,9 @@ def test_interrupt(box: Path, tiny: dict[str, str], number: int, code: int) -> N
         tiny["reference"],
     ]
     process = subprocess.Popen(
-        [*command, "-o", str(box / "out.vcf")], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, "-o", str(box / "out.vcf")],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdin is not None
     process.stdin.write(("\n".join(plain_calls(box)) + "\n").encode())
