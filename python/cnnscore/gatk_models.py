@@ -21,12 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnscore.errors import BadInput
+from cnnscore.model import MANIFEST_KEY, SCHEMA
 from cnnscore.onnx_graph import READ_CHANNELS, REFERENCE_CHANNELS, NetworkGraph, Value
 
 Array = npt.NDArray[np.float32]
 
-MANIFEST_KEY = "cnnscore.manifest"
-MANIFEST_SCHEMA = 1
 CREATED_BY = "cnnscore model import"
 
 _NAMES = {
@@ -177,7 +176,7 @@ def _import_pair(name: str, pair: _Pair, created_by: str, plain: bool) -> Import
     labels = semantics["output_labels"]
     dimensions = "2D" if reads else "1D"
     manifest = {
-        "schema": MANIFEST_SCHEMA,
+        "schema": SCHEMA,
         "name": name,
         "encoding": "gatk-reads" if reads else "gatk-reference",
         "window": semantics["window_size"],

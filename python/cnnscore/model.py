@@ -51,11 +51,6 @@ class Manifest:
         """The encoding itself."""
         return ENCODINGS[self.encoding]
 
-    @property
-    def info_line(self) -> str:
-        """The VCF header line of the score, without the key's override."""
-        return info_line(self.info_key, self.info_description)
-
 
 def info_line(key: str, description: str) -> str:
     """A VCF INFO header line for a score."""
