@@ -18,6 +18,10 @@ WORK := .make
 NATIVE := $(wildcard native/*/*.c native/*/*.h) native/build_native.py
 GATK_VERSION := 4.6.0.0
 GATK_JAR := $(WORK)/gatk-$(GATK_VERSION).jar
+# GATK whole, for tests that run it: depend on $(GATK), find the folder of its jars in CNNSCORE_GATK and
+# start it with `java -cp "$CNNSCORE_GATK/*" org.broadinstitute.hellbender.Main TOOL ...`.
+GATK := $(WORK)/gatk-4.6.2.0/ready
+export CNNSCORE_GATK := $(CURDIR)/$(patsubst %/,%,$(dir $(GATK)))
 MODELS := $(WORK)/models/gatk-2d.onnx
 export CNNSCORE_MODELS := $(CURDIR)/$(WORK)/models
 PREFIX ?= /usr/local
@@ -90,6 +94,13 @@ $(GATK_JAR): $(WORK)/apt-build
 	  -DoutputDirectory=$(CURDIR)/$(WORK) -Dmdep.useBaseVersion=true
 	@touch $@
 
+$(WORK)/gatk-%/ready:
+	@command -v mvn >/dev/null || { echo "missing: Maven, which brings GATK" >&2; exit 1; }
+	@echo "fetching GATK $* and what it needs (0.4 GB)"
+	@mvn -q -B -ntp -f plugin/gatk/pom.xml dependency:copy-dependencies -Dgatk.version=$* \
+	  -DincludeScope=provided -DoutputDirectory=$(CURDIR)/$(@D)
+	@touch $@
+
 $(MODELS): $(GATK_JAR) $(WORK)/built python/cnnscore/gatk_models.py python/cnnscore/onnx_graph.py
 	@$(BIN)/cnnscore model import $(GATK_JAR)
 
@@ -108,7 +119,7 @@ demo: $(MODELS) $(WORK)/apt-test
 export CNNSCORE_LIBRARY := $(CURDIR)/$(LIBRARY)
 export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
 
-test: build $(MODELS) $(WORK)/apt-test
+test: build $(MODELS) $(GATK) $(WORK)/apt-test
 	@CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) $(BIN)/python -m pytest
 
 test-core: build $(WORK)/apt-test
