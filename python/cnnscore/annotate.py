@@ -115,23 +115,22 @@ class Scorer:
         site alone), or "gatk" (GATK's running random state; whole file, in order). Errors:
         UsageError, BadInput, BadOutput; then no output is left under its name.
         """
-        manifest = self.engine.manifest
-        encoder = manifest.encoder
-        key = info_key or manifest.info_key
+        network = self.engine.description
+        key = info_key or network.info_key
         if not re.fullmatch(r"[A-Za-z_][0-9A-Za-z_.]*", key):
             raise UsageError(f"{key!r} cannot be an INFO key: letters, digits, _ and . make one")
         form = output_format(output, output_type)
         intervals = intervals or Intervals()
-        if encoder.needs_reads and not reads:
+        if network.needs_reads and not reads:
             raise UsageError(
-                f"the network {manifest.name} looks at reads: give them with --reads (-I)"
+                f"the network {network.model} looks at reads: give them with --reads (-I)"
             )
-        if reads and not encoder.needs_reads:
-            log.warning("the network %s does not look at reads; they are not used", manifest.name)
+        if reads and not network.needs_reads:
+            log.warning("the network %s does not look at reads; they are not used", network.model)
         source = Calls(
             calls,
             intervals=intervals,
-            annotations=manifest.annotations,
+            annotations=network.annotations,
             must_be_sorted=bool(write_index or intervals.targets or intervals.targets_file),
         )
         self._check_samples(source, sample)
@@ -140,31 +139,30 @@ class Scorer:
                 f"{calls} has INFO/{key} already: replace it with --overwrite, or write another "
                 "with --info-key"
             )
-        left, width = encoder.reference_columns(manifest.window)
         options = ReaderOptions(
             reference=reference,
-            reads=tuple(reads) if encoder.needs_reads else (),
-            sample=sample if encoder.needs_reads else None,
-            read_rule=encoder.read_rule,
-            read_limit=manifest.read_limit,
+            reads=tuple(reads) if network.needs_reads else (),
+            sample=sample if network.needs_reads else None,
+            read_rule=network.read_rule,
+            read_limit=network.read_limit,
             downsampling=downsampling,
-            reference_left=left,
-            reference_width=width,
+            reference_left=network.reference_left,
+            reference_width=network.reference_width,
         )
-        source.add_header(info_line(key, manifest.info_description))
+        source.add_header(info_line(key, network.info_description))
         for line in header_lines:
             source.add_header(line)
-        in_order = downsampling == "gatk" and encoder.needs_reads
+        in_order = downsampling == "gatk" and network.needs_reads
         with _Pipeline(self.engine, options, self.threads, in_order) as pipeline:
             with open_output(source, output, form, write_index) as writer:
                 run = _Run(source, progress or NoProgress())
-                for job in pipeline.run(source, encoder.sites_per_job):
+                for job in pipeline.run(source, network.sites_per_job):
                     scores = job.scores.result()
                     writer.write(job.slot.records, key, scores)
                     run.done(job, scores)
                     pipeline.check_read_groups(READS_WITHOUT_GROUP)
                 pipeline.check_read_groups(1)
-            return run.summary(pipeline.counts(), self.engine.session.provider)
+            return run.summary(pipeline.counts(), network.provider)
 
     def _check_samples(self, source: Calls, sample: str | None) -> None:
         if sample is not None and not source.has_sample(sample):
@@ -176,7 +174,7 @@ class Scorer:
                 f"{source.path} has {source.samples} samples: name the one whose reads these are "
                 "with --sample"
             )
-            if self.engine.manifest.encoder.needs_reads:
+            if self.engine.description.needs_reads:
                 raise BadInput(text)
             log.warning("%s; a network without reads scores each record once for all", text)
 
@@ -286,7 +284,7 @@ class _Pipeline:
         if counts.reads >= enough and counts.no_read_group == counts.reads:
             raise BadInput(
                 f"no read of {self._reads_named} has a read group, and "
-                f"{self._engine.manifest.name} drops such reads, as GATK does: {ADD_READ_GROUP}"
+                f"{self._engine.description.model} drops such reads, as GATK does: {ADD_READ_GROUP}"
             )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP, WindowBatch
+from cnnscore.description import Description
 from cnnscore.encode import NativeBatch
-from cnnscore.errors import BadBatch
 from cnnscore.model import Manifest, find_model
 from cnnscore.session import Session
 
@@ -54,29 +56,32 @@ class Engine:
         """What the network takes and gives."""
         return self.session.manifest
 
-    def check(self, batch: WindowBatch) -> None:
-        """Errors: BadBatch when a sound batch is not one for this network."""
-        manifest = self.manifest
-        columns = batch.annotations.shape[1]
-        if columns != len(manifest.annotations):
-            raise BadBatch(
-                f"window batch: {columns} annotations a site where {manifest.name} takes "
-                f"{len(manifest.annotations)} ({', '.join(manifest.annotations)})"
-            )
-        if manifest.encoder.needs_reads and len(batch):
-            deepest = int(np.argmax(batch.depth))
-            if batch.depth[deepest] > manifest.read_limit:
-                raise BadBatch(
-                    f"window batch: {batch.depth[deepest]} reads at {batch.place(deepest)} where "
-                    f"{manifest.name} takes {manifest.read_limit}: sample them"
-                )
+    @cached_property
+    def description(self) -> Description:
+        """What callers must know of it."""
+        manifest, encoder = self.manifest, self.manifest.encoder
+        left, width = encoder.reference_columns(manifest.window)
+        return Description(
+            model=manifest.name,
+            encoding=manifest.encoding,
+            info_key=manifest.info_key,
+            info_description=manifest.info_description,
+            provider=self.session.provider,
+            window=manifest.window,
+            read_limit=manifest.read_limit,
+            read_rule=encoder.read_rule,
+            reference_left=left,
+            reference_width=width,
+            sites_per_job=encoder.sites_per_job,
+            annotations=manifest.annotations,
+        )
 
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Scores float32 [N] in site order; NaN where the network gave no finite one.
 
         Errors: BadBatch when the batch contradicts itself or lacks what the encoding needs.
         """
-        self.check(batch)
+        self.description.check(batch)
         scores = np.full(len(batch), np.nan, np.float32)
         native = NativeBatch(batch)
         # Sites of like depth together: a network call is as deep as its deepest site.
@@ -88,3 +93,6 @@ class Engine:
             scores[order] = gatk_log_odds(probabilities, batch.kind[order], self.manifest.labels)
         scores[~np.isfinite(scores)] = np.nan
         return scores
+
+    def close(self) -> None:
+        """Nothing to do: a session ends with its last user."""

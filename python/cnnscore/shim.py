@@ -63,32 +63,30 @@ class _OpenEngine:
         self._handler = handler
 
     def _describe(self, ffi: Any, lib: Any) -> Any:
-        manifest = self.engine.manifest
-        encoder = manifest.encoder
-        left, width = encoder.reference_columns(manifest.window)
+        network = self.engine.description
 
         def kept(text: str) -> Any:
             self.strings.append(ffi.new("char[]", _encode(text)))
             return self.strings[-1]
 
-        names = ffi.new("char *[]", [kept(name) for name in manifest.annotations])
+        names = ffi.new("char *[]", [kept(name) for name in network.annotations])
         self.strings.append(names)
         return ffi.new(
             "cnnscore_engine_description *",
             {
                 "struct_size": ffi.sizeof("cnnscore_engine_description"),
-                "model": kept(manifest.name),
-                "encoding": kept(manifest.encoding),
-                "info_key": kept(manifest.info_key),
-                "info_description": kept(manifest.info_description),
-                "provider": kept(self.engine.session.provider),
-                "window": manifest.window,
-                "read_limit": manifest.read_limit,
-                "read_rule": getattr(lib, f"CNNSCORE_READS_{encoder.read_rule.upper()}"),
-                "reference_left": left,
-                "reference_width": width,
-                "sites_per_job": encoder.sites_per_job,
-                "n_annotations": len(manifest.annotations),
+                "model": kept(network.model),
+                "encoding": kept(network.encoding),
+                "info_key": kept(network.info_key),
+                "info_description": kept(network.info_description),
+                "provider": kept(network.provider),
+                "window": network.window,
+                "read_limit": network.read_limit,
+                "read_rule": getattr(lib, f"CNNSCORE_READS_{network.read_rule.upper()}"),
+                "reference_left": network.reference_left,
+                "reference_width": network.reference_width,
+                "sites_per_job": network.sites_per_job,
+                "n_annotations": len(network.annotations),
                 "annotations": ffi.cast("const char *const *", names),
             },
         )
@@ -181,7 +179,7 @@ class _Seam:
         if batch.n_sites == 0:  # of which nothing else was checked
             return None
         windows = from_native(self._ffi, batch, None)
-        engine.check(windows)
+        engine.description.check(windows)
         return windows
 
     def _score(self, engine: Engine, windows: WindowBatch | None, scores: Any) -> None:

@@ -137,7 +137,8 @@ def run(options: argparse.Namespace) -> None:
     scorer = Scorer(
         model, provider=options.provider, threads=options.threads, batch_size=options.batch_size
     )
-    log.info("network %s on %s", scorer.engine.manifest.name, scorer.engine.session.provider)
+    network = scorer.engine.description
+    log.info("network %s on %s", network.model, network.provider)
     header_lines = []
     if not options.no_version:
         date = datetime.now().astimezone().strftime("%a %b %e %H:%M:%S %Y")
