@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP, WindowBatch
 from cnnscore.description import Description
-from cnnscore.encode import NativeBatch
+from cnnscore.encode import NativeBatch, Planes, Rows
 from cnnscore.model import Manifest, find_model
 from cnnscore.session import Session
 
@@ -83,16 +84,22 @@ class Engine:
         """
         self.description.check(batch)
         scores = np.full(len(batch), np.nan, np.float32)
-        native = NativeBatch(batch)
-        # Sites of like depth together: a network call is as deep as its deepest site.
-        by_depth = np.argsort(batch.depth, kind="stable")
-        for begin in range(0, len(batch), self.batch_size):
-            order = by_depth[begin : begin + self.batch_size]
-            planes = self.manifest.encoder.encode(native, order, self.manifest.window)
+        for rows, planes in self.planes(batch):
             probabilities = self.session.run(planes)
-            scores[order] = gatk_log_odds(probabilities, batch.kind[order], self.manifest.labels)
+            kind = batch.kind[rows.site]
+            scores[rows.site] = gatk_log_odds(probabilities, kind, self.manifest.labels)
         scores[~np.isfinite(scores)] = np.nan
         return scores
+
+    def planes(self, batch: WindowBatch) -> Iterator[tuple[Rows, Planes]]:
+        """The network calls that a batch takes: their rows and inputs."""
+        native, encoder = NativeBatch(batch), self.manifest.encoder
+        rows, spec = encoder.rows(native), self.manifest.planes()
+        # Sites of like depth together: a network call is as deep as its deepest site.
+        rows = rows[np.argsort(batch.depth[rows.site], kind="stable")]
+        for begin in range(0, len(rows), self.batch_size):
+            part = rows[begin : begin + self.batch_size]
+            yield part, encoder.encode(native, part, spec)
 
     def close(self) -> None:
         """Nothing to do: a session ends with its last user."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnscore.encode import ENCODINGS, Encoding
+from cnnscore.encode import ENCODINGS, Encoding, PlaneSpec
 from cnnscore.errors import BadInput, BadOutput
 
 MANIFEST_KEY = "cnnscore.manifest"
@@ -50,6 +50,10 @@ class Manifest:
     def encoder(self) -> Encoding:
         """The encoding itself."""
         return ENCODINGS[self.encoding]
+
+    def planes(self) -> PlaneSpec:
+        """What the encoding is asked for."""
+        return PlaneSpec(self.window, self.annotations)
 
 
 def info_line(key: str, description: str) -> str:

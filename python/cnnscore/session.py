@@ -107,9 +107,7 @@ class Session:
     def _check_inputs(self) -> None:
         manifest = self.manifest
         names = {entry.name: entry for entry in self._session.get_inputs()}
-        wanted = {"reference", "annotations"}
-        if manifest.encoder.needs_reads:
-            wanted |= {"bases", "quals", "rows"}
+        wanted = manifest.encoder.inputs
         problem = None
         if set(names) != wanted:
             problem = f"inputs {sorted(names)} instead of {sorted(wanted)}"

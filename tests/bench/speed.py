@@ -12,9 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
-from cnnscore.encode import NativeBatch, Planes
+from cnnscore.encode import Planes
 from cnnscore.engine import Engine
 from cnnscore.gatk_models import import_networks
 from cnnscore.records import Calls, Records
@@ -46,11 +44,7 @@ def planes_of(engine: Engine, data: Path, sites_name: str, depth: str) -> list[P
     planes = []
     with WindowReader(options) as reader:
         while calls.read(records := Records(), encoder.sites_per_job):
-            native = NativeBatch(reader.read(records.sites()))
-            by_depth = np.argsort(native.batch.depth, kind="stable")
-            for begin in range(0, len(by_depth), engine.batch_size):
-                order = by_depth[begin : begin + engine.batch_size]
-                planes.append(encoder.encode(native, order, manifest.window))
+            planes += [part for _, part in engine.planes(reader.read(records.sites()))]
     return planes
 
 
