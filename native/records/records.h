@@ -35,6 +35,11 @@ int32_t cnnscore_calls_has_info(const cnnscore_calls *calls, const char *key);
 /* Part of the file that is read, 0-1; NaN where the input has no known size. */
 double cnnscore_calls_progress(const cnnscore_calls *calls);
 
+/* Name of the sample column `i`, the ID of the `i`th declared field of a line type (0 INFO, 1 FORMAT);
+ * NULL past the last. */
+const char *cnnscore_calls_sample_name(const cnnscore_calls *calls, int32_t i);
+const char *cnnscore_calls_field_name(const cnnscore_calls *calls, int32_t format, int32_t i);
+
 /* Add a header line ("##..."), replacing an INFO line of the same ID. Before the first read. */
 int cnnscore_calls_add_header(cnnscore_calls *calls, const char *line, cnnscore_error *err);
 
@@ -46,6 +51,18 @@ const cnnscore_window_batch *cnnscore_records_sites(const cnnscore_records *reco
 /* Read up to `limit` records (fewer when they are very large). Returns their number, 0 at the
  * end, or a negative code. */
 int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_t limit, cnnscore_error *err);
+
+/* Columns over the alleles of the records (site_allele of the site columns says which): a numeric
+ * field as doubles, NaN = missing. `field` is 0 QUAL, 1 INFO, 2 FORMAT of the column `sample`; an A
+ * vector has one value an ALT (its REF: NaN), an R vector one an allele, of others the first stands
+ * for all alleles of the record. */
+int cnnscore_records_numbers(const cnnscore_records *records, int32_t field, const char *key, int32_t sample,
+                             double *values, cnnscore_error *err);
+/* How often the genotype of the column `sample` holds each allele; -1 where GT is missing. */
+int cnnscore_records_copies(const cnnscore_records *records, int32_t sample, int8_t *copies,
+                            cnnscore_error *err);
+/* 1 where FILTER holds something other than PASS or `.`. */
+int cnnscore_records_filtered(const cnnscore_records *records, uint8_t *filtered);
 
 /* Open an output and write the header of `calls`. `mode` is htslib's: "w", "wz6", "wb", "wbu";
  * `name` is what messages call it, as an output is written aside and renamed when whole. */

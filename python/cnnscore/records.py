@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,40 @@ class Records:
     def sites(self) -> WindowBatch:
         """The site columns; valid until the records are filled again."""
         return from_native(ffi, lib.cnnscore_records_sites(self.handle), self)
+
+    def numbers(self, field: str, key: str = "", sample: int = 0) -> NDArray[np.float64]:
+        """[alleles] a numeric field over the alleles of `sites()`, NaN = missing.
+
+        `field` is "QUAL", "INFO" or "FORMAT" (of the sample column `sample`). A Number=A field has
+        one value an ALT (NaN for REF), Number=R one an allele; of any other the first value stands
+        for all alleles of its record.
+        """
+        values = np.full(self._alleles(), np.nan)
+        error = ffi.new("cnnscore_error *")
+        pointer = ffi.cast("double *", values.ctypes.data)
+        kind = ("QUAL", "INFO", "FORMAT").index(field)
+        args = (self.handle, kind, key.encode(), sample, pointer, error)
+        if lib.cnnscore_records_numbers(*args) != 0:
+            raise_native(ffi, error)
+        return values
+
+    def copies(self, sample: int = 0) -> NDArray[np.int8]:
+        """[alleles] how often the genotype of a sample column holds each allele; -1 = no GT."""
+        values = np.full(self._alleles(), -1, np.int8)
+        error = ffi.new("cnnscore_error *")
+        pointer = ffi.cast("int8_t *", values.ctypes.data)
+        if lib.cnnscore_records_copies(self.handle, sample, pointer, error) != 0:
+            raise_native(ffi, error)
+        return values
+
+    def filtered(self) -> NDArray[np.bool_]:
+        """[N] whether FILTER holds something other than PASS or `.`."""
+        values = np.zeros(len(self.sites()), np.uint8)
+        lib.cnnscore_records_filtered(self.handle, ffi.cast("uint8_t *", values.ctypes.data))
+        return values.astype(bool)
+
+    def _alleles(self) -> int:
+        return int(self.sites().site_allele[-1])
 
 
 class Calls:
@@ -103,6 +137,20 @@ class Calls:
     def has_info(self, key: str) -> bool:
         """Whether the header declares the INFO key."""
         return bool(lib.cnnscore_calls_has_info(self.handle, key.encode()))
+
+    def sample_index(self, name: str) -> int:
+        """The column of a sample, or -1."""
+        return int(lib.cnnscore_calls_sample(self.handle, name.encode()))
+
+    @property
+    def sample_names(self) -> list[str]:
+        """Names of the sample columns."""
+        return _names(lambda i: lib.cnnscore_calls_sample_name(self.handle, i))
+
+    def fields(self, field: str) -> list[str]:
+        """IDs of the declared INFO or FORMAT fields (`field` is "INFO" or "FORMAT")."""
+        is_format = field == "FORMAT"
+        return _names(lambda i: lib.cnnscore_calls_field_name(self.handle, is_format, i))
 
     def add_header(self, line: str) -> None:
         """Add a `##` line to what is written; an INFO line replaces one of the same ID."""
@@ -194,6 +242,13 @@ def htslib_version() -> str:
 def htslib_verbosity(level: int) -> None:
     """0 silences htslib's own messages, 3 shows errors and warnings."""
     lib.cnnscore_htslib_verbosity(level)
+
+
+def _names(name: Callable[[int], Any]) -> list[str]:
+    found: list[str] = []
+    while (text := name(len(found))) != ffi.NULL:
+        found.append(ffi.string(text).decode("utf-8", "replace"))
+    return found
 
 
 def _check_intervals_file(path: str | None) -> None:

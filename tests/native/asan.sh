@@ -23,7 +23,8 @@ import sys, cnnscore._encode as module
 assert "/asan/" in module.__file__, module.__file__
 assert b"__asan_init" in open(module.__file__, "rb").read(), "not instrumented"
 import pytest
-sys.exit(pytest.main(sys.argv[1:]))' tests/unit/test_windows.py tests/property tests/native tests/cli
+sys.exit(pytest.main(sys.argv[1:]))' tests/unit/test_windows.py tests/unit/test_alleles.py \
+  tests/unit/test_truth.py tests/property tests/native tests/cli
 
 echo "the plugin and the library"
 CFLAGS="$sanitize" LDFLAGS="$sanitize" $python native/build_shim.py "$work/lib"

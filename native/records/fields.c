@@ -1,0 +1,164 @@
+/* fields.c: any numeric field of records, and genotypes -> columns over alleles. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls.h"
+
+enum { FIELD_QUAL, FIELD_INFO, FIELD_FORMAT };
+
+/* Value `i` of a packed vector; NaN when missing, beyond its end, or text that is no number. */
+static double value_at(const uint8_t *at, int type, int length, int i) {
+    if (type == BCF_BT_CHAR) {
+        char text[64], *rest;
+        size_t size = (size_t)length < sizeof text - 1 ? (size_t)length : sizeof text - 1;
+        memcpy(text, at, size);
+        text[size] = '\0';
+        char *from = text;
+        for (int skipped = 0; skipped < i && from; skipped++) {
+            from = strchr(from, ',');
+            if (from) from++;
+        }
+        if (!from) return NAN;
+        double value = strtod(from, &rest);
+        return rest == from ? (double)NAN : value;
+    }
+    if (i >= length) return NAN;
+    switch (type) {
+        case BCF_BT_INT8: {
+            int8_t value = (int8_t)at[i];
+            return value == bcf_int8_missing || value == bcf_int8_vector_end ? (double)NAN : value;
+        }
+        case BCF_BT_INT16: {
+            int16_t value;
+            memcpy(&value, at + 2 * (size_t)i, sizeof value);
+            return value == bcf_int16_missing || value == bcf_int16_vector_end ? (double)NAN : value;
+        }
+        case BCF_BT_INT32: {
+            int32_t value;
+            memcpy(&value, at + 4 * (size_t)i, sizeof value);
+            return value == bcf_int32_missing || value == bcf_int32_vector_end ? (double)NAN : value;
+        }
+        case BCF_BT_FLOAT: {
+            uint32_t bits;
+            float value;
+            memcpy(&bits, at + 4 * (size_t)i, sizeof bits);
+            if (bits == bcf_float_missing || bits == bcf_float_vector_end) return NAN;
+            memcpy(&value, &bits, sizeof value);
+            return value;
+        }
+        default:
+            return NAN;
+    }
+}
+
+/* Values over the alleles of a record: an A vector has one an ALT, an R vector one an allele, of
+ * any other the first value stands for all. */
+static void spread(const uint8_t *at, int type, int length, int vector, int n_allele, double *values) {
+    for (int a = 0; a < n_allele; a++) {
+        int i = vector == BCF_VL_R ? a : vector == BCF_VL_A ? a - 1 : 0;
+        values[a] = i < 0 ? (double)NAN : value_at(at, type, length, i);
+    }
+}
+
+static void fill_nan(double *values, int n) {
+    for (int i = 0; i < n; i++) values[i] = NAN;
+}
+
+const char *cnnscore_calls_sample_name(const cnnscore_calls *calls, int32_t i) {
+    return i >= 0 && i < bcf_hdr_nsamples(calls->header) ? calls->header->samples[i] : NULL;
+}
+
+const char *cnnscore_calls_field_name(const cnnscore_calls *calls, int32_t format, int32_t i) {
+    int type = format ? BCF_HL_FMT : BCF_HL_INFO;
+    for (int line = 0; line < calls->header->nhrec; line++) {
+        const bcf_hrec_t *declared = calls->header->hrec[line];
+        if (declared->type != type || i-- > 0) continue;
+        int id = bcf_hrec_find_key(calls->header->hrec[line], "ID");
+        return id < 0 ? "" : declared->vals[id];
+    }
+    return NULL;
+}
+
+int cnnscore_records_numbers(const cnnscore_records *records, int32_t field, const char *key, int32_t sample,
+                             double *values, cnnscore_error *err) {
+    if (records->n == 0) return CNNSCORE_OK;
+    const bcf_hdr_t *header = records->calls->header;
+    int level = field == FIELD_FORMAT ? BCF_HL_FMT : BCF_HL_INFO;
+    int id = field == FIELD_QUAL ? -1 : bcf_hdr_id2int(header, BCF_DT_ID, key);
+    bool known = id >= 0 && bcf_hdr_idinfo_exists(header, level, id);
+    int vector = known ? (int)bcf_hdr_id2length(header, level, id) : BCF_VL_FIXED;
+    for (int32_t r = 0; r < records->n; r++) {
+        bcf1_t *record = records->record[r];
+        int n_allele = record->n_allele;
+        fill_nan(values, n_allele);
+        if (field == FIELD_QUAL) {
+            if (!bcf_float_is_missing(record->qual))
+                for (int a = 0; a < n_allele; a++) values[a] = record->qual;
+        } else if (known && field == FIELD_INFO) {
+            const bcf_info_t *info = bcf_get_info_id(record, id);
+            if (info && info->vptr) spread(info->vptr, info->type, info->len, vector, n_allele, values);
+        } else if (known && sample >= 0 && sample < record->n_sample) {
+            if (bcf_unpack(record, BCF_UN_FMT) < 0)
+                return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: the FORMAT of %s:%lld is malformed",
+                                     records->calls->path, bcf_hdr_id2name(header, record->rid),
+                                     (long long)record->pos + 1);
+            const bcf_fmt_t *format = bcf_get_fmt_id(record, id);
+            if (format && format->p)
+                spread(format->p + (size_t)sample * (size_t)format->size, format->type, format->n, vector,
+                       n_allele, values);
+        }
+        values += n_allele;
+    }
+    return CNNSCORE_OK;
+}
+
+int cnnscore_records_copies(const cnnscore_records *records, int32_t sample, int8_t *copies,
+                            cnnscore_error *err) {
+    if (records->n == 0) return CNNSCORE_OK;
+    const bcf_hdr_t *header = records->calls->header;
+    int id = bcf_hdr_id2int(header, BCF_DT_ID, "GT");
+    for (int32_t r = 0; r < records->n; r++) {
+        bcf1_t *record = records->record[r];
+        int n_allele = record->n_allele;
+        memset(copies, -1, (size_t)n_allele);
+        if (id >= 0 && sample >= 0 && sample < record->n_sample) {
+            if (bcf_unpack(record, BCF_UN_FMT) < 0)
+                return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: the FORMAT of %s:%lld is malformed",
+                                     records->calls->path, bcf_hdr_id2name(header, record->rid),
+                                     (long long)record->pos + 1);
+            const bcf_fmt_t *format = bcf_get_fmt_id(record, id);
+            bool whole = format && format->p && format->n > 0;
+            if (whole) memset(copies, 0, (size_t)n_allele);
+            for (int i = 0; whole && i < format->n; i++) {
+                const uint8_t *at = format->p + (size_t)sample * (size_t)format->size;
+                int32_t code;
+                if (format->type == BCF_BT_INT8) {
+                    int8_t narrow = (int8_t)at[i];
+                    if (narrow == bcf_int8_vector_end) break;
+                    code = narrow == bcf_int8_missing ? 0 : narrow;
+                } else {
+                    double wide = value_at(at, format->type, format->n, i);
+                    if (isnan(wide)) break;
+                    code = (int32_t)wide;
+                }
+                int allele = bcf_gt_allele(code); /* -1: missing */
+                whole = code > 0 && allele >= 0 && allele < n_allele;
+                if (whole && copies[allele] < INT8_MAX) copies[allele]++;
+            }
+            if (!whole) memset(copies, -1, (size_t)n_allele);
+        }
+        copies += n_allele;
+    }
+    return CNNSCORE_OK;
+}
+
+int cnnscore_records_filtered(const cnnscore_records *records, uint8_t *filtered) {
+    if (records->n == 0) return CNNSCORE_OK;
+    for (int32_t r = 0; r < records->n; r++) {
+        bcf1_t *record = records->record[r];
+        bcf_unpack(record, BCF_UN_FLT);
+        filtered[r] = record->d.n_flt > 0 && !(record->d.n_flt == 1 && record->d.flt[0] == 0);
+    }
+    return CNNSCORE_OK;
+}
