@@ -7,8 +7,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import onnx
 
 from cnnscore.gatk_models import import_networks
+from cnnscore.model import MANIFEST_KEY
 
 ANNOTATIONS = ["MQ", "DP", "SOR", "FS", "QD", "MQRankSum", "ReadPosRankSum"]
 READ_CHANNELS = [
@@ -112,3 +114,12 @@ def _write(
             group.create_group(name).attrs["weight_names"] = names
             for key, array in arrays.items():
                 group[name][f"{name}/{key}:0"] = array.astype(np.float32)
+
+
+def with_manifest(network: str, target: Path, **fields: object) -> str:
+    """A copy of a network with other manifest fields; its path."""
+    model = onnx.load(network)
+    (entry,) = [item for item in model.metadata_props if item.key == MANIFEST_KEY]
+    entry.value = json.dumps({**json.loads(entry.value), **fields})
+    onnx.save(model, str(target))
+    return str(target)

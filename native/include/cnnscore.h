@@ -117,6 +117,8 @@ typedef struct {
     int32_t sites_per_job;   /* a good size of a batch */
     int32_t n_annotations;
     const char *const *annotations; /* INFO keys of the annotation columns, in order */
+    const char *network;            /* SHA-256 of its file, hex */
+    const char *cutoffs; /* its own cut-offs, TYPE:LEVEL:SCORE, comma-separated; "" where it has none */
 } cnnscore_engine_description;
 
 uint32_t cnnscore_abi_version(void);

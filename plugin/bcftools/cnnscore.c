@@ -187,6 +187,11 @@ static int prepare(cnnscore_calls *calls, const plugin_options *o, const cnnscor
     kstring_t line = KS_INITIALIZE;
     ksprintf(&line, "##INFO=<ID=%s,Number=1,Type=Float,Description=\"%s\">", key, network->info_description);
     code = cnnscore_calls_add_header(calls, line.s, err);
+    line.l = 0;
+    ksprintf(&line, "##cnnscore_model=<ID=%s,Model=\"%s\",Network=%s,Version=%s", key, network->model,
+             network->network, CNNSCORE_VERSION);
+    ksprintf(&line, *network->cutoffs ? ",Cutoffs=\"%s\">" : "%s>", network->cutoffs);
+    if (code == CNNSCORE_OK) code = cnnscore_calls_add_header(calls, line.s, err);
     ks_free(&line);
     return code == CNNSCORE_OK && o->record_command ? record_command(calls, argc, argv, err) : code;
 }

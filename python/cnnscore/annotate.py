@@ -28,6 +28,7 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.model import info_line
 from cnnscore.output import open_output, output_format
 from cnnscore.progress import NoProgress, Progress
+from cnnscore.provenance import model_line
 from cnnscore.records import Calls, Intervals, Records
 from cnnscore.windows import ReadCounts, ReaderOptions, WindowBuffers, WindowReader
 
@@ -150,6 +151,7 @@ class Scorer:
             reference_width=network.reference_width,
         )
         source.add_header(info_line(key, network.info_description))
+        source.add_header(model_line(key, network))
         for line in header_lines:
             source.add_header(line)
         in_order = downsampling == "gatk" and network.needs_reads

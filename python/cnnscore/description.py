@@ -40,6 +40,10 @@ class Description:
     """A good number of sites for a batch."""
     annotations: tuple[str, ...]
     """INFO keys of the annotation columns, in order."""
+    network: str = ""
+    """SHA-256 of the network's file, hex."""
+    cutoffs: str = ""
+    """The network's own cut-offs as provenance.cutoffs_text writes them."""
 
     @property
     def needs_reads(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP, WindowBatch
 from cnnscore.description import Description
 from cnnscore.encode import NativeBatch, Planes, Rows
 from cnnscore.model import Manifest, find_model
+from cnnscore.provenance import cutoffs_text
 from cnnscore.session import Session
 
 EPSILON = 1e-7
@@ -75,6 +77,8 @@ class Engine:
             reference_width=width,
             sites_per_job=encoder.sites_per_job,
             annotations=manifest.annotations,
+            network=hashlib.sha256(self.session.path.read_bytes()).hexdigest(),
+            cutoffs=cutoffs_text(manifest.cutoffs),
         )
 
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:

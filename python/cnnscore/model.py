@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cnnscore.encode import ENCODINGS, Encoding, PlaneSpec
 from cnnscore.errors import BadInput, BadOutput
+from cnnscore.provenance import CUTOFF_TYPES, Cutoffs
 
 MANIFEST_KEY = "cnnscore.manifest"
 SCHEMA = 1
@@ -45,6 +48,8 @@ class Manifest:
     info_description: str
     source: dict[str, Any]
     """Where the weights come from: file, SHA-256, and what else is known."""
+    cutoffs: Cutoffs = field(default_factory=dict)
+    """The score that so many per cent of true calls reach, by type and level; may be empty."""
 
     @property
     def encoder(self) -> Encoding:
@@ -102,11 +107,46 @@ def parse_manifest(text: str | None, file: str) -> Manifest:
         info_key=field("info_key", str),
         info_description=field("info_description", str),
         source=field("source", dict),
+        cutoffs=_cutoffs(raw.get("cutoffs", {}), file),
     )
     problem = _problem(manifest)
     if problem:
         raise BadInput(f"{file}: {problem}; upgrade cnnscore or import the network again")
     return manifest
+
+
+def _cutoffs(raw: Any, file: str) -> Cutoffs:
+    """{"SNP": {"99.0": 1.2, ...}, "INDEL": ...}: levels within 0-100; scores fall with them."""
+
+    def sound(kind: Any, levels: Any) -> bool:
+        if kind not in CUTOFF_TYPES or not isinstance(levels, dict) or not levels:
+            return False
+        return all(
+            re.fullmatch(r"[0-9]+(\.[0-9]+)?", level)
+            and 0 < float(level) < 100
+            and isinstance(score, int | float)
+            and not isinstance(score, bool)
+            and math.isfinite(score)
+            for level, score in levels.items()
+        )
+
+    if not isinstance(raw, dict) or not all(sound(kind, levels) for kind, levels in raw.items()):
+        raise BadInput(
+            f"{file}: manifest field 'cutoffs' must give SNP and INDEL scores by level, as in "
+            '{"SNP": {"99.0": 1.5}}; make the network again'
+        )
+    cutoffs = {
+        kind: {float(level): float(score) for level, score in levels.items()}
+        for kind, levels in raw.items()
+    }
+    for kind, levels in cutoffs.items():
+        scores = [score for _, score in sorted(levels.items())]
+        if scores != sorted(scores, reverse=True):
+            raise BadInput(
+                f"{file}: manifest field 'cutoffs': more sensitivity means a lower score, and "
+                f"those of {kind} rise; make the network again"
+            )
+    return cutoffs
 
 
 def _problem(manifest: Manifest) -> str | None:

@@ -88,6 +88,8 @@ class _OpenEngine:
                 "sites_per_job": network.sites_per_job,
                 "n_annotations": len(network.annotations),
                 "annotations": ffi.cast("const char *const *", names),
+                "network": kept(network.network),
+                "cutoffs": kept(network.cutoffs),
             },
         )
 

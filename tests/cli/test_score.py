@@ -221,7 +221,9 @@ def test_header(tiny: dict[str, str], tmp_path: Path) -> None:
     rerun(tiny, tmp_path, "--no-version")
     before = [line for line in header(CALLS) if not line.startswith("#CHROM")]
     after = [line for line in header(tmp_path / "out.vcf") if not line.startswith("#CHROM")]
-    assert after == [*before, *info]
+    model = [line for line in lines if line.startswith('##cnnscore_model=<ID=CNN_2D,Model="reads"')]
+    assert len(model) == 1
+    assert after == [*before, *info, *model]
 
 
 def test_info_key_and_overwrite(tiny: dict[str, str], scored: list[str], tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""The header line that says which network made a score, and the cut-offs in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from cnnscore.errors import BadInput
+from cnnscore.model import parse_manifest
+from cnnscore.provenance import cutoffs_text, read_model_lines, round_score
+from cnnscore.session import Session
+from conftest import DATA, run_cli
+from tiny_network import with_manifest
+
+CUTOFFS = {"SNP": {"99.0": 1.23449, "99.9": -0.5}, "INDEL": {"99.0": 0, "99.9": -2.0006}}
+
+
+def score(network: str, out: Path, calls: object = DATA / "calls.vcf.gz", *more: object) -> str:
+    done = run_cli(
+        "score", calls, "-R", DATA / "ref.fa", "-m", network, "-o", out, "--quiet", *more
+    )
+    assert done.code == 0, done.err
+    return out.read_text()
+
+
+def model_lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("##cnnscore_model=")]
+
+
+def test_a_scored_file_names_its_network(tiny: dict[str, str], tmp_path: Path) -> None:
+    network = with_manifest(tiny["reference"], tmp_path / "own.onnx", name="own", cutoffs=CUTOFFS)
+    text = score(network, tmp_path / "scored.vcf", DATA / "calls.vcf.gz", "--no-version")
+    (found,) = read_model_lines(text.splitlines()).values()
+    digest = hashlib.sha256(Path(network).read_bytes()).hexdigest()
+    assert (found.key, found.model, found.network) == ("CNN_1D", "own", digest)
+    assert found.cutoffs == {"SNP": {99.0: 1.234, 99.9: -0.5}, "INDEL": {99.0: 0.0, 99.9: -2.001}}
+
+
+def test_a_new_score_takes_the_place_of_the_old_line(tiny: dict[str, str], tmp_path: Path) -> None:
+    other = with_manifest(tiny["reference"], tmp_path / "own.onnx", cutoffs=CUTOFFS)
+    first = tmp_path / "1.vcf"
+    assert len(model_lines(score(tiny["reference"], first))) == 1
+    again = model_lines(score(other, tmp_path / "2.vcf", first, "--overwrite"))
+    assert len(again) == 1
+    assert "Cutoffs=" in again[0]
+    beside = score(other, tmp_path / "3.vcf", first, "--info-key", "CNN_OTHER")
+    assert set(read_model_lines(beside.splitlines())) == {"CNN_1D", "CNN_OTHER"}
+
+
+def test_a_damaged_line_gives_no_cut_offs() -> None:
+    for cutoffs in ("SNP:99.0", "SNP:99.0:x", "MNP:99.0:1", "SNP:199.0:1", "SNP:99.0:inf"):
+        line = f'##cnnscore_model=<ID=CNN_1D,Model="a, b",Network=0,Cutoffs="{cutoffs}">'
+        found = read_model_lines([line])["CNN_1D"]
+        assert (found.model, found.cutoffs) == ("a, b", {})
+    assert read_model_lines(["##INFO=<ID=CNN_1D,Number=1>"]) == {}
+
+
+def test_cut_offs_are_rounded_as_scores_are() -> None:
+    text = cutoffs_text({"INDEL": {99.9: 0.0625, 99.0: 2.1875}})
+    assert text == "INDEL:99.0:2.188,INDEL:99.9:0.062"
+    assert round_score(-0.0625) == -0.062
+
+
+@pytest.mark.parametrize(
+    ("cutoffs", "says"),
+    [
+        ([], "must give SNP and INDEL"),
+        ({"SNV": {"99.0": 1}}, "must give SNP and INDEL"),
+        ({"SNP": {}}, "must give SNP and INDEL"),
+        ({"SNP": {"100": 1}}, "must give SNP and INDEL"),
+        ({"SNP": {"1e1": 1}}, "must give SNP and INDEL"),
+        ({"SNP": {"99.0": "1"}}, "must give SNP and INDEL"),
+        ({"SNP": {"99.0": True}}, "must give SNP and INDEL"),
+        ({"SNP": {"99.0": float("nan")}}, "must give SNP and INDEL"),
+        ({"SNP": {"99.0": 1, "99.9": 2}}, "those of SNP rise"),
+    ],
+)
+def test_a_manifest_with_bad_cut_offs_is_refused(
+    cutoffs: object, says: str, tiny: dict[str, str]
+) -> None:
+    manifest = Session(Path(tiny["reference"])).manifest
+    fields = {**vars(manifest), "schema": 1, "cutoffs": cutoffs}
+    with pytest.raises(BadInput, match=says):
+        parse_manifest(json.dumps(fields), "net.onnx")
