@@ -66,7 +66,7 @@ $(WORK)/venv: pyproject.toml $(WORK)/apt-build
 
 $(WORK)/built: $(NATIVE) setup.py pyproject.toml $(WORK)/venv
 	@echo "building the native code and installing cnnscore into .venv"
-	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint]'
+	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint,serve]'
 	@touch $@
 
 $(LIBRARY): $(NATIVE) native/build_shim.py python/cnnscore/shim.py $(WORK)/built

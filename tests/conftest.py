@@ -20,6 +20,8 @@ sys.path.insert(0, str(TESTS))
 
 from tiny_network import write_tiny_networks  # noqa: E402
 
+pytest_plugins = ["scoring_server"]
+
 # Tests that run in the background inherit ignored signals, and so would the commands they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -27,6 +27,7 @@ extern "C" {
 #define CNNSCORE_ERR_OUTPUT -4   /* the output cannot be written */
 #define CNNSCORE_ERR_BATCH -5    /* a window batch contradicts itself (lengths, offsets, records) */
 #define CNNSCORE_ERR_INTERNAL -6 /* a bug in cnnscore */
+#define CNNSCORE_ERR_SERVER -7   /* a scoring server is gone, or another than was meant */
 
 #define CNNSCORE_MESSAGE_SIZE 2048
 
@@ -93,7 +94,8 @@ typedef void (*cnnscore_log_function)(void *data, int level, const char *message
 typedef struct {
     uint32_t struct_size;      /* sizeof(cnnscore_engine_options) */
     uint32_t abi_version;      /* CNNSCORE_ABI_VERSION */
-    const char *model;         /* a name that `cnnscore model list` shows, or the path of an .onnx */
+    const char *model;         /* a name that `cnnscore model list` shows, the path of an .onnx, or
+                                * the address of a server: unix:PATH, tcp:HOST:PORT */
     const char *provider;      /* "auto", "cpu", "cuda", "tensorrt"; NULL is "auto" */
     int32_t threads;           /* workers of submitted batches; 0: one a core */
     int32_t batch_size;        /* sites a network call; 0: the encoding's default */

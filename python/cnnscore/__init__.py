@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cnnscore.errors import BadInput, BadOutput, CnnscoreError, UsageError
+from cnnscore.errors import BadInput, BadOutput, CnnscoreError, ServerError, UsageError
 from cnnscore.version import __version__
 
 if TYPE_CHECKING:
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 # whoever scores a genome has not agreed to that. A user who sets the variable decides.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-__all__ = ["BadInput", "BadOutput", "CnnscoreError", "UsageError", "__version__", "open"]
+__all__ = [
+    "BadInput",
+    "BadOutput",
+    "CnnscoreError",
+    "ServerError",
+    "UsageError",
+    "__version__",
+    "open",
+]
 
 
 def open(
@@ -34,11 +42,14 @@ def open(
 ) -> Scorer:
     """Open a network: a name that `cnnscore model list` shows, or the path of an .onnx file.
 
+    Or open a scoring server by its address, `unix:PATH` or `tcp:HOST:PORT` (docs/protocol.md).
+
     `provider` is "auto", "cpu", "cuda" or "tensorrt"; `threads` defaults to the cores this process
     may use; `batch_size` (sites a network call) changes speed and memory, never a score.
     Errors: BadInput for a network that is missing or no network of ours, UsageError for a provider
-    that does not work here.
+    that does not work here, ServerError for a server that is not there.
     """
     from cnnscore.annotate import Scorer
+    from cnnscore.engines import open_engine
 
-    return Scorer(model, provider=provider, threads=threads, batch_size=batch_size)
+    return Scorer(open_engine(model, provider=provider, batch_size=batch_size), threads=threads)

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.engine import Engine
+from cnnscore.description import WindowScorer
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.model import info_line
 from cnnscore.output import open_output, output_format
@@ -77,17 +77,10 @@ class _Job:
 
 
 class Scorer:
-    """An opened network that scores call files. Made by `cnnscore.open`."""
+    """An opened network or server that scores call files. Made by `cnnscore.open`."""
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        provider: str = "auto",
-        threads: int | None = None,
-        batch_size: int | None = None,
-    ) -> None:
-        self.engine = Engine(model, provider=provider, batch_size=batch_size)
+    def __init__(self, engine: WindowScorer, *, threads: int | None = None) -> None:
+        self.engine = engine
         self.threads = threads or len(os.sched_getaffinity(0))
 
     def score(
@@ -210,7 +203,7 @@ class _Pipeline:
     """Workers with a window reader each, and the slots that bound what is in flight."""
 
     def __init__(
-        self, engine: Engine, options: ReaderOptions, threads: int, in_order: bool
+        self, engine: WindowScorer, options: ReaderOptions, threads: int, in_order: bool
     ) -> None:
         self._engine = engine
         self._in_order = in_order
@@ -238,6 +231,8 @@ class _Pipeline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is not None:
+            self._engine.cancel()
         self._pool.shutdown(wait=True, cancel_futures=True)
         for reader in self._all_readers:
             reader.close()

@@ -6,6 +6,7 @@ Coordinates are 0-based, half-open.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -72,7 +73,72 @@ class WindowBatch:
         name = self.contig_names[begin:end].tobytes().decode("utf-8", "replace")
         return f"{name}:{int(self.pos[site]) + 1}"
 
+    def part(self, begin: int, end: int) -> WindowBatch:
+        """Sites [begin, end) alone: offsets from 0, and no contig that they do not use.
 
+        Large columns are views of this batch's.
+        """
+        contigs, contig = np.unique(self.contig[begin:end], return_inverse=True)
+        names = [self.contig_names[slice(*self.contig_offset[i : i + 2])] for i in contigs]
+        site_allele, alleles = _rebased(self.site_allele[begin : end + 1])
+        allele_offset, letters = _rebased(self.allele_offset[alleles.start : alleles.stop + 1])
+        site_read, reads = _rebased(self.site_read[begin : end + 1])
+        read_offset, read_bytes = _rebased(self.read_offset[reads.start : reads.stop + 1])
+        return WindowBatch(
+            contig=contig.astype(np.int32),
+            pos=self.pos[begin:end],
+            end=self.end[begin:end],
+            kind=self.kind[begin:end],
+            site_allele=site_allele,
+            allele_offset=allele_offset,
+            alleles=self.alleles[letters],
+            annotations=self.annotations[begin:end],
+            reference=self.reference[begin:end],
+            site_read=site_read,
+            read_offset=read_offset,
+            reads=self.reads[read_bytes],
+            contig_length=self.contig_length[contigs],
+            contig_offset=_offsets([len(name) for name in names]),
+            contig_names=np.concatenate([np.zeros(0, np.uint8), *names]),
+            reference_left=self.reference_left,
+            owner=self.owner,
+        )
+
+
+def concatenate(batches: Sequence[WindowBatch]) -> WindowBatch:
+    """The sites of several batches as one, in order; columns are copied.
+
+    The batches have the same reference columns and annotations, and offsets from 0 (as those of
+    `part` and of wire.py). Each keeps contigs of its own.
+    """
+    if len(batches) == 1:
+        return batches[0]
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(batch, name) for batch in batches])
+
+    def joined_offsets(name: str) -> NDArray[Any]:
+        columns = [getattr(batch, name) for batch in batches]
+        return _offsets(np.concatenate([np.diff(column) for column in columns]))
+
+    columns = {
+        name: joined_offsets(name) if name in _OFFSETS else joined(name) for name in _COLUMNS
+    }
+    first_contig = np.cumsum([0, *(len(batch.contig_length) for batch in batches[:-1])])
+    columns["contig"] += np.repeat(first_contig, [len(batch) for batch in batches]).astype(np.int32)
+    return WindowBatch(**columns, reference_left=batches[0].reference_left)
+
+
+def _rebased(offsets: NDArray[np.int64]) -> tuple[NDArray[np.int64], slice]:
+    """Offsets from 0, and the range of what they pointed to."""
+    return offsets - offsets[0], slice(int(offsets[0]), int(offsets[-1]))
+
+
+def _offsets(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
+
+
+_OFFSETS = ["site_allele", "allele_offset", "site_read", "read_offset", "contig_offset"]
 _COLUMNS = [f.name for f in fields(WindowBatch) if f.name not in ("reference_left", "owner")]
 
 

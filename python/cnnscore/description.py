@@ -77,5 +77,8 @@ class WindowScorer(Protocol):
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Scores float32 [N] in site order, NaN where there is none; from any thread."""
 
+    def cancel(self) -> None:
+        """Calls of `score` that wait for others to do the work fail now."""
+
     def close(self) -> None:
         """Let go of what it holds."""

@@ -105,5 +105,8 @@ class Engine:
             part = rows[begin : begin + self.batch_size]
             yield part, encoder.encode(native, part, spec)
 
+    def cancel(self) -> None:
+        """Nothing to do: nobody else is at work."""
+
     def close(self) -> None:
         """Nothing to do: a session ends with its last user."""

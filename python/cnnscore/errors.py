@@ -34,6 +34,12 @@ class BadBatch(BadInput):
     """A window batch contradicts itself."""
 
 
+class ServerError(CnnscoreError):
+    """A scoring server cannot be reached, went away, or is not the one that was meant."""
+
+    exit_code = 2
+
+
 class InternalError(CnnscoreError):
     """A bug in cnnscore."""
 
@@ -45,6 +51,7 @@ BY_CODE: dict[int, type[CnnscoreError]] = {
     -4: BadOutput,  # CNNSCORE_ERR_OUTPUT
     -5: BadBatch,  # CNNSCORE_ERR_BATCH
     -6: InternalError,  # CNNSCORE_ERR_INTERNAL
+    -7: ServerError,  # CNNSCORE_ERR_SERVER
 }
 
 CODES: dict[type[BaseException], int] = {kind: code for code, kind in BY_CODE.items()}

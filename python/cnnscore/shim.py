@@ -20,7 +20,8 @@ import numpy as np
 import onnxruntime as ort
 
 from cnnscore.batch import WindowBatch, from_native
-from cnnscore.engine import Engine
+from cnnscore.description import WindowScorer
+from cnnscore.engines import open_engine
 from cnnscore.errors import INTERNAL, UsageError, code_of
 from cnnscore.session import PROVIDERS
 
@@ -52,7 +53,12 @@ class _OpenEngine:
     """An engine, its workers, its description in C, and the log function it came with."""
 
     def __init__(
-        self, ffi: Any, lib: Any, engine: Engine, threads: int, handler: logging.Handler | None
+        self,
+        ffi: Any,
+        lib: Any,
+        engine: WindowScorer,
+        threads: int,
+        handler: logging.Handler | None,
     ) -> None:
         self.engine = engine
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="cnnscore")
@@ -96,6 +102,7 @@ class _OpenEngine:
     def close(self) -> None:
         """Wait for the workers, forget the log function."""
         self.pool.shutdown(wait=True, cancel_futures=True)
+        self.engine.close()
         if self._handler:
             log.removeHandler(self._handler)
 
@@ -129,7 +136,9 @@ class _Seam:
             log.setLevel(logging.DEBUG)
         try:
             with self._inside_the_runtime():
-                network = Engine(model, provider=provider, batch_size=options.batch_size or None)
+                network = open_engine(
+                    model, provider=provider, batch_size=options.batch_size or None
+                )
         except BaseException:
             if handler:
                 log.removeHandler(handler)
@@ -177,14 +186,14 @@ class _Seam:
             self._leaving = True
             self._gate.wait_for(lambda: self._running == 0)
 
-    def _windows(self, engine: Engine, batch: Any) -> WindowBatch | None:
+    def _windows(self, engine: WindowScorer, batch: Any) -> WindowBatch | None:
         if batch.n_sites == 0:  # of which nothing else was checked
             return None
         windows = from_native(self._ffi, batch, None)
         engine.description.check(windows)
         return windows
 
-    def _score(self, engine: Engine, windows: WindowBatch | None, scores: Any) -> None:
+    def _score(self, engine: WindowScorer, windows: WindowBatch | None, scores: Any) -> None:
         if windows is None:
             return
         target = np.frombuffer(self._ffi.buffer(scores, len(windows) * 4), np.float32)

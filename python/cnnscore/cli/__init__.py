@@ -16,6 +16,7 @@ from cnnscore.version import __version__
 # Name -> one line for the overview. Each has a module here with add_arguments() and run().
 COMMANDS = {
     "score": "write a score into INFO of every record of a VCF or BCF",
+    "serve": "score for other processes: one network, one GPU, many clients",
     "model": "import, list and describe networks",
 }
 EXIT_USAGE, EXIT_FAULT, EXIT_INTERRUPTED = 1, 3, 130

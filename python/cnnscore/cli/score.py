@@ -19,9 +19,14 @@ import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from cnnscore.cli.arguments import positive
 from cnnscore.errors import UsageError
 from cnnscore.version import __version__
+
+if TYPE_CHECKING:
+    from cnnscore.description import WindowScorer
 
 log = logging.getLogger("cnnscore")
 
@@ -88,6 +93,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sample of sites with more reads than the network takes: by the site alone, or as "
         "GATK draws it over a whole file, in order [site]",
     )
+    server = parser.add_argument_group("server")
+    server.add_argument(
+        "--server",
+        metavar="ADDRESS",
+        help="unix:PATH or tcp:HOST:PORT of a `cnnscore serve`, which does the work; with --model, "
+        "only if it has that network",
+    )
+    server.add_argument("--token-file", metavar="FILE", help="the token of a tcp: server")
+    server.add_argument("--tls-ca", metavar="PEM", help="certificates to trust [the system's]")
+    server.add_argument(
+        "--server-timeout",
+        metavar="SECONDS",
+        type=positive,
+        help="most that a batch may take, waiting included [600]",
+    )
     records = parser.add_argument_group("records")
     records.add_argument(
         "-r",
@@ -106,11 +126,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the VCF column, and the reads whose read group has this SM",
     )
     running = parser.add_argument_group("running")
-    running.add_argument("--threads", metavar="N", type=_positive, help="worker threads [cores]")
+    running.add_argument("--threads", metavar="N", type=positive, help="worker threads [cores]")
     running.add_argument(
         "--batch-size",
         metavar="N",
-        type=_positive,
+        type=positive,
         help="sites a network call; never changes a score",
     )
     running.add_argument("--quiet", action="store_true", help="no progress, no summary")
@@ -133,10 +153,7 @@ def run(options: argparse.Namespace) -> None:
     from cnnscore.records import Intervals, htslib_verbosity, htslib_version
 
     htslib_verbosity(3 if options.log_level == "debug" else 0)
-    model = options.model or ("gatk-2d" if options.reads else "gatk-1d")
-    scorer = Scorer(
-        model, provider=options.provider, threads=options.threads, batch_size=options.batch_size
-    )
+    scorer = Scorer(_engine(options), threads=options.threads)
     network = scorer.engine.description
     log.info("network %s on %s", network.model, network.provider)
     header_lines = []
@@ -168,11 +185,34 @@ def run(options: argparse.Namespace) -> None:
         print(f"cnnscore: {summary.text()}", file=sys.stderr)
 
 
+def _engine(options: argparse.Namespace) -> WindowScorer:
+    if options.server:
+        from cnnscore.remote import RemoteEngine
+
+        engine = RemoteEngine(
+            options.server,
+            token_file=options.token_file,
+            tls_ca=options.tls_ca,
+            timeout=options.server_timeout,
+        )
+        if options.model:
+            engine.check_model(options.model)
+        return engine
+    from cnnscore.engines import open_engine
+
+    model = options.model or ("gatk-2d" if options.reads else "gatk-1d")
+    return open_engine(model, provider=options.provider, batch_size=options.batch_size)
+
+
 def _check_usage(options: argparse.Namespace) -> None:
     if options.regions and options.regions_file:
         raise UsageError("give --regions or --regions-file, not both")
     if options.targets and options.targets_file:
         raise UsageError("give --targets or --targets-file, not both")
+    if options.server and (options.provider != "auto" or options.batch_size):
+        raise UsageError("--provider and --batch-size are the server's: give them to it")
+    if not options.server and (options.token_file or options.tls_ca or options.server_timeout):
+        raise UsageError("--token-file, --tls-ca and --server-timeout go with --server")
     if _looks_like_bed(options.reference):
         raise UsageError(
             f"-R is the reference FASTA here, and {options.reference} is a BED file: "
@@ -189,10 +229,3 @@ def _looks_like_bed(path: str) -> bool:
     except OSError:
         return False
     return len(fields) >= 3 and fields[1].strip().isdigit() and fields[2].strip().isdigit()
-
-
-def _positive(text: str) -> int:
-    value = int(text) if text.isdigit() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return value

@@ -1,0 +1,136 @@
+"""Score window batches of other processes: one network, one GPU, many clients.
+
+`cnnscore score --server`, the C library (with the address for a model) and GATK's
+CnnScoreVariants send their windows here. Sites of several clients fill one network batch, each
+client gets its own scores in its own order, and the same to the last bit as without a server.
+SIGTERM ends it when what clients have sent is answered. Prints `ready ADDRESS` when it is.
+
+Examples:
+  cnnscore serve --listen unix:/run/user/1000/cnnscore.sock -m gatk-2d
+  cnnscore score calls.vcf.gz -R ref.fa -I a.bam --server unix:/run/user/1000/cnnscore.sock
+  cnnscore serve --listen tcp:0.0.0.0:7300 -m gatk-2d \\
+      --tls-cert cert.pem --tls-key key.pem --token-file token --metrics tcp:127.0.0.1:9300
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from cnnscore.address import Address, parse_address
+from cnnscore.cli.arguments import positive
+from cnnscore.errors import UsageError
+
+log = logging.getLogger("cnnscore")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    network = parser.add_argument_group("network")
+    network.add_argument(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        required=True,
+        help="name or .onnx file; see `cnnscore model list`",
+    )
+    network.add_argument(
+        "--provider",
+        choices=["auto", "cpu", "cuda", "tensorrt"],
+        default="auto",
+        help="what computes; auto takes CUDA where it works [auto]",
+    )
+    network.add_argument("--threads", metavar="N", type=positive, help="worker threads [cores]")
+    network.add_argument(
+        "--max-batch",
+        metavar="N",
+        type=positive,
+        help="sites a network call; never changes a score",
+    )
+    access = parser.add_argument_group("access")
+    access.add_argument(
+        "--listen",
+        metavar="ADDRESS",
+        required=True,
+        help="unix:PATH or tcp:HOST:PORT; port 0 takes a free one",
+    )
+    access.add_argument(
+        "--socket-mode", metavar="MODE", default="0600", help="of the Unix socket [0600]"
+    )
+    access.add_argument("--tls-cert", metavar="PEM", help="certificate chain, for tcp:")
+    access.add_argument("--tls-key", metavar="PEM", help="its private key")
+    access.add_argument("--token-file", metavar="FILE", help="what clients must know, for tcp:")
+    access.add_argument(
+        "--insecure", action="store_true", help="tcp: without TLS and token, on loopback only"
+    )
+    access.add_argument(
+        "--metrics", metavar="tcp:HOST:PORT", help="Prometheus metrics at http://HOST:PORT/metrics"
+    )
+    limits = parser.add_argument_group("limits")
+    limits.add_argument(
+        "--max-queue",
+        metavar="MB",
+        type=positive,
+        default=256,
+        help="window batches waiting or in work; clients wait beyond [256]",
+    )
+    limits.add_argument(
+        "--max-message", metavar="MB", type=positive, default=64, help="largest window batch [64]"
+    )
+    limits.add_argument(
+        "--idle-timeout",
+        metavar="SECONDS",
+        type=positive,
+        help="end when no client came for so long [never]",
+    )
+    limits.add_argument(
+        "--log-level",
+        metavar="LEVEL",
+        default="info",
+        choices=["debug", "info", "warning", "error"],
+        help="debug, info, warning or error [info]",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Serve until told to stop."""
+    from cnnscore.extras import need
+
+    need("serve", "grpc", "grpc_health", "google.protobuf", "prometheus_client")
+    from cnnscore.serve import ServeOptions, serve
+
+    serve(
+        ServeOptions(
+            listen=parse_address(options.listen),
+            model=options.model,
+            provider=options.provider,
+            threads=options.threads,
+            max_batch=options.max_batch,
+            max_queue_mb=options.max_queue,
+            max_message_mb=options.max_message,
+            idle_timeout=options.idle_timeout,
+            socket_mode=_mode(options.socket_mode),
+            tls_cert=options.tls_cert,
+            tls_key=options.tls_key,
+            token_file=options.token_file,
+            insecure=options.insecure,
+            metrics=_tcp(options.metrics) if options.metrics else None,
+        )
+    )
+
+
+def _mode(text: str) -> int:
+    try:
+        mode = int(text, 8)
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= 0o777:
+        raise UsageError(f"--socket-mode {text!r} is no file mode: give one like 0660")
+    return mode
+
+
+def _tcp(text: str) -> Address:
+    address = parse_address(text)
+    if address.path:
+        raise UsageError("--metrics is for Prometheus, which wants tcp:HOST:PORT")
+    return address

@@ -1,0 +1,204 @@
+"""A scoring server as an engine: the same face, the work elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.address import parse_address
+from cnnscore.batch import WindowBatch
+from cnnscore.description import Description
+from cnnscore.errors import BadBatch, BadInput, CnnscoreError, InternalError, ServerError
+from cnnscore.extras import need
+
+# A library does not print, and its loader reads this once.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+need("serve", "grpc", "google.protobuf")
+import grpc  # noqa: E402
+
+from cnnscore.wire import (  # noqa: E402
+    DESCRIBE,
+    SCORE,
+    decode_description,
+    decode_scores,
+    encode_batch,
+    encode_describe_request,
+)
+
+DESCRIBE_SECONDS = 20
+SCORE_SECONDS = 600
+# What these say in a deployment, for callers without options of their own (the C ABI).
+TOKEN_FILE, TLS_CA = "CNNSCORE_TOKEN_FILE", "CNNSCORE_TLS_CA"
+TIMEOUT = "CNNSCORE_SERVER_TIMEOUT"
+
+
+class RemoteEngine:
+    """A server at `unix:PATH` or `tcp:HOST:PORT` that scores window batches; from any thread.
+
+    TCP is TLS with a token, except to loopback without a token file. `token_file` and `tls_ca`
+    (certificates to trust, PEM; by default the system's) are by default those that the environment
+    variables CNNSCORE_TOKEN_FILE and CNNSCORE_TLS_CA name; `timeout`, CNNSCORE_SERVER_TIMEOUT, is
+    the most seconds that a batch may take. Errors: UsageError, BadInput for a token file,
+    ServerError when no server of this protocol is there.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        token_file: str | None = None,
+        tls_ca: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        self._address = parse_address(address)
+        self._timeout = timeout or _seconds(os.environ.get(TIMEOUT))
+        token_file = token_file or os.environ.get(TOKEN_FILE)
+        self._metadata: tuple[tuple[str, str], ...] = ()
+        options: list[tuple[str, Any]] = [
+            ("grpc.enable_http_proxy", 0),
+            ("grpc.max_receive_message_length", -1),  # scores of as much as a batch may hold
+            ("grpc.max_send_message_length", -1),
+        ]
+        if self._address.path or (self._address.is_loopback and not token_file):
+            self._channel = grpc.insecure_channel(self._address.target, options)
+        else:
+            if not token_file:
+                raise BadInput(
+                    f"a server at {address} wants a token: name its file with --token-file, or in "
+                    f"the environment variable {TOKEN_FILE}"
+                )
+            token = _read(token_file).decode("ascii", "replace").strip()
+            self._metadata = (("authorization", f"Bearer {token}"),)
+            authority = tls_ca or os.environ.get(TLS_CA)
+            credentials = grpc.ssl_channel_credentials(_read(authority) if authority else None)
+            self._channel = grpc.secure_channel(self._address.target, credentials, options)
+        self._ids = count(1)
+        self._calls: set[Any] = set()
+        self._score: Any = self._channel.stream_stream(SCORE)
+        try:
+            self._server = decode_description(self._describe())
+        except BaseException:
+            self.close()
+            raise
+        own = self._server.description
+        self._description = replace(own, provider=f"{own.provider} at {self._address}")
+
+    @property
+    def description(self) -> Description:
+        """What the server's network wants and gives."""
+        return self._description
+
+    def check_model(self, model: str) -> None:
+        """Errors: ServerError when the server's network is not the one of this name."""
+        if model != self.description.model:
+            raise ServerError(
+                f"the server at {self._address} scores with {self.description.model}, not {model}: "
+                "leave --model out, or start one with the other network"
+            )
+
+    def score(self, batch: WindowBatch) -> NDArray[np.float32]:
+        """Scores float32 [N] in site order, NaN where there is none: the same as a local Engine's.
+
+        Errors: BadBatch as there; ServerError when the server is gone, too slow or another.
+        """
+        self.description.check(batch)
+        parts = list(self._messages(batch, 0, len(batch)))
+        call = self._score(
+            (message for _, _, message in parts), timeout=self._timeout, metadata=self._metadata
+        )
+        self._calls.add(call)
+        try:
+            scores = [decode_scores(next(call), id=id, n_sites=n) for id, n, _ in parts]
+        except StopIteration:
+            raise ServerError(
+                f"the server at {self._address} ended without an answer: it does not keep the "
+                "protocol"
+            ) from None
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+        finally:
+            self._calls.discard(call)
+            call.cancel()  # of what is answered, nothing is left to cancel
+        return np.concatenate([np.zeros(0, np.float32), *scores])
+
+    def cancel(self) -> None:
+        """Let calls of `score` fail now."""
+        for call in list(self._calls):
+            call.cancel()
+
+    def close(self) -> None:
+        """Leave the server."""
+        self._channel.close()
+
+    def _messages(
+        self, batch: WindowBatch, begin: int, end: int
+    ) -> Iterator[tuple[int, int, bytes]]:
+        """(id, sites, message) of sites [begin, end), in parts that the server takes."""
+        if begin == end:
+            return
+        id = next(self._ids)
+        limit = self._server.max_message_bytes
+        message = encode_batch(batch, begin, end, id=id, network=self._server.description.network)
+        if len(message) <= limit:
+            yield id, end - begin, message
+            return
+        if end - begin == 1:
+            raise BadInput(
+                f"the site {batch.place(begin)} takes {len(message):,} bytes, the server at "
+                f"{self._address} takes {limit:,}: start it with a larger --max-message"
+            )
+        middle = (begin + end) // 2
+        yield from self._messages(batch, begin, middle)
+        yield from self._messages(batch, middle, end)
+
+    def _describe(self) -> bytes:
+        try:
+            describe: Any = self._channel.unary_unary(DESCRIBE)
+            answer: bytes = describe(
+                encode_describe_request(), timeout=DESCRIBE_SECONDS, metadata=self._metadata
+            )
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+        return answer
+
+    def _error(self, error: Any) -> CnnscoreError:
+        code, where = error.code().name, f"the server at {self._address}"
+        said = (error.details() or "").strip().rstrip(".")[:1000]
+        known: dict[str, CnnscoreError] = {
+            "UNAVAILABLE": ServerError(
+                f"no answer from {where} ({said}): is it running? Start one with "
+                f"`cnnscore serve --listen {self._address} -m MODEL`"
+            ),
+            "DEADLINE_EXCEEDED": ServerError(
+                f"{where} did not answer in {self._timeout:.0f} s: give it more with "
+                f"--server-timeout, or the environment variable {TIMEOUT}"
+            ),
+            "UNIMPLEMENTED": ServerError(
+                f"{where} is no scoring server of this protocol ({said}): install the same "
+                "cnnscore on both sides"
+            ),
+            "INVALID_ARGUMENT": BadBatch(said),
+            "INTERNAL": InternalError(f"{where}: {said}"),
+        }
+        return known.get(code, ServerError(f"{where} refused us ({code}): {said}"))
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        return float(text) if text else SCORE_SECONDS
+    except ValueError:
+        raise BadInput(f"{TIMEOUT}={text} is no number of seconds") from None
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from None

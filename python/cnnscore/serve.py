@@ -1,0 +1,283 @@
+"""A scoring server: where it listens, who may come in, when it ends. The work is service.py's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from cnnscore.address import Address
+from cnnscore.batcher import Batcher, Filling
+from cnnscore.engine import Engine
+from cnnscore.errors import BadInput, BadOutput, UsageError
+from cnnscore.metrics import Metrics
+from cnnscore.service import Limits, ScorerService
+from cnnscore.wire import SERVICE, ServerDescription
+
+log = logging.getLogger("cnnscore")
+
+GRACE_SECONDS = 30
+LOG_SECONDS = 60
+FILL_SECONDS = 0.002  # a small part of what a network call takes
+MAX_IN_FLIGHT = 8  # batches of one stream: enough to hide the way there and back
+MAX_STREAMS = 256
+MIN_TOKEN = 16  # characters
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """What `cnnscore serve` was asked for; see its help."""
+
+    listen: Address
+    model: str
+    provider: str = "auto"
+    threads: int | None = None
+    max_batch: int | None = None
+    max_queue_mb: int = 256
+    max_message_mb: int = 64
+    idle_timeout: float | None = None
+    socket_mode: int = 0o600
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    token_file: str | None = None
+    insecure: bool = False
+    metrics: Address | None = None
+
+
+def serve(options: ServeOptions) -> None:
+    """Score for clients until SIGTERM or SIGINT, then finish what they had sent.
+
+    Prints one line, `ready ADDRESS`, on stdout as soon as clients can come. Errors: UsageError,
+    BadInput, BadOutput; before that line.
+    """
+    check_security(options)
+    token = read_token(options.token_file) if options.token_file else None
+    engine = Engine(options.model, provider=options.provider, batch_size=options.max_batch)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a client that leaves does not end the server
+    asyncio.run(_Server(options, engine, token).run())
+
+
+def check_security(options: ServeOptions) -> None:
+    """Errors: UsageError when strangers could come in."""
+    tls = options.tls_cert, options.tls_key, options.token_file
+    if options.listen.path:
+        if any(tls) or options.insecure:
+            raise UsageError(
+                "--tls-cert, --tls-key, --token-file and --insecure are for tcp:; who may use a "
+                "Unix socket is its file's mode (--socket-mode)"
+            )
+    elif options.insecure:
+        if any(tls):
+            raise UsageError("give --insecure, or TLS with a token, not both")
+        if not options.listen.is_loopback:
+            raise UsageError(
+                f"--insecure is for loopback, and {options.listen} is not: give --tls-cert, "
+                "--tls-key and --token-file"
+            )
+    elif not all(tls):
+        raise UsageError(
+            "a TCP server needs --tls-cert, --tls-key and --token-file, or --insecure on loopback"
+        )
+
+
+def read_token(path: str) -> str:
+    """The token in a file, without white space around it. Errors: BadInput."""
+    token = _read(path).decode("ascii", "replace").strip()
+    if len(token) < MIN_TOKEN or not token.isprintable() or not token.isascii():
+        raise BadInput(
+            f"{path} must hold a token of at least {MIN_TOKEN} printable characters: make one "
+            "with `openssl rand -hex 32`"
+        )
+    return token
+
+
+class _Server:
+    """One engine behind one address."""
+
+    def __init__(self, options: ServeOptions, engine: Engine, token: str | None) -> None:
+        self._options, self._token = options, token
+        self._threads = options.threads or len(os.sched_getaffinity(0))
+        self._about = ServerDescription(
+            description=engine.description,
+            max_message_bytes=options.max_message_mb << 20,
+            max_in_flight=MAX_IN_FLIGHT,
+        )
+        self._metrics = Metrics(self._about)
+        most = max(engine.description.sites_per_job, engine.batch_size)
+        self._batcher = Batcher(
+            engine,
+            self._threads,
+            Filling(enough=engine.batch_size, seconds=FILL_SECONDS, most=most),
+            self._metrics.job,
+        )
+        self._metrics.watch_queue(self._batcher.waiting_sites)
+
+    async def run(self) -> None:
+        options = self._options
+        self._service = ScorerService(
+            self._about,
+            self._batcher,
+            Limits(queue_bytes=options.max_queue_mb << 20),
+            self._metrics,
+            self._token,
+        )
+        server = grpc.aio.server(
+            maximum_concurrent_rpcs=MAX_STREAMS,
+            options=[
+                ("grpc.max_receive_message_length", self._about.max_message_bytes),
+                ("grpc.so_reuseport", 0),  # or a second server would share the port unnoticed
+                # Small messages that unpack to large ones: refused.
+                ("grpc.compression_enabled_algorithms_bitset", 1),
+                # A peer that is gone without a word is noticed.
+                ("grpc.keepalive_time_ms", 60_000),
+                ("grpc.keepalive_timeout_ms", 20_000),
+            ],
+        )
+        servicer = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+        server.add_generic_rpc_handlers((self._service.handler(),))
+        address, socket_file = self._bind(server)
+        stop_metrics: Callable[[], None] | None = None
+        try:
+            if options.metrics:
+                where, stop_metrics = self._metrics.listen(options.metrics)
+                log.info("metrics at http://%s/metrics", str(where).removeprefix("tcp:"))
+            stopped = _on_signals()
+            await server.start()
+            for name in ("", SERVICE):
+                await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+            self._say_ready(address)
+            await self._until(stopped)
+            log.info("stopping: finishing what clients have sent")
+            await servicer.enter_graceful_shutdown()
+            self._service.stop()
+            await server.stop(GRACE_SECONDS)
+            await asyncio.to_thread(self._batcher.close)
+            log.info("stopped")
+        finally:
+            if stop_metrics:
+                stop_metrics()
+            if socket_file:
+                socket_file.unlink(missing_ok=True)
+
+    def _bind(self, server: grpc.aio.Server) -> tuple[Address, Path | None]:
+        """Listen, and take a socket's name: the real address, and the file to remove."""
+        options, address = self._options, self._options.listen
+        if address.path:
+            _make_way(Path(address.path))
+            before = os.umask(0o777 & ~options.socket_mode)
+            try:
+                server.add_insecure_port(address.target)
+            except RuntimeError as error:
+                raise BadOutput(
+                    f"cannot listen at {address}: is its folder there, and writable? ({error})"
+                ) from None
+            finally:
+                os.umask(before)
+            return address, Path(address.path)
+        try:
+            if options.insecure:
+                port = server.add_insecure_port(address.target)
+            else:
+                port = server.add_secure_port(address.target, _credentials(options))
+        except RuntimeError as error:
+            raise BadOutput(f"cannot listen at {address}: is the port taken? ({error})") from None
+        return Address(host=address.host, port=port), None
+
+    def _say_ready(self, address: Address) -> None:
+        network = self._about.description
+        print(f"ready {address}", flush=True)
+        log.info(
+            "%s scores with %s on %s, %d threads",
+            address,
+            network.model,
+            network.provider,
+            self._threads,
+        )
+
+    async def _until(self, stopped: asyncio.Event) -> None:
+        """Wait for the end; meanwhile say what was done."""
+        said, at = 0.0, time.monotonic()
+        wait = min(LOG_SECONDS, (self._options.idle_timeout or LOG_SECONDS) / 4)
+        while not stopped.is_set():
+            try:
+                async with asyncio.timeout(wait):
+                    await stopped.wait()
+            except TimeoutError:
+                now = time.monotonic()
+                idle = 0.0 if self._service.streams else now - self._service.last_use
+                if self._options.idle_timeout and idle >= self._options.idle_timeout:
+                    log.info("nobody came for %.0f s", idle)
+                    return
+                if now - at >= LOG_SECONDS:
+                    said, at = self._say_done(said, now - at), now
+
+    def _say_done(self, before: float, seconds: float) -> float:
+        sample = self._metrics.registry.get_sample_value
+        sites = sample("cnnscore_sites_total") or 0.0
+        if sites > before:
+            log.info(
+                "%d sites scored in %.0f s (%.0f/s), %d batches in all, %d streams open",
+                sites - before,
+                seconds,
+                (sites - before) / seconds,
+                sample("cnnscore_batches_total") or 0,
+                self._service.streams,
+            )
+        return sites
+
+
+def _on_signals() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; the next one kills."""
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def stop() -> None:
+        stopped.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    return stopped
+
+
+def _make_way(path: Path) -> None:
+    """Remove a socket that a dead server left. Errors: BadOutput when it is anything else."""
+    try:
+        mode = path.stat(follow_symlinks=False).st_mode
+    except OSError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise BadOutput(f"{path} is there already, and is no socket: remove it or choose another")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise BadOutput(f"{path} is there already ({error.strerror}): choose another") from None
+        else:
+            raise BadOutput(f"a server listens at {path} already: choose another path")
+
+
+def _credentials(options: ServeOptions) -> grpc.ServerCredentials:
+    certificate, key = _read(options.tls_cert), _read(options.tls_key)
+    return grpc.ssl_server_credentials([(key, certificate)])
+
+
+def _read(path: str | None) -> bytes:
+    try:
+        return Path(path or "").read_bytes()
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from None

@@ -1,0 +1,227 @@
+"""The gRPC service `Scorer`: streams of window batches in, streams of scores out.
+
+One event loop moves messages; threads decode and check them (wire.py) and score them
+(batcher.py). What a stream may hold is bounded, what all streams hold together too: beyond that
+nothing is read, and the client's own flow control makes it wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from cnnscore.batcher import Batcher
+from cnnscore.errors import BadBatch, CnnscoreError, ServerError
+from cnnscore.metrics import Metrics
+from cnnscore.wire import (
+    SERVICE,
+    ServerDescription,
+    decode_batch,
+    encode_description,
+    encode_scores,
+)
+
+log = logging.getLogger("cnnscore")
+
+STOPPING = "the server is stopping; what it had taken is answered"
+MAX_DETAILS = 1000  # characters of a status message: headers have a limit
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What clients may take of a server. How many batches a stream may have in work, and how large
+    one may be, are in its ServerDescription."""
+
+    queue_bytes: int
+    """Bytes of window batches waiting or in work above which no more are read. Each stream may
+    exceed it by the one message that it was reading."""
+    write_seconds: float = 600
+    """A client that does not read an answer for so long is let go."""
+
+
+class ScorerService:
+    """Describe and Score, for any number of clients."""
+
+    def __init__(
+        self,
+        server: ServerDescription,
+        batcher: Batcher,
+        limits: Limits,
+        metrics: Metrics,
+        token: str | None = None,
+    ) -> None:
+        self.server, self.batcher, self.limits, self.metrics = server, batcher, limits, metrics
+        self.last_use = time.monotonic()
+        self._token = token
+        self._streams: set[_Stream] = set()
+        self._stopping = False
+        self._held = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    @property
+    def streams(self) -> int:
+        """Streams open."""
+        return len(self._streams)
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """For `grpc.aio.Server.add_generic_rpc_handlers`."""
+        return grpc.method_handlers_generic_handler(
+            SERVICE,
+            {
+                "Describe": grpc.unary_unary_rpc_method_handler(self._describe),
+                "Score": grpc.stream_stream_rpc_method_handler(self._score),
+            },
+        )
+
+    def stop(self) -> None:
+        """Read no more batches; each stream ends when what it had read is answered."""
+        self._stopping = True
+        for stream in self._streams:
+            stream.stop()
+
+    async def _describe(self, _: bytes, context: Any) -> bytes:
+        await self._authorize(context)
+        self.last_use = time.monotonic()
+        return encode_description(self.server)
+
+    async def _score(self, _: object, context: Any) -> None:
+        await self._authorize(context)
+        if self._stopping:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
+        stream = _Stream(self, context)
+        self._streams.add(stream)
+        self.metrics.streams.inc()
+        try:
+            refusal = await stream.run()
+        finally:
+            self._streams.discard(stream)
+            self.metrics.streams.dec()
+            self.last_use = time.monotonic()
+        if refusal:
+            code, details = refusal
+            self.metrics.refused.labels(code.name).inc()
+            log.info("refused %s: %s: %s", context.peer(), code.name, details)
+            await context.abort(code, details[:MAX_DETAILS])
+
+    async def _authorize(self, context: Any) -> None:
+        if self._token is None:
+            return
+        given = dict(context.invocation_metadata() or ()).get("authorization", "")
+        given = given.encode() if isinstance(given, str) else given
+        if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
+            self.metrics.refused.labels("UNAUTHENTICATED").inc()
+            log.warning("refused %s: no token, or a wrong one", context.peer())
+            await context.abort(
+                grpc.StatusCode.UNAUTHENTICATED,
+                "this server wants a token: give the client the server's token file",
+            )
+
+    # ---- what streams share ----
+
+    async def room(self) -> None:
+        """Wait until another batch may be read."""
+        await self._room.wait()
+
+    def hold(self, size: int) -> None:
+        """Count `size` bytes in, or out if negative."""
+        self._held += size
+        self.metrics.held_bytes.set(self._held)
+        if self._held < self.limits.queue_bytes:
+            self._room.set()
+        else:
+            self._room.clear()
+
+
+class _Stream:
+    """One client's batches: read, scored side by side, answered in their order."""
+
+    def __init__(self, service: ScorerService, context: Any) -> None:
+        self._service, self._context = service, context
+        self._slots = asyncio.Semaphore(service.server.max_in_flight)
+        self._answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
+        self._stopped = False
+        self._reader: asyncio.Task[None] | None = None
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._stopped = True
+        if self._reader:
+            self._reader.cancel()
+
+    async def run(self) -> tuple[grpc.StatusCode, str] | None:
+        """Serve the client to the end of its stream; what it is refused with, if it is."""
+        self._reader = asyncio.create_task(self._read())
+        answer = None
+        try:
+            while answer := await self._answers.get():
+                scores = await answer
+                async with asyncio.timeout(self._service.limits.write_seconds):
+                    await self._context.write(scores)
+                self._slots.release()
+            if not self._stopped:
+                self._reader.result()  # or why it could not read on
+        except Exception as error:
+            return _status(error)
+        finally:
+            await self._end(answer)
+        return (grpc.StatusCode.UNAVAILABLE, STOPPING) if self._stopped else None
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                await self._slots.acquire()
+                await self._service.room()
+                message = await self._context.read()
+                if message is grpc.aio.EOF:
+                    return
+                self._answers.put_nowait(asyncio.create_task(self._answer(message)))
+                del message
+        finally:
+            self._answers.put_nowait(None)
+
+    async def _answer(self, message: bytes) -> bytes:
+        service, arrived, size = self._service, time.monotonic(), len(message)
+        service.hold(size)
+        try:
+            network = service.server.description.network
+            id, batch = await asyncio.to_thread(decode_batch, message, network=network)
+            del message
+            service.server.description.check(batch)
+            scores = await asyncio.wrap_future(service.batcher.submit(batch))
+        finally:
+            service.hold(-size)
+        service.metrics.answered(len(scores), time.monotonic() - arrived)
+        return encode_scores(id, scores)
+
+    async def _end(self, answer: asyncio.Task[bytes] | None) -> None:
+        """Drop what is still in work."""
+        tasks: list[asyncio.Task[Any]] = [self._reader] if self._reader else []
+        tasks += [answer] if answer else []
+        while not self._answers.empty():
+            if task := self._answers.get_nowait():
+                tasks.append(task)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _status(error: Exception) -> tuple[grpc.StatusCode, str]:
+    """How a client is told."""
+    if isinstance(error, BadBatch):
+        return grpc.StatusCode.INVALID_ARGUMENT, str(error)
+    if isinstance(error, ServerError):
+        return grpc.StatusCode.FAILED_PRECONDITION, str(error)
+    if isinstance(error, MemoryError):
+        return grpc.StatusCode.RESOURCE_EXHAUSTED, "the server is out of memory: send less at once"
+    if isinstance(error, TimeoutError):
+        return grpc.StatusCode.DEADLINE_EXCEEDED, "the client does not read its answers"
+    log.error("a fault while scoring", exc_info=error)
+    words = str(error) if isinstance(error, CnnscoreError) else type(error).__name__
+    return grpc.StatusCode.INTERNAL, f"a fault of the server, see its log: {words}"

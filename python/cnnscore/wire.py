@@ -1,0 +1,261 @@
+"""WindowBatch and Description <-> the messages of native/include/cnnscore.proto.
+
+The messages are made from the .proto file itself when this is imported: generated code would be
+tied to the protobuf version that generated it, and would have to be generated. What arrives is
+never trusted: each column's length is held against the counts before anything looks into it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from numpy.typing import NDArray
+
+from cnnscore.batch import WindowBatch
+from cnnscore.description import Description
+from cnnscore.encode import NativeBatch
+from cnnscore.errors import BadBatch, CnnscoreError, ServerError
+from cnnscore.version import __version__
+
+PROTOCOL_VERSION = 1
+PROTO = "cnnscore.proto"
+_TYPES = {
+    "int32": FieldDescriptorProto.TYPE_INT32,
+    "int64": FieldDescriptorProto.TYPE_INT64,
+    "uint64": FieldDescriptorProto.TYPE_UINT64,
+    "string": FieldDescriptorProto.TYPE_STRING,
+    "bytes": FieldDescriptorProto.TYPE_BYTES,
+}
+
+
+def file_descriptor(text: str) -> FileDescriptorProto:
+    """The messages of a .proto like ours: one field a line, scalar types, no nesting.
+
+    Errors: ValueError for a line of a message that is neither field nor comment.
+    """
+    file = FileDescriptorProto(name=PROTO, syntax="proto3")
+    (file.package,) = re.findall(r"^package ([\w.]+);", text, re.MULTILINE)
+    for name, body in re.findall(r"^message (\w+) \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL):
+        message = file.message_type.add(name=name)
+        for line in body.splitlines():
+            if line.lstrip().startswith("//") or not line.strip():
+                continue
+            field = re.fullmatch(r"  (repeated )?(\w+) (\w+) = (\d+);", line)
+            if not field or field[2] not in _TYPES:
+                raise ValueError(f"{PROTO}: not understood: {line}")
+            message.field.add(
+                name=field[3],
+                number=int(field[4]),
+                type=_TYPES[field[2]],
+                label=FieldDescriptorProto.LABEL_REPEATED
+                if field[1]
+                else FieldDescriptorProto.LABEL_OPTIONAL,
+            )
+    return file
+
+
+def _message_classes() -> tuple[str, dict[str, type[Message]]]:
+    file = file_descriptor(files("cnnscore").joinpath(PROTO).read_text(encoding="utf-8"))
+    pool = DescriptorPool()  # our own: whoever has generated code of the same file keeps theirs
+    pool.Add(file)
+    return file.package, {
+        message.name: GetMessageClass(pool.FindMessageTypeByName(f"{file.package}.{message.name}"))
+        for message in file.message_type
+    }
+
+
+_PACKAGE, _MESSAGES = _message_classes()
+SERVICE = f"{_PACKAGE}.Scorer"
+DESCRIBE, SCORE = f"/{SERVICE}/Describe", f"/{SERVICE}/Score"
+
+# Column -> its numbers; all little-endian.
+_COLUMNS = {
+    "contig": "<i4",
+    "pos": "<i8",
+    "end": "<i8",
+    "kind": "u1",
+    "site_allele": "<i8",
+    "allele_offset": "<i8",
+    "alleles": "u1",
+    "annotations": "<f4",
+    "reference": "u1",
+    "site_read": "<i8",
+    "read_offset": "<i8",
+    "reads": "u1",
+    "contig_length": "<i8",
+    "contig_offset": "<i8",
+    "contig_names": "u1",
+}
+
+
+# ---- Describe ----
+
+
+@dataclass(frozen=True)
+class ServerDescription:
+    """What a server says of itself."""
+
+    description: Description
+    max_message_bytes: int
+    """Largest encoded WindowBatch it takes."""
+    max_in_flight: int
+    """Batches of one stream it takes before it has answered."""
+    protocol_version: int = PROTOCOL_VERSION
+    server_version: str = __version__
+
+
+def encode_describe_request() -> bytes:
+    """Ask for the description."""
+    return _encoded("DescribeRequest", protocol_version=PROTOCOL_VERSION)
+
+
+def encode_description(server: ServerDescription) -> bytes:
+    """A `Description` message."""
+    own = {f.name: getattr(server.description, f.name) for f in fields(Description)}
+    outer = {f.name: getattr(server, f.name) for f in fields(server) if f.name != "description"}
+    return _encoded("Description", **own, **outer)
+
+
+def decode_description(data: bytes) -> ServerDescription:
+    """What a server answered. Errors: ServerError when it keeps another version of the rules."""
+    message = _parse("Description", data)
+    _check_version(message.protocol_version, f"the server (cnnscore {message.server_version})")
+    own = {f.name: getattr(message, f.name) for f in fields(Description)}
+    own["annotations"] = tuple(own["annotations"])
+    outer = {
+        f.name: getattr(message, f.name)
+        for f in fields(ServerDescription)
+        if f.name != "description"
+    }
+    return ServerDescription(description=Description(**own), **outer)
+
+
+# ---- Score ----
+
+
+def encode_batch(batch: WindowBatch, begin: int, end: int, *, id: int, network: str) -> bytes:
+    """A `WindowBatch` message of sites [begin, end), with the contigs that these use."""
+    part = batch.part(begin, end)
+    columns = {
+        name: np.ascontiguousarray(getattr(part, name), dtype).tobytes()
+        for name, dtype in _COLUMNS.items()
+    }
+    return _encoded(
+        "WindowBatch",
+        protocol_version=PROTOCOL_VERSION,
+        id=id,
+        network=network,
+        n_sites=len(part),
+        n_annotations=part.annotations.shape[1],
+        n_contigs=len(part.contig_length),
+        reference_left=part.reference_left,
+        reference_width=part.reference.shape[1],
+        **columns,
+    )
+
+
+def decode_batch(data: bytes, *, network: str) -> tuple[int, WindowBatch]:
+    """The id and the columns of a `WindowBatch` message, of which every part was checked.
+
+    The columns are read-only views of the message's fields. Errors: BadBatch when it contradicts
+    itself, ServerError when it is of another version of the rules or for another network.
+    """
+    message = _parse("WindowBatch", data, BadBatch)
+    _check_version(message.protocol_version, "the client")
+    if message.network != network:
+        raise ServerError(
+            f"the batch is for another network than the one served ({message.network[:12]!r}, not "
+            f"{network[:12]!r}): ask the server for its description again"
+        )
+    n, n_annotations, n_contigs = message.n_sites, message.n_annotations, message.n_contigs
+    left, width = message.reference_left, message.reference_width
+    for name in ("n_sites", "n_annotations", "n_contigs", "reference_left", "reference_width"):
+        if getattr(message, name) < 0:
+            raise BadBatch(f"window batch: {name} is negative")
+
+    def column(name: str, count: int) -> NDArray[Any]:
+        content, dtype = getattr(message, name), np.dtype(_COLUMNS[name])
+        if len(content) != count * dtype.itemsize:
+            raise BadBatch(
+                f"window batch: column {name} has {len(content)} bytes, the counts say "
+                f"{count * dtype.itemsize}"
+            )
+        return np.frombuffer(content, dtype).astype(dtype.newbyteorder("="), copy=False)
+
+    def offsets(name: str, count: int) -> tuple[NDArray[np.int64], int]:
+        values = column(name, count + 1)
+        if values[0] != 0 or values[-1] < 0:
+            raise BadBatch(f"window batch: column {name} must begin with 0 and rise")
+        return values, int(values[-1])
+
+    site_allele, n_alleles = offsets("site_allele", n)
+    allele_offset, allele_bytes = offsets("allele_offset", n_alleles)
+    site_read, n_reads = offsets("site_read", n)
+    read_offset, read_bytes = offsets("read_offset", n_reads)
+    contig_offset, name_bytes = offsets("contig_offset", n_contigs)
+    batch = WindowBatch(
+        contig=column("contig", n),
+        pos=column("pos", n),
+        end=column("end", n),
+        kind=column("kind", n),
+        site_allele=site_allele,
+        allele_offset=allele_offset,
+        alleles=column("alleles", allele_bytes),
+        annotations=column("annotations", n * n_annotations).reshape(n, n_annotations),
+        reference=column("reference", n * width).reshape(n, width),
+        site_read=site_read,
+        read_offset=read_offset,
+        reads=column("reads", read_bytes),
+        contig_length=column("contig_length", n_contigs),
+        contig_offset=contig_offset,
+        contig_names=column("contig_names", name_bytes),
+        reference_left=left,
+    )
+    NativeBatch(batch).check()
+    return message.id, batch
+
+
+def encode_scores(id: int, scores: NDArray[np.float32]) -> bytes:
+    """A `ScoreBatch` message."""
+    return _encoded("ScoreBatch", id=id, scores=scores.astype("<f4", copy=False).tobytes())
+
+
+def decode_scores(data: bytes, *, id: int, n_sites: int) -> NDArray[np.float32]:
+    """Scores float32 [n_sites] of a `ScoreBatch`. Errors: ServerError when it answers another."""
+    message = _parse("ScoreBatch", data)
+    if message.id != id or len(message.scores) != 4 * n_sites:
+        raise ServerError(
+            f"the server answered batch {message.id} with {len(message.scores)} bytes where batch "
+            f"{id} of {n_sites} sites was asked: it does not keep the protocol"
+        )
+    return np.frombuffer(message.scores, "<f4").astype(np.float32)
+
+
+def _encoded(name: str, **values: object) -> bytes:
+    encoded: bytes = _MESSAGES[name](**values).SerializeToString()
+    return encoded
+
+
+def _parse(name: str, data: bytes, error: type[CnnscoreError] = ServerError) -> Any:
+    message = _MESSAGES[name]()
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        raise error(f"what arrived ({len(data)} bytes) is no {name} message") from None
+    return message
+
+
+def _check_version(version: int, who: str) -> None:
+    if version != PROTOCOL_VERSION:
+        raise ServerError(
+            f"{who} speaks version {version} of the protocol, this cnnscore {__version__} speaks "
+            f"{PROTOCOL_VERSION}: install the same cnnscore on both sides"
+        )
