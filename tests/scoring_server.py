@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import select
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from cnnscore.batch import WindowBatch
 from cnnscore.engine import Engine
 from cnnscore.records import Calls, Records
 from cnnscore.windows import ReaderOptions, WindowReader
+from cnnscore.wire import MESSAGES, encode_batch
 
 DATA = Path(__file__).parent / "data" / "synthetic"
 
@@ -138,3 +141,40 @@ def _windows(kind: str, model: str) -> Windows:
     )
     batch = reader.read(records.sites())
     return Windows(model, network.network, batch, engine.score(batch))
+
+
+# ---- hostile messages ----
+
+
+def lie(batch: WindowBatch, **columns: Any) -> bytes:
+    """A message of a batch with other columns; counts stay those of the batch."""
+    message: Any = MESSAGES["WindowBatch"]()
+    message.ParseFromString(encode_batch(batch, 0, len(batch), id=1, network="n"))
+    for name, value in columns.items():
+        setattr(message, name, value)
+    return bytes(message.SerializeToString())
+
+
+def mutated(rng: random.Random, message: bytes) -> bytes:
+    """A message with bytes changed, lost, added or moved."""
+    data = bytearray(message)
+    for _ in range(rng.choice([1, 1, 2, 8])):
+        at = rng.randrange(len(data) + 1)
+        match rng.randrange(6):
+            case 0:
+                data[at : at + 1] = bytes([rng.randrange(256)])
+            case 1:
+                data[at : at + 8] = rng.choice([0, -1, 1, 2**31, -(2**63), 2**62]).to_bytes(
+                    8, "little", signed=True
+                )
+            case 2:
+                del data[at : at + rng.randrange(20)]
+            case 3:
+                data[at:at] = rng.randbytes(rng.randrange(20))
+            case 4:
+                del data[at:]
+            case 5:  # columns change places
+                data = data[at:] + data[:at]
+        if not data:
+            break
+    return bytes(data)

@@ -72,7 +72,7 @@ def _message_classes() -> tuple[str, dict[str, type[Message]]]:
     }
 
 
-_PACKAGE, _MESSAGES = _message_classes()
+_PACKAGE, MESSAGES = _message_classes()
 SERVICE = f"{_PACKAGE}.Scorer"
 DESCRIBE, SCORE = f"/{SERVICE}/Describe", f"/{SERVICE}/Score"
 
@@ -240,12 +240,12 @@ def decode_scores(data: bytes, *, id: int, n_sites: int) -> NDArray[np.float32]:
 
 
 def _encoded(name: str, **values: object) -> bytes:
-    encoded: bytes = _MESSAGES[name](**values).SerializeToString()
+    encoded: bytes = MESSAGES[name](**values).SerializeToString()
     return encoded
 
 
 def _parse(name: str, data: bytes, error: type[CnnscoreError] = ServerError) -> Any:
-    message = _MESSAGES[name]()
+    message = MESSAGES[name]()
     try:
         message.ParseFromString(data)
     except DecodeError:
