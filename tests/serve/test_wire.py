@@ -246,10 +246,8 @@ def test_ten_thousand_hostile_messages(windows: dict[str, Windows]) -> None:
 
 
 def fits(batch: WindowBatch, other: WindowBatch) -> bool:
-    return (
-        batch.annotations.shape[1] == other.annotations.shape[1]
-        and batch.reference.shape[1] == other.reference.shape[1]
-    )
+    columns = batch.annotations.shape[1], batch.reference.shape[1]
+    return columns == (other.annotations.shape[1], other.reference.shape[1])
 
 
 if __name__ == "__main__":
