@@ -73,6 +73,8 @@ static const char *find_long_cigar(const uint8_t *p, const uint8_t *end, const u
 const char *cnnscore_bam_record_read(cnnscore_bam_record *self, const uint8_t *bytes, int64_t size) {
     if (size < FIXED_SIZE) return "it is shorter than the fixed part of a BAM record";
     if (size > RECORD_SIZE_MAX) return "it is longer than a BAM record can be";
+    self->contig = (int32_t)cnnscore_le32(bytes);
+    self->mate_contig = (int32_t)cnnscore_le32(bytes + 20);
     self->pos = (int32_t)cnnscore_le32(bytes + 4);
     self->mapq = bytes[9];
     self->n_cigar = le16(bytes + 12);

@@ -15,10 +15,16 @@ enum {
     CNNSCORE_CIGAR_N = 3,
     CNNSCORE_CIGAR_S = 4,
     CNNSCORE_CIGAR_H = 5,
+    CNNSCORE_CIGAR_P = 6,
+    CNNSCORE_CIGAR_EQUAL = 7,
+    CNNSCORE_CIGAR_DIFFERS = 8,
     CNNSCORE_CIGAR_B = 9 /* the last operator anyone has defined */
 };
 
+#define CNNSCORE_FLAG_PAIRED 0x1
+#define CNNSCORE_FLAG_PROPER_PAIR 0x2
 #define CNNSCORE_FLAG_UNMAPPED 0x4
+#define CNNSCORE_FLAG_MATE_UNMAPPED 0x8
 #define CNNSCORE_FLAG_REVERSE 0x10
 #define CNNSCORE_FLAG_MATE_REVERSE 0x20
 #define CNNSCORE_FLAG_FIRST 0x40
@@ -29,8 +35,9 @@ typedef struct {
     const uint8_t *cigar; /* n_cigar little-endian u32, unaligned */
     const uint8_t *seq;   /* (l_seq + 1) / 2 bytes, first base in the high nibble */
     const uint8_t *qual;  /* l_seq bytes */
-    int64_t pos;          /* 0-based, -1 = none */
-    int64_t clip;         /* soft-clipped bases before the alignment, hard clips skipped over */
+    int32_t contig, mate_contig;
+    int64_t pos;  /* 0-based, -1 = none */
+    int64_t clip; /* soft-clipped bases before the alignment, hard clips skipped over */
     int64_t l_seq;
     uint32_t n_cigar;
     uint32_t n_insertions;

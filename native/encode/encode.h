@@ -1,4 +1,4 @@
-/* encode.h: a window batch -> the uint8 planes a network's graph expands to channels.
+/* encode.h: a window batch -> the planes a network takes.
  *
  * No htslib, no Python, no allocation that outlives a call. Every length and offset of the
  * batch is checked before use: the bytes may come from another process.
@@ -51,6 +51,53 @@ int cnnscore_encode_gatk_reference(const cnnscore_window_batch *batch, const int
 int cnnscore_encode_gatk_reads(const cnnscore_window_batch *batch, const int64_t *order, int64_t n,
                                int32_t window, int32_t n_rows, uint8_t *bases, uint8_t *quals, uint8_t *rows,
                                uint8_t *reference, cnnscore_error *err);
+
+/* ---- our own encodings: rows are ALT alleles of sites ---- */
+
+#define CNNSCORE_READ_SCALARS 20     /* F */
+#define CNNSCORE_VARIANT_FEATURES 18 /* V */
+
+/* Annotations that can be worked out from reads: codes of columns, by name; OTHER is none of them. */
+#define CNNSCORE_ANNOTATION_OTHER 0
+#define CNNSCORE_ANNOTATION_MQ 1
+#define CNNSCORE_ANNOTATION_DP 2
+#define CNNSCORE_ANNOTATION_FS 3
+#define CNNSCORE_ANNOTATION_SOR 4
+#define CNNSCORE_ANNOTATION_MQ_RANK_SUM 5
+#define CNNSCORE_ANNOTATION_READ_POS_RANK_SUM 6
+#define CNNSCORE_ANNOTATION_BASE_Q_RANK_SUM 7
+#define CNNSCORE_ANNOTATION_QD 8
+#define CNNSCORE_ANNOTATION_RO 9  /* reads that support REF */
+#define CNNSCORE_ANNOTATION_AO 10 /* reads that support an ALT */
+#define CNNSCORE_ANNOTATION_AB 11 /* AO / (RO + AO) */
+
+/* What to encode: row i is ALT allele alleles[i] (1 is the first) of site sites[i]. A window of `window`
+ * columns begins window/2 before POS. */
+typedef struct {
+    const int64_t *sites, *alleles; /* [n] */
+    int64_t n;
+    int32_t window;
+    int32_t n_reads;                 /* read-set: R, most reads a row */
+    int32_t annotations_from;        /* read-set: CNNSCORE_ANNOTATIONS_* */
+    const int32_t *annotation_codes; /* read-set: [A] CNNSCORE_ANNOTATION_* */
+} cnnscore_rows;
+
+/* List the ALT alleles that can be scored, sequences of ACGTN that differ from REF, in site order.
+ * `sites` and `alleles` have room for all ALT alleles of the batch. */
+int cnnscore_batch_alleles(const cnnscore_window_batch *batch, int64_t *sites, int64_t *alleles, int64_t *n,
+                           cnnscore_error *err);
+
+/* read-set: reads[n][R][F], mask[n][R] (1 where there is a read), variant[n][V], annotations[n][A] (NaN =
+ * missing). Reads of a row come in an order of their content, so that the batch's does not matter. All
+ * cells are written. A site with more than R reads, or an allele that cannot be scored, is
+ * CNNSCORE_ERR_BATCH. Rules: docs/encodings.md. */
+int cnnscore_encode_read_set(const cnnscore_window_batch *batch, const cnnscore_rows *rows, float *reads,
+                             float *mask, float *variant, float *annotations, cnnscore_error *err);
+
+/* reference: reference[n][window] and alternate[n][window], CNNSCORE_REF_* codes of the two haplotypes,
+ * variant[n][V]. */
+int cnnscore_encode_reference(const cnnscore_window_batch *batch, const cnnscore_rows *rows,
+                              uint8_t *reference, uint8_t *alternate, float *variant, cnnscore_error *err);
 
 /* cdef end */
 #endif

@@ -44,9 +44,18 @@ typedef struct {
 
 /* Which reads count. READS_GATK is the rule of GATK's tools: every record over the site, also
  * duplicate, secondary, supplementary and QC-fail ones, that has a read group other than
- * ArtificialHaplotypeRG / ArtificialHaplotype, bases, qualities, and (if mapped) a CIGAR. */
+ * ArtificialHaplotypeRG / ArtificialHaplotype, bases, qualities, and (if mapped) a CIGAR.
+ * READS_PRIMARY is that of our own networks: primary, mapped, neither duplicate nor QC-fail, with
+ * bases, qualities and CIGAR; soft clips count as part of a read; docs/encodings.md has all of it. */
 #define CNNSCORE_READS_NONE 0
 #define CNNSCORE_READS_GATK 1
+#define CNNSCORE_READS_PRIMARY 2
+
+/* Where annotations come from: the record; the reads, where cnnscore can work them out; or the record
+ * and, where that has none, the reads. */
+#define CNNSCORE_ANNOTATIONS_CALLER 0
+#define CNNSCORE_ANNOTATIONS_READS 1
+#define CNNSCORE_ANNOTATIONS_FILL 2
 
 /* N sites. Every pointer is borrowed; all arrays are dense and in site order. */
 typedef struct {
@@ -71,6 +80,8 @@ typedef struct {
     const int64_t *contig_length; /* [C] bases, 0 = not known */
     const int64_t *contig_offset; /* [C+1] byte offsets into `contig_names` */
     const char *contig_names;
+    const float *qual;         /* [N] the records' QUAL, NaN = missing; or NULL */
+    const int32_t *site_depth; /* [N] reads that counted at a site, before read_limit; or NULL */
 } cnnscore_window_batch;
 
 /* cdef end */

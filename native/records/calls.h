@@ -15,8 +15,8 @@ struct cnnscore_calls {
     bcf_hdr_t *header; /* borrowed from source; shared with every writer, so that a tag that htslib
                           adds while parsing an undeclared one has one number on both sides */
     char *path;
-    char **annotation;  /* [n_annotations] INFO keys */
-    int *annotation_id; /* their numbers in the header, -1 while undeclared */
+    char **annotation;  /* [n_annotations] INFO keys, or QUAL */
+    int *annotation_id; /* their numbers in the header, -1 while undeclared, ANNOTATION_QUAL */
     int32_t n_annotations;
     int end_id;    /* INFO/END */
     int known_ids; /* header dictionary size that the numbers above were looked up in */
@@ -37,7 +37,7 @@ struct cnnscore_records {
     int64_t *pos, *end, *site_allele, *allele_offset;
     uint8_t *kind;
     char *alleles;
-    float *annotations;
+    float *annotations, *qual;
     size_t site_capacity, allele_capacity, allele_bytes_capacity, annotation_capacity;
     /* Contig columns: each batch has its own, as a header without contig lines gains them while
      * other batches are in flight. Rebuilt only then. */

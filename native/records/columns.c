@@ -6,6 +6,9 @@
 #include "calls.h"
 #include "grow.h"
 
+/* In place of an INFO tag's number: the QUAL field. */
+#define ANNOTATION_QUAL -2
+
 cnnscore_records *cnnscore_records_new(void) {
     return calloc(1, sizeof(cnnscore_records));
 }
@@ -22,6 +25,7 @@ void cnnscore_records_free(cnnscore_records *records) {
     free(records->kind);
     free(records->alleles);
     free(records->annotations);
+    free(records->qual);
     free(records->contig_length);
     free(records->contig_offset);
     free(records->contig_names);
@@ -66,7 +70,9 @@ static int contig_columns(const cnnscore_calls *calls, cnnscore_records *records
 static void look_up_ids(cnnscore_calls *calls) {
     if (calls->known_ids == calls->header->n[BCF_DT_ID]) return;
     for (int32_t i = 0; i < calls->n_annotations; i++)
-        calls->annotation_id[i] = bcf_hdr_id2int(calls->header, BCF_DT_ID, calls->annotation[i]);
+        calls->annotation_id[i] = strcmp(calls->annotation[i], "QUAL") == 0
+                                      ? ANNOTATION_QUAL
+                                      : bcf_hdr_id2int(calls->header, BCF_DT_ID, calls->annotation[i]);
     calls->end_id = bcf_hdr_id2int(calls->header, BCF_DT_ID, "END");
     calls->known_ids = calls->header->n[BCF_DT_ID];
 }
@@ -134,11 +140,12 @@ static int reserve_sites(cnnscore_records *records, size_t n_annotations) {
                          sizeof *records->annotations) < 0)
         return -1;
     if (records->contig && n <= records->site_capacity) return 0;
-    size_t room[5] = {0};
+    size_t room[6] = {0};
     if (cnnscore_reserve(&records->contig, &room[0], n, sizeof *records->contig) < 0 ||
         cnnscore_reserve(&records->pos, &room[1], n, sizeof *records->pos) < 0 ||
         cnnscore_reserve(&records->end, &room[2], n, sizeof *records->end) < 0 ||
         cnnscore_reserve(&records->kind, &room[3], n, sizeof *records->kind) < 0 ||
+        cnnscore_reserve(&records->qual, &room[5], n, sizeof *records->qual) < 0 ||
         cnnscore_reserve(&records->site_allele, &room[4], n, sizeof *records->site_allele) < 0)
         return -1;
     records->site_capacity = room[0];
@@ -178,9 +185,12 @@ int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, c
         bool has_end = end > (double)record->pos && end <= (double)HTS_POS_MAX;
         records->end[i] = has_end ? (int64_t)end : ref_end;
         records->kind[i] = site_kind(record);
+        records->qual[i] = bcf_float_is_missing(record->qual) ? NAN : record->qual;
         for (size_t a = 0; a < n_annotations; a++)
             records->annotations[(size_t)i * n_annotations + a] =
-                (float)info_number(record, calls->annotation_id[a]);
+                calls->annotation_id[a] == ANNOTATION_QUAL
+                    ? records->qual[i]
+                    : (float)info_number(record, calls->annotation_id[a]);
         for (int a = 0; a < record->n_allele; a++) {
             size_t length = strlen(record->d.allele[a]);
             memcpy(records->alleles + records->allele_offset[allele], record->d.allele[a], length);
@@ -201,6 +211,7 @@ int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, c
         .allele_offset = records->allele_offset,
         .alleles = records->alleles,
         .annotations = records->annotations,
+        .qual = records->qual,
         .n_contigs = records->n_contigs,
         .contig_length = records->contig_length,
         .contig_offset = records->contig_offset,

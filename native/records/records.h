@@ -20,7 +20,7 @@ typedef struct {
     int32_t regions_file; /* regions names a file */
     const char *targets;  /* as bcftools -t / -T: stream, POS within; or NULL */
     int32_t targets_file;
-    const char *const *annotations; /* INFO keys of the annotation columns, in order */
+    const char *const *annotations; /* INFO keys of the annotation columns, in order; QUAL is QUAL */
     int32_t n_annotations;
     int32_t must_be_sorted; /* fail on the first record out of coordinate order */
     int32_t threads;        /* extra decompression threads */

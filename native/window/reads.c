@@ -147,21 +147,33 @@ static bool group_is_wanted(const cnnscore_reads_file *file, const char *group) 
     return false;
 }
 
-/* The rule of CNNSCORE_READS_GATK, counting what it drops. */
-static bool counts_as_read(cnnscore_reads *reads, const cnnscore_reads_file *file, const bam1_t *read) {
+/* GATK's rule takes no read without a read group; ours asks for one where there is a sample to tell. */
+static bool group_counts(cnnscore_reads *reads, const cnnscore_reads_file *file, const bam1_t *read) {
+    if (reads->rule == CNNSCORE_READS_PRIMARY && !reads->by_sample) return true;
     const uint8_t *tag = bam_aux_get(read, "RG");
     const char *group = tag ? bam_aux2Z(tag) : NULL;
-    reads->counts.reads++;
-    if (!group) {
-        reads->counts.no_read_group++;
-        return false;
+    if (reads->rule == CNNSCORE_READS_GATK) {
+        if (!group) {
+            reads->counts.no_read_group++;
+            return false;
+        }
+        for (size_t i = 0; i < sizeof ARTIFICIAL_GROUPS / sizeof *ARTIFICIAL_GROUPS; i++)
+            if (strcmp(group, ARTIFICIAL_GROUPS[i]) == 0) return false;
     }
-    for (size_t i = 0; i < sizeof ARTIFICIAL_GROUPS / sizeof *ARTIFICIAL_GROUPS; i++)
-        if (strcmp(group, ARTIFICIAL_GROUPS[i]) == 0) return false;
-    if (reads->by_sample && !group_is_wanted(file, group)) {
+    if (reads->by_sample && (!group || !group_is_wanted(file, group))) {
         reads->counts.other_sample++;
         return false;
     }
+    return true;
+}
+
+/* The rule, counting what it drops. */
+static bool counts_as_read(cnnscore_reads *reads, const cnnscore_reads_file *file, const bam1_t *read) {
+    static const uint16_t passed_over =
+        BAM_FUNMAP | BAM_FSECONDARY | BAM_FSUPPLEMENTARY | BAM_FDUP | BAM_FQCFAIL;
+    reads->counts.reads++;
+    if (reads->rule == CNNSCORE_READS_PRIMARY && read->core.flag & passed_over) return false;
+    if (!group_counts(reads, file, read)) return false;
     bool mapped = !(read->core.flag & BAM_FUNMAP);
     if (read->core.l_qseq <= 0 || bam_get_qual(read)[0] == 0xff || (mapped && read->core.n_cigar == 0)) {
         reads->counts.no_qualities++;
@@ -238,7 +250,7 @@ int cnnscore_reads_query(cnnscore_reads *reads, const char *contig, int64_t begi
 
 /* htsjdk's coordinate order, which breaks ties by content; then the bytes: the order of the files
  * on the command line never matters. */
-static int compare_reads(const bam1_t *a, const bam1_t *b) {
+int cnnscore_reads_compare(const bam1_t *a, const bam1_t *b) {
     COMPARE(a->core.pos, b->core.pos);
     COMPARE(a->core.flag & BAM_FREVERSE, b->core.flag & BAM_FREVERSE);
     int by_name = strcmp(bam_get_qname(a), bam_get_qname(b));
@@ -256,7 +268,7 @@ static cnnscore_reads_file *first_file(const cnnscore_reads *reads) {
     cnnscore_reads_file *first = NULL;
     for (int32_t i = 0; i < reads->n_files; i++) {
         cnnscore_reads_file *file = &reads->files[i];
-        if (file->head && (!first || compare_reads(file->head, first->head) < 0)) first = file;
+        if (file->head && (!first || cnnscore_reads_compare(file->head, first->head) < 0)) first = file;
     }
     return first;
 }

@@ -39,6 +39,8 @@ void cnnscore_reads_close(cnnscore_reads *reads);
 int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig, int64_t length, int64_t pos,
                                 cnnscore_error *err);
 
+/* htsjdk's coordinate order, ties broken by content: 0 only for equal records. */
+int cnnscore_reads_compare(const bam1_t *a, const bam1_t *b);
 /* Start a query over [begin, end) of a contig. */
 int cnnscore_reads_query(cnnscore_reads *reads, const char *contig, int64_t begin, int64_t end,
                          cnnscore_error *err);

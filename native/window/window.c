@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allele.h"
+#include "buffers.h"
 #include "grow.h"
 #include "reads.h"
 #include "reference.h"
@@ -18,15 +20,24 @@
 /* A site that spans more than this is read alone, its reads sampled as they stream by. */
 #define LONG_SITE 20000
 
+/* READS_PRIMARY: soft clips count as part of a read, up to this many bases each side. */
+#define CLIP_REACH 128
+
+/* `begin` and `end` say what the read overlaps, by the rule; `pos` is where the file has it. */
 typedef struct {
     bam1_t *read;
-    int64_t pos, end;
+    int64_t pos, begin, end;
 } pooled_read;
+
+typedef struct {
+    uint64_t hash;
+    bam1_t *read;
+} hashed_read;
 
 struct cnnscore_reader {
     cnnscore_reference reference;
     cnnscore_reads reads;
-    int32_t read_limit, downsampling, reference_left, reference_width;
+    int32_t read_limit, read_rule, downsampling, reference_left, reference_width;
     cnnscore_random gatk_random;
     /* the contig of the last site, checked against reference and reads */
     char *contig;
@@ -38,31 +49,9 @@ struct cnnscore_reader {
     pooled_read *pool;
     size_t n_pool, pool_capacity;
     bam1_t **chosen; /* the reservoir, read_limit wide */
+    hashed_read *hashed;
+    size_t hashed_capacity;
 };
-
-struct cnnscore_windows {
-    cnnscore_window_batch batch;
-    uint8_t *reference, *reads;
-    int64_t *site_read, *read_offset;
-    size_t reference_capacity, reads_capacity, site_capacity, read_capacity;
-};
-
-cnnscore_windows *cnnscore_windows_new(void) {
-    return calloc(1, sizeof(cnnscore_windows));
-}
-
-void cnnscore_windows_free(cnnscore_windows *windows) {
-    if (!windows) return;
-    free(windows->reference);
-    free(windows->reads);
-    free(windows->site_read);
-    free(windows->read_offset);
-    free(windows);
-}
-
-const cnnscore_window_batch *cnnscore_windows_batch(const cnnscore_windows *windows) {
-    return &windows->batch;
-}
 
 int cnnscore_reader_open(const cnnscore_reader_options *o, cnnscore_reader **out, cnnscore_error *err) {
     *out = NULL;
@@ -75,6 +64,7 @@ int cnnscore_reader_open(const cnnscore_reader_options *o, cnnscore_reader **out
     cnnscore_reader *reader = calloc(1, sizeof *reader);
     if (!reader) return cnnscore_fail_memory(err);
     reader->read_limit = o->read_limit;
+    reader->read_rule = o->read_rule;
     reader->downsampling = o->downsampling;
     reader->reference_left = o->reference_left;
     reader->reference_width = o->reference_width;
@@ -98,6 +88,7 @@ void cnnscore_reader_close(cnnscore_reader *reader) {
     cnnscore_reference_close(&reader->reference);
     free(reader->pool);
     free(reader->chosen);
+    free(reader->hashed);
     free(reader->contig);
     free(reader);
 }
@@ -200,65 +191,24 @@ static int check_ref(cnnscore_reader *reader, const cnnscore_window_batch *sites
     return CNNSCORE_OK;
 }
 
-/* ---- BAM records ---- */
-
-static void put32(uint8_t *to, uint32_t value) {
-    memcpy(to, &value, 4);
-}
-static void put16(uint8_t *to, uint16_t value) {
-    memcpy(to, &value, 2);
-}
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "BAM records are written as they lie in memory");
-
-/* Append a read as a BAM record without tags. Reference numbers are those of the batch: the site's
- * contig, and for the mate the same or -1. */
-static int append_read(cnnscore_windows *windows, int64_t n, const bam1_t *read, int32_t contig) {
-    const bam1_core_t *core = &read->core;
-    bool long_cigar = core->n_cigar > 0xffff;
-    size_t name = (size_t)core->l_qname - core->l_extranul, cigar = 4 * (size_t)core->n_cigar;
-    if (name > UINT8_MAX) name = UINT8_MAX; /* htslib ends names that lack their NUL: 255 bytes are 256 */
-    size_t sequence = ((size_t)core->l_qseq + 1) / 2, qualities = (size_t)core->l_qseq;
-    /* More operators than 16 bits count go into the CG tag, a placeholder stands in their place. */
-    size_t size = 32 + name + (long_cigar ? 8 : cigar) + sequence + qualities + (long_cigar ? 8 + cigar : 0);
-    size_t begin = (size_t)windows->read_offset[n];
-    if (cnnscore_reserve(&windows->reads, &windows->reads_capacity, begin + size, 1) < 0) return -1;
-    uint8_t *at = windows->reads + begin;
-    put32(at, (uint32_t)contig);
-    put32(at + 4, (uint32_t)core->pos);
-    at[8] = (uint8_t)name;
-    at[9] = core->qual;
-    put16(at + 10, core->bin);
-    put16(at + 12, (uint16_t)(long_cigar ? 2 : core->n_cigar));
-    put16(at + 14, core->flag);
-    put32(at + 16, (uint32_t)core->l_qseq);
-    put32(at + 20, core->mtid == core->tid ? (uint32_t)contig : UINT32_MAX);
-    put32(at + 24, (uint32_t)core->mpos);
-    put32(at + 28, (uint32_t)core->isize);
-    at += 32;
-    memcpy(at, bam_get_qname(read), name - 1);
-    at += name;
-    at[-1] = '\0';
-    if (long_cigar) {
-        put32(at, (uint32_t)core->l_qseq << 4 | BAM_CSOFT_CLIP);
-        put32(at + 4, (uint32_t)(bam_endpos(read) - core->pos) << 4 | BAM_CREF_SKIP);
-        at += 8;
-    } else {
-        memcpy(at, bam_get_cigar(read), cigar);
-        at += cigar;
-    }
-    memcpy(at, bam_get_seq(read), sequence + qualities); /* qualities follow the bases */
-    at += sequence + qualities;
-    if (long_cigar) {
-        memcpy(at, "CGBI", 4);
-        put32(at + 4, core->n_cigar);
-        memcpy(at + 8, bam_get_cigar(read), cigar);
-    }
-    windows->read_offset[n + 1] = (int64_t)(begin + size);
-    return 0;
-}
-
 /* ---- sampling ---- */
+
+/* READS_PRIMARY: FNV-1a of the read's name and of which of its pair it is, then mixed. */
+static uint64_t read_hash(const bam1_t *read) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (const char *name = bam_get_qname(read); *name; name++)
+        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    hash = (hash ^ (read->core.flag >> 6 & 3)) * UINT64_C(0x100000001b3);
+    hash = (hash ^ hash >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    return hash ^ hash >> 31;
+}
+
+/* By hash; records of one name by what they hold, so that the order of files never matters. */
+static int compare_hashed(const void *left, const void *right) {
+    const hashed_read *a = left, *b = right;
+    if (a->hash != b->hash) return a->hash < b->hash ? -1 : 1;
+    return cnnscore_reads_compare(a->read, b->read);
+}
 
 typedef struct {
     cnnscore_random own, *random;
@@ -288,21 +238,51 @@ static int keep_chosen(cnnscore_reader *reader, cnnscore_windows *windows, int32
                          sizeof(int64_t)) < 0)
         return cnnscore_fail_memory(err);
     for (int64_t i = 0; i < n; i++)
-        if (append_read(windows, first + i, reader->chosen[i], contig) < 0) return cnnscore_fail_memory(err);
+        if (cnnscore_windows_append(windows, first + i, reader->chosen[i], contig) < 0)
+            return cnnscore_fail_memory(err);
     windows->site_read[site + 1] = first + n;
+    windows->site_depth[site] = seen < INT32_MAX ? (int32_t)seen : INT32_MAX;
     return CNNSCORE_OK;
 }
 
 /* ---- reads of a site ---- */
 
-static int64_t site_end(const cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site) {
-    int64_t end = sites->end[site] < reader->contig_length ? sites->end[site] : reader->contig_length;
+/* READS_PRIMARY: the end of REF and of the tracts of all indels, but no further than SPAN_MAX. */
+static int64_t span_end(const cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
+                        const uint8_t *reference) {
+    int64_t pos = sites->pos[site], ref = sites->site_allele[site];
+    const int64_t *offset = sites->allele_offset + ref;
+    cnnscore_reference_row row = {reference, pos - reader->reference_left,
+                                  pos - reader->reference_left + reader->reference_width};
+    int64_t end = pos + offset[1] - offset[0];
+    for (int64_t a = 1; a < sites->site_allele[site + 1] - ref; a++) {
+        cnnscore_allele allele;
+        if (!cnnscore_allele_trim(&allele, pos, sites->alleles + offset[0], offset[1] - offset[0],
+                                  sites->alleles + offset[a], offset[a + 1] - offset[a]))
+            continue;
+        cnnscore_allele_find_tract(&allele, &row);
+        if (allele.tract_end > end) end = allele.tract_end;
+    }
+    return end < pos + CNNSCORE_SPAN_MAX ? end : pos + CNNSCORE_SPAN_MAX;
+}
+
+static int64_t site_end(const cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
+                        const uint8_t *reference) {
+    int64_t end = reader->read_rule == CNNSCORE_READS_PRIMARY ? span_end(reader, sites, site, reference)
+                                                              : sites->end[site];
+    if (end > reader->contig_length) end = reader->contig_length;
     return end > sites->pos[site] ? end : sites->pos[site] + 1;
 }
 
+/* How far from a site its reads may be aligned. */
+static int64_t reach(const cnnscore_reader *reader) {
+    return reader->read_rule == CNNSCORE_READS_PRIMARY ? CLIP_REACH : 0;
+}
+
+/* Of READS_GATK: no other rule has sites that long. */
 static int read_long_site(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
                           cnnscore_windows *windows, cnnscore_error *err) {
-    int64_t pos = sites->pos[site], end = site_end(reader, sites, site);
+    int64_t pos = sites->pos[site], end = site_end(reader, sites, site, NULL);
     reservoir sample;
     reservoir_start(&sample, reader, pos);
     end_query(reader);
@@ -326,16 +306,35 @@ static int read_long_site(cnnscore_reader *reader, const cnnscore_window_batch *
     return code;
 }
 
-/* Pool the reads that start before `end`, leaving out those that end at or before `pos`. */
+static int64_t clip_length(const bam1_t *read, bool last) {
+    const uint32_t *cigar = bam_get_cigar(read);
+    int64_t n = read->core.n_cigar, length = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t op = cigar[last ? n - 1 - i : i];
+        if (bam_cigar_op(op) == BAM_CSOFT_CLIP)
+            length += bam_cigar_oplen(op);
+        else if (bam_cigar_op(op) != BAM_CHARD_CLIP)
+            break;
+    }
+    return length < CLIP_REACH ? length : CLIP_REACH;
+}
+
+static pooled_read pooled(const cnnscore_reader *reader, bam1_t *read, int64_t end) {
+    int64_t pos = read->core.pos;
+    if (reader->read_rule != CNNSCORE_READS_PRIMARY) return (pooled_read){read, pos, pos, end};
+    return (pooled_read){read, pos, pos - clip_length(read, false), end + clip_length(read, true)};
+}
+
+/* Pool the reads that may overlap [pos, end), and those between. */
 static int pool_fill(cnnscore_reader *reader, int64_t pos, int64_t end, cnnscore_error *err) {
-    while (cnnscore_reads_next_pos(&reader->reads) < end) {
+    while (cnnscore_reads_next_pos(&reader->reads) < end + reach(reader)) {
         bam1_t *read;
         int64_t read_end;
         if (cnnscore_reserve(&reader->pool, &reader->pool_capacity, reader->n_pool + 1,
                              sizeof *reader->pool) < 0)
             return cnnscore_fail_memory(err);
-        int code = cnnscore_reads_take(&reader->reads, pos, &read, &read_end, err);
-        if (read) reader->pool[reader->n_pool++] = (pooled_read){read, read->core.pos, read_end};
+        int code = cnnscore_reads_take(&reader->reads, pos - reach(reader), &read, &read_end, err);
+        if (read) reader->pool[reader->n_pool++] = pooled(reader, read, read_end);
         if (code != CNNSCORE_OK) return code;
     }
     return CNNSCORE_OK;
@@ -343,37 +342,67 @@ static int pool_fill(cnnscore_reader *reader, int64_t pos, int64_t end, cnnscore
 
 /* Make the running query one that the site can go on with. */
 static int enter_query(cnnscore_reader *reader, int64_t pos, int64_t end, cnnscore_error *err) {
+    int64_t last = end + reach(reader) < reader->contig_length ? end + reach(reader) : reader->contig_length;
     bool goes_on =
-        pos >= reader->query_pos && pos < reader->query_seen + SHARED_QUERY_GAP && end <= reader->query_end;
+        pos >= reader->query_pos && pos < reader->query_seen + SHARED_QUERY_GAP && last <= reader->query_end;
     if (!goes_on) {
-        int64_t reach = end + QUERY_REACH < reader->contig_length ? end + QUERY_REACH : reader->contig_length;
+        int64_t begin = pos > reach(reader) ? pos - reach(reader) : 0, stop = end + QUERY_REACH;
+        if (stop > reader->contig_length) stop = reader->contig_length;
         end_query(reader);
-        int code = cnnscore_reads_query(&reader->reads, reader->contig, pos, reach, err);
+        int code = cnnscore_reads_query(&reader->reads, reader->contig, begin, stop, err);
         if (code != CNNSCORE_OK) return code;
         reader->query_seen = end;
-        reader->query_end = reach;
+        reader->query_end = stop;
     }
     reader->query_pos = pos;
     if (end > reader->query_seen) reader->query_seen = end;
     return CNNSCORE_OK;
 }
 
-static int read_site(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
-                     cnnscore_windows *windows, cnnscore_error *err) {
-    int64_t pos = sites->pos[site], end = site_end(reader, sites, site);
-    if (end - pos > LONG_SITE) return read_long_site(reader, sites, site, windows, err);
-    int code = enter_query(reader, pos, end, err);
-    if (code != CNNSCORE_OK) return code;
-    pool_trim(reader, pos);
-    code = pool_fill(reader, pos, end, err);
-    if (code != CNNSCORE_OK) return code;
+/* Up to read_limit of the pooled reads over [pos, end), in file order, by a reservoir. */
+static int64_t choose_by_reservoir(cnnscore_reader *reader, int64_t pos, int64_t end) {
     reservoir sample;
     reservoir_start(&sample, reader, pos);
     for (size_t i = 0; i < reader->n_pool && reader->pool[i].pos < end; i++) {
         int64_t slot = reservoir_slot(&sample, reader->read_limit);
         if (slot >= 0) reader->chosen[slot] = reader->pool[i].read;
     }
-    return keep_chosen(reader, windows, site, sample.seen, sites->contig[site], err);
+    return sample.seen;
+}
+
+/* Those of the least hashes: the same reads whatever file and place they come from. Returns how many
+ * there are to choose from, -1 when memory is short. */
+static int64_t choose_by_hash(cnnscore_reader *reader, int64_t pos, int64_t end) {
+    size_t n = 0;
+    if (cnnscore_reserve(&reader->hashed, &reader->hashed_capacity, reader->n_pool + 1,
+                         sizeof *reader->hashed) < 0)
+        return -1;
+    for (size_t i = 0; i < reader->n_pool && reader->pool[i].pos < end + CLIP_REACH; i++)
+        if (reader->pool[i].begin < end && reader->pool[i].end > pos)
+            reader->hashed[n++].read = reader->pool[i].read;
+    if (n > (size_t)reader->read_limit) {
+        for (size_t i = 0; i < n; i++) reader->hashed[i].hash = read_hash(reader->hashed[i].read);
+        qsort(reader->hashed, n, sizeof *reader->hashed, compare_hashed);
+    }
+    for (size_t i = 0; i < n && i < (size_t)reader->read_limit; i++)
+        reader->chosen[i] = reader->hashed[i].read;
+    return (int64_t)n;
+}
+
+static int read_site(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
+                     cnnscore_windows *windows, cnnscore_error *err) {
+    const uint8_t *reference = windows->reference + (size_t)site * (size_t)reader->reference_width;
+    int64_t pos = sites->pos[site], end = site_end(reader, sites, site, reference);
+    if (end - pos > LONG_SITE) return read_long_site(reader, sites, site, windows, err);
+    int code = enter_query(reader, pos, end, err);
+    if (code != CNNSCORE_OK) return code;
+    pool_trim(reader, pos);
+    code = pool_fill(reader, pos, end, err);
+    if (code != CNNSCORE_OK) return code;
+    int64_t seen = reader->read_rule == CNNSCORE_READS_PRIMARY ? choose_by_hash(reader, pos, end)
+                                                               : choose_by_reservoir(reader, pos, end);
+    if (seen < 0) return cnnscore_fail_memory(err);
+    return keep_chosen(reader, windows, site, seen, sites->contig[site], err);
 }
 
 int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *sites,
@@ -382,9 +411,11 @@ int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *s
     if (cnnscore_reserve(&windows->reference, &windows->reference_capacity, n * width + 1, 1) < 0 ||
         cnnscore_reserve(&windows->site_read, &windows->site_capacity, n + 1, sizeof(int64_t)) < 0 ||
         cnnscore_reserve(&windows->read_offset, &windows->read_capacity, 1, sizeof(int64_t)) < 0 ||
+        cnnscore_reserve(&windows->site_depth, &windows->depth_capacity, n + 1, sizeof(int32_t)) < 0 ||
         cnnscore_reserve(&windows->reads, &windows->reads_capacity, 1, 1) < 0)
         return cnnscore_fail_memory(err);
     memset(windows->site_read, 0, (n + 1) * sizeof(int64_t));
+    memset(windows->site_depth, 0, n * sizeof(int32_t));
     windows->read_offset[0] = 0;
 
     int code = CNNSCORE_OK;
@@ -413,5 +444,6 @@ int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *s
     windows->batch.site_read = windows->site_read;
     windows->batch.read_offset = windows->read_offset;
     windows->batch.reads = windows->reads;
+    windows->batch.site_depth = windows->site_depth;
     return CNNSCORE_OK;
 }

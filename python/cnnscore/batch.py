@@ -7,7 +7,7 @@ Coordinates are 0-based, half-open.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,10 @@ class WindowBatch:
     """[C+1] byte offsets into `contig_names`."""
     contig_names: NDArray[np.uint8]
     """Contig names, bytes."""
+    qual: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    """[N] QUAL of the records, NaN = missing; or empty: not known."""
+    site_depth: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    """[N] reads that counted at each site, before the read limit; or empty: those of the batch."""
     reference_left: int = 0
     owner: Any = None
     """What keeps the memory of the columns alive."""
@@ -100,6 +104,8 @@ class WindowBatch:
             contig_length=self.contig_length[contigs],
             contig_offset=_offsets([len(name) for name in names]),
             contig_names=np.concatenate([np.zeros(0, np.uint8), *names]),
+            qual=self.qual[begin:end],
+            site_depth=self.site_depth[begin:end],
             reference_left=self.reference_left,
             owner=self.owner,
         )
@@ -124,6 +130,9 @@ def concatenate(batches: Sequence[WindowBatch]) -> WindowBatch:
     columns = {
         name: joined_offsets(name) if name in _OFFSETS else joined(name) for name in _COLUMNS
     }
+    for name in _OPTIONAL:
+        if any(len(getattr(batch, name)) != len(batch) for batch in batches):
+            columns[name] = columns[name][:0]
     first_contig = np.cumsum([0, *(len(batch.contig_length) for batch in batches[:-1])])
     columns["contig"] += np.repeat(first_contig, [len(batch) for batch in batches]).astype(np.int32)
     return WindowBatch(**columns, reference_left=batches[0].reference_left)
@@ -139,6 +148,7 @@ def _offsets(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 _OFFSETS = ["site_allele", "allele_offset", "site_read", "read_offset", "contig_offset"]
+_OPTIONAL = ("qual", "site_depth")
 _COLUMNS = [f.name for f in fields(WindowBatch) if f.name not in ("reference_left", "owner")]
 
 
@@ -184,6 +194,8 @@ def from_native(ffi: Any, struct: Any, owner: Any) -> WindowBatch:
         contig_length=view(struct.contig_length, n_contigs, np.int64),
         contig_offset=contig_offset,
         contig_names=view(struct.contig_names, int(contig_offset[-1]), np.uint8),
+        qual=view(struct.qual, n, np.float32),
+        site_depth=view(struct.site_depth, n, np.int32),
         reference_left=struct.reference_left,
         owner=owner,
     )
@@ -192,7 +204,8 @@ def from_native(ffi: Any, struct: Any, owner: Any) -> WindowBatch:
 def to_native(ffi: Any, batch: WindowBatch) -> Any:
     """A C batch over the arrays of `batch`; keep the batch alive while it is used.
 
-    Errors: ValueError when a column is not contiguous or has another dtype than its field says.
+    Errors: ValueError when a column is not contiguous or has another dtype than its field says,
+    or an optional one has another length than N.
     """
     struct = ffi.new("cnnscore_window_batch *")
     struct.struct_size = ffi.sizeof("cnnscore_window_batch")
@@ -208,15 +221,23 @@ def to_native(ffi: Any, batch: WindowBatch) -> Any:
             raise ValueError(
                 f"column {name} must be contiguous {_DTYPES[name]}, got {column.dtype}"
             )
+        if name in _OPTIONAL and len(column) != len(batch):
+            if len(column):
+                raise ValueError(f"column {name} must have {len(batch)} entries or none")
+            continue
         setattr(struct, name, ffi.cast(types[name].type, column.ctypes.data))
     return struct
 
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(
-        {"contig": "i4", "kind": "u1", "alleles": "u1", "annotations": "f4", "reference": "u1"}.get(
-            name, "u1" if name in ("reads", "contig_names") else "i8"
-        )
+        "u1"
+        if name in ("kind", "alleles", "reference", "reads", "contig_names")
+        else "f4"
+        if name in ("annotations", "qual")
+        else "i4"
+        if name in ("contig", "site_depth")
+        else "i8"
     )
     for name in _COLUMNS
 }

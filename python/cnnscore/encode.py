@@ -1,4 +1,4 @@
-"""WindowBatch -> the uint8 planes that a network's graph takes.
+"""WindowBatch -> the planes that a network's graph takes.
 
 A thin face of native/encode (rules: docs/encodings.md). Each encoding says what its windows must
 hold and fills the inputs of its graph.
@@ -66,12 +66,34 @@ VARIANT_FEATURES = (
 """What `read-set` and `reference` say of an ALT allele (V = 18), in the order of the planes."""
 
 
+FROM_READS = {
+    "MQ": lib.CNNSCORE_ANNOTATION_MQ,
+    "DP": lib.CNNSCORE_ANNOTATION_DP,
+    "FS": lib.CNNSCORE_ANNOTATION_FS,
+    "SOR": lib.CNNSCORE_ANNOTATION_SOR,
+    "MQRankSum": lib.CNNSCORE_ANNOTATION_MQ_RANK_SUM,
+    "ReadPosRankSum": lib.CNNSCORE_ANNOTATION_READ_POS_RANK_SUM,
+    "BaseQRankSum": lib.CNNSCORE_ANNOTATION_BASE_Q_RANK_SUM,
+    "QD": lib.CNNSCORE_ANNOTATION_QD,
+    "RO": lib.CNNSCORE_ANNOTATION_RO,
+    "AO": lib.CNNSCORE_ANNOTATION_AO,
+    "AB": lib.CNNSCORE_ANNOTATION_AB,
+}
+"""Annotations that can be worked out from the reads, and their codes in C."""
+
+ANNOTATION_SOURCES = {
+    "caller": lib.CNNSCORE_ANNOTATIONS_CALLER,
+    "reads": lib.CNNSCORE_ANNOTATIONS_READS,
+    "fill": lib.CNNSCORE_ANNOTATIONS_FILL,
+}
+
+
 @dataclass(frozen=True)
 class Rows:
     """What is encoded together: rows of planes, each a site, or an ALT allele of a site."""
 
     site: NDArray[np.int64]
-    """[n] indices into the batch."""
+    """[n] indices into the batch, contiguous."""
     allele: NDArray[np.int64]
     """[n] number of the ALT allele, as in GT: 1 is the first; 0 where an encoding sees records."""
 
@@ -80,7 +102,9 @@ class Rows:
 
     def __getitem__(self, which: Any) -> Rows:
         """Some of the rows, by slice, mask or indices."""
-        return Rows(self.site[which], self.allele[which])
+        return Rows(
+            np.ascontiguousarray(self.site[which]), np.ascontiguousarray(self.allele[which])
+        )
 
 
 @dataclass(frozen=True)
@@ -92,8 +116,8 @@ class PlaneSpec:
     annotations: tuple[str, ...] = ()
     """INFO keys in input order; QUAL is the record's QUAL."""
     annotations_from: str = "caller"
-    """"caller": as the record has them; "reads": worked out from the reads where cnnscore can;
-    "fill": the same where the record has none."""
+    """A name of ANNOTATION_SOURCES. caller: as the record has them; reads: worked out from the
+    reads where cnnscore can (FROM_READS); fill: the same where the record has none."""
 
 
 class NativeBatch:
@@ -177,36 +201,140 @@ def encode_gatk_reads(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Plane
     }
 
 
+def encode_read_set(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes:
+    """`read-set` of n ALT alleles, padded to the deepest site of these (R reads, at least 1).
+
+    Returns `reads` float32 [n, R, F] (READ_SCALARS; zeros beyond a site's reads, whose order is one
+    of content), `mask` float32 [n, R] (1 where there is a read), `variant` float32 [n, V]
+    (VARIANT_FEATURES), `annotations` float32 [n, A] (NaN = missing).
+    """
+    n, n_reads = len(rows), native.deepest(rows)
+    reads = np.empty((n, n_reads, len(READ_SCALARS)), np.float32)
+    mask = np.empty((n, n_reads), np.float32)
+    variant = np.empty((n, len(VARIANT_FEATURES)), np.float32)
+    annotations = np.empty((n, native.batch.annotations.shape[1]), np.float32)
+    codes = np.array([FROM_READS.get(name, 0) for name in spec.annotations], np.int32)
+    wanted = _native_rows(rows, spec)
+    wanted.n_reads = n_reads
+    wanted.annotations_from = ANNOTATION_SOURCES[spec.annotations_from]
+    wanted.annotation_codes = ffi.cast("const int32_t *", codes.ctypes.data)
+    error = ffi.new("cnnscore_error *")
+    if (
+        lib.cnnscore_encode_read_set(
+            native.struct,
+            wanted,
+            _float(reads),
+            _float(mask),
+            _float(variant),
+            _float(annotations),
+            error,
+        )
+        != 0
+    ):
+        raise_native(ffi, error)
+    return {"reads": reads, "mask": mask, "variant": variant, "annotations": annotations}
+
+
+def encode_reference(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes:
+    """`reference` of n ALT alleles.
+
+    Returns `reference` and `alternate` uint8 [n, window] (A C G T = 0-3, any 5, none 6), `variant`
+    float32 [n, V] (VARIANT_FEATURES), `annotations` float32 [n, A] (the record's, NaN = missing).
+    """
+    n = len(rows)
+    reference = np.empty((n, spec.window), np.uint8)
+    alternate = np.empty((n, spec.window), np.uint8)
+    variant = np.empty((n, len(VARIANT_FEATURES)), np.float32)
+    error = ffi.new("cnnscore_error *")
+    if (
+        lib.cnnscore_encode_reference(
+            native.struct,
+            _native_rows(rows, spec),
+            _uint8(reference),
+            _uint8(alternate),
+            _float(variant),
+            error,
+        )
+        != 0
+    ):
+        raise_native(ffi, error)
+    annotations = native.batch.annotations[rows.site]
+    return {
+        "reference": reference,
+        "alternate": alternate,
+        "variant": variant,
+        "annotations": annotations,
+    }
+
+
+def record_rows(native: NativeBatch) -> Rows:
+    """A row a site, for encodings that see a record as one."""
+    n = len(native.batch)
+    return Rows(np.arange(n, dtype=np.int64), np.zeros(n, np.int64))
+
+
+def allele_rows(native: NativeBatch) -> Rows:
+    """A row an ALT allele that can be scored: a sequence of ACGTN that differs from REF.
+
+    Errors: BadBatch when the batch contradicts itself.
+    """
+    n_alts = max(int(native.batch.site_allele[-1]) - len(native.batch), 0)
+    sites, alleles = np.empty(n_alts, np.int64), np.empty(n_alts, np.int64)
+    n, error = ffi.new("int64_t *"), ffi.new("cnnscore_error *")
+    if (
+        lib.cnnscore_batch_alleles(
+            native.struct,
+            ffi.cast("int64_t *", sites.ctypes.data),
+            ffi.cast("int64_t *", alleles.ctypes.data),
+            n,
+            error,
+        )
+        != 0
+    ):
+        raise_native(ffi, error)
+    return Rows(sites[: n[0]], alleles[: n[0]])
+
+
 @dataclass(frozen=True)
 class Encoding:
     """How sites become a network's inputs, and what their windows must hold for it."""
 
     name: str
     encode: Callable[[NativeBatch, Rows, PlaneSpec], Planes]
+    rows: Callable[[NativeBatch], Rows]
+    """All rows of a batch, in site order: record_rows or allele_rows."""
     inputs: frozenset[str]
     """Names of the graph's inputs: what `encode` fills."""
     read_rule: str
     """Which reads count: a name of windows.READ_RULES."""
     sites_per_run: int
-    """Sites a network call takes by default: large enough to fill the kernels, small enough for
+    """Rows a network call takes by default: large enough to fill the kernels, small enough for
     the caches (docs/performance.md)."""
     sites_per_job: int
     """Sites a worker reads, encodes and scores at a time."""
-
-    def rows(self, native: NativeBatch) -> Rows:
-        """All rows of a batch, in site order."""
-        n = len(native.batch)
-        return Rows(np.arange(n, dtype=np.int64), np.zeros(n, np.int64))
+    shifts: bool = True
+    """Whether bases from the right of the window may move into it."""
 
     @property
     def needs_reads(self) -> bool:
         """Whether the encoding looks at reads."""
         return self.read_rule != "none"
 
+    @property
+    def by_allele(self) -> bool:
+        """Whether rows are ALT alleles, not records."""
+        return self.rows is allele_rows
+
+    @property
+    def annotations_from(self) -> tuple[str, ...]:
+        """Names of ANNOTATION_SOURCES that it can take, the default first."""
+        return ("fill", "reads", "caller") if self.encode is encode_read_set else ("caller",)
+
     def reference_columns(self, window: int) -> tuple[int, int]:
         """(columns left of POS, columns in all) that a window batch must hold. Right of POS there
-        is room for the shift of windows that a contig's start cuts."""
-        return window // 2, window // 2 + window
+        may be room for what moves in: the shift of GATK's windows at a contig's start, or what
+        follows a deletion."""
+        return window // 2, window // 2 + window if self.shifts else window
 
 
 ENCODINGS = {
@@ -215,6 +343,7 @@ ENCODINGS = {
         Encoding(
             "gatk-reference",
             encode_gatk_reference,
+            record_rows,
             frozenset({"reference", "annotations"}),
             read_rule="none",
             sites_per_run=64,
@@ -223,17 +352,56 @@ ENCODINGS = {
         Encoding(
             "gatk-reads",
             encode_gatk_reads,
+            record_rows,
             frozenset({"bases", "quals", "rows", "reference", "annotations"}),
             read_rule="gatk",
             sites_per_run=4,
             sites_per_job=128,
         ),
+        Encoding(
+            "read-set",
+            encode_read_set,
+            allele_rows,
+            frozenset({"reads", "mask", "variant", "annotations"}),
+            read_rule="primary",
+            sites_per_run=64,
+            sites_per_job=512,
+            shifts=False,
+        ),
+        Encoding(
+            "reference",
+            encode_reference,
+            allele_rows,
+            frozenset({"reference", "alternate", "variant", "annotations"}),
+            read_rule="none",
+            sites_per_run=64,
+            sites_per_job=512,
+        ),
     )
 }
 
 
+def _native_rows(rows: Rows, spec: PlaneSpec) -> Any:
+    # The arrays are the caller's: they outlive the call.
+    return ffi.new(
+        "cnnscore_rows *",
+        {
+            "sites": _int64(rows.site),
+            "alleles": _int64(rows.allele),
+            "n": len(rows),
+            "window": spec.window,
+        },
+    )
+
+
+def _float(array: NDArray[np.float32]) -> Any:
+    return ffi.cast("float *", array.ctypes.data)
+
+
 def _int64(array: NDArray[np.int64]) -> Any:
-    return ffi.cast("const int64_t *", np.ascontiguousarray(array, np.int64).ctypes.data)
+    if not array.flags.c_contiguous or array.dtype != np.int64:
+        raise ValueError("rows must be contiguous int64")
+    return ffi.cast("const int64_t *", array.ctypes.data)
 
 
 def _uint8(array: NDArray[np.uint8]) -> Any:

@@ -14,7 +14,11 @@ from cnnscore._window import ffi, lib
 from cnnscore.batch import WindowBatch, from_native, to_native
 from cnnscore.errors import raise_native
 
-READ_RULES = {"none": lib.CNNSCORE_READS_NONE, "gatk": lib.CNNSCORE_READS_GATK}
+READ_RULES = {
+    "none": lib.CNNSCORE_READS_NONE,
+    "gatk": lib.CNNSCORE_READS_GATK,
+    "primary": lib.CNNSCORE_READS_PRIMARY,
+}
 DOWNSAMPLING = {"site": lib.CNNSCORE_DOWNSAMPLE_SITE, "gatk": lib.CNNSCORE_DOWNSAMPLE_GATK}
 
 
@@ -22,9 +26,9 @@ DOWNSAMPLING = {"site": lib.CNNSCORE_DOWNSAMPLE_SITE, "gatk": lib.CNNSCORE_DOWNS
 class ReaderOptions:
     """What a WindowReader opens, and what of it a site gets.
 
-    `read_rule` is "none" or "gatk" (native/include/cnnscore.h); `downsampling` is "site" (a site's
-    sample depends on the site alone) or "gatk" (GATK's running random state: one reader, file
-    order). `reference_left` and `reference_width` are columns.
+    `read_rule` is "none", "gatk" or "primary" (native/include/cnnscore.h); `downsampling`, of rule
+    "gatk", is "site" (a site's sample depends on the site alone) or "gatk" (GATK's running random
+    state: one reader, file order). `reference_left` and `reference_width` are columns.
     """
 
     reference: str

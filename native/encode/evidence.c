@@ -1,0 +1,316 @@
+/* evidence.c: one walk along a read's CIGAR, against the reference and one ALT allele.
+ * The rules in words: docs/encodings.md. Their plain reading: tests/oracle_read_set.py. */
+#include "evidence.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NEAR 10 /* bases each side of the site */
+#define GOOD_QUALITY 20
+#define COMPARED_MAX 70    /* bases past the site that are compared with the haplotypes */
+#define RATIO_CONVINCES 40 /* of a read that spans the site without the indel */
+#define RATIO_ALONE 15     /* of a read that does not span it */
+
+/* What the walk along a CIGAR finds, for `haplotype_ratio` and `support_of`. */
+typedef struct {
+    const cnnscore_bam_record *record;
+    int64_t clip_left, clip_right; /* soft-clipped bases */
+    int64_t aligned_end;           /* position past the last aligned base */
+    int64_t left, right;           /* index of the bases aligned just before and just after the site, or -1 */
+    int64_t at;                    /* index of the base aligned to the first changed position, or -1 */
+    int64_t net;                   /* bases inserted less bases deleted within the site */
+    int64_t covered;               /* changed positions that have an aligned base, */
+    int64_t equal_alt, equal_ref;  /* of these: like ALT, like REF, */
+    int64_t unknown;               /* and no A, C, G or T */
+    int64_t deleted;               /* changed positions that the read deletes */
+    int64_t ratio;
+} walk;
+
+static int64_t min64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t max64(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+int cnnscore_evidence_init(cnnscore_evidence_scratch *self, int32_t window) {
+    self->variant = NULL;
+    self->reference = malloc((size_t)window);
+    self->read = malloc((size_t)window);
+    if (self->reference && self->read) return CNNSCORE_OK;
+    cnnscore_evidence_free(self);
+    return CNNSCORE_ERR_NOMEM;
+}
+
+void cnnscore_evidence_free(cnnscore_evidence_scratch *self) {
+    free(self->reference);
+    free(self->read);
+    self->reference = self->read = NULL;
+}
+
+void cnnscore_evidence_row(cnnscore_evidence_scratch *self, const cnnscore_variant *variant) {
+    const cnnscore_reference_row *row = &variant->row;
+    self->variant = variant;
+    for (int64_t i = 0; i < row->end - row->begin; i++)
+        self->reference[i] = cnnscore_base_bits[row->bases[i]];
+}
+
+/* Bits of the reference at a position, 0 where it is not known. */
+static uint8_t reference_at(const cnnscore_evidence_scratch *self, int64_t pos) {
+    const cnnscore_reference_row *row = &self->variant->row;
+    return pos < row->begin || pos >= row->end ? 0 : self->reference[pos - row->begin];
+}
+
+/* Bases [from, from + n) of a record, one a byte, as bits. */
+static void unpack(const uint8_t *restrict seq, int64_t from, int64_t n, uint8_t *restrict to) {
+    if (n > 0 && from % 2) {
+        *to++ = seq[from / 2] & 15;
+        from++;
+        n--;
+    }
+    seq += from / 2;
+    for (int64_t i = 0; i < n / 2; i++) {
+        to[2 * i] = seq[i] >> 4;
+        to[2 * i + 1] = seq[i] & 15;
+    }
+    if (n % 2) to[n - 1] = seq[n / 2] >> 4;
+}
+
+/* Adds the mismatches among n bases, and those of good quality. In parts short enough for a byte to
+ * count them: that is what the compiler turns into wide instructions. */
+static void count_mismatches(const uint8_t *restrict read, const uint8_t *restrict reference,
+                             const uint8_t *restrict qual, int64_t n, int32_t *all, int32_t *good) {
+    while (n > 0) {
+        int part = (int)min64(n, 128);
+        uint8_t n_all = 0, n_good = 0;
+        for (int i = 0; i < part; i++) {
+            uint8_t differs = (uint8_t)((uint8_t)(read[i] & reference[i]) == 0) & (uint8_t)(read[i] != 0) &
+                              (uint8_t)(reference[i] != 0);
+            n_all = (uint8_t)(n_all + differs);
+            n_good = (uint8_t)(n_good + (differs & (uint8_t)(qual[i] >= GOOD_QUALITY)));
+        }
+        *all += n_all;
+        *good += n_good;
+        read += part;
+        reference += part;
+        qual += part;
+        n -= part;
+    }
+}
+
+/* Aligned bases of a read: `index` stands at `pos`; [begin, end) is what of them lies in the window, and
+ * is unpacked. */
+typedef struct {
+    int64_t pos, index, begin, end;
+} stretch;
+
+static void count_within(const cnnscore_evidence_scratch *self, const cnnscore_bam_record *record,
+                         const stretch *s, int64_t from, int64_t to, int32_t *all, int32_t *good) {
+    from = max64(from, s->begin);
+    to = min64(to, s->end);
+    if (from < to)
+        count_mismatches(self->read + (from - s->begin), self->reference + (from - self->variant->row.begin),
+                         record->qual + s->index + (from - s->pos), to - from, all, good);
+}
+
+/* The changed bases of a SNP or an MNP that lie in an aligned stretch. */
+static void compare_changed(walk *w, const cnnscore_allele *allele, int64_t pos, int64_t index, int64_t n) {
+    int64_t from = max64(pos, allele->begin), to = min64(pos + n, allele->begin + allele->ref_length);
+    for (int64_t p = from; p < to; p++) {
+        int64_t i = index + (p - pos);
+        uint8_t base = cnnscore_bam_base(w->record, i);
+        uint8_t alt = cnnscore_base_bits[(uint8_t)allele->alt[p - allele->begin]];
+        uint8_t ref = cnnscore_base_bits[(uint8_t)allele->ref[p - allele->begin]];
+        bool known = base == 1 || base == 2 || base == 4 || base == 8;
+        bool is_alt = known && base == alt, is_ref = known && !is_alt && (base & ref) != 0;
+        w->covered++;
+        w->unknown += !known;
+        w->equal_alt += is_alt;
+        w->equal_ref += is_ref;
+        w->ratio += (is_alt - is_ref) * w->record->qual[i];
+    }
+}
+
+/* An aligned stretch of n bases at `pos`, from base `index` on. */
+static void walk_aligned(cnnscore_evidence_scratch *self, walk *w, cnnscore_evidence *e, int64_t pos,
+                         int64_t index, int64_t n) {
+    const cnnscore_allele *allele = &self->variant->allele;
+    const cnnscore_reference_row *row = &self->variant->row;
+    int64_t site = allele->tract_begin, site_end = allele->tract_end;
+    if (site - 1 >= pos && site - 1 < pos + n) w->left = index + (site - 1 - pos);
+    if (site_end >= pos && site_end < pos + n) w->right = index + (site_end - pos);
+    if (allele->begin >= pos && allele->begin < pos + n) w->at = index + (allele->begin - pos);
+    if (allele->ref_length == allele->alt_length) compare_changed(w, allele, pos, index, n);
+
+    stretch s = {pos, index, max64(pos, row->begin), min64(pos + n, row->end)};
+    if (s.begin >= s.end) return;
+    unpack(w->record->seq, index + (s.begin - pos), s.end - s.begin, self->read);
+    int32_t unread = 0;
+    count_within(self, w->record, &s, s.begin, site, &e->mismatches, &e->mismatches_q20);
+    count_within(self, w->record, &s, site_end, s.end, &e->mismatches, &e->mismatches_q20);
+    count_within(self, w->record, &s, site - NEAR, site, &e->mismatches_near, &unread);
+    count_within(self, w->record, &s, site_end, site_end + NEAR, &e->mismatches_near, &unread);
+}
+
+/* An indel of the read, which takes the place of [pos, end); an insertion stands before pos == end. */
+static void walk_indel(const cnnscore_evidence_scratch *self, walk *w, cnnscore_evidence *e, int64_t pos,
+                       int64_t end, int64_t change) {
+    const cnnscore_allele *allele = &self->variant->allele;
+    int64_t site = allele->tract_begin, site_end = allele->tract_end;
+    w->deleted += max64(0, min64(end, allele->begin + allele->ref_length) - max64(pos, allele->begin));
+    bool within = pos == end ? pos >= site && pos <= site_end : pos < site_end && end > site;
+    if (within && allele->ref_length != allele->alt_length) {
+        w->net += change;
+        return;
+    }
+    e->indels++;
+    e->indels_near += pos <= site_end + NEAR && end >= site - NEAR;
+}
+
+/* A soft clip whose aligned neighbour is at `edge`. */
+static void walk_clip(const cnnscore_evidence_scratch *self, cnnscore_evidence *e, int64_t edge, int64_t n) {
+    const cnnscore_allele *allele = &self->variant->allele;
+    e->clipped += n;
+    if (n > 0) e->clip_near |= edge <= allele->tract_end + NEAR && edge >= allele->tract_begin - NEAR;
+}
+
+static void walk_cigar(cnnscore_evidence_scratch *self, walk *w, cnnscore_evidence *e) {
+    const cnnscore_bam_record *record = w->record;
+    int64_t pos = record->pos, index = 0;
+    bool aligned = false;
+    for (uint32_t i = 0; i < record->n_cigar; i++) {
+        uint32_t op = cnnscore_bam_cigar(record, i);
+        int64_t length = cnnscore_cigar_length(op), left = record->l_seq - index;
+        switch (cnnscore_cigar_op(op)) {
+            case CNNSCORE_CIGAR_M:
+            case CNNSCORE_CIGAR_EQUAL:
+            case CNNSCORE_CIGAR_DIFFERS:
+                /* A CIGAR may promise more bases than there are. */
+                walk_aligned(self, w, e, pos, index, min64(length, left));
+                index += min64(length, left);
+                pos += length;
+                aligned = true;
+                break;
+            case CNNSCORE_CIGAR_I:
+                walk_indel(self, w, e, pos, pos, length);
+                index += min64(length, left);
+                break;
+            case CNNSCORE_CIGAR_D:
+                walk_indel(self, w, e, pos, pos + length, -length);
+                pos += length;
+                break;
+            case CNNSCORE_CIGAR_N:
+                pos += length;
+                break;
+            case CNNSCORE_CIGAR_S:
+                length = min64(length, left);
+                *(aligned ? &w->clip_right : &w->clip_left) += length;
+                walk_clip(self, e, pos, length);
+                index += length;
+                break;
+        }
+    }
+    w->aligned_end = pos;
+}
+
+/* Where a site lies in a clip, its neighbours are as far into the clip as they are past the aligned
+ * bases. */
+static void extend_into_clips(const cnnscore_evidence_scratch *self, walk *w, int64_t *left, int64_t *right) {
+    const cnnscore_allele *allele = &self->variant->allele;
+    const cnnscore_bam_record *record = w->record;
+    *left = w->left;
+    *right = w->right;
+    if (*left < 0 && allele->tract_begin > w->aligned_end) {
+        int64_t index = record->l_seq - w->clip_right + (allele->tract_begin - 1 - w->aligned_end);
+        if (index < record->l_seq) *left = index;
+    }
+    if (*right < 0 && allele->tract_end < record->pos)
+        *right = max64(-1, w->clip_left - (record->pos - allele->tract_end));
+}
+
+/* What a base says for ALT and against REF, given their bits at its place. */
+static int64_t base_ratio(uint8_t base, uint8_t quality, uint8_t ref, uint8_t alt) {
+    if (base == 0 || ref == 0 || alt == 0) return 0;
+    return ((int64_t)((base & alt) != 0) - (int64_t)((base & ref) != 0)) * quality;
+}
+
+/* Bits of the ALT haplotype, `offset` bases from the first changed one on; may be negative. */
+static uint8_t alternate_at(const cnnscore_evidence_scratch *self, int64_t offset) {
+    const cnnscore_allele *allele = &self->variant->allele;
+    if (offset < 0) return reference_at(self, allele->begin + offset);
+    if (offset < allele->alt_length) return cnnscore_base_bits[(uint8_t)allele->alt[offset]];
+    return reference_at(self, allele->begin + allele->ref_length + (offset - allele->alt_length));
+}
+
+/* Of an indel: the bases from the site on, ungapped, against both haplotypes. They hang on the side of
+ * the site that has more aligned bases, and run through it to the other. */
+static int64_t haplotype_ratio(const cnnscore_evidence_scratch *self, const walk *w, int64_t left,
+                               int64_t right) {
+    const cnnscore_allele *allele = &self->variant->allele;
+    const cnnscore_bam_record *record = w->record;
+    int64_t n = allele->tract_end - allele->tract_begin + allele->alt_length + COMPARED_MAX;
+    int64_t before = left < 0 ? -1 : left - w->clip_left;
+    int64_t after = right < 0 ? -1 : record->l_seq - 1 - w->clip_right - right;
+    int64_t ratio = 0;
+    if (left < 0 && right < 0) return 0;
+    if (right < 0 || (left >= 0 && before >= after)) {
+        n = min64(n, record->l_seq - 1 - left);
+        for (int64_t i = 0; i < n; i++) {
+            int64_t pos = allele->tract_begin + i;
+            ratio += base_ratio(cnnscore_bam_base(record, left + 1 + i), record->qual[left + 1 + i],
+                                reference_at(self, pos), alternate_at(self, pos - allele->begin));
+        }
+    } else {
+        n = min64(n, right);
+        int64_t change = allele->alt_length - allele->ref_length;
+        for (int64_t i = 0; i < n; i++) {
+            int64_t pos = allele->tract_end - 1 - i;
+            ratio += base_ratio(cnnscore_bam_base(record, right - 1 - i), record->qual[right - 1 - i],
+                                reference_at(self, pos), alternate_at(self, pos - allele->begin + change));
+        }
+    }
+    return ratio;
+}
+
+static int support_by_ratio(int64_t ratio) {
+    return ratio > RATIO_ALONE    ? CNNSCORE_SUPPORTS_ALT
+           : ratio < -RATIO_ALONE ? CNNSCORE_SUPPORTS_REF
+                                  : CNNSCORE_SUPPORTS_NOTHING;
+}
+
+static int support_of(const walk *w, const cnnscore_allele *allele, bool spans) {
+    if (allele->ref_length == allele->alt_length) {
+        if (w->deleted > 0) return CNNSCORE_SUPPORTS_OTHER;
+        if (w->covered < allele->ref_length || w->unknown > 0) return support_by_ratio(w->ratio);
+        return w->equal_alt == allele->ref_length   ? CNNSCORE_SUPPORTS_ALT
+               : w->equal_ref == allele->ref_length ? CNNSCORE_SUPPORTS_REF
+                                                    : CNNSCORE_SUPPORTS_OTHER;
+    }
+    if (!spans) return support_by_ratio(w->ratio);
+    if (w->net == allele->alt_length - allele->ref_length) return CNNSCORE_SUPPORTS_ALT;
+    if (w->net != 0) return CNNSCORE_SUPPORTS_OTHER;
+    return w->ratio > RATIO_CONVINCES ? CNNSCORE_SUPPORTS_ALT : CNNSCORE_SUPPORTS_REF;
+}
+
+void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_record *record,
+                          cnnscore_evidence *e) {
+    const cnnscore_allele *allele = &self->variant->allele;
+    walk w = {.record = record, .left = -1, .right = -1, .at = -1};
+    *e = (cnnscore_evidence){.index = -1};
+    walk_cigar(self, &w, e);
+    int64_t left, right;
+    extend_into_clips(self, &w, &left, &right);
+    if (allele->ref_length == allele->alt_length) {
+        e->spans = w.covered + w.deleted == allele->ref_length;
+        /* A deleted or clipped first base: the one that stands before it, else the one after. */
+        e->index = w.at >= 0 ? w.at : left >= 0 ? left : right;
+    } else {
+        w.ratio = haplotype_ratio(self, &w, left, right);
+        e->spans = w.left >= 0 && w.right >= 0;
+        e->index = left >= 0 ? left : right;
+    }
+    e->ratio = w.ratio;
+    e->support = support_of(&w, allele, e->spans);
+    if (e->index >= 0) e->quality = record->qual[e->index];
+}

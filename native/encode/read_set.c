@@ -1,0 +1,253 @@
+/* read_set.c: the read-set encoding: a few scalars a read, in an order that is the reads' own.
+ * The rules in words: docs/encodings.md. Their plain reading: tests/oracle_read_set.py. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "annotations.h"
+#include "evidence.h"
+
+#define F CNNSCORE_READ_SCALARS
+
+typedef struct {
+    float scalars[F];
+} read_row;
+
+typedef struct {
+    uint64_t key;
+    const read_row *row;
+} sorted_row;
+
+/* All memory of a call. */
+typedef struct {
+    cnnscore_evidence_scratch evidence;
+    cnnscore_bam_record *records;       /* [R] of one site */
+    read_row *rows;                     /* [R] */
+    sorted_row *order;                  /* [R] */
+    cnnscore_annotated_read *annotated; /* [R] */
+} scratch;
+
+static void scratch_free(scratch *self) {
+    cnnscore_evidence_free(&self->evidence);
+    free(self->records);
+    free(self->rows);
+    free(self->order);
+    free(self->annotated);
+}
+
+static int scratch_init(scratch *self, int32_t window, int32_t n_reads) {
+    size_t n = (size_t)n_reads;
+    memset(self, 0, sizeof *self);
+    self->records = calloc(n, sizeof *self->records);
+    self->rows = calloc(n, sizeof *self->rows);
+    self->order = calloc(n, sizeof *self->order);
+    self->annotated = calloc(n, sizeof *self->annotated);
+    if (self->records && self->rows && self->order && self->annotated &&
+        cnnscore_evidence_init(&self->evidence, window) == CNNSCORE_OK)
+        return CNNSCORE_OK;
+    scratch_free(self);
+    return CNNSCORE_ERR_NOMEM;
+}
+
+/* ---- scalars ---- */
+
+static float at_most(float value, float limit) {
+    return value < limit ? value : limit;
+}
+
+static float flag(bool value) {
+    return value ? 1 : 0;
+}
+
+static void write_scalars(const cnnscore_bam_record *record, const cnnscore_evidence *e, float *to) {
+    bool reverse = record->flag & CNNSCORE_FLAG_REVERSE, paired = record->flag & CNNSCORE_FLAG_PAIRED;
+    bool mate_lost =
+        (record->flag & CNNSCORE_FLAG_MATE_UNMAPPED) != 0 || record->mate_contig != record->contig;
+    float ratio = (float)e->ratio / 40;
+    int64_t from_start = e->index < 0 ? 0 : e->index;
+    int64_t from_end = e->index < 0 ? 0 : record->l_seq - 1 - e->index;
+    *to++ = flag(reverse);
+    *to++ = (float)(record->mapq < 60 ? record->mapq : 60) / 60;
+    *to++ = flag(e->support == CNNSCORE_SUPPORTS_ALT);
+    *to++ = flag(e->support == CNNSCORE_SUPPORTS_REF);
+    *to++ = flag(e->support == CNNSCORE_SUPPORTS_OTHER);
+    *to++ = ratio < -1.5F ? -1.5F : at_most(ratio, 1.5F);
+    *to++ = at_most((float)e->quality / 40, 1.5F);
+    *to++ = at_most((float)(reverse ? from_end : from_start) / 100, 1.5F);
+    *to++ = at_most((float)(reverse ? from_start : from_end) / 100, 1.5F);
+    *to++ = at_most((float)e->mismatches / 5, 2);
+    *to++ = at_most((float)e->mismatches_q20 / 5, 2);
+    *to++ = at_most((float)e->mismatches_near / 3, 2);
+    *to++ = at_most((float)e->indels / 2, 2);
+    *to++ = at_most((float)e->indels_near / 2, 2);
+    *to++ = record->l_seq > 0 ? (float)e->clipped / (float)record->l_seq : 0;
+    *to++ = flag(e->clip_near);
+    *to++ = flag(record->flag & CNNSCORE_FLAG_PROPER_PAIR);
+    *to++ = flag(paired && mate_lost);
+    *to++ = flag(record->flag & CNNSCORE_FLAG_SECOND);
+    *to++ = flag(e->spans);
+}
+
+/* ---- order ---- */
+
+/* Any order will do that depends on what the rows hold and on nothing else: rows that it cannot tell
+ * apart are the same. */
+static uint64_t content_key(const read_row *row) {
+    uint64_t key = 0;
+    for (size_t i = 0; i < F; i++) {
+        uint32_t bits;
+        memcpy(&bits, &row->scalars[i], sizeof bits);
+        key = (key ^ bits) * UINT64_C(0x9E3779B97F4A7C15);
+        key ^= key >> 29;
+    }
+    return key;
+}
+
+static int compare_rows(const void *left, const void *right) {
+    const sorted_row *a = left, *b = right;
+    if (a->key != b->key) return a->key < b->key ? -1 : 1;
+    return memcmp(a->row, b->row, sizeof *a->row);
+}
+
+static void write_rows(scratch *self, int64_t n, int32_t n_reads, float *reads, float *mask) {
+    for (int64_t i = 0; i < n; i++)
+        self->order[i] = (sorted_row){content_key(&self->rows[i]), &self->rows[i]};
+    qsort(self->order, (size_t)n, sizeof *self->order, compare_rows);
+    for (int64_t i = 0; i < n; i++) {
+        memcpy(reads + i * F, self->order[i].row, sizeof(read_row));
+        mask[i] = 1;
+    }
+    memset(reads + n * F, 0, (size_t)(n_reads - n) * sizeof(read_row));
+    memset(mask + n, 0, (size_t)(n_reads - n) * sizeof *mask);
+}
+
+/* ---- annotations ---- */
+
+static void annotate_read(cnnscore_annotated_read *to, const cnnscore_bam_record *record,
+                          const cnnscore_evidence *e) {
+    int64_t from_end = record->l_seq - 1 - e->index;
+    int64_t distance = e->index < from_end ? e->index : from_end;
+    *to = (cnnscore_annotated_read){
+        .supports_ref = e->support == CNNSCORE_SUPPORTS_REF,
+        .supports_alt = e->support == CNNSCORE_SUPPORTS_ALT,
+        .reverse = (record->flag & CNNSCORE_FLAG_REVERSE) != 0,
+        .mapq = record->mapq,
+        .quality = (uint8_t)e->quality,
+        .end_distance = e->index < 0 ? -1 : (int32_t)distance,
+    };
+}
+
+/* Annotations are the record's: a read that supports another of its ALT alleles supports ALT, and REF
+ * only one that every allele leaves it. */
+static int see_other_alleles(scratch *self, const cnnscore_window_batch *batch, const cnnscore_rows *rows,
+                             int64_t row, cnnscore_error *err) {
+    int64_t n_alts = self->evidence.variant->n_alts, own = rows->alleles[row];
+    for (int64_t number = 1; number <= n_alts; number++) {
+        cnnscore_allele allele;
+        if (number == own || !cnnscore_site_allele(batch, &self->evidence.variant->site, number, &allele))
+            continue;
+        cnnscore_rows other = *rows;
+        cnnscore_variant variant;
+        other.sites = &rows->sites[row];
+        other.alleles = &number;
+        int rc = cnnscore_variant_open(batch, &other, 0, CNNSCORE_VIEW_READS, &variant, err);
+        if (rc != CNNSCORE_OK) return rc;
+        cnnscore_evidence_row(&self->evidence, &variant);
+        for (int64_t i = 0; i < variant.site.n_reads; i++) {
+            cnnscore_evidence e;
+            cnnscore_evidence_of(&self->evidence, &self->records[i], &e);
+            self->annotated[i].supports_alt |= e.support == CNNSCORE_SUPPORTS_ALT;
+            self->annotated[i].supports_ref &= e.support == CNNSCORE_SUPPORTS_REF;
+        }
+    }
+    return CNNSCORE_OK;
+}
+
+static int write_annotations(scratch *self, const cnnscore_window_batch *batch, const cnnscore_rows *rows,
+                             int64_t row, const cnnscore_variant *variant, float *to, cnnscore_error *err) {
+    size_t n = (size_t)batch->n_annotations;
+    int64_t site = variant->site.index;
+    bool from_reads = false;
+    if (n == 0) return CNNSCORE_OK;
+    memcpy(to, batch->annotations + (size_t)site * n, n * sizeof *to);
+    if (rows->annotations_from == CNNSCORE_ANNOTATIONS_CALLER) return CNNSCORE_OK;
+    bool all = rows->annotations_from == CNNSCORE_ANNOTATIONS_READS;
+    for (size_t a = 0; a < n; a++)
+        from_reads |= rows->annotation_codes[a] != CNNSCORE_ANNOTATION_OTHER && (all || isnan(to[a]));
+    if (!from_reads) return CNNSCORE_OK;
+    if (variant->n_alts > 1) {
+        int rc = see_other_alleles(self, batch, rows, row, err);
+        if (rc != CNNSCORE_OK) return rc;
+    }
+    float values[CNNSCORE_N_ANNOTATIONS];
+    cnnscore_annotate(self->annotated, variant->site.n_reads, batch->site_depth ? batch->site_depth[site] : 0,
+                      batch->qual ? (double)batch->qual[site] : (double)NAN, values);
+    for (size_t a = 0; a < n; a++)
+        if (rows->annotation_codes[a] != CNNSCORE_ANNOTATION_OTHER && (all || isnan(to[a])))
+            to[a] = values[rows->annotation_codes[a]];
+    return CNNSCORE_OK;
+}
+
+/* ---- rows ---- */
+
+static int encode_row(scratch *self, const cnnscore_window_batch *batch, const cnnscore_rows *rows, int64_t i,
+                      float *reads, float *mask, float *features, float *annotations, cnnscore_error *err) {
+    cnnscore_variant variant;
+    int rc = cnnscore_variant_open(batch, rows, i, CNNSCORE_VIEW_READS, &variant, err);
+    if (rc != CNNSCORE_OK) return rc;
+    int64_t n = variant.site.n_reads;
+    if (n > rows->n_reads)
+        return cnnscore_site_fail(batch, rows->sites[i], err, "it has %lld reads, the encoding takes %ld",
+                                  (long long)n, (long)rows->n_reads);
+    cnnscore_evidence_row(&self->evidence, &variant);
+    for (int64_t read = 0; read < n; read++) {
+        cnnscore_bam_record *record = &self->records[read];
+        rc = cnnscore_site_read(batch, &variant.site, read, record, err);
+        if (rc != CNNSCORE_OK) return rc;
+        cnnscore_evidence e;
+        cnnscore_evidence_of(&self->evidence, record, &e);
+        write_scalars(record, &e, self->rows[read].scalars);
+        annotate_read(&self->annotated[read], record, &e);
+    }
+    write_rows(self, n, rows->n_reads, reads, mask);
+    cnnscore_variant_features(&variant, features);
+    return write_annotations(self, batch, rows, i, &variant, annotations, err);
+}
+
+static int check_request(const cnnscore_window_batch *batch, const cnnscore_rows *rows, cnnscore_error *err) {
+    int rc = cnnscore_rows_check(batch, rows, CNNSCORE_VIEW_READS, rows->window - rows->window / 2, err);
+    if (rc != CNNSCORE_OK) return rc;
+    if (rows->n_reads < 1 || rows->n_reads > 4096)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: %ld reads a row", (long)rows->n_reads);
+    if (rows->n > 0 && batch->n_annotations > 0 && !batch->annotations)
+        return cnnscore_fail(err, CNNSCORE_ERR_BATCH, "window batch: annotations are missing");
+    if (rows->annotations_from < CNNSCORE_ANNOTATIONS_CALLER ||
+        rows->annotations_from > CNNSCORE_ANNOTATIONS_FILL)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: annotations from source %ld",
+                             (long)rows->annotations_from);
+    if (rows->annotations_from == CNNSCORE_ANNOTATIONS_CALLER || batch->n_annotations == 0)
+        return CNNSCORE_OK;
+    if (!rows->annotation_codes)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: no list of annotations");
+    for (int32_t a = 0; a < batch->n_annotations; a++)
+        if (rows->annotation_codes[a] < 0 || rows->annotation_codes[a] >= CNNSCORE_N_ANNOTATIONS)
+            return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: an annotation of code %ld",
+                                 (long)rows->annotation_codes[a]);
+    return CNNSCORE_OK;
+}
+
+int cnnscore_encode_read_set(const cnnscore_window_batch *batch, const cnnscore_rows *rows, float *reads,
+                             float *mask, float *variant, float *annotations, cnnscore_error *err) {
+    int rc = check_request(batch, rows, err);
+    if (rc != CNNSCORE_OK) return rc;
+    scratch self;
+    if (scratch_init(&self, rows->window, rows->n_reads) != CNNSCORE_OK) return cnnscore_fail_memory(err);
+    size_t n_reads = (size_t)rows->n_reads, n_annotations = (size_t)batch->n_annotations;
+    for (int64_t i = 0; rc == CNNSCORE_OK && i < rows->n; i++) {
+        size_t at = (size_t)i;
+        rc = encode_row(&self, batch, rows, i, reads + at * n_reads * F, mask + at * n_reads,
+                        variant + at * CNNSCORE_VARIANT_FEATURES, annotations + at * n_annotations, err);
+    }
+    scratch_free(&self);
+    return rc;
+}

@@ -1,0 +1,21 @@
+/* buffers.h: the memory of a window batch while it is filled. */
+#ifndef CNNSCORE_BUFFERS_H
+#define CNNSCORE_BUFFERS_H
+
+#include <htslib/sam.h>
+
+#include "window.h"
+
+struct cnnscore_windows {
+    cnnscore_window_batch batch;
+    uint8_t *reference, *reads;
+    int64_t *site_read, *read_offset;
+    int32_t *site_depth;
+    size_t reference_capacity, reads_capacity, site_capacity, read_capacity, depth_capacity;
+};
+
+/* Make read n of the batch one of the site's contig: a BAM record without tags. Reads are appended in
+ * order. Returns 0, or -1 when memory is short. */
+int cnnscore_windows_append(cnnscore_windows *windows, int64_t n, const bam1_t *read, int32_t contig);
+
+#endif
