@@ -77,6 +77,9 @@ class WindowScorer(Protocol):
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Scores float32 [N] in site order, NaN where there is none; from any thread."""
 
+    def score_alleles(self, batch: WindowBatch) -> NDArray[np.float32]:
+        """Scores float32 of all ALT alleles, in order. Errors: UsageError where it cannot."""
+
     def cancel(self) -> None:
         """Calls of `score` that wait for others to do the work fail now."""
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP, WindowBatch
 from cnnscore.description import Description
 from cnnscore.encode import NativeBatch, Planes, Rows
+from cnnscore.errors import UsageError
 from cnnscore.model import Manifest, find_model
 from cnnscore.provenance import cutoffs_text
 from cnnscore.session import Session
@@ -45,13 +46,26 @@ class Engine:
     """A network with its encoding: scores window batches, from any number of threads.
 
     `model` is a name that `cnnscore model list` shows, or a path. `batch_size` is the number of
-    sites a network call takes; it changes speed and memory, never a score.
+    sites a network call takes; it changes speed and memory, never a score. `annotations_from` is
+    "caller", "reads" or "fill" (encode.PlaneSpec), by default the encoding's own.
     """
 
     def __init__(
-        self, model: str, *, provider: str = "auto", batch_size: int | None = None
+        self,
+        model: str,
+        *,
+        provider: str = "auto",
+        batch_size: int | None = None,
+        annotations_from: str | None = None,
     ) -> None:
         self.session = Session(find_model(model), provider)
+        can = self.manifest.encoder.annotations_from
+        if annotations_from is not None and annotations_from not in can:
+            raise UsageError(
+                f"annotations from {annotations_from!r}: the network {self.manifest.name} takes "
+                f"them from {' or '.join(can)}"
+            )
+        self._spec = self.manifest.planes(annotations_from)
         self.batch_size = batch_size or self.manifest.encoder.sites_per_run
 
     @property
@@ -84,26 +98,48 @@ class Engine:
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Scores float32 [N] in site order; NaN where the network gave no finite one.
 
-        Errors: BadBatch when the batch contradicts itself or lacks what the encoding needs.
+        Of a network that scores alleles, a site has the largest score of its ALT alleles. Errors:
+        BadBatch when the batch contradicts itself or lacks what the encoding needs.
         """
-        self.description.check(batch)
         scores = np.full(len(batch), np.nan, np.float32)
-        for rows, planes in self.planes(batch):
-            probabilities = self.session.run(planes)
-            kind = batch.kind[rows.site]
-            scores[rows.site] = gatk_log_odds(probabilities, kind, self.manifest.labels)
-        scores[~np.isfinite(scores)] = np.nan
+        for rows, part in self._score_rows(batch):
+            np.fmax.at(scores, rows.site, part)
         return scores
+
+    def score_alleles(self, batch: WindowBatch) -> NDArray[np.float32]:
+        """Scores float32 [M] of all ALT alleles, in order; NaN as for `score`, and for an allele
+        that is no sequence. Errors: those of `score`; UsageError where records are what is scored.
+        """
+        if not self.manifest.encoder.by_allele:
+            raise UsageError(
+                f"the network {self.manifest.name} scores records, not alleles: leave out "
+                "--per-allele, or take a network of another encoding"
+            )
+        scores = np.full(int(batch.site_allele[-1]) - len(batch), np.nan, np.float32)
+        for rows, part in self._score_rows(batch):
+            scores[batch.site_allele[rows.site] - rows.site + rows.allele - 1] = part
+        return scores
+
+    def _score_rows(self, batch: WindowBatch) -> Iterator[tuple[Rows, NDArray[np.float32]]]:
+        self.description.check(batch)
+        for rows, planes in self.planes(batch):
+            output = self.session.run(planes)
+            if self.manifest.score == "log-odds":
+                scores = output[:, 0]
+            else:
+                kind = batch.kind[rows.site]
+                scores = gatk_log_odds(output, kind, self.manifest.labels)
+            yield rows, np.where(np.isfinite(scores), scores, np.nan)
 
     def planes(self, batch: WindowBatch) -> Iterator[tuple[Rows, Planes]]:
         """The network calls that a batch takes: their rows and inputs."""
         native, encoder = NativeBatch(batch), self.manifest.encoder
-        rows, spec = encoder.rows(native), self.manifest.planes()
+        rows = encoder.rows(native)
         # Sites of like depth together: a network call is as deep as its deepest site.
         rows = rows[np.argsort(batch.depth[rows.site], kind="stable")]
         for begin in range(0, len(rows), self.batch_size):
             part = rows[begin : begin + self.batch_size]
-            yield part, encoder.encode(native, part, spec)
+            yield part, encoder.encode(native, part, self._spec)
 
     def cancel(self) -> None:
         """Nothing to do: nobody else is at work."""

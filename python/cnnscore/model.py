@@ -18,7 +18,8 @@ from cnnscore.provenance import CUTOFF_TYPES, Cutoffs
 
 MANIFEST_KEY = "cnnscore.manifest"
 SCHEMA = 1
-SCORES = {"gatk-log-odds"}
+# Score formulas (engine.py), and the graph's output that they read.
+SCORES = {"gatk-log-odds": "probabilities", "log-odds": "log_odds"}
 LABELS = {"NOT_SNP", "NOT_INDEL", "SNP", "INDEL"}
 MAX_WINDOW, MAX_READS = 4096, 4096
 
@@ -41,7 +42,7 @@ class Manifest:
     annotations: tuple[str, ...]
     """INFO keys in input order."""
     labels: tuple[str, ...]
-    """Classes in output order."""
+    """Classes in output order; none where the output is the score itself."""
     score: str
     """Name of the formula, see engine.py."""
     info_key: str
@@ -56,9 +57,10 @@ class Manifest:
         """The encoding itself."""
         return ENCODINGS[self.encoding]
 
-    def planes(self) -> PlaneSpec:
-        """What the encoding is asked for."""
-        return PlaneSpec(self.window, self.annotations)
+    def planes(self, annotations_from: str | None = None) -> PlaneSpec:
+        """What the encoding is asked for; annotations from its default source, if none is named."""
+        source = annotations_from or self.encoder.annotations_from[0]
+        return PlaneSpec(self.window, self.annotations, source)
 
 
 def info_line(key: str, description: str) -> str:
@@ -159,8 +161,10 @@ def _problem(manifest: Manifest) -> str | None:
         return f"read limit {manifest.read_limit} is not within {low}-{MAX_READS}"
     if manifest.score not in SCORES:
         return f"unknown score formula {manifest.score!r}"
-    if set(manifest.labels) != LABELS or len(manifest.labels) != len(LABELS):
-        return f"labels {', '.join(manifest.labels)} are not {', '.join(sorted(LABELS))}"
+    wanted = LABELS if manifest.score == "gatk-log-odds" else set()
+    if set(manifest.labels) != wanted or len(manifest.labels) != len(wanted):
+        names = ", ".join(sorted(wanted)) or "none"
+        return f"labels {', '.join(manifest.labels) or 'none'}, and not {names}"
     return None
 
 

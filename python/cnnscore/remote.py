@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from cnnscore.address import parse_address
 from cnnscore.batch import WindowBatch
 from cnnscore.description import Description
-from cnnscore.errors import BadBatch, BadInput, CnnscoreError, InternalError, ServerError
+from cnnscore.errors import (
+    BadBatch,
+    BadInput,
+    CnnscoreError,
+    InternalError,
+    ServerError,
+    UsageError,
+)
 from cnnscore.extras import need
 
 # A library does not print, and its loader reads this once.
@@ -127,6 +134,12 @@ class RemoteEngine:
             self._calls.discard(call)
             call.cancel()  # of what is answered, nothing is left to cancel
         return np.concatenate([np.zeros(0, np.float32), *scores])
+
+    def score_alleles(self, batch: WindowBatch) -> NDArray[np.float32]:
+        """Not by a server. Errors: UsageError."""
+        raise UsageError(
+            "a server gives one score a record: leave out --per-allele, or score without --server"
+        )
 
     def cancel(self) -> None:
         """Let calls of `score` fail now."""

@@ -1,4 +1,4 @@
-"""Planes -> class probabilities: a network in ONNX Runtime.
+"""Planes -> class probabilities or log-odds: a network in ONNX Runtime.
 
 One session serves all worker threads. Each call computes on the calling thread alone
 (intra-op threads = 1): sites are what is parallel, so no thread waits for another, and a site's
@@ -19,9 +19,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from cnnscore.encode import Planes
+from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.model import MANIFEST_KEY, Manifest, parse_manifest
+from cnnscore.model import MANIFEST_KEY, SCORES, Manifest, parse_manifest
 
 log = logging.getLogger("cnnscore")
 ort.set_default_logger_severity(4)  # what goes wrong arrives as an exception
@@ -54,10 +54,12 @@ class Session:
         self._check_inputs()
 
     def run(self, planes: Planes) -> NDArray[np.float32]:
-        """Probabilities float32 [n, 4] of n >= 1 encoded sites, in the order of the labels."""
-        probabilities: NDArray[np.float32]
-        (probabilities,) = self._session.run(["probabilities"], planes)
-        return probabilities
+        """The network's output for n >= 1 encoded rows: probabilities float32 [n, 4] in the order
+        of the labels, or log-odds float32 [n, 1].
+        """
+        output: NDArray[np.float32]
+        (output,) = self._session.run([SCORES[self.manifest.score]], planes)
+        return output
 
     def _open_auto(self) -> tuple[str, ort.InferenceSession]:
         if PROVIDERS["cuda"] in ort.get_available_providers() and _cuda_driver():
@@ -106,15 +108,26 @@ class Session:
 
     def _check_inputs(self) -> None:
         manifest = self.manifest
-        names = {entry.name: entry for entry in self._session.get_inputs()}
+        shapes = {entry.name: entry.shape for entry in self._session.get_inputs()}
+        outputs = {entry.name for entry in self._session.get_outputs()}
         wanted = manifest.encoder.inputs
+        widths = {
+            "annotations": len(manifest.annotations),
+            "reference": manifest.window,
+            "alternate": manifest.window,
+            "variant": len(VARIANT_FEATURES),
+        }
+        if manifest.encoding == "read-set":
+            widths["reads"] = len(READ_SCALARS)
         problem = None
-        if set(names) != wanted:
-            problem = f"inputs {sorted(names)} instead of {sorted(wanted)}"
-        elif names["annotations"].shape[-1] != len(manifest.annotations):
-            problem = f"{names['annotations'].shape[-1]} annotations"
-        elif names["reference"].shape[-1] != manifest.window:
-            problem = f"a window of {names['reference'].shape[-1]}"
+        if set(shapes) != wanted:
+            problem = f"inputs {sorted(shapes)} instead of {sorted(wanted)}"
+        elif SCORES[manifest.score] not in outputs:
+            problem = f"outputs {sorted(outputs)}, and no {SCORES[manifest.score]}"
+        else:
+            for name in sorted(wanted & set(widths)):
+                if shapes[name][-1] != widths[name]:
+                    problem = f"{shapes[name][-1]} columns of {name}, not {widths[name]}"
         if problem:
             raise BadInput(
                 f"{self.path}: its graph has {problem}, against its manifest; import it again"

@@ -93,6 +93,8 @@ _COLUMNS = {
     "contig_length": "<i8",
     "contig_offset": "<i8",
     "contig_names": "u1",
+    "qual": "<f4",
+    "site_depth": "<i4",
 }
 
 
@@ -217,6 +219,8 @@ def decode_batch(data: bytes, *, network: str) -> tuple[int, WindowBatch]:
         contig_length=column("contig_length", n_contigs),
         contig_offset=contig_offset,
         contig_names=column("contig_names", name_bytes),
+        qual=column("qual", n if message.qual else 0),
+        site_depth=column("site_depth", n if message.site_depth else 0),
         reference_left=left,
     )
     NativeBatch(batch).check()
