@@ -79,3 +79,22 @@ def open_output(calls: Calls, path: str, form: OutputFormat, index: str | None) 
         for rest in (aside, index_aside):
             with suppress(OSError):
                 rest.unlink()
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Write a file aside and rename it when it is whole. Errors: BadOutput."""
+    target = Path(path)
+    if target.exists() and not target.is_file():  # /dev/stdout, a pipe
+        aside = target
+    else:
+        aside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        aside.write_bytes(content)
+        if aside != target:
+            aside.replace(target)
+    except OSError as error:
+        raise BadOutput(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        if aside != target:
+            with suppress(OSError):
+                aside.unlink()

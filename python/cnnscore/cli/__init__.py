@@ -18,6 +18,7 @@ COMMANDS = {
     "score": "write a score into INFO of every record of a VCF or BCF",
     "serve": "score for other processes: one network, one GPU, many clients",
     "model": "import, list and describe networks",
+    "view": "show what the network saw, site by site",
 }
 EXIT_USAGE, EXIT_FAULT, EXIT_INTERRUPTED = 1, 3, 130
 

@@ -1,0 +1,206 @@
+"""Show what the network saw, site by site: reads, reference, annotations, score, and why.
+
+Writes one HTML file that opens in any browser and needs no network connection; or a picture of
+one site (--png), or text for a terminal (--terminal). Press ? in the page for its keys.
+
+Examples:
+  cnnscore view calls.vcf.gz -R ref.fa -I reads.bam -r chr20:1-200000 -o view.html
+  cnnscore view calls.vcf.gz -R ref.fa -I reads.bam --near-threshold 0 --sites 50 -o view.html
+  cnnscore view calls.vcf.gz -R ref.fa -I reads.bam --site chr20:61098:C:T --terminal | less -R
+  bcftools view -i 'QD<2' calls.vcf.gz | cnnscore view - -R ref.fa -I reads.bam -o low-qd.html
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnscore.errors import UsageError
+
+if TYPE_CHECKING:
+    from cnnscore.viewer.choose import Choice
+
+DEFAULT_SITES = 200
+DEFAULT_RUNS = 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("calls", metavar="CALLS", help="VCF or BCF; - is standard input")
+    files = parser.add_argument_group("files")
+    files.add_argument("-R", "--reference", metavar="REF", required=True, help="FASTA with .fai")
+    files.add_argument(
+        "-I",
+        "--reads",
+        metavar="READS",
+        action="append",
+        default=[],
+        help="indexed BAM or CRAM; may be given several times",
+    )
+    files.add_argument(
+        "-o", "--output", metavar="OUT", help="the page, or the picture (.png, .svg or .pdf)"
+    )
+    shown = parser.add_argument_group("what is written [a page]")
+    shown.add_argument(
+        "--png",
+        metavar="SITE",
+        help="a picture of one site, CONTIG:POS or CONTIG:POS:REF:ALT",
+    )
+    shown.add_argument("--terminal", action="store_true", help="text with colours, to stdout")
+    shown.add_argument(
+        "--colour",
+        "--color",
+        choices=["auto", "always", "never"],
+        default="always",
+        help="colours of --terminal; auto: when it is one [always]",
+    )
+    sites = parser.add_argument_group("sites (one rule, within the intervals) [the first ones]")
+    sites.add_argument(
+        "--site", metavar="SITE", action="append", default=[], help="this one; may be repeated"
+    )
+    sites.add_argument(
+        "--worst",
+        metavar="N",
+        type=_positive,
+        help="the N lowest scores",
+    )
+    sites.add_argument("--near-threshold", metavar="T", type=float, help="the scores nearest to T")
+    sites.add_argument("--random", metavar="N", type=_positive, help="a random sample of N")
+    sites.add_argument("--seed", metavar="N", type=int, default=1, help="of --random [1]")
+    sites.add_argument(
+        "--sites", metavar="N", type=_positive, help=f"most sites, up to 1,000 [{DEFAULT_SITES}]"
+    )
+    sites.add_argument("-r", "--regions", metavar="REGIONS", help="CHR, CHR:BEG-END,...: by index")
+    sites.add_argument("--regions-file", metavar="BED", help="the same from a file")
+    sites.add_argument("-t", "--targets", metavar="TARGETS", help="CHR, CHR:BEG-END,...: stream")
+    sites.add_argument("--targets-file", metavar="BED", help="the same from a file")
+    sites.add_argument(
+        "--sample",
+        metavar="NAME",
+        help="the VCF column, and the reads whose read group has this SM",
+    )
+    network = parser.add_argument_group("network")
+    network.add_argument(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        help="name or .onnx file [gatk-2d with reads, gatk-1d without]",
+    )
+    network.add_argument(
+        "--info-key", metavar="KEY", help="INFO key to choose by [the network's own, or scored now]"
+    )
+    network.add_argument(
+        "--attribution",
+        metavar="RUNS",
+        type=int,
+        default=DEFAULT_RUNS,
+        help="runs of the network a site to find what moved its score; 0: none; 300 shows every "
+        f"read and column by itself [{DEFAULT_RUNS}]",
+    )
+    network.add_argument(
+        "--provider",
+        choices=["auto", "cpu", "cuda", "tensorrt"],
+        default="auto",
+        help="what computes [auto]",
+    )
+    running = parser.add_argument_group("running")
+    running.add_argument("--threads", metavar="N", type=_positive, help="worker threads [cores]")
+    running.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    running.add_argument(
+        "--log-level",
+        metavar="LEVEL",
+        default="warning",
+        choices=["debug", "info", "warning", "error"],
+        help="debug, info, warning or error [warning]",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the page, the picture or the text."""
+    choice = _check_usage(options)
+    # Never ask the network for a CRAM's reference: it is --reference or an error.
+    os.environ.setdefault("REF_PATH", os.devnull)
+    from cnnscore.progress import NoProgress, Progress
+    from cnnscore.records import Intervals, htslib_verbosity
+    from cnnscore.viewer import open_view
+
+    htslib_verbosity(3 if options.log_level == "debug" else 0)
+    quiet = options.quiet or options.terminal
+    with open_view(
+        options.calls,
+        reference=options.reference,
+        reads=options.reads,
+        model=options.model,
+        choice=choice,
+        intervals=Intervals(
+            options.regions, options.regions_file, options.targets, options.targets_file
+        ),
+        sample=options.sample,
+        info_key=options.info_key,
+        provider=options.provider,
+        threads=options.threads,
+        runs=options.attribution,
+        progress=NoProgress() if quiet else Progress(),
+    ) as view:
+        if options.terminal:
+            from cnnscore.viewer.terminal import print_sites
+
+            print_sites(view, sys.stdout, colour=options.colour)
+            return
+        if options.png:
+            from cnnscore.viewer.picture import write_picture
+
+            size = write_picture(view, options.output)
+        else:
+            from cnnscore.viewer.page import write_page
+
+            title = "standard input" if options.calls == "-" else Path(options.calls).name
+            command = shlex.join(["cnnscore", *sys.argv[1:]])
+            size = write_page(view, options.output, title=title, command=command)
+        if not options.quiet:
+            print(
+                f"cnnscore: {view.count:,} of {view.records:,} records in {options.output} "
+                f"({size / 1e6:.1f} MB)",
+                file=sys.stderr,
+            )
+
+
+def _check_usage(options: argparse.Namespace) -> Choice:
+    from cnnscore.viewer.choose import Choice, SiteName
+
+    if options.regions and options.regions_file:
+        raise UsageError("give --regions or --regions-file, not both")
+    if options.targets and options.targets_file:
+        raise UsageError("give --targets or --targets-file, not both")
+    if options.png and options.terminal:
+        raise UsageError("give --png or --terminal, not both")
+    if options.terminal and options.output:
+        raise UsageError("--terminal writes to standard output: redirect it in place of -o")
+    if not options.terminal and not options.output:
+        raise UsageError("name the file to write with -o, or take --terminal")
+    if options.attribution < 0:
+        raise UsageError(f"--attribution {options.attribution}: runs of the network, 0 or more")
+    if options.png and (options.site or options.worst or options.random):
+        raise UsageError("--png names its one site itself: no --site, --worst or --random with it")
+    if options.worst and options.random:
+        raise UsageError("give one of --site, --worst, --near-threshold and --random")
+    names = [options.png] if options.png else options.site
+    return Choice(
+        limit=options.worst or options.random or options.sites or max(len(names), DEFAULT_SITES),
+        sites=tuple(SiteName.parse(name) for name in names),
+        worst=options.worst is not None,
+        near=options.near_threshold,
+        random=options.random is not None,
+        seed=options.seed,
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value

@@ -1,0 +1,101 @@
+// Planes -> channels, by the rules of docs/encodings.md: the values that the network computes on.
+
+const LETTERS = "=ACMGRSVTWYHKDBN"; // BAM's codes 0-15
+const GAP = 16, NONE = 17, SPAN = 32;
+const REFERENCE_LETTERS = ["A", "C", "G", "T", "*", "N", ""];
+const REFERENCE_GAP = 4, REFERENCE_ANY = 5;
+const BASES = "ACGT";
+// GATK lists these in the order A, C, T, G while its channels are A, C, G, T: kept.
+const AMBIGUOUS = {
+  K: [0, 0, .5, .5], M: [.5, .5, 0, 0], R: [.5, 0, 0, .5], Y: [0, .5, .5, 0], S: [0, .5, 0, .5],
+  W: [.5, 0, .5, 0], B: [0, .333, .333, .334], V: [.333, .333, 0, .334], H: [.333, .333, .334, 0],
+  D: [.333, 0, .333, .334], N: [.25, .25, .25, .25],
+};
+
+const base = (i) => ({
+  group: "read", label: BASES[i], title: `read ${BASES[i]}: 1 − error probability where called`,
+  value: (pile, row, column) => readBase(pile, row * pile.width + column, i),
+});
+const reference = (i) => ({
+  group: "reference", label: BASES[i], title: `reference ${BASES[i]}`,
+  value: (pile, row, column) => {
+    const code = pile.reference[column];
+    return code === i ? 1 : code === REFERENCE_ANY ? .25 : 0;
+  },
+});
+const flag = (label, title, bit) => ({
+  group: "flags", label, title,
+  value: (pile, row, column) =>
+    pile.bases[row * pile.width + column] & SPAN && pile.flags[2 * row] & bit ? 1 : 0,
+});
+
+const READ_CHANNELS = [
+  ...[0, 1, 2, 3].map(base),
+  {
+    group: "read", label: "gap", title: "read gap: a deletion, or an insertion of another read",
+    value: (pile, row, column) => (pile.bases[row * pile.width + column] & 31) === GAP ? 1 : 0,
+  },
+  ...[0, 1, 2, 3].map(reference),
+  {
+    group: "reference", label: "gap", title: "reference gap: an insertion in some read",
+    value: (pile, row, column) => pile.reference[column] === REFERENCE_GAP ? 1 : 0,
+  },
+  flag("reverse", "read on the reverse strand", 1),
+  flag("mate rev.", "mate on the reverse strand", 2),
+  flag("first", "first of pair", 4),
+  flag("second", "second of pair", 8),
+  {
+    group: "flags", label: "MAPQ", title: "mapping quality / 60",
+    value: (pile, row, column) =>
+      pile.bases[row * pile.width + column] & SPAN ? pile.flags[2 * row + 1] / 60 : 0,
+  },
+];
+const REFERENCE_CHANNELS = [0, 1, 2, 3].map(reference);
+
+function readBase(pile, at, i) {
+  const code = pile.bases[at] & 31;
+  if (code >= GAP || code === 0) return 0;
+  const letter = LETTERS[code], called = BASES.indexOf(letter);
+  if (called < 0) return AMBIGUOUS[letter][i];
+  const wrong = 10 ** (-pile.quals[at] / 10);
+  return called === i ? 1 - wrong : wrong / 3;
+}
+
+// What is drawn as rows of cells: the input itself, or reads shown beside it; null without any.
+function pileOf(site, number) {
+  const { arrays } = site;
+  const input = "bases" in arrays;
+  const get = (name) => arrays[input ? name : `pile/${name}`] ?? null;
+  const planes = { bases: get("bases"), quals: get("quals"), rows: get("rows") };
+  const codes = get("reference") ?? (NETWORK.encoding === "gatk-reference" ? arrays.reference : null);
+  if (!codes) return null;
+  const width = codes.shape[0];
+  const pile = {
+    input: input || !planes.bases,
+    rows: site.reads.length, width, reference: codes.data,
+    bases: planes.bases?.data ?? new Uint8Array(0),
+    quals: planes.quals?.data ?? new Uint8Array(0),
+    flags: planes.rows?.data ?? new Uint8Array(0),
+    channels: planes.bases ? READ_CHANNELS : REFERENCE_CHANNELS,
+  };
+  return Object.assign(pile, positions(pile, SITES[number]));
+}
+
+// 0-based contig position of each column (-1 in a gap, or beyond the contig), and the site's columns.
+function positions(pile, row) {
+  const half = Math.floor(NETWORK.window / 2), start = row.pos - 1;
+  const first = Math.max(start - half, 0); // near a contig's start its first base is in column 0
+  const position = new Int32Array(pile.width).fill(-1);
+  let next = first;
+  for (let column = 0; column < pile.width; column++) {
+    const code = pile.reference[column];
+    if (code < REFERENCE_GAP || code === REFERENCE_ANY) position[column] = next++;
+  }
+  const end = start + Math.max(row.ref.length, 1);
+  let from = position.indexOf(start), to = from;
+  if (from < 0) from = to = half;
+  // The columns of an insertion belong to the site: they stand behind its anchor base.
+  else while (to < pile.width && (pile.reference[to] === REFERENCE_GAP
+    || (position[to] >= 0 && position[to] < end))) to++;
+  return { position, from, to: Math.max(to, from + 1), shifted: start < half };
+}

@@ -1,0 +1,17 @@
+"""Planes -> output and score of the network, as engine.py computes them, with the output kept."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.encode import Planes
+from cnnscore.engine import Engine, gatk_log_odds
+
+
+def run(
+    engine: Engine, planes: Planes, kind: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Output float32 [n, classes] and scores float32 [n] of n encoded sites of those kinds."""
+    probabilities = engine.session.run(planes)
+    return probabilities, gatk_log_odds(probabilities, kind, engine.manifest.labels)

@@ -1,0 +1,175 @@
+"""Sites -> one HTML file that needs nothing else: markup, style, script and data.
+
+Each site is a blob of its own (JSON header, arrays, deflated, base64), opened when it is looked
+at: so a page of any number of sites opens at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnscore.encode import Planes
+from cnnscore.errors import UsageError
+from cnnscore.model import Manifest
+from cnnscore.output import write_whole
+from cnnscore.version import __version__
+from cnnscore.viewer import View
+from cnnscore.viewer.sites import Site
+
+FOLDER = Path(__file__).parent
+SCRIPTS = (
+    "data.js",
+    "channels.js",
+    "paint.js",
+    "pile.js",
+    "scalars.js",
+    "panel.js",
+    "list.js",
+    "app.js",
+)
+COLUMNS = (
+    "name",
+    "contig",
+    "pos",
+    "ref",
+    "alt",
+    "kind",
+    "score",
+    "label",
+    "depth",
+    "filter",
+    "qual",
+    "in_file",
+    "rank",
+)
+_ALIGN = 8
+INSTALL = "`cnnscore view` writes pages with jinja2: `pip install 'cnnscore[view]'`"
+
+
+def site_blob(site: Site) -> bytes:
+    """A site as the page decodes it, zlib-deflated: uint32 header length (little-endian), JSON
+    header, arrays at multiples of 8 bytes from the start, where the header says."""
+    arrays: Planes = dict(site.planes)
+    if "bases" not in site.planes:
+        arrays |= {f"pile/{name}": plane for name, plane in site.pile.items()}
+    if site.attribution:
+        arrays |= {f"effect/{axis}": effect for axis, effect in site.attribution.effects.items()}
+    places, offset = [], 0
+    for name, array in arrays.items():
+        places.append([name, array.dtype.name, list(array.shape), offset])
+        offset += -(-array.nbytes // _ALIGN) * _ALIGN
+    header = {
+        "record": asdict(site.record),
+        "reads": [list(asdict(read).values()) for read in site.reads],
+        "output": _numbers(site.output),
+        "given": _numbers(site.annotations),
+        "typical": _numbers(site.typical),
+        "runs": site.attribution.runs if site.attribution else 0,
+        "arrays": places,
+    }
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    text += b" " * (-(len(text) + 4) % _ALIGN)
+    parts = [struct.pack("<I", len(text)), text]
+    for array in arrays.values():
+        content = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+        parts += [content, b"\0" * (-len(content) % _ALIGN)]
+    return zlib.compress(b"".join(parts), 9)
+
+
+def site_row(site: Site, rank: int, info_key: str) -> list[Any]:
+    """A site's row of the list: COLUMNS, without what its blob holds."""
+    record = site.record
+    return [
+        record.name,
+        record.contig,
+        record.pos,
+        record.ref,
+        record.alt,
+        site.kind,
+        _number(site.score),
+        site.label,
+        len(site.reads),
+        record.filter,
+        record.qual,
+        dict(record.info).get(info_key),
+        rank,
+    ]
+
+
+def network_of(manifest: Manifest) -> dict[str, Any]:
+    """What the page says of the network."""
+    return {
+        "name": manifest.name,
+        "encoding": manifest.encoding,
+        "window": manifest.window,
+        "read_limit": manifest.read_limit,
+        "annotations": manifest.annotations,
+        "labels": manifest.labels,
+        "info_key": manifest.info_key,
+        "score": manifest.score,
+    }
+
+
+def write_page(view: View, output: str, *, title: str, command: str) -> int:
+    """Write the page of a view; its size in bytes. Errors: BadOutput, and those of the view."""
+    try:
+        import jinja2
+    except ImportError:
+        raise UsageError(INSTALL) from None
+    rows, blobs = [], []
+    for site, rank in zip(view.sites, view.rank, strict=True):
+        rows.append(site_row(site, int(rank), view.manifest.info_key))
+        blobs.append(base64.b64encode(site_blob(site)).decode("ascii"))
+    index = {
+        "version": __version__,
+        "command": command,
+        "title": title,
+        "network": network_of(view.manifest),
+        "records": view.records,
+        "columns": COLUMNS,
+        "sites": rows,
+    }
+    script = _script()
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    html = environment.get_template("page.html.j2").render(
+        title=title,
+        style=(FOLDER / "page.css").read_text(encoding="utf-8"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        index=embedded_json(index),
+        blobs=blobs,
+    )
+    content = html.encode("utf-8", "replace")
+    write_whole(output, content)
+    return len(content)
+
+
+def embedded_json(value: object) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _script() -> str:
+    parts: Sequence[str] = [(FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None
+
+
+def _numbers(values: Any) -> list[float | None]:
+    return [_number(value) for value in values]

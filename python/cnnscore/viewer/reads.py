@@ -1,0 +1,120 @@
+"""BAM records of a window -> what a person wants to know of a read."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.batch import WindowBatch
+from cnnscore.encode import NativeBatch, encode_gatk_reads
+
+_FIXED = struct.Struct("<iiBBHHHiiii")
+_BASES = np.frombuffer(b"=ACMGRSVTWYHKDBN", np.uint8)
+_OPERATORS = "MIDNSHP=X"
+_ON_READ, _ON_REFERENCE = "MIS=X", "MDN=X"
+
+OTHER, UNSEEN = -1, -2
+"""A read that shows none of the alleles; one that does not span the site."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """One read of a site; `pos` is 0-based, `allele` counts from 0 = REF, or OTHER, UNSEEN."""
+
+    name: str
+    flag: int
+    mapq: int
+    pos: int
+    cigar: str
+    length: int
+    template: int
+    allele: int
+
+
+def site_reads(batch: WindowBatch, site: int, alleles: list[str]) -> list[Read]:
+    """The reads of a site in the batch's order; the batch is sound, as a WindowReader gives it."""
+    first, last = batch.site_read[site : site + 2]
+    begin, end = int(batch.pos[site]), int(batch.pos[site]) + len(alleles[0])
+    upper = [allele.upper() for allele in alleles]
+    reads = []
+    for number in range(int(first), int(last)):
+        record = batch.reads[batch.read_offset[number] : batch.read_offset[number + 1]].tobytes()
+        _, pos, l_name, mapq, _, n_cigar, flag, l_seq, _, _, template = _FIXED.unpack_from(record)
+        at = _FIXED.size + l_name
+        name = record[_FIXED.size : at].rstrip(b"\0").decode("utf-8", "replace")
+        operators = [
+            (_OPERATORS[min(op & 15, 8)], op >> 4)
+            for op in struct.unpack_from(f"<{n_cigar}I", record, at)
+        ]
+        packed = np.frombuffer(record, np.uint8, (l_seq + 1) // 2, at + 4 * n_cigar)
+        bases = _BASES[np.stack([packed >> 4, packed & 15], axis=1).ravel()[:l_seq]]
+        shown = None if flag & 4 else shown_bases(bases, operators, pos, begin, end)
+        reads.append(
+            Read(
+                name=name,
+                flag=flag,
+                mapq=mapq,
+                pos=pos,
+                cigar="".join(f"{length}{op}" for op, length in operators) or "*",
+                length=l_seq,
+                template=template,
+                allele=_allele(shown, upper),
+            )
+        )
+    return reads
+
+
+def shown_bases(
+    bases: NDArray[np.uint8], cigar: list[tuple[str, int]], pos: int, begin: int, end: int
+) -> str | None:
+    """What a read's alignment shows over the reference [begin, end): its bases there, with those
+    inserted after any of them; None where it does not reach over the whole. `pos` is the read's
+    start; deleted bases are left out.
+    """
+    shown: list[bytes] = []
+    at, on_read, covered = pos, 0, 0
+    for op, length in cigar:
+        if op in _ON_READ and op in _ON_REFERENCE:
+            low, high = max(begin, at), min(end, at + length)
+            if low < high:
+                shown.append(bases[on_read + low - at : on_read + high - at].tobytes())
+                covered += high - low
+        elif op == "I" and begin < at <= end:
+            shown.append(bases[on_read : on_read + length].tobytes())
+        elif op == "D":
+            covered += max(0, min(end, at + length) - max(begin, at))
+        on_read += length if op in _ON_READ else 0
+        at += length if op in _ON_REFERENCE else 0
+    return b"".join(shown).decode("ascii") if covered == end - begin and covered else None
+
+
+def _allele(shown: str | None, alleles: list[str]) -> int:
+    if shown is None:
+        return UNSEEN
+    if shown == "":
+        shown = "*"
+    return alleles.index(shown) if shown in alleles else OTHER
+
+
+def read_of_row(batch: WindowBatch, site: int, window: int) -> NDArray[np.int64]:
+    """[depth] the read (counted within the site) that each row of `gatk-reads` shows.
+
+    The encoder alone knows its row order. It copies a read's MAPQ into the row and never looks at
+    it, so a batch whose MAPQs are the reads' numbers, low byte and then high byte, tells.
+    """
+    first, last = (int(value) for value in batch.site_read[site : site + 2])
+    numbers = np.arange(last - first)
+    rows = np.zeros(last - first, np.int64)
+    records = batch.reads.copy()
+    mapq_at = batch.read_offset[first:last] + 9
+    for shift in (0, 8):
+        if shift and last - first <= 256:
+            break
+        records[mapq_at] = (numbers >> shift) & 255
+        numbered = NativeBatch(replace(batch, reads=records))
+        planes = encode_gatk_reads(numbered, np.array([site]), window)
+        rows += planes["rows"][0, : last - first, 1].astype(np.int64) << shift
+    return rows
