@@ -6,7 +6,7 @@ one site (--png), or text for a terminal (--terminal). Press ? in the page for i
 Examples:
   cnnscore view calls.vcf.gz -R ref.fa -I reads.bam -r chr20:1-200000 -o view.html
   cnnscore view calls.vcf.gz -R ref.fa -I reads.bam --near-threshold 0 --sites 50 -o view.html
-  cnnscore view calls.vcf.gz -R ref.fa -I reads.bam --site chr20:61098:C:T --terminal | less -R
+  cnnscore view calls.vcf.gz -R ref.fa -I reads.bam --site chr20:61098:C:T --terminal
   bcftools view -i 'QD<2' calls.vcf.gz | cnnscore view - -R ref.fa -I reads.bam -o low-qd.html
 """
 
@@ -55,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--colour",
         "--color",
         choices=["auto", "always", "never"],
-        default="always",
-        help="colours of --terminal; auto: when it is one [always]",
+        default="auto",
+        help="colours of --terminal; auto: when it is one [auto]",
     )
     sites = parser.add_argument_group("sites (one rule, within the intervals) [the first ones]")
     sites.add_argument(
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--worst",
         metavar="N",
         type=_positive,
-        help="the N lowest scores",
+        help="the N lowest scores; with --truth the N most wrong, false and true in turn",
     )
     sites.add_argument("--near-threshold", metavar="T", type=float, help="the scores nearest to T")
     sites.add_argument("--random", metavar="N", type=_positive, help="a random sample of N")
@@ -83,6 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the VCF column, and the reads whose read group has this SM",
     )
+    sites.add_argument("--truth", metavar="VCF", help="label the sites by this truth set")
+    sites.add_argument("--confident", metavar="BED", help="regions where the truth set is whole")
     network = parser.add_argument_group("network")
     network.add_argument(
         "-m",
@@ -141,6 +143,8 @@ def run(options: argparse.Namespace) -> None:
         ),
         sample=options.sample,
         info_key=options.info_key,
+        truth=options.truth,
+        confident=options.confident,
         provider=options.provider,
         threads=options.threads,
         runs=options.attribution,
@@ -176,6 +180,8 @@ def _check_usage(options: argparse.Namespace) -> Choice:
         raise UsageError("give --regions or --regions-file, not both")
     if options.targets and options.targets_file:
         raise UsageError("give --targets or --targets-file, not both")
+    if options.confident and not options.truth:
+        raise UsageError("--confident goes with --truth: a truth set says what is true there")
     if options.png and options.terminal:
         raise UsageError("give --png or --terminal, not both")
     if options.terminal and options.output:

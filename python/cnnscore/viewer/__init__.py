@@ -22,6 +22,8 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.model import Manifest
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.records import Calls, Intervals
+from cnnscore.regions import Regions
+from cnnscore.truth import Labeller, TruthSet
 from cnnscore.viewer.choose import Choice, choose, copy_records, read_columns, spool
 from cnnscore.viewer.sites import Looker, Site
 
@@ -52,6 +54,8 @@ def open_view(
     intervals: Intervals | None = None,
     sample: str | None = None,
     info_key: str | None = None,
+    truth: str | None = None,
+    confident: str | None = None,
     provider: str = "auto",
     threads: int | None = None,
     runs: int = 0,
@@ -61,7 +65,8 @@ def open_view(
 
     A choice by score takes `info_key` (the network's own by default) where the file has it, and
     scores all records where not. `runs` is what attribution may cost a site, in runs of the
-    network. Errors: UsageError, BadInput.
+    network. With `truth` (VCF) and, better, `confident` (BED), sites are labelled. Errors:
+    UsageError, BadInput.
     """
     choice, intervals = choice or Choice(), intervals or Intervals()
     progress = progress or NoProgress()
@@ -90,12 +95,17 @@ def open_view(
                 progress=progress,
             )
             path, intervals = scored, Intervals()
+        labeller = None
+        if truth:
+            regions = Regions.read(confident) if confident else None
+            labeller = Labeller(TruthSet.read(truth, reference=reference), regions)
         columns = read_columns(
             path,
             intervals,
             annotations=manifest.annotations,
             score_key=key if choice.needs_scores else None,
             sites=choice.sites,
+            labeller=labeller,
         )
         chosen = choose(columns, choice)
         _check_chosen(name, columns.scores, chosen, choice, key)
@@ -115,7 +125,11 @@ def open_view(
             records=len(columns),
             count=len(in_order),
             rank=np.array([place[int(number)] for number in in_order], np.int64),
-            sites=_watched(looker.look(small, columns.typical), len(in_order), progress),
+            sites=_watched(
+                looker.look(small, columns.typical, columns.labels[in_order] if truth else None),
+                len(in_order),
+                progress,
+            ),
         )
 
 

@@ -22,6 +22,7 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.model import info_line
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.records import Calls, Intervals, Records, Writer
+from cnnscore.truth import FALSE, TRUE, Labeller
 
 MAX_SITES = 1000
 """Most sites of a page: about 50 MB of it at 128 reads a site."""
@@ -103,7 +104,7 @@ class Columns:
     matches: NDArray[np.int64]
     """Records that a SiteName asks for, in its order."""
     labels: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
-    """[N] 1 true, 0 false, -1 not known; empty without a truth set."""
+    """[N] labels of the records (truth.py); empty without a truth set."""
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -116,6 +117,7 @@ def read_columns(
     annotations: Sequence[str],
     score_key: str | None,
     sites: Sequence[SiteName] = (),
+    labeller: Labeller | None = None,
     progress: Progress | None = None,
 ) -> Columns:
     """The first pass. Errors: BadInput of the call file; a site that it does not have."""
@@ -124,6 +126,7 @@ def read_columns(
     progress = progress or NoProgress()
     scores: list[NDArray[np.float32]] = []
     sample: list[NDArray[np.float32]] = []
+    labels: list[NDArray[np.int8]] = []
     found: dict[SiteName, int] = {}
     n = 0
     while calls.read(records, RECORDS_PER_READ):
@@ -135,6 +138,8 @@ def read_columns(
             if score_key
             else np.full(len(columns), np.nan, np.float32)
         )
+        if labeller:
+            labels.append(labeller.label(columns).record)
         for site in sites:
             if site not in found and (index := _find(columns, site)) is not None:
                 found[site] = n + index
@@ -142,6 +147,8 @@ def read_columns(
         progress.update(n, columns.place(-1), calls.progress())
     progress.clear()
     calls.close()
+    if labeller:
+        labeller.check(path)
     for site in sites:
         if site not in found:
             raise BadInput(
@@ -152,6 +159,7 @@ def read_columns(
         scores=np.concatenate(scores) if scores else np.zeros(0, np.float32),
         typical=_medians(sample, len(annotations)),
         matches=np.array([found[site] for site in sites], np.int64),
+        labels=np.concatenate(labels) if labels else np.zeros(0, np.int8),
     )
 
 
@@ -201,8 +209,8 @@ def choose(columns: Columns, choice: Choice) -> NDArray[np.int64]:
     if not len(columns.labels):
         return scored[np.argsort(scores, kind="stable")][: choice.limit]
     labels = columns.labels[scored]
-    false = scored[labels == 0][np.argsort(-scores[labels == 0], kind="stable")]
-    true = scored[labels == 1][np.argsort(scores[labels == 1], kind="stable")]
+    false = scored[labels == FALSE][np.argsort(-scores[labels == FALSE], kind="stable")]
+    true = scored[labels == TRUE][np.argsort(scores[labels == TRUE], kind="stable")]
     half = max(choice.limit // 2, choice.limit - len(true))
     false = false[:half]
     true = true[: choice.limit - len(false)]

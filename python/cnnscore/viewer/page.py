@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnscore.encode import Planes
+from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.errors import UsageError
 from cnnscore.model import Manifest
 from cnnscore.output import write_whole
@@ -71,6 +71,7 @@ def site_blob(site: Site) -> bytes:
     header = {
         "record": asdict(site.record),
         "reads": [list(asdict(read).values()) for read in site.reads],
+        "allele": site.allele,
         "output": _numbers(site.output),
         "given": _numbers(site.annotations),
         "typical": _numbers(site.typical),
@@ -117,6 +118,8 @@ def network_of(manifest: Manifest) -> dict[str, Any]:
         "labels": manifest.labels,
         "info_key": manifest.info_key,
         "score": manifest.score,
+        "read_features": READ_SCALARS,
+        "variant_features": VARIANT_FEATURES,
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.encode import NativeBatch, encode_gatk_reads
+from cnnscore.encode import NativeBatch, PlaneSpec, Rows, encode_gatk_reads
 
 _FIXED = struct.Struct("<iiBBHHHiiii")
 _BASES = np.frombuffer(b"=ACMGRSVTWYHKDBN", np.uint8)
@@ -109,12 +109,13 @@ def read_of_row(batch: WindowBatch, site: int, window: int) -> NDArray[np.int64]
     numbers = np.arange(last - first)
     rows = np.zeros(last - first, np.int64)
     records = batch.reads.copy()
+    rows_asked = Rows(np.array([site]), np.zeros(1, np.int64))
     mapq_at = batch.read_offset[first:last] + 9
     for shift in (0, 8):
         if shift and last - first <= 256:
             break
         records[mapq_at] = (numbers >> shift) & 255
         numbered = NativeBatch(replace(batch, reads=records))
-        planes = encode_gatk_reads(numbered, np.array([site]), window)
+        planes = encode_gatk_reads(numbered, rows_asked, PlaneSpec(window))
         rows += planes["rows"][0, : last - first, 1].astype(np.int64) << shift
     return rows

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.encode import NativeBatch, Planes, encode_gatk_reads
+from cnnscore.encode import NativeBatch, Planes, PlaneSpec, Rows, encode_gatk_reads
 from cnnscore.engine import Engine
 from cnnscore.records import Calls, Records
 from cnnscore.viewer.attribution import Attribution, attribute
@@ -52,6 +52,9 @@ class Site:
 
     record: Record
     kind: int
+    allele: int
+    """The ALT allele whose planes these are, 1 is the first: that of the highest score. 0 for a
+    network that sees records."""
     planes: Planes
     pile: Planes
     """`bases quals rows reference` of gatk-reads: the planes themselves, or for a network over
@@ -160,27 +163,30 @@ class Looker:
         self, record: Record, batch: WindowBatch, typical: NDArray[np.float32], label: int
     ) -> Site:
         manifest = self.engine.manifest
-        native, order = NativeBatch(batch), np.array([0])
-        self.engine.check(batch)
-        planes = manifest.encoder.encode(native, order, manifest.window)
-        output, scores = run(self.engine, planes, batch.kind)
+        self.engine.description.check(batch)
+        planes, allele = _planes(self.engine, batch)
+        output, scores = run(self.engine, planes, np.repeat(batch.kind, len(allele)))
+        best = int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
         reads = site_reads(batch, 0, alleles_of(batch, 0)) if len(batch.reads) else []
-        pile: Planes = {}
-        if manifest.encoding == "gatk-reads":
-            pile = planes
-        elif reads:
-            pile = encode_gatk_reads(native, order, manifest.window)
-        rows: Sequence[int] = (
-            read_of_row(batch, 0, manifest.window).tolist() if reads else []
-        )
+        pile = planes if manifest.encoding == "gatk-reads" else {}
+        order: list[int] = []
+        if reads:
+            if not pile:
+                native, rows = (
+                    NativeBatch(batch),
+                    Rows(np.zeros(1, np.int64), np.zeros(1, np.int64)),
+                )
+                pile = encode_gatk_reads(native, rows, PlaneSpec(manifest.window))
+            order = read_of_row(batch, 0, manifest.window).tolist()
         return Site(
             record=record,
             kind=int(batch.kind[0]),
-            planes=_alone(planes),
-            pile=_alone({name: pile[name] for name in PILE_PLANES if name in pile}),
-            reads=[reads[row] for row in rows],
-            score=float(scores[0]),
-            output=output[0].copy(),
+            allele=int(allele[best]),
+            planes={name: plane[best].copy() for name, plane in planes.items()},
+            pile={name: pile[name][0].copy() for name in PILE_PLANES if name in pile},
+            reads=[reads[row] for row in order],
+            score=float(scores[best]),
+            output=output[best].copy(),
             annotations=batch.annotations[0].copy(),
             typical=typical,
             label=int(label),
@@ -200,5 +206,8 @@ CONTEXT_READS = 128
 """Most reads shown beside the inputs of a network that takes none."""
 
 
-def _alone(planes: Planes) -> Planes:
-    return {name: plane[0].copy() for name, plane in planes.items()}
+def _planes(engine: Engine, batch: WindowBatch) -> tuple[Planes, NDArray[np.int64]]:
+    """Planes of the rows of a batch of one site, and the ALT allele of each."""
+    parts = list(engine.planes(batch))
+    planes = {name: np.concatenate([planes[name] for _, planes in parts]) for name in parts[0][1]}
+    return planes, np.concatenate([rows.allele for rows, _ in parts])
