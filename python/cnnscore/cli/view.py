@@ -147,7 +147,7 @@ def run(options: argparse.Namespace) -> None:
         confident=options.confident,
         provider=options.provider,
         threads=options.threads,
-        runs=options.attribution,
+        runs=0 if options.terminal or options.png else options.attribution,
         progress=NoProgress() if quiet else Progress(),
     ) as view:
         if options.terminal:

@@ -88,7 +88,7 @@ def _draw(figure_type: type[Any], site: Site, view: View) -> Any:
     axes.axhline(1, color="white", linewidth=3)
     codes = site.pile.get("reference", site.planes.get("reference"))
     assert codes is not None
-    at = site_column(codes, len(codes) // 2)
+    at = site_column(site, codes)
     span = max(len(site.record.ref), 1)
     axes.axvline(at, color=colour("site"), linewidth=1.2)
     axes.axvline(at + span, color=colour("site"), linewidth=1.2)
@@ -160,7 +160,13 @@ def _numbers(side: Any, site: Site, view: View) -> None:
     for name, value in zip(manifest.annotations, site.annotations, strict=True):
         lines.append(f"{name[:14]:<15}{'.' if np.isnan(value) else format(value, '.4g')}")
     alts = sum(read.allele > 0 for read in site.reads)
-    lines += ["", f"{len(site.reads)} reads, {alts} show ALT", f"QUAL {site.record.qual}"]
+    lines += [
+        "",
+        f"{len(site.reads)} reads, {alts} show ALT",
+        "(marked on the left)",
+        "",
+        f"QUAL {site.record.qual}",
+    ]
     if site.label >= 0:
         lines.append("true in the truth set" if site.label else "false call")
     side.text(0, 1, plain_lines(lines), va="top", fontsize=9, family="monospace", parse_math=False)

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnscore.viewer import View
 from cnnscore.viewer.palette import BASES, rgb
@@ -101,12 +102,10 @@ def _pile(site: Site, ink: Ink, width: int) -> list[str]:
     if codes is None or not len(codes):
         return []
     shown = min(len(codes), width - GUTTER)
-    first = max(0, min(site_column(codes, len(codes) // 2) - shown // 2, len(codes) - shown))
+    at = site_column(site, codes)
+    first = max(0, min(at - shown // 2, len(codes) - shown))
     columns = range(first, first + shown)
-    at = site_column(codes, len(codes) // 2)
-    lines = (
-        [" " * (GUTTER + at - first) + ink.paint("v", BOLD)] if first <= at < first + shown else []
-    )
+    lines = [" " * (GUTTER + at - first) + ink.paint("v", BOLD)]
     letters = [REFERENCE_LETTERS[codes[column]] for column in columns]
     reference = ink.cells((letter, _base(letter)) for letter in letters)
     lines.append(f"{'reference':<{GUTTER}}{reference}")
@@ -132,10 +131,12 @@ def _cell(site: Site, row: int, column: int, reference: int) -> Cell:
     return letter.lower() if reverse else letter, FAINT if low else _base(letter)
 
 
-def site_column(codes: np.ndarray, half: int) -> int:
-    """The column of POS: the one after `half` bases of reference, gaps not counted."""
+def site_column(site: Site, codes: NDArray[np.uint8]) -> int:
+    """The column of POS: after half a window of reference, or less at a contig's start; gaps not
+    counted."""
+    before = min(len(codes) // 2, site.record.pos - 1)
     bases = np.flatnonzero(codes != REFERENCE_LETTERS.index("*"))
-    return int(bases[half]) if half < len(bases) else half
+    return int(bases[before]) if 0 <= before < len(bases) else max(before, 0)
 
 
 def plain(text: str, width: int) -> str:
