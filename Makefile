@@ -50,6 +50,10 @@ $(WORK)/apt-test: $(WORK)/apt-build
 	@$(call need,command -v bcftools && command -v samtools,bcftools samtools)
 	@touch $@
 
+$(WORK)/apt-web: $(WORK)/apt-build
+	@$(call need,command -v chromium,chromium fonts-dejavu-core --no-install-recommends)
+	@touch $@
+
 $(WORK)/apt-lint: $(WORK)/apt-build
 	@$(call need,command -v clang && command -v clang-format && command -v valgrind,clang clang-format valgrind)
 	@touch $@
@@ -66,7 +70,7 @@ $(WORK)/venv: pyproject.toml $(WORK)/apt-build
 
 $(WORK)/built: $(NATIVE) setup.py pyproject.toml $(WORK)/venv
 	@echo "building the native code and installing cnnscore into .venv"
-	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint,serve]'
+	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint,serve,view]'
 	@touch $@
 
 $(LIBRARY): $(NATIVE) native/build_shim.py python/cnnscore/shim.py $(WORK)/built
@@ -119,8 +123,8 @@ demo: $(MODELS) $(WORK)/apt-test
 export CNNSCORE_LIBRARY := $(CURDIR)/$(LIBRARY)
 export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
 
-test: build $(MODELS) $(GATK) $(WORK)/apt-test
-	@CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) $(BIN)/python -m pytest
+test: build $(MODELS) $(GATK) $(WORK)/apt-test $(WORK)/apt-web
+	@CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) $(BIN)/python -m pytest
 
 test-core: build $(WORK)/apt-test
 	@CNNSCORE_MODELS= $(BIN)/python -m pytest

@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnscore.cli.arguments import positive
 from cnnscore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,14 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sites.add_argument(
         "--worst",
         metavar="N",
-        type=_positive,
+        type=positive,
         help="the N lowest scores; with --truth the N most wrong, false and true in turn",
     )
     sites.add_argument("--near-threshold", metavar="T", type=float, help="the scores nearest to T")
-    sites.add_argument("--random", metavar="N", type=_positive, help="a random sample of N")
+    sites.add_argument("--random", metavar="N", type=positive, help="a random sample of N")
     sites.add_argument("--seed", metavar="N", type=int, default=1, help="of --random [1]")
     sites.add_argument(
-        "--sites", metavar="N", type=_positive, help=f"most sites, up to 1,000 [{DEFAULT_SITES}]"
+        "--sites", metavar="N", type=positive, help=f"most sites, up to 1,000 [{DEFAULT_SITES}]"
     )
     sites.add_argument("-r", "--regions", metavar="REGIONS", help="CHR, CHR:BEG-END,...: by index")
     sites.add_argument("--regions-file", metavar="BED", help="the same from a file")
@@ -110,7 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what computes [auto]",
     )
     running = parser.add_argument_group("running")
-    running.add_argument("--threads", metavar="N", type=_positive, help="worker threads [cores]")
+    running.add_argument("--threads", metavar="N", type=positive, help="worker threads [cores]")
     running.add_argument("--quiet", action="store_true", help="no progress, no summary")
     running.add_argument(
         "--log-level",
@@ -203,10 +204,3 @@ def _check_usage(options: argparse.Namespace) -> Choice:
         random=options.random is not None,
         seed=options.seed,
     )
-
-
-def _positive(text: str) -> int:
-    value = int(text) if text.isdigit() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return value

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.annotate import Scorer
+from cnnscore.engine import Engine
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.model import Manifest
 from cnnscore.progress import NoProgress, Progress
@@ -70,10 +71,8 @@ def open_view(
     """
     choice, intervals = choice or Choice(), intervals or Intervals()
     progress = progress or NoProgress()
-    scorer = Scorer(
-        model or ("gatk-2d" if reads else "gatk-1d"), provider=provider, threads=threads
-    )
-    manifest = scorer.engine.manifest
+    engine = Engine(model or ("gatk-2d" if reads else "gatk-1d"), provider=provider)
+    scorer, manifest = Scorer(engine, threads=threads), engine.manifest
     if manifest.encoder.needs_reads and not reads:
         raise UsageError(f"the network {manifest.name} looks at reads: give them with --reads (-I)")
     with tempfile.TemporaryDirectory(prefix="cnnscore-view-") as folder:
@@ -113,7 +112,7 @@ def open_view(
         in_order = copy_records(path, intervals, chosen, small)
         place = {int(number): rank for rank, number in reversed(list(enumerate(chosen)))}
         looker = Looker(
-            scorer.engine,
+            engine,
             reference=reference,
             reads=reads,
             sample=sample,

@@ -46,7 +46,7 @@ class SiteName:
     def parse(cls, text: str) -> SiteName:
         """Errors: UsageError. Contig names may hold colons (HLA): the end of the text decides."""
         parts = text.split(":")
-        if len(parts) >= 4 and _position(parts[-3]):
+        if len(parts) >= 4 and parts[-2].isalpha() and _position(parts[-3]):
             contig, alleles = ":".join(parts[:-3]), parts[-2:]
             if contig:
                 return cls(contig, _position(parts[-3]), alleles[0], alleles[1])

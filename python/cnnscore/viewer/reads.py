@@ -39,6 +39,8 @@ def site_reads(batch: WindowBatch, site: int, alleles: list[str]) -> list[Read]:
     first, last = batch.site_read[site : site + 2]
     begin, end = int(batch.pos[site]), int(batch.pos[site]) + len(alleles[0])
     upper = [allele.upper() for allele in alleles]
+    # Bases inserted behind the site are an allele of an indel site, and no business of a SNP.
+    indel = any(len(allele) != len(alleles[0]) for allele in alleles)
     reads = []
     for number in range(int(first), int(last)):
         record = batch.reads[batch.read_offset[number] : batch.read_offset[number + 1]].tobytes()
@@ -51,7 +53,7 @@ def site_reads(batch: WindowBatch, site: int, alleles: list[str]) -> list[Read]:
         ]
         packed = np.frombuffer(record, np.uint8, (l_seq + 1) // 2, at + 4 * n_cigar)
         bases = _BASES[np.stack([packed >> 4, packed & 15], axis=1).ravel()[:l_seq]]
-        shown = None if flag & 4 else shown_bases(bases, operators, pos, begin, end)
+        shown = None if flag & 4 else shown_bases(bases, operators, pos, begin, end, indel)
         reads.append(
             Read(
                 name=name,
@@ -68,11 +70,17 @@ def site_reads(batch: WindowBatch, site: int, alleles: list[str]) -> list[Read]:
 
 
 def shown_bases(
-    bases: NDArray[np.uint8], cigar: list[tuple[str, int]], pos: int, begin: int, end: int
+    bases: NDArray[np.uint8],
+    cigar: list[tuple[str, int]],
+    pos: int,
+    begin: int,
+    end: int,
+    with_behind: bool,
 ) -> str | None:
-    """What a read's alignment shows over the reference [begin, end): its bases there, with those
-    inserted after any of them; None where it does not reach over the whole. `pos` is the read's
-    start; deleted bases are left out.
+    """What a read's alignment shows over the reference [begin, end), insertions included, those
+    behind the last base only `with_behind`; None where it does not reach over the whole.
+
+    `pos` is the read's start; deleted bases are left out.
     """
     shown: list[bytes] = []
     at, on_read, covered = pos, 0, 0
@@ -82,7 +90,7 @@ def shown_bases(
             if low < high:
                 shown.append(bases[on_read + low - at : on_read + high - at].tobytes())
                 covered += high - low
-        elif op == "I" and begin < at <= end:
+        elif op == "I" and (begin < at < end or (at == end and with_behind)):
             shown.append(bases[on_read : on_read + length].tobytes())
         elif op == "D":
             covered += max(0, min(end, at + length) - max(begin, at))

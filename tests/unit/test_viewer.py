@@ -1,0 +1,375 @@
+"""What a page is made of: chosen records, reads, attribution, and blobs that hold the planes."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pysam
+import pytest
+
+from cnnscore.batch import KIND_INDEL, KIND_SNP
+from cnnscore.engine import Engine
+from cnnscore.errors import BadInput, UsageError
+from cnnscore.records import Calls, Intervals, Records
+from cnnscore.viewer import View, open_view
+from cnnscore.viewer.attribution import Part, attribute, hide, parts_of
+from cnnscore.viewer.choose import Choice, Columns, SiteName, choose
+from cnnscore.viewer.page import embedded_json, site_blob
+from cnnscore.viewer.reads import OTHER, UNSEEN, shown_bases
+from cnnscore.viewer.sites import Site
+from cnnscore.windows import ReaderOptions, WindowReader
+from conftest import DATA
+
+CALLS, REF, READS = (str(DATA / name) for name in ("calls.vcf.gz", "ref.fa", "reads.bam"))
+
+
+def sites_of(network: str, choice: Choice | None = None, **options: Any) -> list[Site]:
+    reads = options.pop("reads", (READS,))
+    calls = options.pop("calls", CALLS)
+    with open_view(calls, reference=REF, reads=reads, model=network, choice=choice, **options) as v:
+        return list(v.sites)
+
+
+def decode(blob: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    content = zlib.decompress(blob)
+    (length,) = struct.unpack_from("<I", content)
+    header = json.loads(content[4 : 4 + length])
+    arrays = {}
+    for name, dtype, shape, offset in header["arrays"]:
+        count = int(np.prod(shape))
+        array = np.frombuffer(content, dtype, count, 4 + length + offset)
+        assert (4 + length + offset) % array.itemsize == 0
+        arrays[name] = array.reshape(shape)
+    return header, arrays
+
+
+def test_blobs_hold_what_the_network_saw(tiny: dict[str, str]) -> None:
+    engine = Engine(tiny["reads"])
+    sites = sites_of(tiny["reads"], Choice(limit=30), runs=12)
+    # The same windows by the door that scores: the planes must be these, to the byte.
+    calls, records = Calls(CALLS, annotations=engine.manifest.annotations), Records()
+    calls.read(records, 30)
+    left, width = engine.manifest.encoder.reference_columns(engine.manifest.window)
+    options = ReaderOptions(
+        REF, (READS,), None, "gatk", 128, reference_left=left, reference_width=width
+    )
+    with WindowReader(options) as reader:
+        batch = reader.read(records.sites())
+        scores = engine.score(batch)
+        planes = {int(s): (p, i) for r, p in engine.planes(batch) for i, s in enumerate(r.site)}
+    for number, site in enumerate(sites):
+        header, arrays = decode(site_blob(site))
+        expected, row = planes[number]
+        depth = len(site.reads)
+        assert depth == batch.depth[number]
+        for name, plane in expected.items():
+            ours, theirs = arrays[name], plane[row]
+            if name in ("bases", "quals", "rows"):
+                ours, theirs = ours[:depth], theirs[:depth]
+            np.testing.assert_array_equal(ours, theirs, name)
+        assert site.score == scores[number]
+        assert header["record"]["pos"] == batch.pos[number] + 1
+        assert set(arrays) >= {"effect/row", "effect/column", "effect/annotation"}
+
+
+def test_rows_know_their_reads(tiny: dict[str, str]) -> None:
+    """MAPQ and strand in the row are those of the read that the page names there."""
+    (site,) = sites_of(tiny["reads"], Choice(sites=(SiteName("synA", 257),)))
+    assert len({read.mapq for read in site.reads}) > 1 or len(site.reads) > 5
+    for row, read in zip(site.planes["rows"], site.reads, strict=False):
+        assert row[1] == read.mapq
+        assert bool(row[0] & 1) == bool(read.flag & 16)
+        assert bool(row[0] & 4) == bool(read.flag & 64)
+    with pysam.AlignmentFile(READS) as bam:
+        over = {(r.query_name, r.flag): r for r in bam.fetch("synA", 256, 257)}
+    assert {(read.name, read.flag) for read in site.reads} == set(over)
+    for read in site.reads:
+        theirs = over[read.name, read.flag]
+        assert (read.pos, read.cigar) == (theirs.reference_start, theirs.cigarstring)
+        assert (read.length, read.template) == (theirs.query_length, theirs.template_length)
+
+
+def test_more_reads_than_a_byte_counts(tiny: dict[str, str]) -> None:
+    """Rows are told apart by numbers in the MAPQ byte: two of them for piles over 256."""
+    from cnnscore.viewer.reads import read_of_row
+
+    calls, records = Calls(str(DATA / "deep.vcf.gz")), Records()
+    calls.read(records, 3)
+    options = ReaderOptions(REF, (str(DATA / "deep.bam"),), None, "gatk", 4096)
+    with WindowReader(options) as reader:
+        batch = reader.read(records.sites())
+    sites = [i for i in range(3) if batch.depth[i] > 128]
+    assert sites
+    for site in sites:
+        order = read_of_row(batch, site, 128)
+        assert sorted(order) == list(range(int(batch.depth[site])))
+
+
+def test_attribution_is_the_difference_that_a_part_makes(tiny: dict[str, str]) -> None:
+    engine = Engine(tiny["reads"])
+    typical = np.array([60, 30, 1, 2, 20, 0, 0], np.float32)
+    (site,) = sites_of(tiny["reads"], Choice(sites=(SiteName("synA", 257),)))
+    effects = attribute(engine, site.planes, site.kind, typical, 1000).effects
+    depth, window = len(site.reads), engine.manifest.window
+    assert {axis: len(values) for axis, values in effects.items()} == {
+        "row": depth,
+        "column": window,
+        "annotation": 7,
+    }
+
+    def score(changed: dict[str, np.ndarray]) -> float:
+        planes = {name: plane[None] for name, plane in (site.planes | changed).items()}
+        probabilities = engine.session.run(planes)[0].astype(np.float64)
+        not_snp, not_indel, snp, indel = probabilities
+        true, artefact = ((snp, not_snp), (indel, not_indel))[site.kind]
+        return float(np.log(1e-7 + true / (artefact + 1e-7)))
+
+    whole = score({})
+    for row in range(depth):
+        absent = {name: site.planes[name].copy() for name in ("bases", "quals", "rows")}
+        absent["bases"][row], absent["quals"][row], absent["rows"][row] = 17, 0, 0
+        assert effects["row"][row] == pytest.approx(whole - score(absent), abs=1e-4)
+    for column in (0, 63, 64, 70, 127):
+        bases, quals = site.planes["bases"].copy(), site.planes["quals"].copy()
+        reference = site.planes["reference"].copy()
+        used = (bases[:, column] & 31) != 17
+        bases[used, column] = 15 | (bases[used, column] & 32)
+        quals[:, column], reference[column] = 0, 5
+        unknown = {"bases": bases, "quals": quals, "reference": reference}
+        assert effects["column"][column] == pytest.approx(whole - score(unknown), abs=1e-4)
+    for i in range(7):
+        values = site.planes["annotations"].copy()
+        values[i] = typical[i]
+        expected = whole - score({"annotations": values})
+        assert effects["annotation"][i] == pytest.approx(expected, abs=1e-4)
+    assert np.abs(effects["row"]).max() > 1e-3
+    assert np.abs(effects["column"]).max() > 1e-3
+
+
+def test_attribution_stays_within_its_runs(tiny: dict[str, str]) -> None:
+    (site,) = sites_of(tiny["reads"], Choice(sites=(SiteName("synA", 257),)))
+    for runs in (1, 16, 64, 100, 10_000):
+        parts = parts_of(site.planes, runs)
+        assert len(parts) <= max(runs, 7 + 2)
+        for axis, size in (("row", len(site.reads)), ("column", 128), ("annotation", 7)):
+            cells = [range(part.begin, part.end) for part in parts if part.axis == axis]
+            assert [cell for part in cells for cell in part] == list(range(size))
+
+
+def test_hidden_columns_beyond_a_contig_stay_beyond() -> None:
+    planes = {
+        "reference": np.array([[0, 4, 6]], np.uint8),
+        "bases": np.array([[[1 | 32, 16 | 32, 17]]], np.uint8),
+        "quals": np.array([[[30, 0, 0]]], np.uint8),
+    }
+    hide(planes, 0, Part("column", 0, 3), np.zeros(0, np.float32))
+    assert planes["reference"].tolist() == [[5, 5, 6]]
+    assert planes["bases"].tolist() == [[[15 | 32, 15 | 32, 17]]]
+    assert not planes["quals"].any()
+
+
+@pytest.mark.parametrize(
+    ("cigar", "expected"),
+    [
+        ("10M", "GT"),
+        ("5M2I3M", "GTTC"),
+        ("4M2I4M", "GTTC"),
+        ("3M2D5M", ""),
+        ("4M1D6M", "G"),
+        ("4S6M", "AG"),
+        ("4M", None),
+        ("3M4N3M", None),
+        ("3=2X5=", "GT"),
+    ],
+)
+def test_what_a_read_shows(cigar: str, expected: str | None) -> None:
+    """Bases ACGGTTCAGG from position 10, over the reference [13, 15)."""
+    bases = np.frombuffer(b"ACGGTTCAGG", np.uint8)
+    header = pysam.AlignmentHeader.from_dict({"SQ": [{"SN": "c", "LN": 100}]})
+    read = pysam.AlignedSegment(header)
+    read.query_sequence, read.cigarstring = "ACGGTTCAGG", cigar
+    length = read.infer_query_length() or 0
+    operators = [("MIDNSHP=X"[op], n) for op, n in read.cigartuples or []]
+    shown = shown_bases(bases[:length], operators, 10, 13, 15, True)
+    assert shown == expected
+    if cigar == "5M2I3M":
+        assert shown_bases(bases, operators, 10, 13, 15, False) == "GT"
+
+
+def test_allele_of_a_read_against_the_pileup(tiny: dict[str, str]) -> None:
+    """SNPs: what pysam's pileup says of each read."""
+    sites = sites_of(tiny["reads"], Choice(limit=120))
+    snps = [site for site in sites if site.kind == KIND_SNP and "*" not in site.record.alt]
+    assert len(snps) > 20
+    with pysam.AlignmentFile(READS) as bam:
+        for site in snps:
+            alleles = [site.record.ref, *site.record.alt.split(",")]
+            shown = _bases_at(bam, site)
+            for read in site.reads:
+                theirs = shown[read.name, read.flag]
+                wanted = UNSEEN if theirs is None else OTHER
+                wanted = alleles.index(theirs) if theirs in alleles else wanted
+                assert read.allele == wanted, (site.record.name, read)
+
+
+def _bases_at(bam: pysam.AlignmentFile, site: Site) -> dict[tuple[str, int], str | None]:
+    """Base of each read at POS by pysam: "" in a deletion, None in a gap between its parts."""
+    start, bases = site.record.pos - 1, {}
+    for read in bam.fetch(site.record.contig, start, start + 1):
+        at = {place: query for query, place in read.get_aligned_pairs() if place is not None}
+        query = at.get(start, -1)
+        base = "" if query is None else str(read.query_sequence)[query]
+        bases[str(read.query_name), read.flag] = None if query == -1 else base
+    return bases
+
+
+def test_indels_support_their_allele(tiny: dict[str, str]) -> None:
+    """True calls of the synthetic set: most reads over a homozygous indel show it."""
+    with pysam.VariantFile(str(DATA / "truth.vcf.gz")) as truth:
+        true = {(r.chrom, r.pos, r.ref, r.alts) for r in truth}
+    sites = [
+        site
+        for site in sites_of(tiny["reads"], Choice(limit=294))
+        if (site.record.contig, site.record.pos, site.record.ref, (site.record.alt,)) in true
+        and site.kind == KIND_INDEL
+        and dict(site.record.sample)["GT"] in ("1/1", "1|1")
+    ]
+    assert len(sites) > 5
+    seen = [read.allele for site in sites for read in site.reads if read.allele != UNSEEN]
+    assert np.mean(np.array(seen) == 1) > 0.8
+
+
+# ---- the choice ----
+
+
+def columns(scores: list[float], labels: list[int] | None = None) -> Columns:
+    return Columns(
+        scores=np.array(scores, np.float32),
+        typical=np.zeros(0, np.float32),
+        matches=np.zeros(0, np.int64),
+        labels=np.array(labels or [], np.int8),
+    )
+
+
+def test_worst_and_nearest() -> None:
+    nan = float("nan")
+    scores = [5, -3, nan, 0.2, -9, 2]
+    assert choose(columns(scores), Choice(limit=2, worst=True)).tolist() == [4, 1]
+    assert choose(columns(scores), Choice(limit=2, near=1.0)).tolist() == [3, 5]
+    labels = [0, 1, 1, 0, 1, 0]
+    worst = Choice(limit=4, worst=True)
+    assert choose(columns(scores, labels), worst).tolist() == [0, 4, 5, 1]
+    outside = [0, 1, 1, 0, -1, -2]
+    assert choose(columns(scores, outside), worst).tolist() == [0, 1, 3]
+
+
+def test_a_sample_is_its_seed() -> None:
+    many = columns([0.0] * 1000)
+    one, same, other = (
+        choose(many, Choice(limit=20, random=True, seed=seed)).tolist() for seed in (1, 1, 2)
+    )
+    assert one == same != other
+    assert len(set(one)) == 20
+    assert one == sorted(one)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("chr1:1,234", SiteName("chr1", 1234)),
+        ("chr1:5:A:AT,C", SiteName("chr1", 5, "A", "AT,C")),
+        ("HLA-A*01:01:01:01:77:A:<DEL>", SiteName("HLA-A*01:01:01:01", 77, "A", "<DEL>")),
+        ("HLA-A*01:01:01:01:77", SiteName("HLA-A*01:01:01:01", 77)),
+    ],
+)
+def test_names_of_sites(text: str, name: SiteName) -> None:
+    assert SiteName.parse(text) == name
+    assert SiteName.parse(str(name)) == name
+
+
+@pytest.mark.parametrize("text", ["", "chr1", "chr1:", "chr1:x", "chr1:0", ":5:A:T", "chr1:٣"])
+def test_no_names_of_sites(text: str) -> None:
+    with pytest.raises(UsageError, match="names no site"):
+        SiteName.parse(text)
+
+
+def test_the_choice_by_score_scores_where_the_file_does_not(tiny: dict[str, str]) -> None:
+    nearest = sites_of(tiny["reads"], Choice(limit=5, near=0.0))
+    everyone = sites_of(tiny["reads"], Choice(limit=1000))
+    distances = sorted(abs(site.score) for site in everyone)
+    assert sorted(abs(site.score) for site in nearest) == pytest.approx(distances[:5], abs=1e-3)
+
+
+def test_a_truth_set_labels_sites(tiny: dict[str, str]) -> None:
+    sites = sites_of(tiny["reads"], Choice(limit=1000), truth=str(DATA / "truth.vcf.gz"))
+    with pysam.VariantFile(str(DATA / "truth.vcf.gz")) as truth:
+        names = {f"{r.chrom}:{r.pos}:{r.ref}:{','.join(r.alts or ())}" for r in truth}
+    labels = {site.record.name: site.label for site in sites}
+    assert set(labels.values()) == {0, 1}
+    assert all(label == 1 for name, label in labels.items() if name in names)
+
+
+def test_sites_without_reads_and_at_edges(tiny: dict[str, str]) -> None:
+    sites = sites_of(tiny["reads"], calls=str(DATA / "edge.vcf.gz"), runs=10)
+    assert len(sites) == 41
+    for site in sites:
+        header, arrays = decode(site_blob(site))
+        assert header["record"]["ref"] == site.record.ref
+        assert arrays["bases"].shape[0] >= len(site.reads)
+    assert any(not site.reads for site in sites)
+    assert max(len(site.record.alt) for site in sites) >= 200
+
+
+def test_a_network_without_reads_shows_them_for_comparison(tiny: dict[str, str]) -> None:
+    (alone,) = sites_of(tiny["reference"], Choice(limit=1), reads=())
+    assert not alone.pile
+    assert set(decode(site_blob(alone))[1]) == {"reference", "annotations"}
+    (beside,) = sites_of(tiny["reference"], Choice(limit=1), runs=20)
+    _, arrays = decode(site_blob(beside))
+    assert {"pile/bases", "pile/quals", "pile/rows", "pile/reference"} <= set(arrays)
+    assert beside.score == alone.score
+    assert beside.attribution is not None
+    assert set(beside.attribution.effects) == {"column", "annotation"}
+
+
+def test_regions_and_missing_sites(tiny: dict[str, str]) -> None:
+    near = sites_of(tiny["reads"], intervals=Intervals(regions="synA:1-1000"))
+    assert near
+    assert all(site.record.pos <= 1000 for site in near)
+    with pytest.raises(BadInput, match="has no record synA:3 among the 294 read"):
+        sites_of(tiny["reads"], Choice(sites=(SiteName("synA", 3),)))
+
+
+def test_embedded_text_cannot_leave_its_element() -> None:
+    hostile = {"name": "</script><script>alert(1)</script><!--\u2028"}
+    text = embedded_json(hostile)
+    assert "<" not in text
+    assert "\u2028" not in text
+    assert json.loads(text) == hostile
+
+
+def test_an_empty_selection_says_so(tiny: dict[str, str], tmp_path: Path) -> None:
+    empty = tmp_path / "empty.vcf"
+    with pysam.VariantFile(CALLS) as calls:
+        empty.write_text(str(calls.header))
+    with pytest.raises(BadInput, match="has no records"):
+        sites_of(tiny["reads"], calls=str(empty))
+
+
+def test_views_are_in_file_order_with_their_rank(tiny: dict[str, str]) -> None:
+    view: View
+    with open_view(
+        CALLS, reference=REF, reads=(READS,), model=tiny["reads"], choice=Choice(6, worst=True)
+    ) as view:
+        sites = list(view.sites)
+        assert view.records == 294
+        assert view.count == len(sites) == 6
+    places = [(site.record.contig, site.record.pos) for site in sites]
+    assert places == sorted(places)
+    by_rank = [sites[i].score for i in np.argsort(view.rank)]
+    assert by_rank == sorted(by_rank)
