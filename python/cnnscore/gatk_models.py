@@ -200,7 +200,7 @@ def _import_pair(name: str, pair: _Pair, created_by: str, plain: bool) -> Import
     graph = NetworkGraph(plain=plain)
     output = _Translator(graph, pair, network, manifest).run()
     metadata = {MANIFEST_KEY: json.dumps(manifest, sort_keys=True)}
-    model = graph.finish(output, name, metadata, created_by)
+    model = graph.finish_probabilities(output, name, metadata, created_by)
     return ImportedNetwork(name, model.SerializeToString(deterministic=True), manifest)
 
 

@@ -10,19 +10,18 @@ to full height only where a layer needs that (`full_height`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto
+
+from cnnscore.graph_builder import GraphBuilder
 
 Array = npt.NDArray[Any]
 
-OPSET = 17
-IR_VERSION = 8
 READ_CHANNELS = 15
 REFERENCE_CHANNELS = 4
 _READ_NONE = 17
@@ -154,54 +153,31 @@ def _fits(condition: bool, why: str) -> None:
         raise ValueError(f"shapes don't fit: {why}")
 
 
-class NetworkGraph:
+class NetworkGraph(GraphBuilder):
     """Builds one network. Weights that don't fit their input raise ValueError."""
 
     def __init__(self, *, plain: bool = False) -> None:
         """`plain` writes the textbook graph, untrimmed and convolved directly, to compare with."""
+        super().__init__()
         self._plain = plain
-        self._nodes: list[NodeProto] = []
-        self._constants: dict[str, TensorProto] = {}
-        self._inputs: list[Any] = []
 
     # ---- plumbing
 
-    def _op(self, kind: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
-        names = [f"{kind.lower()}_{len(self._nodes)}_{i}" for i in range(outputs)]
-        self._nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
-        return names[0] if outputs == 1 else names
-
-    def _const(self, value: Any, dtype: Any = np.float32) -> str:
-        array = np.ascontiguousarray(value, dtype)
-        digest = hashlib.sha256(array.tobytes()).hexdigest()
-        key = f"{array.dtype.str} {array.shape} {digest}"
-        if key not in self._constants:
-            name = f"constant_{len(self._constants)}"
-            self._constants[key] = numpy_helper.from_array(array, name)
-        return str(self._constants[key].name)
-
-    def _ints(self, *values: int) -> str:
-        return self._const(values, np.int64)
-
-    def _input(self, name: str, kind: int, shape: list[str | int]) -> str:
-        self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
-        return name
-
     def _gather(self, table: Array, codes: str) -> str:
-        index = self._op("Cast", [codes], to=TensorProto.INT32)
-        return str(self._op("Gather", [self._const(table), index]))
+        index = self.op("Cast", [codes], to=TensorProto.INT32)
+        return str(self.op("Gather", [self.const(table), index]))
 
     # ---- inputs
 
     def annotations(self, count: int) -> Value:
         """`annotations` float32[N, count], 0 where missing."""
-        return Value(self._input("annotations", TensorProto.FLOAT, ["N", count]), (count,))
+        return Value(self.input("annotations", TensorProto.FLOAT, ["N", count]), (count,))
 
     def _reference(self, window: int, channels: int) -> str:
-        codes = self._input("reference", TensorProto.UINT8, ["N", window])
+        codes = self.input("reference", TensorProto.UINT8, ["N", window])
         columns = self._gather(_reference_table(channels), codes)
-        columns = self._op("Transpose", [columns], perm=[0, 2, 1])
-        return str(self._op("Unsqueeze", [columns, self._ints(2)]))
+        columns = self.op("Transpose", [columns], perm=[0, 2, 1])
+        return str(self.op("Unsqueeze", [columns, self.ints(2)]))
 
     def reference(self, window: int) -> Value:
         """`reference` uint8[N, window] -> the 4 channels of gatk-reference, height 1."""
@@ -214,29 +190,29 @@ class NetworkGraph:
 
         def plane(name: str, width: int, empty: int) -> str:
             """One more row, an empty one."""
-            planes = self._input(name, TensorProto.UINT8, ["N", "R", width])
-            pads = self._ints(0, 0, 0, 0, 1, 0)
-            return str(self._op("Pad", [planes, pads, self._const(empty, np.uint8)]))
+            planes = self.input(name, TensorProto.UINT8, ["N", "R", width])
+            pads = self.ints(0, 0, 0, 0, 1, 0)
+            return str(self.op("Pad", [planes, pads, self.const(empty, np.uint8)]))
 
-        bases = self._op("Cast", [plane("bases", window, _READ_NONE)], to=TensorProto.INT32)
-        quals = self._op("Cast", [plane("quals", window, 0)], to=TensorProto.INT32)
-        shifted = self._op("Mul", [bases, self._const(256, np.int32)])
-        cells = self._gather(_cell_table(), self._op("Add", [shifted, quals]))
-        cells = self._op("Transpose", [cells], perm=[0, 3, 1, 2])
-        base, span = self._op("Split", [cells, self._ints(5, 1)], outputs=2, axis=1)
+        bases = self.op("Cast", [plane("bases", window, _READ_NONE)], to=TensorProto.INT32)
+        quals = self.op("Cast", [plane("quals", window, 0)], to=TensorProto.INT32)
+        shifted = self.op("Mul", [bases, self.const(256, np.int32)])
+        cells = self._gather(_cell_table(), self.op("Add", [shifted, quals]))
+        cells = self.op("Transpose", [cells], perm=[0, 3, 1, 2])
+        base, span = self.op("Split", [cells, self.ints(5, 1)], outputs=2, axis=1)
 
-        flag, mapq = self._op("Split", [plane("rows", 2, 0), self._ints(1, 1)], outputs=2, axis=2)
+        flag, mapq = self.op("Split", [plane("rows", 2, 0), self.ints(1, 1)], outputs=2, axis=2)
         bits = (np.arange(16)[:, None] >> np.arange(4)) & 1
         flags = self._gather(bits.astype(np.float32), flag)
         mapqs = self._gather((np.arange(256) / 60.0)[:, None].astype(np.float32), mapq)
-        row = self._op("Concat", [flags, mapqs], axis=3)  # [N, R+1, 1, 5]
-        row = self._op("Mul", [self._op("Transpose", [row], perm=[0, 3, 1, 2]), span])
+        row = self.op("Concat", [flags, mapqs], axis=3)  # [N, R+1, 1, 5]
+        row = self.op("Mul", [self.op("Transpose", [row], perm=[0, 3, 1, 2]), span])
 
         reference = self._reference(window, 5)
-        height = self._op("Shape", [span], start=2, end=3)
-        shape = self._op("Concat", [self._ints(1, 1), height, self._ints(1)], axis=0)
-        full = self._op("Concat", [base, self._op("Expand", [reference, shape]), row], axis=1)
-        parts = (self._op("Concat", [base, row], axis=1), reference)
+        height = self.op("Shape", [span], start=2, end=3)
+        shape = self.op("Concat", [self.ints(1, 1), height, self.ints(1)], axis=0)
+        full = self.op("Concat", [base, self.op("Expand", [reference, shape]), row], axis=1)
+        parts = (self.op("Concat", [base, row], axis=1), reference)
         value = Value(full, (READ_CHANNELS, read_limit, window), trimmed=True, parts=parts)
         return self.full_height(value) if self._plain else value
 
@@ -247,16 +223,16 @@ class NetworkGraph:
         if not x.trimmed:
             return x
         axis = 1 if x.channels_last else 2
-        height = self._op("Shape", [x.name], start=axis, end=axis + 1)
-        last = self._op("Sub", [height, self._ints(1)])
-        rows = self._op("Min", [self._const(np.arange(x.shape[1]), np.int64), last])
-        name = self._op("Gather", [x.name, rows], axis=axis)
+        height = self.op("Shape", [x.name], start=axis, end=axis + 1)
+        last = self.op("Sub", [height, self.ints(1)])
+        rows = self.op("Min", [self.const(np.arange(x.shape[1]), np.int64), last])
+        name = self.op("Gather", [x.name, rows], axis=axis)
         return Value(name, x.shape, channels_last=x.channels_last)
 
     def _channels_first(self, x: Value) -> Value:
         if not x.channels_last:
             return x
-        name = self._op("Transpose", [x.name], perm=[0, 3, 1, 2])
+        name = self.op("Transpose", [x.name], perm=[0, 3, 1, 2])
         return replace(x, name=name, channels_last=False)
 
     def conv(self, x: Value, kernel: Array, bias: Array, pads: tuple[int, int, int, int]) -> Value:
@@ -281,14 +257,14 @@ class NetworkGraph:
                 return Value(name, shape, x.trimmed, channels_last=True)
         x = self._channels_first(x)
         if self._plain and x.shape[1] == high == 1:
-            line = self._op("Squeeze", [x.name, self._ints(2)])
+            line = self.op("Squeeze", [x.name, self.ints(2)])
             line = self._convolve(line, kernel[:, :, 0], bias, (left, right))
-            return Value(self._op("Unsqueeze", [line, self._ints(2)]), shape)
+            return Value(self.op("Unsqueeze", [line, self.ints(2)]), shape)
         return Value(self._convolve(x.name, kernel, bias, pads), shape, x.trimmed)
 
     def _convolve(self, x: str, kernel: Array, bias: Array | None, pads: tuple[int, ...]) -> str:
-        weights = [self._const(w) for w in (kernel, bias) if w is not None]
-        return str(self._op("Conv", [x, *weights], kernel_shape=kernel.shape[2:], pads=pads))
+        weights = [self.const(w) for w in (kernel, bias) if w is not None]
+        return str(self.op("Conv", [x, *weights], kernel_shape=kernel.shape[2:], pads=pads))
 
     def _conv_trimmed(self, x: Value, kernel: Array, bias: Array, left: int, right: int) -> str:
         """A convolution over rows that are all alike past the last one.
@@ -304,14 +280,14 @@ class NetworkGraph:
             kernel = np.delete(kernel, _REFERENCE_OF_READS, axis=1)
         else:
             axis = 1 if x.channels_last else 2
-            last = [self._ints(-1), self._ints(np.iinfo(np.int64).max), self._ints(axis)]
-            fixed = self._op("Slice", [x.name, *last])
-            moving = self._op("Sub", [x.name, fixed])
+            last = [self.ints(-1), self.ints(np.iinfo(np.int64).max), self.ints(axis)]
+            fixed = self.op("Slice", [x.name, *last])
+            moving = self.op("Sub", [x.name, fixed])
             fixed = self._channels_first(replace(x, name=fixed)).name
             moving = self._channels_first(replace(x, name=moving)).name
         moving = self._convolve(moving, kernel, None, (0, left, kernel.shape[2] - 1, right))
         fixed = self._convolve(fixed, summed, bias, (0, left, 0, right))
-        return str(self._op("Add", [moving, fixed]))
+        return str(self.op("Add", [moving, fixed]))
 
     def _conv_fourier(self, x: Value, kernel: Array, bias: Array, transform: _Fourier) -> str:
         """A convolution along the columns, 2-3 times cheaper in the Fourier domain; [N, H, W, O].
@@ -325,33 +301,33 @@ class NetworkGraph:
         # The last tile may stick out past the last column: what it computes there is cut off.
         columns = np.minimum(np.arange(tile)[:, None] + step * np.arange(tiles), width - 1)
 
-        y = x.name if x.channels_last else self._op("Transpose", [x.name], perm=[0, 2, 3, 1])
-        y = self._op("Reshape", [y, self._ints(-1, channels)])
-        sites = self._op("Shape", ["reference"], end=1)
-        size = self._op("Div", [self._op("Shape", [y], end=1), sites])  # cells a site
-        site = [self._const(0, np.int64), self._op("Squeeze", [sites]), self._const(1, np.int64)]
-        start = self._op("Mul", [self._op("Range", site), size])
-        start = self._op("Unsqueeze", [start, self._ints(1)])
-        rows = self._const(np.arange(x.shape[1]) * width, np.int64)
-        height = self._op("Div", [size, self._ints(width)])
-        rows = self._op("Slice", [rows, self._ints(0), height])  # those past H go
-        cells = self._op("Add", [self._const(columns[:, :, None, None], np.int64), start])
-        cells = self._op("Add", [cells, rows])  # [tile, T, N, H]
-        y = self._op("Reshape", [self._op("Gather", [y, cells]), self._ints(tile, -1)])
-        y = self._op("MatMul", [self._const(transform.forward), y])
-        y = self._op("Reshape", [y, self._ints(points, -1, channels)])
+        y = x.name if x.channels_last else self.op("Transpose", [x.name], perm=[0, 2, 3, 1])
+        y = self.op("Reshape", [y, self.ints(-1, channels)])
+        sites = self.op("Shape", ["reference"], end=1)
+        size = self.op("Div", [self.op("Shape", [y], end=1), sites])  # cells a site
+        site = [self.const(0, np.int64), self.op("Squeeze", [sites]), self.const(1, np.int64)]
+        start = self.op("Mul", [self.op("Range", site), size])
+        start = self.op("Unsqueeze", [start, self.ints(1)])
+        rows = self.const(np.arange(x.shape[1]) * width, np.int64)
+        height = self.op("Div", [size, self.ints(width)])
+        rows = self.op("Slice", [rows, self.ints(0), height])  # those past H go
+        cells = self.op("Add", [self.const(columns[:, :, None, None], np.int64), start])
+        cells = self.op("Add", [cells, rows])  # [tile, T, N, H]
+        y = self.op("Reshape", [self.op("Gather", [y, cells]), self.ints(tile, -1)])
+        y = self.op("MatMul", [self.const(transform.forward), y])
+        y = self.op("Reshape", [y, self.ints(points, -1, channels)])
         mix = np.einsum("pk,ock->pco", transform.kernel, kernel[:, :, 0].astype(np.float64))
-        y = self._op("MatMul", [y, self._const(mix)])
-        y = self._op("Reshape", [y, self._ints(points, -1)])
-        y = self._op("MatMul", [self._const(transform.inverse), y])
-        y = self._op("Reshape", [y, self._ints(step, tiles, -1, outputs)])
-        y = self._op("Transpose", [y], perm=[2, 1, 0, 3])
-        shape = self._op("Concat", [sites, self._ints(-1, step * tiles, outputs)], axis=0)
-        y = self._op("Reshape", [y, shape])
+        y = self.op("MatMul", [y, self.const(mix)])
+        y = self.op("Reshape", [y, self.ints(points, -1)])
+        y = self.op("MatMul", [self.const(transform.inverse), y])
+        y = self.op("Reshape", [y, self.ints(step, tiles, -1, outputs)])
+        y = self.op("Transpose", [y], perm=[2, 1, 0, 3])
+        shape = self.op("Concat", [sites, self.ints(-1, step * tiles, outputs)], axis=0)
+        y = self.op("Reshape", [y, shape])
         surplus = tiles * step - (width - kernel.shape[3] + 1)
         if surplus:
-            y = self._op("Slice", [y, self._ints(0), self._ints(-surplus), self._ints(2)])
-        return str(self._op("Add", [y, self._const(bias)]))
+            y = self.op("Slice", [y, self.ints(0), self.ints(-surplus), self.ints(2)])
+        return str(self.op("Add", [y, self.const(bias)]))
 
     def pool(self, x: Value, kind: str, size: tuple[int, int], strides: tuple[int, int]) -> Value:
         """MaxPool or AveragePool without padding."""
@@ -359,8 +335,8 @@ class NetworkGraph:
         name = x.name
         extra = size[0] + strides[0] - 2
         if x.trimmed and extra:  # enough rows for one window that lies past the last read row
-            name = self._op("Pad", [name, self._ints(0, 0, 0, 0, 0, 0, extra, 0)], mode="edge")
-        name = self._op(kind, [name], kernel_shape=list(size), strides=list(strides))
+            name = self.op("Pad", [name, self.ints(0, 0, 0, 0, 0, 0, extra, 0)], mode="edge")
+        name = self.op(kind, [name], kernel_shape=list(size), strides=list(strides))
         channels, *sides = x.shape
         high, wide = ((sides[i] - size[i]) // strides[i] + 1 for i in (0, 1))
         return Value(name, (channels, high, wide), x.trimmed)
@@ -373,27 +349,27 @@ class NetworkGraph:
         _fits(axis > 0 and scale.shape == (x.shape[axis - 1],), f"{scale.shape} on {x.shape}")
         shape = [1] * (len(x.shape) + 1)
         shape[axis] = -1
-        scaled = self._op("Mul", [x.name, self._const(scale.reshape(shape))])
-        name = self._op("Add", [scaled, self._const(shift.reshape(shape))])
+        scaled = self.op("Mul", [x.name, self.const(scale.reshape(shape))])
+        name = self.op("Add", [scaled, self.const(shift.reshape(shape))])
         return replace(x, name=name, parts=None)
 
     def activation(self, x: Value, kind: str) -> Value:
         """relu, sigmoid, softmax (over features, 2-D only) or linear."""
         if kind == "linear":
             return x
-        return replace(x, name=self._op(_ACTIVATIONS[kind], [x.name]), parts=None)
+        return replace(x, name=self.op(_ACTIVATIONS[kind], [x.name]), parts=None)
 
     def flatten(self, x: Value, order: tuple[int, int, int]) -> Value:
         """[N, C, H, W] -> [N, F], the axes in the given order, e.g. (2, 3, 1) for H, W, C."""
         x = self._channels_first(self.full_height(x))
-        name = self._op("Transpose", [x.name], perm=[0, *order]) if order != (1, 2, 3) else x.name
+        name = self.op("Transpose", [x.name], perm=[0, *order]) if order != (1, 2, 3) else x.name
         size = int(np.prod(x.shape))
-        return Value(self._op("Reshape", [name, self._ints(0, size)]), (size,))
+        return Value(self.op("Reshape", [name, self.ints(0, size)]), (size,))
 
     def dense(self, x: Value, kernel: Array, bias: Array) -> Value:
         """[N, F] times kernel [F, units] plus bias."""
         _fits(kernel.shape[0] == x.shape[0], f"kernel {kernel.shape} on {x.shape}")
-        name = self._op("Gemm", [x.name, self._const(kernel), self._const(bias)])
+        name = self.op("Gemm", [x.name, self.const(kernel), self.const(bias)])
         return Value(name, (kernel.shape[1],))
 
     def concat(self, values: Sequence[Value], axis: int) -> Value:
@@ -401,32 +377,18 @@ class NetworkGraph:
         values = [self._channels_first(self.full_height(v)) for v in values]
         shape = list(values[0].shape)
         shape[axis - 1] = sum(v.shape[axis - 1] for v in values)
-        return Value(self._op("Concat", [v.name for v in values], axis=axis), tuple(shape))
+        return Value(self.op("Concat", [v.name for v in values], axis=axis), tuple(shape))
 
     def add(self, values: Sequence[Value]) -> Value:
         """Elementwise sum."""
         values = [self._channels_first(self.full_height(v)) for v in values]
         _fits(len({v.shape for v in values}) == 1, "summands of different shapes")
-        return Value(self._op("Sum", [v.name for v in values]), values[0].shape)
+        return Value(self.op("Sum", [v.name for v in values]), values[0].shape)
 
     # ---- output
 
-    def finish(self, x: Value, name: str, metadata: dict[str, str], producer: str) -> ModelProto:
+    def finish_probabilities(
+        self, x: Value, name: str, metadata: dict[str, str], producer: str
+    ) -> ModelProto:
         """The model whose only output is `probabilities` float32[N, classes]."""
-        self._nodes.append(helper.make_node("Identity", [x.name], ["probabilities"]))
-        needed, nodes = {"probabilities"}, []
-        for node in reversed(self._nodes):
-            if needed.intersection(node.output):
-                needed.update(node.input)
-                nodes.append(node)
-        constants = [c for c in self._constants.values() if c.name in needed]
-        output = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", *x.shape])
-        graph = helper.make_graph(nodes[::-1], name, self._inputs, [output], constants)
-        model = helper.make_model(
-            graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
-            producer_name=producer,
-        )
-        helper.set_model_props(model, metadata)
-        return model
+        return self.finish("probabilities", x.name, x.shape[0], name, metadata, producer)
