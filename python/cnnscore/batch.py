@@ -7,7 +7,7 @@ Coordinates are 0-based, half-open.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -72,10 +72,36 @@ class WindowBatch:
 
     def place(self, site: int) -> str:
         """`contig:pos`, 1-based, of a site: for messages."""
-        contig = int(self.contig[site])
+        return f"{self.contig_name(int(self.contig[site]))}:{int(self.pos[site]) + 1}"
+
+    def contig_name(self, contig: int) -> str:
+        """Name of the contig that `contig` columns number so."""
         begin, end = self.contig_offset[contig : contig + 2]
-        name = self.contig_names[begin:end].tobytes().decode("utf-8", "replace")
-        return f"{name}:{int(self.pos[site]) + 1}"
+        return self.contig_names[begin:end].tobytes().decode("utf-8", "replace")
+
+    def take_sites(self, sites: NDArray[np.int64]) -> WindowBatch:
+        """The site columns of some sites, in that order, with memory of their own; no windows."""
+        counts = np.diff(self.site_allele)[sites]
+        alleles = _spans(self.site_allele[sites], counts)
+        lengths = np.diff(self.allele_offset)[alleles]
+        n = len(sites)
+        return replace(
+            self,
+            contig=self.contig[sites],
+            pos=self.pos[sites],
+            end=self.end[sites],
+            kind=self.kind[sites],
+            site_allele=_offsets(counts),
+            allele_offset=_offsets(lengths),
+            alleles=self.alleles[_spans(self.allele_offset[alleles], lengths)],
+            annotations=self.annotations[sites],
+            reference=np.zeros((n, 0), np.uint8),
+            site_read=np.zeros(n + 1, np.int64),
+            read_offset=np.zeros(1, np.int64),
+            reads=np.zeros(0, np.uint8),
+            qual=self.qual[sites] if len(self.qual) else self.qual,
+            site_depth=np.zeros(0, np.int32),
+        )
 
     def part(self, begin: int, end: int) -> WindowBatch:
         """Sites [begin, end) alone: offsets from 0, and no contig that they do not use.
@@ -145,6 +171,12 @@ def _rebased(offsets: NDArray[np.int64]) -> tuple[NDArray[np.int64], slice]:
 
 def _offsets(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
+
+
+def _spans(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The numbers begin[i], begin[i] + 1, ... of each span, one after another."""
+    offsets = _offsets(lengths)
+    return np.repeat(begin - offsets[:-1], lengths) + np.arange(int(offsets[-1]))
 
 
 _OFFSETS = ["site_allele", "allele_offset", "site_read", "read_offset", "contig_offset"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 OPSET = 17
@@ -36,6 +37,12 @@ class GraphBuilder:
             name = f"constant_{len(self._constants)}"
             self._constants[key] = numpy_helper.from_array(array, name)
         return str(self._constants[key].name)
+
+    def weight(self, name: str, value: Any) -> str:
+        """A float32 constant of this name, by which `read_weights` finds it again."""
+        array = np.ascontiguousarray(value, np.float32)
+        self._constants[name] = numpy_helper.from_array(array, name)
+        return name
 
     def ints(self, *values: int) -> str:
         """The name of a vector of int64."""
@@ -68,3 +75,8 @@ class GraphBuilder:
         )
         helper.set_model_props(model, metadata)
         return model
+
+
+def read_weights(model: ModelProto) -> dict[str, NDArray[Any]]:
+    """Name -> array of a model's constants."""
+    return {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}

@@ -148,6 +148,16 @@ def _fourier(tiles: int, step: int, tile: int, taps: int) -> _Fourier:
     return _Fourier(np.array(forward), np.array(weights), np.array(inverse).T, tiles)
 
 
+def untransformed(forward: Array, mix: Array, inverse: Array) -> Array:
+    """The kernel [O, C, 1, K] of a convolution that was written in the Fourier domain, from the
+    three constants that `NetworkGraph.conv` wrote: exact but for float32's rounding."""
+    (points, tile), step = forward.shape, inverse.shape[0]
+    taps = tile - step + 1
+    transform = _fourier(1, step, tile, taps).kernel
+    kernel = np.linalg.lstsq(transform, mix.reshape(points, -1).astype(np.float64), rcond=None)[0]
+    return kernel.reshape(taps, *mix.shape[1:]).transpose(2, 1, 0)[:, :, None].astype(np.float32)
+
+
 def _fits(condition: bool, why: str) -> None:
     if not condition:
         raise ValueError(f"shapes don't fit: {why}")

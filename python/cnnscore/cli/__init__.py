@@ -19,6 +19,8 @@ COMMANDS = {
     "serve": "score for other processes: one network, one GPU, many clients",
     "model": "import, list and describe networks",
     "view": "show what the network saw, site by site",
+    "dataset": "turn calls with a truth set into labelled windows",
+    "train": "train a network on labelled windows",
 }
 EXIT_USAGE, EXIT_FAULT, EXIT_INTERRUPTED = 1, 3, 130
 

@@ -1,0 +1,184 @@
+"""Turn calls with a truth set into labelled windows, the data that `cnnscore train` learns from.
+
+A row a site and ALT allele: the reference and the reads around it, the caller's annotations, and
+whether the truth set has it. The result is one Parquet file; several samples are several files in
+one folder. Calls outside the confident regions are dropped.
+
+Examples:
+  cnnscore dataset calls.vcf.gz -R ref.fa -I reads.bam --truth truth.vcf.gz \\
+      --confident confident.bed -o data/
+  cnnscore dataset calls.vcf.gz -R ref.fa -I reads.bam --truth truth.vcf.gz \\
+      --confident confident.bed --hold-out chr20,chr21 --keep SNP=0.1 -o data/na12878.parquet
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from cnnscore.errors import UsageError
+
+log = logging.getLogger("cnnscore")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("calls", metavar="CALLS", help="VCF or BCF; - is standard input")
+    files = parser.add_argument_group("files")
+    files.add_argument("-R", "--reference", metavar="REF", required=True, help="FASTA with .fai")
+    files.add_argument(
+        "-I",
+        "--reads",
+        metavar="READS",
+        action="append",
+        default=[],
+        help="indexed BAM or CRAM; may be given several times",
+    )
+    files.add_argument("--truth", metavar="VCF", required=True, help="true variants of the sample")
+    files.add_argument(
+        "--confident", metavar="BED", help="where the truth set is complete [everywhere]"
+    )
+    files.add_argument(
+        "-o", "--output", metavar="DATA", required=True, help="folder, or a file .parquet"
+    )
+    files.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    rows = parser.add_argument_group("rows")
+    rows.add_argument("--name", help="the sample column [the sample, or the name of CALLS]")
+    rows.add_argument(
+        "--sample",
+        metavar="NAME",
+        help="the VCF column, and the reads whose read group has this SM",
+    )
+    rows.add_argument(
+        "--tag",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="a text column of your own; may be given several times",
+    )
+    rows.add_argument(
+        "--keep",
+        metavar="LABEL=PART",
+        action="append",
+        default=[],
+        help="keep this part of a class (SNP, INDEL, NOT_SNP, NOT_INDEL), by a hash of the site",
+    )
+    rows.add_argument(
+        "--weight",
+        metavar="W",
+        type=float,
+        default=1.0,
+        help="how often a row is drawn in training, next to other samples [1]",
+    )
+    rows.add_argument(
+        "--hold-out", metavar="CONTIGS", default="", help="contigs kept for testing, with commas"
+    )
+    rows.add_argument("--validation", metavar="PART", type=float, default=0.1, help="[0.1]")
+    rows.add_argument("--calibration", metavar="PART", type=float, default=0.1, help="[0.1]")
+    rows.add_argument(
+        "--block",
+        metavar="BASES",
+        type=int,
+        default=100_000,
+        help="size of the regions that fall into one split as a whole [100000]",
+    )
+    windows = parser.add_argument_group("windows")
+    windows.add_argument("--window", metavar="W", type=int, default=128, help="columns [128]")
+    windows.add_argument("--read-limit", metavar="N", type=int, default=256, help="[256]")
+    windows.add_argument(
+        "--read-rule", metavar="RULE", help="which reads count [that of the encoding read-set]"
+    )
+    windows.add_argument("--info", metavar="KEYS", help="annotations to keep, with commas")
+    records = parser.add_argument_group("records")
+    records.add_argument("-r", "--regions", metavar="REGIONS", help="as in `cnnscore score`")
+    records.add_argument("--regions-file", metavar="BED", help="the same from a file")
+    records.add_argument("-t", "--targets", metavar="TARGETS", help="as in `cnnscore score`")
+    records.add_argument("--targets-file", metavar="BED", help="the same from a file")
+    parser.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    parser.add_argument(
+        "--log-level",
+        metavar="LEVEL",
+        default="warning",
+        choices=["debug", "info", "warning", "error"],
+        help="debug, info, warning or error [warning]",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make a data set of a call file."""
+    os.environ.setdefault("REF_PATH", os.devnull)
+    from cnnscore.progress import NoProgress, Progress
+    from cnnscore.records import Intervals, htslib_verbosity
+    from cnnscore.train import need
+    from cnnscore.train.label import ANNOTATIONS, DatasetOptions, SplitRule, make_dataset
+    from cnnscore.windows import READ_RULES
+
+    need("pyarrow")
+    htslib_verbosity(3 if options.log_level == "debug" else 0)
+    if options.read_rule not in (None, *READ_RULES):
+        raise UsageError(f"--read-rule {options.read_rule}: one of {', '.join(READ_RULES)}")
+    if min(options.window, options.read_limit, options.block) < 1 or not options.weight > 0:
+        raise UsageError("--window, --read-limit, --block and --weight must be above 0")
+    calls = Path(options.calls)
+    name = options.name or options.sample or calls.name.split(".")[0]
+    output = Path(options.output)
+    if output.suffix != ".parquet":
+        output = output / f"{name}.parquet"
+    if output.exists() and not options.overwrite:
+        raise UsageError(
+            f"{output} is there already: --overwrite replaces it, --name makes another file"
+        )
+    counts = make_dataset(
+        options.calls,
+        reference=options.reference,
+        reads=options.reads,
+        truth=options.truth,
+        confident=options.confident,
+        output=output,
+        options=DatasetOptions(
+            sample=options.sample,
+            name=name,
+            keep={key: _number(value) for key, value in map(_pair, options.keep)},
+            weight=options.weight,
+            tags=dict(map(_pair, options.tag)),
+            split=SplitRule(
+                tuple(filter(None, options.hold_out.split(","))),
+                options.validation,
+                options.calibration,
+                options.block,
+            ),
+            annotations=tuple(options.info.split(",")) if options.info else ANNOTATIONS,
+            window=options.window,
+            read_rule=options.read_rule,
+            read_limit=options.read_limit,
+            intervals=Intervals(
+                options.regions, options.regions_file, options.targets, options.targets_file
+            ),
+        ),
+        command=shlex.join(["cnnscore", *sys.argv[1:]]),
+        progress=NoProgress() if options.quiet else Progress(),
+    )
+    missing = [label for label, count in counts.items() if not count]
+    if missing:
+        log.warning("%s has no row of class %s", output, " and ".join(missing))
+    if not options.quiet:
+        rows = ", ".join(f"{count:,} {label}" for label, count in counts.items())
+        print(f"cnnscore: {output}: {rows}", file=sys.stderr)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key or not value:
+        raise UsageError(f"{text!r}: give KEY=VALUE")
+    return key, value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a number") from None

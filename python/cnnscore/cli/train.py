@@ -1,0 +1,109 @@
+"""Train a network on labelled windows, or refine one.
+
+CONFIG is a TOML file, or the name of one that comes with cnnscore: read-set (with reads),
+reference (without), separable-2d, annotations, gatk-1d. OUT is a folder: NAME.onnx, which
+`cnnscore score -m` takes, its card NAME.md, and the logs of the run.
+
+Examples:
+  cnnscore train read-set data/ -o run/
+  cnnscore train read-set data/ -o run2/ --seed 2 --set training.steps=2000
+  cnnscore train read-set data/ -o one/ --teacher run/read-set.onnx --teacher run2/read-set.onnx
+  cnnscore train gatk-1d data/ -o tuned/ --init gatk-1d
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from cnnscore.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("config", metavar="CONFIG", help="TOML file, or a name (above)")
+    parser.add_argument(
+        "data", metavar="DATA", nargs="+", help="folders or .parquet files of `cnnscore dataset`"
+    )
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="folder")
+    parser.add_argument("--overwrite", action="store_true", help="start again in a used folder")
+    parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
+    what = parser.add_argument_group("what is trained")
+    what.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="replace a value of CONFIG: training.steps=500; may be given several times",
+    )
+    what.add_argument("--seed", metavar="N", type=int, help="short for --set training.seed=N")
+    what.add_argument("--init", metavar="MODEL", help="start from the weights of a network")
+    what.add_argument(
+        "--teacher",
+        metavar="MODEL",
+        action="append",
+        default=[],
+        help="learn the mean log-odds of these networks; may be given several times",
+    )
+    what.add_argument(
+        "--leave-out",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="leave out rows with this tag, sample or contig; may be given several times",
+    )
+    running = parser.add_argument_group("running")
+    running.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    running.add_argument("--threads", metavar="N", type=int, help="[cores]")
+    running.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    running.add_argument(
+        "--log-level",
+        metavar="LEVEL",
+        default="warning",
+        choices=["debug", "info", "warning", "error"],
+        help="debug, info, warning or error [warning]",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train a network."""
+    from cnnscore.train import need
+    from cnnscore.train.config import load_config
+    from cnnscore.train.dataset import dataset_files
+
+    settings = list(options.set)
+    if options.seed is not None:
+        settings.append(f"training.seed={options.seed}")
+    config = load_config(options.config, settings)
+    if options.threads is not None and options.threads < 1:
+        raise UsageError("--threads must be 1 or more")
+    files = dataset_files(options.data)
+    for module in ("pyarrow", "torch", "matplotlib", "tensorboard"):
+        need(module)
+    from cnnscore.train.run import RunOptions, run_training, say, summary
+
+    output = Path(options.output)
+    manifest = run_training(
+        config,
+        files,
+        output,
+        RunOptions(
+            init=options.init,
+            teachers=tuple(options.teacher),
+            leave_out=tuple(map(_pair, options.leave_out)),
+            resume=options.resume,
+            overwrite=options.overwrite,
+            device=options.device,
+            threads=options.threads,
+            quiet=options.quiet,
+        ),
+    )
+    if not options.quiet:
+        say(summary(manifest, output))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key or not value:
+        raise UsageError(f"--leave-out {text}: give KEY=VALUE")
+    return key, value

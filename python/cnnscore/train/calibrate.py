@@ -1,0 +1,177 @@
+"""Log-odds of held-out rows -> figures of merit, calibration by type, and cut-offs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.train.dataset import LABELS
+
+Array = NDArray[np.float64]
+TYPES = {"SNP": (0, 2), "INDEL": (1, 3)}
+"""Type -> its classes: artefact, true."""
+FEWEST_TO_CALIBRATE = 30
+"""Of true calls and of artefacts, each; with fewer a type's log-odds stay as they are."""
+SENSITIVITIES = ("99.0", "99.9")
+_NEWTON_STEPS = 50
+_MAX_SLOPE = 10.0
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How well scores tell a type's true calls from its artefacts; NaN where one is absent."""
+
+    true: int
+    false: int
+    roc_auc: float
+    average_precision: float
+    """Of true calls."""
+    artefact_precision: float
+    """Average precision of artefacts, by falling scores turned round."""
+
+    @property
+    def quality(self) -> float:
+        """Mean of both average precisions: what early stopping looks at."""
+        return (self.average_precision + self.artefact_precision) / 2
+
+
+def rank(scores: Array, true: NDArray[np.bool_], weight: Array) -> Ranking:
+    """Ranking of scores [n] with labels and weights [n]; ties count half in the ROC AUC."""
+    n_true, n_false = int(true.sum()), int((~true).sum())
+    if not n_true or not n_false:
+        return Ranking(n_true, n_false, np.nan, np.nan, np.nan)
+    _, group = np.unique(scores, return_inverse=True)
+    good = np.bincount(group, weight * true)  # by rising score
+    bad = np.bincount(group, weight * ~true)
+    below = np.cumsum(bad) - bad
+    auc = float((good * (below + bad / 2)).sum() / (good.sum() * bad.sum()))
+
+    def precision(wanted: Array, other: Array) -> float:
+        hits, misses = np.cumsum(wanted), np.cumsum(other)
+        return float((wanted * hits / np.maximum(hits + misses, 1e-300)).sum() / hits[-1])
+
+    return Ranking(n_true, n_false, auc, precision(good[::-1], bad[::-1]), precision(bad, good))
+
+
+def rank_by_type(
+    scores: Array, label: NDArray[np.int8], weight: NDArray[np.float32]
+) -> dict[str, Ranking]:
+    """Rankings of SNPs and of indels."""
+    rankings = {}
+    for name, (false_label, true_label) in TYPES.items():
+        of_type = (label == false_label) | (label == true_label)
+        rankings[name] = rank(
+            scores[of_type],
+            label[of_type] == true_label,
+            weight[of_type].astype(np.float64),
+        )
+    return rankings
+
+
+def mean_quality(rankings: dict[str, Ranking]) -> float:
+    """Mean over the types that can be ranked; NaN where none can."""
+    values = [ranking.quality for ranking in rankings.values()]
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def fit_calibration(
+    scores: Array, label: NDArray[np.int8], weight: NDArray[np.float32], odds: str
+) -> tuple[dict[str, tuple[float, float]], list[str]]:
+    """Slope and offset by type such that slope * score + offset is a log-odds (Platt 1999), and
+    the types that have too few rows, which get (1, 0).
+
+    `odds` "data" takes the proportion of true calls as weighted, "even" makes it one half.
+    """
+    fitted, lacking = {}, []
+    for name, (false_label, true_label) in TYPES.items():
+        of_type = (label == false_label) | (label == true_label)
+        true = label[of_type] == true_label
+        counts = int(true.sum()), int((~true).sum())
+        fitted[name] = (1.0, 0.0)
+        if min(counts) < FEWEST_TO_CALIBRATE:
+            lacking.append(name)
+            continue
+        share = weight[of_type].astype(np.float64)
+        if odds == "even":
+            share = np.where(true, share / share[true].sum(), share / share[~true].sum())
+        # Few rows count as few: weights that sum to the rows there are.
+        fitted[name] = _platt(scores[of_type], true, share * len(share) / share.sum())
+    return fitted, lacking
+
+
+def _platt(scores: Array, true: NDArray[np.bool_], weight: Array) -> tuple[float, float]:
+    n_true, n_false = weight[true].sum(), weight[~true].sum()
+    # Platt's targets: as if one more of each had been seen, so that separable rows stay finite.
+    target = np.where(true, (n_true + 1) / (n_true + 2), 1 / (n_false + 2))
+    slope, offset = 1.0, 0.0
+    columns = np.stack([scores, np.ones_like(scores)])
+
+    def loss(slope: float, offset: float) -> float:
+        z = slope * scores + offset
+        return float((weight * (np.logaddexp(0, z) - target * z)).sum())
+
+    now = loss(slope, offset)
+    for _ in range(_NEWTON_STEPS):
+        p = 1 / (1 + np.exp(-np.clip(slope * scores + offset, -500, 500)))
+        gradient = columns @ (weight * (p - target))
+        hessian = (columns * (weight * p * (1 - p))) @ columns.T + 1e-9 * np.eye(2)
+        step = np.linalg.solve(hessian, gradient)
+        size = 1.0
+        while size > 1e-6 and loss(slope - size * step[0], offset - size * step[1]) > now:
+            size /= 2
+        slope, offset = slope - size * step[0], offset - size * step[1]
+        before, now = now, loss(slope, offset)
+        if before - now < 1e-10 * max(abs(now), 1):
+            break
+    # A slope that is not positive would turn the ranking round: the scores say nothing then.
+    return float(np.clip(slope, 1e-2, _MAX_SLOPE)), float(offset)
+
+
+def cut_offs(
+    scores: Array, label: NDArray[np.int8], weight: NDArray[np.float32]
+) -> dict[str, dict[str, float]]:
+    """Type -> sensitivity in % -> the score at which that part of its true calls is kept; a type
+    with too few true calls for a sensitivity (under 1 / (1 - sensitivity)) lacks it.
+    """
+    result: dict[str, dict[str, float]] = {}
+    for name, (_, true_label) in TYPES.items():
+        true = label == true_label
+        order = np.argsort(scores[true])
+        ranked, share = scores[true][order], np.cumsum(weight[true][order], dtype=np.float64)
+        of_type = {}
+        for text in SENSITIVITIES:
+            lost = 1 - float(text) / 100
+            if len(ranked) * lost >= 1 - 1e-9:
+                at = int(np.searchsorted(share, lost * share[-1] * (1 - 1e-12), side="right"))
+                of_type[text] = float(ranked[min(at, len(ranked) - 1)])
+        if of_type:
+            result[name] = of_type
+    return result
+
+
+def expected_error(
+    scores: Array, label: NDArray[np.int8], weight: NDArray[np.float32], bins: int = 10
+) -> dict[str, float]:
+    """Expected calibration error by type: mean distance of stated and found proportion of true
+    calls, over bins of equal width, weighted by rows (Guo et al. 2017)."""
+    errors = {}
+    for name, (false_label, true_label) in TYPES.items():
+        of_type = (label == false_label) | (label == true_label)
+        if not of_type.any():
+            continue
+        p = 1 / (1 + np.exp(-np.clip(scores[of_type], -500, 500)))
+        true, share = label[of_type] == true_label, weight[of_type].astype(np.float64)
+        at = np.minimum((p * bins).astype(int), bins - 1)
+        total = np.bincount(at, share, bins)
+        gap = np.abs(np.bincount(at, share * p, bins) - np.bincount(at, share * true, bins))
+        errors[name] = float(gap.sum() / total.sum())
+    return errors
+
+
+def class_counts(label: NDArray[np.int8]) -> dict[str, int]:
+    """Rows of each class."""
+    counts = np.bincount(label, minlength=len(LABELS))
+    return dict(zip(LABELS, counts.tolist(), strict=True))

@@ -1,0 +1,268 @@
+"""What `cnnscore train` is told: a TOML file -> dataclasses, every default here."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from cnnscore.errors import BadInput, UsageError
+
+LOSSES = ("cross-entropy", "focal", "soft-f1")
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """[data]: what the network sees of a site."""
+
+    encoding: str = "read-set"
+    annotations: tuple[str, ...] = ("QD", "FS", "SOR", "MQ", "MQRankSum", "ReadPosRankSum")
+    annotations_from: str = "fill"
+    """Where the record lacks one: "fill" takes it from the reads, "caller" leaves it missing."""
+    window: int = 128
+    """Columns of reference."""
+    read_limit: int = 128
+    """Most reads a site."""
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """[network]: the architecture. Each takes those options that it has layers for."""
+
+    architecture: str = "read-set"
+    read: tuple[int, ...] = (48, 48)
+    """Widths of the layers over one read (read-set)."""
+    hidden: tuple[int, ...] = (64, 32)
+    """Widths of the layers over a site."""
+    dropout: float = 0.1
+    """In the layers over a site."""
+    filters: tuple[int, ...] = (32, 32, 32)
+    """Convolutions: channels of each."""
+    kernels: tuple[int, ...] = (7, 7, 7)
+    """Convolutions: columns of each."""
+    read_kernels: tuple[int, ...] = ()
+    """separable-2d: rows (reads) of each convolution along the reads."""
+    padding: str = "same"
+    pool: int = 2
+    """Columns that are pooled into one after each convolution; 1 for none."""
+    batch_norm: bool = True
+    conv_dropout: float = 0.0
+    annotation_dense: int = 0
+    """Width of a layer over the annotations alone; 0 for none (gatk-reference, separable-2d)."""
+    annotations_again: bool = False
+    """Join the annotations a second time before the last layer, as GATK's 1D network does."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """[training]: the loop."""
+
+    seed: int = 1
+    steps: int = 5000
+    batch: int = 192
+    """Sites a step, a quarter of each class."""
+    learning_rate: float = 2e-3
+    """The peak of a one-cycle schedule."""
+    weight_decay: float = 1e-2
+    loss: str = "cross-entropy"
+    class_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
+    """Of NOT_SNP, NOT_INDEL, SNP, INDEL in the loss."""
+    focal_gamma: float = 2.0
+    label_smoothing: float = 0.01
+    clip_norm: float = 1.0
+    """Longest gradient."""
+    evaluate_every: int = 250
+    """Steps between looks at the validation rows; a checkpoint is written at each."""
+    patience: int = 0
+    """Looks without a better average precision before it stops early; 0: never."""
+    mixed_precision: bool = True
+    """On a GPU."""
+    calibration_odds: str = "data"
+    """What the log-odds mean: "data", odds at the proportion of true calls in the calibration
+    rows; "even", at one true call to one artefact."""
+
+
+@dataclass(frozen=True)
+class Randomisation:
+    """[randomisation]: how samples of other kinds are imitated. Probabilities are of a site."""
+
+    read_dropout: float = 0.3
+    """Probability that a site loses a random part (up to 60 %) of its reads."""
+    mapq_lost: float = 0.3
+    """Greatest part of the reads that lose their MAPQ."""
+    quality_shift: float = 5.0
+    """Greatest shift of base qualities, either way."""
+    mismatches: float = 0.3
+    """Greatest mean of extra mismatches a read."""
+    clips: float = 0.1
+    """Greatest part of reads that gain a soft clip."""
+    pair_flags_lost: float = 0.2
+    """Probability that a site's reads all look unpaired."""
+    annotation_dropout: float = 0.2
+    """Probability that an annotation is missing."""
+    annotation_noise: float = 0.1
+    """Standard deviation of noise on annotations, in standard deviations."""
+    annotations_from_reads: float = 0.3
+    """Probability that all annotations come from the reads, whatever the caller says."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole configuration."""
+
+    name: str = "read-set"
+    """File name and name of the network."""
+    info_key: str = "CNN_READS"
+    description: str = "Log-odds of being a true variant"
+    data: DataOptions = field(default_factory=DataOptions)
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    randomisation: Randomisation = field(default_factory=Randomisation)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in TOML, every value spelled out."""
+        return asdict(self)
+
+
+def load_config(source: str, settings: Sequence[str] = ()) -> Config:
+    """A TOML file, or one that comes with cnnscore by its name; `settings` are KEY=VALUE with a
+    dotted KEY and a TOML VALUE, which replace what the file says.
+
+    Errors: BadInput naming the file and the key, UsageError for a setting that is none.
+    """
+    bundled = files("cnnscore.train").joinpath("configs", f"{source}.toml")
+    path = Path(source)
+    if path.suffix != ".toml" and bundled.is_file():
+        text = bundled.read_text(encoding="utf-8")
+    else:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "not text"
+            raise BadInput(
+                f"no configuration at {source} ({why}): give a TOML file, or one of "
+                f"{', '.join(bundled_configs())}"
+            ) from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{source} is not TOML: {error}") from None
+    for setting in settings:
+        _apply(raw, setting)
+    return parse_config(raw, source)
+
+
+def parse_config(raw: dict[str, Any], source: str) -> Config:
+    """A configuration from TOML's tables; `source` is what messages call it."""
+    config: Config = _table(Config(), raw, source, "")
+    _check(config, source)
+    return config
+
+
+def bundled_configs() -> list[str]:
+    """Names of the configurations that come with cnnscore."""
+    folder = files("cnnscore.train").joinpath("configs")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir())
+
+
+def to_toml(config: Config) -> str:
+    """The configuration as a TOML file, every value spelled out."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, str):
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{escaped}"'
+        if isinstance(value, (list, tuple)):
+            return f"[{', '.join(map(text, value))}]"
+        return repr(value)
+
+    raw = config.to_dict()
+    lines = [f"{key} = {text(value)}" for key, value in raw.items() if not isinstance(value, dict)]
+    for key, table in raw.items():
+        if isinstance(table, dict):
+            lines += ["", f"[{key}]", *(f"{name} = {text(value)}" for name, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _apply(raw: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    *tables, last = key.split(".")
+    if not equals or not last:
+        raise UsageError(f"--set {setting}: give KEY=VALUE, e.g. training.steps=500")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a string
+    for table in tables:
+        raw = raw.setdefault(table, {})
+        if not isinstance(raw, dict):
+            raise UsageError(f"--set {setting}: {table} is not a table")
+    raw[last] = value
+
+
+def _table(default: Any, raw: dict[str, Any], source: str, prefix: str) -> Any:
+    known = {entry.name: getattr(default, entry.name) for entry in fields(default)}
+    values = {}
+    for key, value in raw.items():
+        if key not in known:
+            raise BadInput(
+                f"{source}: unknown key {prefix}{key}; known there: {', '.join(known)}"
+            )
+        values[key] = _value(known[key], value, source, f"{prefix}{key}")
+    return replace(default, **values)
+
+
+def _value(default: Any, value: Any, source: str, key: str) -> Any:
+    if is_dataclass(default):
+        if isinstance(value, dict):
+            return _table(default, value, source, f"{key}.")
+    elif isinstance(default, tuple):
+        kind = (int, float, str)
+        if isinstance(value, list) and all(isinstance(item, kind) for item in value):
+            return tuple(value)
+    elif isinstance(default, float) and type(value) is int:
+        return float(value)
+    elif type(value) is type(default):
+        return value
+    wanted = "a list" if isinstance(default, tuple) else type(default).__name__
+    raise BadInput(f"{source}: {key} is {value!r}, not {wanted}")
+
+
+def _check(config: Config, source: str) -> None:
+    training, network, data = config.training, config.network, config.data
+
+    def needs(good: bool, key: str, what: str) -> None:
+        if not good:
+            raise BadInput(f"{source}: {key} must be {what}")
+
+    needs(training.loss in LOSSES, "training.loss", f"one of {', '.join(LOSSES)}")
+    needs(training.steps >= 1, "training.steps", "1 or more")
+    needs(training.batch >= 4, "training.batch", "4 or more")
+    needs(training.learning_rate > 0, "training.learning_rate", "above 0")
+    needs(training.evaluate_every >= 1, "training.evaluate_every", "1 or more")
+    needs(0 <= training.label_smoothing < 0.5, "training.label_smoothing", "within 0-0.5")
+    needs(
+        len(training.class_weights) == 4 and min(training.class_weights) > 0,
+        "training.class_weights",
+        "four numbers above 0",
+    )
+    needs(training.calibration_odds in ("data", "even"), "training.calibration_odds", "data or even")
+    needs(
+        all(type(size) is int and size > 0 for size in (*network.hidden, *network.read)),
+        "network.hidden and network.read",
+        "whole numbers above 0",
+    )
+    needs(len(network.filters) == len(network.kernels), "network.kernels", "as many as filters")
+    needs(network.padding in ("same", "valid"), "network.padding", "same or valid")
+    needs(0 <= network.dropout < 1, "network.dropout", "within 0-1")
+    needs(8 <= data.window <= 4096, "data.window", "within 8-4096")
+    needs(1 <= data.read_limit <= 4096, "data.read_limit", "within 1-4096")
+    needs(data.annotations_from in ("caller", "reads", "fill"), "data.annotations_from",
+          "caller, reads or fill")
+    plain = config.name and not set(config.name) & set("/\\ \t\n")
+    needs(bool(plain), "name", "a plain file name")

@@ -1,0 +1,110 @@
+"""A trained network -> one .onnx file with its manifest, checked against PyTorch."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.errors import BadOutput, InternalError
+from cnnscore.graph_builder import GraphBuilder
+from cnnscore.model import MANIFEST_KEY, SCHEMA
+from cnnscore.session import Session
+from cnnscore.train.config import Config
+from cnnscore.train.dataset import LABELS
+from cnnscore.train.layers import Annotations
+from cnnscore.train.loop import log_odds_of_batch, predict
+from cnnscore.train.network import Network, declare_inputs
+from cnnscore.train.samples import Samples, in_batches
+from cnnscore.version import __version__
+
+TOLERANCE = 1e-4
+"""Most that ONNX Runtime and PyTorch may differ by, in log-odds."""
+CREATED_BY = "cnnscore train"
+_SITES_PER_RUN = 96
+
+
+def make_manifest(
+    config: Config,
+    network: Network,
+    cutoffs: dict[str, dict[str, float]],
+    training: dict[str, Any],
+    source: dict[str, Any],
+) -> dict[str, Any]:
+    """The manifest of a network (docs/models.md)."""
+    from cnnscore.encode import ENCODINGS
+
+    data = config.data
+    manifest: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": config.name,
+        "encoding": data.encoding,
+        "window": data.window,
+        "read_limit": data.read_limit if ENCODINGS[data.encoding].needs_reads else 0,
+        "annotations": list(data.annotations),
+        "labels": [] if network.output == "log_odds" else list(LABELS),
+        "score": "log-odds" if network.output == "log_odds" else "gatk-log-odds",
+        "info_key": config.info_key,
+        "info_description": config.description,
+        "source": source,
+        "training": training,
+        "created_by": f"{CREATED_BY} {__version__}",
+    }
+    if isinstance(network.annotations, Annotations) and network.output == "log_odds":
+        manifest["annotation_normalisation"] = network.annotations.describe()
+    if cutoffs:
+        manifest["cutoffs"] = cutoffs
+    return manifest
+
+
+def write_onnx(network: Network, config: Config, manifest: dict[str, Any]) -> bytes:
+    """The network as an ONNX file's bytes; equal networks give equal bytes."""
+    graph = GraphBuilder()
+    result = network.cpu().eval().write(graph, declare_inputs(graph, config))
+    width = 1 if network.output == "log_odds" else len(LABELS)
+    metadata = {MANIFEST_KEY: json.dumps(manifest, sort_keys=True)}
+    model = graph.finish(network.output, result, width, config.name, metadata, CREATED_BY)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def save_checked(
+    content: bytes, path: Path, network: Network, samples: Samples, rows: NDArray[np.int64]
+) -> float:
+    """Write the file, but only when ONNX Runtime says what PyTorch says of these rows (1e-4);
+    the greatest difference.
+
+    Errors: InternalError when they differ, BadOutput for a full disk; then there is no file.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_bytes(content)
+        difference = _difference(Session(aside, "cpu"), network, samples, rows)
+        if not difference <= TOLERANCE:
+            raise InternalError(
+                f"ONNX Runtime and PyTorch differ by {difference:.2g} on {len(rows)} rows, more "
+                f"than {TOLERANCE}: {path} is not written; please report it"
+            )
+        aside.replace(path)
+    except OSError as error:
+        raise BadOutput(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            aside.unlink()
+    return difference
+
+
+def _difference(
+    session: Session, network: Network, samples: Samples, rows: NDArray[np.int64]
+) -> float:
+    torch_says = predict(network, samples, rows, calibrated=True)
+    onnx_says = [np.zeros(0, np.float32)]
+    for part in in_batches(rows, _SITES_PER_RUN):
+        onnx_says.append(log_odds_of_batch(session, samples, part))
+    differences = np.abs(torch_says - np.concatenate(onnx_says))
+    return float(differences.max(initial=0.0))

@@ -1,0 +1,222 @@
+"""The training loop: minibatches in, the best network out. One page; the rest is beside it."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cnnscore.encode import Planes
+from cnnscore.errors import BadInput, BadOutput
+from cnnscore.session import Session
+from cnnscore.train.calibrate import mean_quality, rank_by_type
+from cnnscore.train.config import Config
+from cnnscore.train.logs import Logs
+from cnnscore.train.losses import log_odds_of_classes, loss_of_classes, loss_of_log_odds
+from cnnscore.train.network import Network
+from cnnscore.train.randomise import ANNOTATIONS_FROM_READS, randomise
+from cnnscore.train.samples import ClassSampler, Samples, in_batches
+
+Teacher = Callable[[Planes], NDArray[np.float32]]
+"""Planes -> log-odds [n]."""
+EVALUATION_BATCH = 1024
+
+
+@dataclass
+class Trained:
+    """What the loop ends with: the network holds its best weights."""
+
+    step: int
+    """Step of these weights."""
+    quality: float
+    """Their mean average precision on the validation rows; NaN without any."""
+    seconds: float
+
+
+def train(
+    network: Network,
+    samples: Samples,
+    config: Config,
+    *,
+    checkpoint: Path,
+    logs: Logs,
+    device: str = "cpu",
+    teachers: Sequence[Teacher] = (),
+    resume: bool = False,
+    stop_after: int | None = None,
+) -> Trained:
+    """Train `network` on the training rows, and keep the weights that do best on validation rows.
+
+    A checkpoint is written at each look; with `resume` it goes on from there, to the same result
+    as without the break. `stop_after` leaves the loop at that step, as a kill would. Errors:
+    BadInput for rows of one class only, BadOutput for a full disk.
+    """
+    options, start = config.training, time.monotonic()
+    network.to(device)
+    sampler = ClassSampler(samples, samples.of_split("train"), options.batch, options.seed)
+    validation = samples.of_split("validation")
+    deviation = np.nanstd(samples.planes["annotations"], axis=0).astype(np.float32)
+    deviation = np.nan_to_num(deviation)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, options.learning_rate, total_steps=options.steps
+    )
+    mixed = options.mixed_precision and device != "cpu"
+    scaler = torch.amp.GradScaler(device, enabled=mixed)
+    parts = {"network": network, "optimiser": optimiser, "schedule": schedule, "scaler": scaler}
+    best: dict[str, Any] = {"quality": -math.inf, "step": 0, "weights": None}
+    first, losses = 0, []
+    torch.manual_seed(options.seed)
+    if resume:
+        first, best = _load(checkpoint, parts, logs, config)
+
+    for step in range(first, options.steps):
+        rows, random = sampler.draw(step)
+        planes = randomise(samples.batch(rows), config.randomisation, deviation, random)
+        label = torch.from_numpy(samples.label[rows].astype(np.int64)).to(device)
+        target = (label >= 2).float()
+        if teachers:
+            log_odds = np.mean([teacher(planes) for teacher in teachers], axis=0)
+            target = torch.sigmoid(torch.from_numpy(log_odds)).to(device)
+        network.train()
+        optimiser.zero_grad()
+        with torch.autocast(device, enabled=mixed):
+            loss = _loss(network, to_torch(planes, device), target, label, config)
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimiser)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), options.clip_norm)
+        scaler.step(optimiser)
+        scaler.update()
+        schedule.step()
+        losses.append(float(loss.detach()))
+        if not math.isfinite(losses[-1]):
+            raise BadInput(
+                f"the loss is {losses[-1]} at step {step + 1}: lower training.learning_rate"
+            )
+        logs.progress(step + 1, options.steps, losses[-1])
+
+        done = step + 1
+        if done % options.evaluate_every == 0 or done == options.steps:
+            rankings = rank_by_type(
+                predict(network, samples, validation, device).astype(np.float64),
+                samples.label[validation],
+                samples.weight[validation],
+            )
+            quality = mean_quality(rankings)
+            better = quality > best["quality"] or math.isnan(quality)
+            if better:
+                weights = {name: value.clone() for name, value in network.state_dict().items()}
+                best = {"quality": quality, "step": done, "weights": weights}
+            logs.look(done, float(np.mean(losses)), schedule.get_last_lr()[0], rankings)
+            losses = []
+            _save(checkpoint, parts, done, best, logs, config)
+            waited = (done - best["step"]) // options.evaluate_every
+            if options.patience and waited >= options.patience:
+                break
+            if stop_after is not None and done >= stop_after:
+                break
+    if best["weights"] is not None:
+        network.load_state_dict(best["weights"])
+    network.eval()
+    return Trained(best["step"], best["quality"], time.monotonic() - start)
+
+
+def _loss(
+    network: Network, planes: dict[str, Tensor], target: Tensor, label: Tensor, config: Config
+) -> Tensor:
+    if network.output == "log_odds":
+        return loss_of_log_odds(network(planes), target, label, config.training)
+    return loss_of_classes(network.classes(planes), label, config.training)
+
+
+def predict(
+    network: Network,
+    samples: Samples,
+    rows: NDArray[np.int64],
+    device: str = "cpu",
+    *,
+    calibrated: bool = False,
+) -> NDArray[np.float32]:
+    """Log-odds [n] of rows as they are, without randomisation; with or without calibration."""
+    network.eval()
+    scores = [np.zeros(0, np.float32)]
+    with torch.no_grad():
+        for part in in_batches(rows, EVALUATION_BATCH):
+            planes = to_torch(samples.batch(part), device)
+            if network.output == "log_odds":
+                found = network.calibrated(planes) if calibrated else network(planes)
+            else:
+                label = torch.from_numpy(samples.label[part].astype(np.int64)).to(device)
+                classes = network.calibrated_classes(planes) if calibrated else network.classes(planes)
+                found = log_odds_of_classes(classes, label)
+            scores.append(found.float().cpu().numpy())
+    return np.concatenate(scores)
+
+
+def to_torch(planes: Planes, device: str = "cpu") -> dict[str, Tensor]:
+    """Planes as tensors."""
+    return {
+        name: torch.from_numpy(plane).to(device)
+        for name, plane in planes.items()
+        if name != ANNOTATIONS_FROM_READS
+    }
+
+
+def _save(
+    path: Path, parts: dict[str, Any], step: int, best: dict[str, Any], logs: Logs, config: Config
+) -> None:
+    state = {name: part.state_dict() for name, part in parts.items()}
+    state |= {"step": step, "best": best, "history": logs.history, "random": torch.get_rng_state()}
+    state["config"] = config.to_dict()
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(state, aside)
+        aside.replace(path)
+    except (OSError, RuntimeError) as error:  # a full disk is a RuntimeError of PyTorch's writer
+        aside.unlink(missing_ok=True)
+        raise BadOutput(f"cannot write {path}: {error}") from None
+
+
+def _load(
+    path: Path, parts: dict[str, Any], logs: Logs, config: Config
+) -> tuple[int, dict[str, Any]]:
+    try:
+        state = torch.load(path, weights_only=True)
+        if state["config"] != config.to_dict():
+            raise BadInput(f"{path} is of another configuration: train without --resume")
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        torch.set_rng_state(state["random"])
+        logs.restore(state["history"])
+        return int(state["step"]), dict(state["best"])
+    except FileNotFoundError:
+        raise BadInput(f"no checkpoint at {path} to resume from: train without --resume") from None
+    except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
+        raise BadInput(
+            f"{path} is not a whole checkpoint ({error}): train without --resume"
+        ) from None
+
+
+def log_odds_of_batch(
+    session: Session, samples: Samples, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Log-odds [n] that a written network gives some rows."""
+    planes = samples.batch(rows)
+    planes = {name: planes[name] for name in session.manifest.encoder.inputs}
+    output = session.run(planes)
+    if session.manifest.score == "log-odds":
+        return output[:, 0]
+    label, row = samples.label[rows] % 2, np.arange(len(rows))
+    odds: NDArray[np.float32] = np.log(output[row, label + 2]) - np.log(output[row, label])
+    return odds

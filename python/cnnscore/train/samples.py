@@ -1,0 +1,302 @@
+"""Data sets -> planes in memory-mapped arrays, encoded once, and minibatches drawn from them.
+
+Planes over reads are kept without padding, one row a read. Memory is what the rows' labels need;
+the planes lie in files that the system maps in as they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.batch import WindowBatch
+from cnnscore.encode import ENCODINGS, Encoding, NativeBatch, Planes, PlaneSpec
+from cnnscore.encode import Rows as EncodeRows
+from cnnscore.errors import BadInput, BadOutput
+from cnnscore.progress import Progress
+from cnnscore.train.config import DataOptions
+from cnnscore.train.dataset import LABELS, SPLITS, Dataset, Layout, Rows
+
+READ_PLANES = {"reads": 0.0, "bases": 17, "quals": 0, "rows": 0}
+"""Planes with an axis of reads, and what their padding holds."""
+ANNOTATIONS_FROM_READS = "annotations_from_reads"
+SITES_PER_CALL = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """N encoded rows. `planes` are [N, ...], those over reads [reads of all rows, ...]."""
+
+    planes: dict[str, NDArray[Any]]
+    row_read: NDArray[np.int64]
+    """[N+1] first read of each row."""
+    label: NDArray[np.int8]
+    split: NDArray[np.int8]
+    weight: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def of_split(self, name: str) -> NDArray[np.int64]:
+        """Indices of a split's rows."""
+        return np.flatnonzero(self.split == SPLITS.index(name))
+
+    def batch(self, rows: NDArray[np.int64]) -> Planes:
+        """Planes of some rows as `encode` gives them, padded to the deepest of these."""
+        begin, end = self.row_read[rows], self.row_read[rows + 1]
+        depth = end - begin
+        column = np.arange(max(int(depth.max(initial=0)), 1))
+        mask = column < depth[:, None]
+        index = np.where(mask, begin[:, None] + column, 0)
+        result: Planes = {}
+        for name, plane in self.planes.items():
+            if name not in READ_PLANES:
+                result[name] = np.ascontiguousarray(plane[rows])
+            elif len(plane):
+                taken = np.asarray(plane[index])
+                taken[~mask] = READ_PLANES[name]
+                result[name] = taken
+            else:
+                shape = (*mask.shape, *plane.shape[1:])
+                result[name] = np.full(shape, READ_PLANES[name], plane.dtype)
+        if "reads" in self.planes:
+            result["mask"] = mask.astype(np.float32)
+        return result
+
+
+class ClassSampler:
+    """Minibatches with a quarter of each class; a row is drawn in proportion to its weight.
+
+    What is drawn at a step depends on seed and step alone. Errors: BadInput when a type (SNP,
+    indel) lacks one of its two classes, or both types do.
+    """
+
+    def __init__(self, samples: Samples, rows: NDArray[np.int64], batch: int, seed: int) -> None:
+        self._batch, self._seed = batch, seed
+        self._rows: list[NDArray[np.int64]] = []
+        self._cumulative: list[NDArray[np.float64]] = []
+        labels = samples.label[rows]
+        counts = np.bincount(labels, minlength=len(LABELS))
+        for kind, true in ((0, 2), (1, 3)):
+            if (counts[kind] == 0) != (counts[true] == 0):
+                absent, there = (kind, true) if counts[kind] == 0 else (true, kind)
+                raise BadInput(
+                    f"the training rows have {counts[there]:,} {LABELS[there]} and no "
+                    f"{LABELS[absent]}: a network learns from both; add samples, or call with "
+                    "looser thresholds so that there are false calls"
+                )
+        for label in np.flatnonzero(counts):
+            of_class = rows[labels == label]
+            self._rows.append(of_class)
+            self._cumulative.append(np.cumsum(samples.weight[of_class], dtype=np.float64))
+        if not self._rows:
+            raise BadInput("the data has no training rows: --hold-out, --validation and --leave-out took all")
+
+    def draw(self, step: int) -> tuple[NDArray[np.int64], np.random.Generator]:
+        """Rows of a step, and the generator that its randomisation goes on with."""
+        random = np.random.default_rng([self._seed, step])
+        share = [len(part) for part in np.array_split(np.arange(self._batch), len(self._rows))]
+        drawn = [
+            rows[np.searchsorted(weights, random.random(n) * weights[-1], side="right")]
+            for rows, weights, n in zip(self._rows, self._cumulative, share, strict=True)
+        ]
+        return np.concatenate(drawn), random
+
+
+def load_samples(
+    files: Sequence[Path],
+    options: DataOptions,
+    folder: Path,
+    *,
+    leave_out: Sequence[tuple[str, str]] = (),
+    progress: Progress | None = None,
+) -> Samples:
+    """Encode all rows of `files` into arrays under `folder`, which the caller removes.
+
+    Rows whose tag, sample or contig is as in `leave_out` are skipped; so are records with several
+    ALT alleles for an encoding that sees records. Errors: BadInput when a file lacks what the
+    encoding needs; BadOutput for a full disk.
+    """
+    encoding = ENCODINGS[options.encoding]
+    store = _Store(folder)
+    rows: list[Rows] = []
+    total, unused = 0, set(leave_out)
+    try:
+        for path in files:
+            dataset = Dataset(path)
+            columns = _annotation_columns(dataset.layout, options, path)
+            _check_layout(dataset.layout, encoding, options, path)
+            unused -= set(dataset.layout.tags.items())
+            if any(dataset.layout.tags.get(key) == value for key, value in leave_out):
+                continue
+            for batch, beside in dataset.batches():
+                keep, matched = _kept(batch, beside, leave_out, encoding)
+                unused -= matched
+                native = NativeBatch(
+                    replace(
+                        batch,
+                        annotations=np.ascontiguousarray(batch.annotations[:, columns]),
+                    )
+                )
+                for begin in range(0, len(keep), SITES_PER_CALL):
+                    _encode(native, beside, keep[begin : begin + SITES_PER_CALL], options, store)
+                rows.append(_take(beside, keep))
+                total += len(keep)
+                if progress and len(batch):
+                    progress.update(total, batch.place(-1), None)
+    except OSError as error:
+        raise BadOutput(f"cannot write into {folder}: {error.strerror}") from None
+    if unused:
+        key, value = sorted(unused)[0]
+        raise BadInput(f"--leave-out {key}={value}: no row has that")
+    if not total:
+        raise BadInput(f"no rows are left of {len(files)} data sets")
+    return Samples(
+        planes=store.arrays(),
+        row_read=np.concatenate([[0], np.cumsum(store.depths())]).astype(np.int64),
+        label=np.concatenate([part.label for part in rows]),
+        split=np.concatenate([part.split for part in rows]),
+        weight=np.concatenate([part.weight for part in rows]),
+    )
+
+
+def _encode(
+    native: NativeBatch,
+    beside: Rows,
+    keep: NDArray[np.int64],
+    options: DataOptions,
+    store: _Store,
+) -> None:
+    encoding = ENCODINGS[options.encoding]
+    allele = beside.allele[keep].astype(np.int64) if encoding.by_allele else np.zeros_like(keep)
+    rows = EncodeRows(keep, allele)
+    spec = PlaneSpec(options.window, options.annotations, options.annotations_from)
+    planes = encoding.encode(native, rows, spec)
+    mask = planes.pop("mask", None)
+    if mask is None and "bases" in planes:
+        depth = native.batch.depth[keep]
+        mask = np.arange(planes["bases"].shape[1]) < depth[:, None]
+    if options.annotations_from == "fill":
+        spec = replace(spec, annotations_from="reads")
+        planes[ANNOTATIONS_FROM_READS] = encoding.encode(native, rows, spec)["annotations"]
+    if mask is not None:
+        inside = mask > 0
+        store.add_depths(inside.sum(axis=1))
+        planes = {
+            name: plane[inside] if name in READ_PLANES else plane for name, plane in planes.items()
+        }
+    else:
+        store.add_depths(np.zeros(len(keep), np.int64))
+    store.add(planes)
+
+
+class _Store:
+    """Arrays that grow by rows, each a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._files: dict[str, Any] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._types: dict[str, np.dtype[Any]] = {}
+        self._depths: list[NDArray[np.int64]] = []
+
+    def add(self, planes: Planes) -> None:
+        for name, plane in planes.items():
+            if name not in self._files:
+                self._files[name] = (self._folder / f"{name}.raw").open("wb")
+                self._shapes[name], self._types[name] = plane.shape[1:], plane.dtype
+            np.ascontiguousarray(plane).tofile(self._files[name])
+
+    def add_depths(self, depths: NDArray[np.int64]) -> None:
+        self._depths.append(depths)
+
+    def depths(self) -> NDArray[np.int64]:
+        return np.concatenate(self._depths)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, file in self._files.items():
+            file.close()
+            path = self._folder / f"{name}.raw"
+            shape, kind = self._shapes[name], self._types[name]
+            if path.stat().st_size:
+                flat = np.memmap(path, kind, "r")
+                arrays[name] = flat.reshape(-1, *shape)
+            else:
+                arrays[name] = np.zeros((0, *shape), kind)
+        return arrays
+
+
+def _kept(
+    batch: WindowBatch,
+    beside: Rows,
+    leave_out: Sequence[tuple[str, str]],
+    encoding: Encoding,
+) -> tuple[NDArray[np.int64], set[tuple[str, str]]]:
+    keep = np.ones(len(beside), bool)
+    matched = set()
+    for key, value in leave_out:
+        if key == "sample":
+            out = beside.sample == value
+        elif key == "contig":
+            numbers = [
+                i for i in range(len(batch.contig_length)) if batch.contig_name(i) == value
+            ]
+            out = np.isin(batch.contig, numbers)
+        else:
+            continue
+        if out.any():
+            matched.add((key, value))
+        keep &= ~out
+    if not encoding.by_allele:
+        keep &= np.diff(batch.site_allele) == 2
+    return np.flatnonzero(keep), matched
+
+
+def _take(rows: Rows, at: NDArray[np.int64]) -> Rows:
+    return Rows(rows.label[at], rows.split[at], rows.weight[at], rows.allele[at], rows.sample[at])
+
+
+def _annotation_columns(layout: Layout, options: DataOptions, path: Path) -> list[int]:
+    missing = [key for key in options.annotations if key not in layout.annotations]
+    if missing:
+        raise BadInput(
+            f"{path} lacks the annotation {missing[0]}: make it again with "
+            f"`cnnscore dataset --info {','.join((*layout.annotations, *missing))}`"
+        )
+    return [layout.annotations.index(key) for key in options.annotations]
+
+
+def _check_layout(layout: Layout, encoding: Encoding, options: DataOptions, path: Path) -> None:
+    if options.annotations_from not in encoding.annotations_from:
+        raise BadInput(
+            f"data.annotations_from {options.annotations_from}: the encoding {encoding.name} takes "
+            f"them from {' or '.join(encoding.annotations_from)}"
+        )
+    left, width = encoding.reference_columns(options.window)
+    if layout.reference_left < left or (
+        layout.reference_width - layout.reference_left < width - left
+    ):
+        raise BadInput(
+            f"{path} holds {layout.reference_left} columns before a site, and a window of "
+            f"{options.window} needs {left}: make it again with `--window {options.window}`"
+        )
+    if encoding.needs_reads and layout.read_rule != encoding.read_rule:
+        was = "no reads" if layout.read_rule == "none" else f"reads by the rule {layout.read_rule}"
+        raise BadInput(
+            f"{path} holds {was}, and the encoding {encoding.name} takes the rule "
+            f"{encoding.read_rule}: make it again with `-I READS --read-rule {encoding.read_rule}`"
+        )
+
+
+def in_batches(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    """The rows in parts of up to `size`."""
+    for begin in range(0, len(rows), size):
+        yield rows[begin : begin + size]
+
