@@ -54,7 +54,13 @@ class GraphBuilder:
         return name
 
     def finish(
-        self, output: str, value: str, width: int, name: str, metadata: dict[str, str], producer: str
+        self,
+        output: str,
+        value: str,
+        width: int,
+        name: str,
+        metadata: dict[str, str],
+        producer: str,
     ) -> ModelProto:
         """The model `name` whose only output is `output` float32[N, width]; what it does not need
         is left out."""

@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 READ_CHANNELS = 15
 REFERENCE_CHANNELS = 4
-_READ_NONE = 17
+READ_NONE = 17
 _REFERENCE_OF_READS = slice(5, 10)  # channels of the read tensor, the same in every row
 _NIBBLES = "=ACMGRSVTWYHKDBN"
 # GATK's ambiguity table: its values are listed as A, C, T, G but stored to channels A, C, G, T.
@@ -59,7 +59,7 @@ class Value:
     parts: tuple[str, str] | None = None  # the read tensor only: read channels, one reference row
 
 
-def _cell_table() -> Array:
+def cell_table() -> Array:
     """What a read cell holds: channels 0-4 and the span bit, float32[64 codes * 256 quals, 6]."""
     table = np.zeros((64, 256, 6))
     error = 10.0 ** (-np.arange(256) / 10.0)
@@ -75,7 +75,7 @@ def _cell_table() -> Array:
     return table.reshape(-1, 6).astype(np.float32)
 
 
-def _reference_table(channels: int) -> Array:
+def reference_table(channels: int) -> Array:
     """What one reference column holds: float32[7 codes, channels]."""
     table = np.zeros((7, channels), np.float32)
     table[:channels, :channels] = np.eye(channels)
@@ -185,7 +185,7 @@ class NetworkGraph(GraphBuilder):
 
     def _reference(self, window: int, channels: int) -> str:
         codes = self.input("reference", TensorProto.UINT8, ["N", window])
-        columns = self._gather(_reference_table(channels), codes)
+        columns = self._gather(reference_table(channels), codes)
         columns = self.op("Transpose", [columns], perm=[0, 2, 1])
         return str(self.op("Unsqueeze", [columns, self.ints(2)]))
 
@@ -204,10 +204,10 @@ class NetworkGraph(GraphBuilder):
             pads = self.ints(0, 0, 0, 0, 1, 0)
             return str(self.op("Pad", [planes, pads, self.const(empty, np.uint8)]))
 
-        bases = self.op("Cast", [plane("bases", window, _READ_NONE)], to=TensorProto.INT32)
+        bases = self.op("Cast", [plane("bases", window, READ_NONE)], to=TensorProto.INT32)
         quals = self.op("Cast", [plane("quals", window, 0)], to=TensorProto.INT32)
         shifted = self.op("Mul", [bases, self.const(256, np.int32)])
-        cells = self._gather(_cell_table(), self.op("Add", [shifted, quals]))
+        cells = self._gather(cell_table(), self.op("Add", [shifted, quals]))
         cells = self.op("Transpose", [cells], perm=[0, 3, 1, 2])
         base, span = self.op("Split", [cells, self.ints(5, 1)], outputs=2, axis=1)
 

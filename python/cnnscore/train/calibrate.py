@@ -43,8 +43,8 @@ def rank(scores: Array, true: NDArray[np.bool_], weight: Array) -> Ranking:
     if not n_true or not n_false:
         return Ranking(n_true, n_false, np.nan, np.nan, np.nan)
     _, group = np.unique(scores, return_inverse=True)
-    good = np.bincount(group, weight * true)  # by rising score
-    bad = np.bincount(group, weight * ~true)
+    good = np.bincount(group, weight * true).astype(np.float64)  # by rising score
+    bad = np.bincount(group, weight * ~true).astype(np.float64)
     below = np.cumsum(bad) - bad
     auc = float((good * (below + bad / 2)).sum() / (good.sum() * bad.sum()))
 

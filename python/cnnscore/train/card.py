@@ -83,7 +83,7 @@ def _metrics(metrics: dict[str, Any]) -> list[str]:
             lines.append(f"| {text} | " + " | ".join(map(_cell, cells)) + " |")
         lines += [
             "",
-            "Validation rows chose the step, calibration rows the slope and offset of the log-odds.",
+            "Validation rows chose the step, calibration rows slope and offset of the log-odds.",
         ]
     calibrated = metrics.get("calibrated", [])
     if calibrated:

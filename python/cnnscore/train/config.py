@@ -210,9 +210,7 @@ def _table(default: Any, raw: dict[str, Any], source: str, prefix: str) -> Any:
     values = {}
     for key, value in raw.items():
         if key not in known:
-            raise BadInput(
-                f"{source}: unknown key {prefix}{key}; known there: {', '.join(known)}"
-            )
+            raise BadInput(f"{source}: unknown key {prefix}{key}; known there: {', '.join(known)}")
         values[key] = _value(known[key], value, source, f"{prefix}{key}")
     return replace(default, **values)
 
@@ -251,7 +249,9 @@ def _check(config: Config, source: str) -> None:
         "training.class_weights",
         "four numbers above 0",
     )
-    needs(training.calibration_odds in ("data", "even"), "training.calibration_odds", "data or even")
+    needs(
+        training.calibration_odds in ("data", "even"), "training.calibration_odds", "data or even"
+    )
     needs(
         all(type(size) is int and size > 0 for size in (*network.hidden, *network.read)),
         "network.hidden and network.read",
@@ -262,7 +262,10 @@ def _check(config: Config, source: str) -> None:
     needs(0 <= network.dropout < 1, "network.dropout", "within 0-1")
     needs(8 <= data.window <= 4096, "data.window", "within 8-4096")
     needs(1 <= data.read_limit <= 4096, "data.read_limit", "within 1-4096")
-    needs(data.annotations_from in ("caller", "reads", "fill"), "data.annotations_from",
-          "caller, reads or fill")
+    needs(
+        data.annotations_from in ("caller", "reads", "fill"),
+        "data.annotations_from",
+        "caller, reads or fill",
+    )
     plain = config.name and not set(config.name) & set("/\\ \t\n")
     needs(bool(plain), "name", "a plain file name")

@@ -36,6 +36,7 @@ COLUMNS = (
 """Columns of every data set; the user's tags come after them."""
 _ROW_COLUMNS = ("label", "sample", "split", "weight", "allele")
 
+
 @dataclass(frozen=True)
 class Layout:
     """How the windows of a file were cut, and where they are from; kept in its metadata."""

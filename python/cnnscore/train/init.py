@@ -62,8 +62,11 @@ def _gatk_weights(network: GatkReference, model: onnx.ModelProto, path: Path) ->
     """The weights of an imported 1D network by the names of ours, read off its graph."""
     convolutions, dense, norm = _layers(model)
     lines = [f"line.layers.{i}" for i in range(len(network.line.layers))]
-    names = [f"{part}.layers.{i}" for part in ("branch", "hidden") for i in range(
-        len(network.get_submodule(part).layers))]
+    names = [
+        f"{part}.layers.{i}"
+        for part in ("branch", "hidden")
+        for i in range(len(network.get_submodule(part).layers))
+    ]
     names.append("last")
     if (len(lines), len(names)) != (len(convolutions), len(dense)) or norm is None:
         raise BadInput(
@@ -107,12 +110,14 @@ def _layers(model: onnx.ModelProto) -> tuple[list[Weights], list[Weights], Weigh
             dense.append((known[0], known[1]))
         elif node.op_type == "MatMul":
             products.append(known[0])
-        elif node.op_type == "Add" and len(products) == 3 and known and known[0].dtype == np.float32:
+        elif (
+            node.op_type == "Add" and len(products) == 3 and known and known[0].dtype == np.float32
+        ):
             forward, mix, inverse = products
             convolutions.append((untransformed(forward, mix, inverse), known[0]))
             products = []
-        elif node.op_type == "Mul" and node.input[0] == "annotations":
-            norm.append(known[0].reshape(-1))
-        elif node.op_type == "Add" and len(norm) == 1:
+        elif (node.op_type, node.input[0]) == ("Mul", "annotations") or (
+            node.op_type == "Add" and len(norm) == 1
+        ):
             norm.append(known[0].reshape(-1))
     return convolutions, dense, (norm[0], norm[1]) if len(norm) == 2 else None

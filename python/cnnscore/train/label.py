@@ -1,4 +1,4 @@
-"""A call file, its reads and a truth set -> labelled windows on disk: what `cnnscore dataset` does."""
+"""Calls, reads and a truth set -> labelled windows on disk: what `cnnscore dataset` does."""
 
 from __future__ import annotations
 
@@ -127,7 +127,9 @@ def make_dataset(
                     files = {"calls": calls, "reference": reference, "truth": truth}
                     writer = DatasetWriter(
                         output,
-                        _layout(sites, reader_options, options, command, {**files, "reads": list(reads)}),
+                        _layout(
+                            sites, reader_options, options, command, {**files, "reads": list(reads)}
+                        ),
                     ).__enter__()
                 site, rows = chooser.choose(sites, labeller.label(sites).allele)
                 if len(site):
@@ -234,9 +236,7 @@ def _layout(
     command: str,
     files: dict[str, Any],
 ) -> Layout:
-    contigs = [
-        (sites.contig_name(i), int(length)) for i, length in enumerate(sites.contig_length)
-    ]
+    contigs = [(sites.contig_name(i), int(length)) for i, length in enumerate(sites.contig_length)]
     return Layout(
         annotations=options.annotations,
         reference_left=reader.reference_left,
@@ -263,7 +263,8 @@ def _check(options: DatasetOptions) -> None:
     for label, part in options.keep.items():
         if label not in LABELS or not 0 < part <= 1:
             raise UsageError(
-                f"--keep {label}={part}: give one of {', '.join(LABELS)} and a part above 0, up to 1"
+                f"--keep {label}={part}: give one of {', '.join(LABELS)} "
+                "and a part above 0, up to 1"
             )
     rule = options.split
     if not (rule.validation >= 0 <= rule.calibration and rule.validation + rule.calibration < 1):

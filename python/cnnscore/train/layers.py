@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -22,8 +23,8 @@ NORMALISED_LIMIT = 10.0
 """Standard deviations beyond which an annotation counts no more."""
 LOG_ANNOTATIONS = {"FS", "DP", "QUAL"}
 """Annotations whose logarithm log(1 + max(x, 0)) is taken first: they have long tails."""
-_UNIT = float(2**24)
-"""Sums over reads are taken of whole multiples of 1/_UNIT."""
+UNIT = float(2**24)
+"""Sums over reads are taken of whole multiples of 1/UNIT."""
 _LOWEST = -1e30
 
 
@@ -41,7 +42,9 @@ class Layer(nn.Module):
     def weight(self, graph: GraphBuilder, name: str) -> str:
         """A parameter or buffer as a constant under its name in the network's `state_dict`."""
         owner, _, last = name.rpartition(".")
-        return graph.weight(f"{self.path}.{name}", values_of(getattr(self.get_submodule(owner), last)))
+        return graph.weight(
+            f"{self.path}.{name}", values_of(getattr(self.get_submodule(owner), last))
+        )
 
 
 class Dense(Layer):
@@ -92,7 +95,7 @@ class Mlp(nn.Module):
 
     def __init__(self, sizes: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(Dense(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(Dense(a, b) for a, b in pairwise(sizes))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -262,9 +265,9 @@ def _exact_sums(graph: GraphBuilder, groups: str, values: str) -> str:
     below 2^20 are exact: no order of reads, padding or way of adding can change a bit.
     """
     double = graph.op("Cast", [values], to=TensorProto.DOUBLE)
-    whole = graph.op("Round", [graph.op("Mul", [double, graph.const(_UNIT, np.float64)])])
+    whole = graph.op("Round", [graph.op("Mul", [double, graph.const(UNIT, np.float64)])])
     sums = graph.op("MatMul", [graph.op("Cast", [groups], to=TensorProto.DOUBLE), whole])
-    sums = graph.op("Mul", [sums, graph.const(1 / _UNIT, np.float64)])
+    sums = graph.op("Mul", [sums, graph.const(1 / UNIT, np.float64)])
     return str(graph.op("Cast", [sums], to=TensorProto.FLOAT))
 
 

@@ -18,13 +18,14 @@ from torch import Tensor
 from cnnscore.encode import Planes
 from cnnscore.errors import BadInput, BadOutput
 from cnnscore.session import Session
-from cnnscore.train.calibrate import mean_quality, rank_by_type
+from cnnscore.train.calibrate import Ranking, mean_quality, rank_by_type
 from cnnscore.train.config import Config
+from cnnscore.train.dataset import LABELS
 from cnnscore.train.logs import Logs
 from cnnscore.train.losses import log_odds_of_classes, loss_of_classes, loss_of_log_odds
 from cnnscore.train.network import Network
-from cnnscore.train.randomise import ANNOTATIONS_FROM_READS, randomise
-from cnnscore.train.samples import ClassSampler, Samples, in_batches
+from cnnscore.train.randomise import randomise
+from cnnscore.train.samples import ANNOTATIONS_FROM_READS, ClassSampler, Samples, in_batches
 
 Teacher = Callable[[Planes], NDArray[np.float32]]
 """Planes -> log-odds [n]."""
@@ -63,9 +64,7 @@ def train(
     options, start = config.training, time.monotonic()
     network.to(device)
     sampler = ClassSampler(samples, samples.of_split("train"), options.batch, options.seed)
-    validation = samples.of_split("validation")
-    deviation = np.nanstd(samples.planes["annotations"], axis=0).astype(np.float32)
-    deviation = np.nan_to_num(deviation)
+    deviation = _deviations(samples)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
     )
@@ -76,19 +75,17 @@ def train(
     scaler = torch.amp.GradScaler(device, enabled=mixed)
     parts = {"network": network, "optimiser": optimiser, "schedule": schedule, "scaler": scaler}
     best: dict[str, Any] = {"quality": -math.inf, "step": 0, "weights": None}
-    first, losses = 0, []
+    losses: list[float] = []
     torch.manual_seed(options.seed)
+    first = 0
     if resume:
         first, best = _load(checkpoint, parts, logs, config)
 
-    for step in range(first, options.steps):
+    for step in range(first + 1, options.steps + 1):
         rows, random = sampler.draw(step)
         planes = randomise(samples.batch(rows), config.randomisation, deviation, random)
         label = torch.from_numpy(samples.label[rows].astype(np.int64)).to(device)
-        target = (label >= 2).float()
-        if teachers:
-            log_odds = np.mean([teacher(planes) for teacher in teachers], axis=0)
-            target = torch.sigmoid(torch.from_numpy(log_odds)).to(device)
+        target = _target(label, planes, teachers)
         network.train()
         optimiser.zero_grad()
         with torch.autocast(device, enabled=mixed):
@@ -101,35 +98,49 @@ def train(
         schedule.step()
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]):
-            raise BadInput(
-                f"the loss is {losses[-1]} at step {step + 1}: lower training.learning_rate"
-            )
-        logs.progress(step + 1, options.steps, losses[-1])
+            raise BadInput(f"the loss is {losses[-1]} at step {step}: lower training.learning_rate")
+        logs.progress(step, options.steps, losses[-1])
 
-        done = step + 1
-        if done % options.evaluate_every == 0 or done == options.steps:
-            rankings = rank_by_type(
-                predict(network, samples, validation, device).astype(np.float64),
-                samples.label[validation],
-                samples.weight[validation],
-            )
+        if step % options.evaluate_every == 0 or step == options.steps:
+            rankings = _look(network, samples, device)
             quality = mean_quality(rankings)
-            better = quality > best["quality"] or math.isnan(quality)
-            if better:
+            if quality > best["quality"] or math.isnan(quality):
                 weights = {name: value.clone() for name, value in network.state_dict().items()}
-                best = {"quality": quality, "step": done, "weights": weights}
-            logs.look(done, float(np.mean(losses)), schedule.get_last_lr()[0], rankings)
+                best = {"quality": quality, "step": step, "weights": weights}
+            logs.look(step, float(np.mean(losses)), schedule.get_last_lr()[0], rankings)
             losses = []
-            _save(checkpoint, parts, done, best, logs, config)
-            waited = (done - best["step"]) // options.evaluate_every
-            if options.patience and waited >= options.patience:
-                break
-            if stop_after is not None and done >= stop_after:
+            _save(checkpoint, parts, step, best, logs, config)
+            waited = (step - best["step"]) // options.evaluate_every
+            if (options.patience and waited >= options.patience) or step == stop_after:
                 break
     if best["weights"] is not None:
         network.load_state_dict(best["weights"])
     network.eval()
     return Trained(best["step"], best["quality"], time.monotonic() - start)
+
+
+def _deviations(samples: Samples) -> NDArray[np.float32]:
+    """[A] standard deviations of the annotations; 0 where none is known."""
+    values = samples.planes["annotations"]
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, values, 0).sum(axis=0, dtype=np.float64) / count
+    square = np.where(known, (values - mean) ** 2, 0).sum(axis=0, dtype=np.float64) / count
+    return np.sqrt(square).astype(np.float32)
+
+
+def _target(label: Tensor, planes: Planes, teachers: Sequence[Teacher]) -> Tensor:
+    """[n] probability of being true: the label's, or the teachers' mean log-odds'."""
+    if not teachers:
+        return (label >= len(LABELS) // 2).float()
+    log_odds = np.mean([teacher(planes) for teacher in teachers], axis=0)
+    return torch.sigmoid(torch.from_numpy(log_odds)).to(label.device)
+
+
+def _look(network: Network, samples: Samples, device: str) -> dict[str, Ranking]:
+    rows = samples.of_split("validation")
+    scores = predict(network, samples, rows, device).astype(np.float64)
+    return rank_by_type(scores, samples.label[rows], samples.weight[rows])
 
 
 def _loss(
@@ -158,7 +169,9 @@ def predict(
                 found = network.calibrated(planes) if calibrated else network(planes)
             else:
                 label = torch.from_numpy(samples.label[part].astype(np.int64)).to(device)
-                classes = network.calibrated_classes(planes) if calibrated else network.classes(planes)
+                classes = (
+                    network.calibrated_classes(planes) if calibrated else network.classes(planes)
+                )
                 found = log_odds_of_classes(classes, label)
             scores.append(found.float().cpu().numpy())
     return np.concatenate(scores)

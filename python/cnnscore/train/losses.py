@@ -11,7 +11,9 @@ from cnnscore.train.config import TrainingOptions
 _TRUE_LABELS = 2  # labels from here on are true calls
 
 
-def loss_of_log_odds(log_odds: Tensor, target: Tensor, label: Tensor, options: TrainingOptions) -> Tensor:
+def loss_of_log_odds(
+    log_odds: Tensor, target: Tensor, label: Tensor, options: TrainingOptions
+) -> Tensor:
     """Mean loss of log-odds [n] whose true probability is `target` [n] (0 or 1, or a teacher's).
 
     "cross-entropy"; "focal" (Lin et al. 2017): the same times |p - target|^gamma, so that easy
@@ -26,7 +28,9 @@ def loss_of_log_odds(log_odds: Tensor, target: Tensor, label: Tensor, options: T
         far = (torch.sigmoid(log_odds) - target).abs() ** options.focal_gamma
         return _mean(entropy * far, weight)
     if options.loss == "soft-f1":
-        return 0.5 * _mean(entropy, weight) + _soft_f1(torch.sigmoid(log_odds), target, label, weight)
+        return 0.5 * _mean(entropy, weight) + _soft_f1(
+            torch.sigmoid(log_odds), target, label, weight
+        )
     return _mean(entropy, weight)
 
 

@@ -30,6 +30,7 @@ from cnnscore.train.layers import (
     ReadPooling,
     start_small,
 )
+from cnnscore.train.read_planes import ReadPlanes
 
 Inputs = Mapping[str, Tensor]
 _SNP = VARIANT_FEATURES.index("snp")
@@ -284,11 +285,61 @@ class GatkReference(_Classes):
         return self.line.write(graph, self.bases.write(graph, inputs["reference"]))
 
 
+class Separable2d(_Classes):
+    """Convolutions along the reads and along the window apart, over GATK's planes; pooled late,
+    over reads and columns both, annotations joined near the end: GATK's 2D networks, made small."""
+
+    encodings = ("gatk-reads",)
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        options = config.network
+        self.read_planes = ReadPlanes()
+        self.layers = nn.ModuleList()
+        channels = ReadPlanes.CHANNELS
+        along_reads = options.read_kernels or (5,) * len(options.filters)
+        if len(along_reads) != len(options.filters):
+            raise BadInput("network.read_kernels must be as many as network.filters")
+        for filters, taps, rows in zip(options.filters, options.kernels, along_reads, strict=True):
+            for kernel in ((rows, 1), (1, taps)):
+                self.layers.append(
+                    Convolution(
+                        channels,
+                        filters,
+                        kernel,
+                        same=True,
+                        batch_norm=options.batch_norm,
+                        dropout=options.conv_dropout,
+                    )
+                )
+                channels = filters
+            if options.pool > 1:
+                self.layers.append(MaxPool((1, options.pool)))
+        self._finish(2 * channels + self._annotation_branch())
+
+    def line_features(self, planes: Inputs) -> Tensor:
+        """Mean over reads and columns, and the greatest."""
+        x, inside = self.read_planes(planes)
+        for layer in self.layers:
+            x = layer(x * inside if isinstance(layer, Convolution) else x)
+        return self.read_planes.pool(x, inside)
+
+    def write_line(self, graph: GraphBuilder, inputs: dict[str, str]) -> str:
+        """To ONNX."""
+        x, inside = self.read_planes.write(graph, inputs)
+        for layer in self.layers:
+            if isinstance(layer, Convolution):
+                x = graph.op("Mul", [x, inside])
+            x = layer.write(graph, x)
+        return self.read_planes.write_pool(graph, x, inside)
+
+
 ARCHITECTURES: dict[str, Callable[[Config], Network]] = {
     "read-set": ReadSet,
     "reference": Reference,
     "annotations": SiteAnnotations,
     "gatk-reference": GatkReference,
+    "separable-2d": Separable2d,
 }
 
 _INPUTS: dict[str, tuple[int, list[str | int]]] = {

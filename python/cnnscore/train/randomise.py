@@ -122,4 +122,6 @@ def _annotations(
         values[chosen] = from_reads[chosen]
     noise = random.standard_normal(values.shape) * options.annotation_noise * deviation
     values += noise.astype(np.float32)
-    values[random.random(values.shape) < options.annotation_dropout] = np.nan
+    # GATK's encodings write 0 for a missing annotation, ours NaN.
+    missing = np.nan if "variant" in planes else 0.0
+    values[random.random(values.shape) < options.annotation_dropout] = missing

@@ -95,7 +95,9 @@ class ClassSampler:
             self._rows.append(of_class)
             self._cumulative.append(np.cumsum(samples.weight[of_class], dtype=np.float64))
         if not self._rows:
-            raise BadInput("the data has no training rows: --hold-out, --validation and --leave-out took all")
+            raise BadInput(
+                "the data has no training rows: --hold-out, --validation and --leave-out took all"
+            )
 
     def draw(self, step: int) -> tuple[NDArray[np.int64], np.random.Generator]:
         """Rows of a step, and the generator that its randomisation goes on with."""
@@ -245,9 +247,7 @@ def _kept(
         if key == "sample":
             out = beside.sample == value
         elif key == "contig":
-            numbers = [
-                i for i in range(len(batch.contig_length)) if batch.contig_name(i) == value
-            ]
+            numbers = [i for i in range(len(batch.contig_length)) if batch.contig_name(i) == value]
             out = np.isin(batch.contig, numbers)
         else:
             continue
@@ -299,4 +299,3 @@ def in_batches(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]
     """The rows in parts of up to `size`."""
     for begin in range(0, len(rows), size):
         yield rows[begin : begin + size]
-
