@@ -54,7 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     running = parser.add_argument_group("running")
     running.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    running.add_argument("--threads", metavar="N", type=int, help="[cores]")
+    running.add_argument(
+        "--threads",
+        metavar="N",
+        type=int,
+        default=1,
+        help="[1: small networks gain little by more]",
+    )
     running.add_argument("--quiet", action="store_true", help="no progress, no summary")
     running.add_argument(
         "--log-level",
@@ -75,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
     if options.seed is not None:
         settings.append(f"training.seed={options.seed}")
     config = load_config(options.config, settings)
-    if options.threads is not None and options.threads < 1:
+    if options.threads < 1:
         raise UsageError("--threads must be 1 or more")
     files = dataset_files(options.data)
     for module in ("pyarrow", "torch", "matplotlib", "tensorboard"):

@@ -53,7 +53,7 @@ class RunOptions:
     resume: bool = False
     overwrite: bool = False
     device: str = "auto"
-    threads: int | None = None
+    threads: int = 1
     quiet: bool = False
 
 
@@ -67,7 +67,7 @@ def run_training(
     checkpoint, network_path = output / "checkpoint.pt", output / f"{config.name}.onnx"
     _prepare(output, checkpoint, network_path, options)
     device = _device(options.device)
-    torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(True)
     cache = output / CACHE
     logs = Logs(output, quiet=options.quiet)
