@@ -1,0 +1,173 @@
+"""The samples: which genome, reads, artefacts and callers each has, all drawn from one seed.
+
+Training and validation samples take strengths of 0.25-0.55 and 0.7-1.0; test samples take the gap
+and what lies above, chr21 beyond 8.1 Mb, seeds of their own and a profile that training never
+sees. A sample carries one family, or a mixture of 4-7, or none; `families` names them, so that any
+family or profile can be left out of training.
+
+Command: python design.py CONFIG.yaml DESIGN.json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from molecule_artefacts import Chimera, ContextErrors, Deamination, Oxidation, Stutter
+from profiles import PROFILES
+from sample_artefacts import Contamination, Duplicates, LowComplexity, Paralogue, UnevenDepth
+
+FAMILIES = {
+    artefact.family: artefact
+    for artefact in (
+        Paralogue,
+        ContextErrors,
+        Stutter,
+        Oxidation,
+        Deamination,
+        Chimera,
+        LowComplexity,
+        Contamination,
+        Duplicates,
+        UnevenDepth,
+    )
+}
+HELD_OUT_PROFILE = "binned4"
+
+# Where the real sequence comes from: contig, start, end, of which split. GRCh38 chr20 beyond
+# 9.9 Mb is left alone: b37 20:9.995-11.095M, where networks are tested, begins near there.
+REGIONS = {
+    "train": (("chr20", 100_000, 8_300_000), ("chr21", 5_220_000, 8_040_000)),
+    "valid": (("chr20", 8_300_000, 9_900_000),),
+    "test": (("chr21", 8_105_000, 10_000_000),),
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One simulated sample; see simulate.py for what the fields do."""
+
+    name: str
+    split: str
+    seed: int
+    families: dict[str, float]
+    """Family -> strength; none: a clean sample."""
+    profile: str
+    contig: str
+    """Of the real sequence, or empty: a random genome of GC content `gc`."""
+    start: int
+    length: int
+    gc: float
+    ploidy: int
+    density: float
+    """Random variants a base, on top of the real ones of the region."""
+    depth: float
+    insert: tuple[float, float]
+    thresholds: dict[str, str]
+    """Caller -> its options."""
+
+
+def strength(rng: np.random.Generator, split: str) -> float:
+    """A strength that the split may use."""
+    if split == "test":
+        return float(rng.choice([rng.uniform(0.57, 0.68), rng.uniform(1.02, 1.25)]))
+    return float(rng.choice([rng.uniform(0.25, 0.55), rng.uniform(0.7, 1.0)]))
+
+
+def draw_thresholds(rng: np.random.Generator, ploidy: int) -> dict[str, str]:
+    """Loose options of each caller."""
+    fraction = rng.choice([0.05, 0.1, 0.15])
+    return {
+        "haplotypecaller": f"-stand-call-conf {rng.choice([0, 2, 5, 10])}",
+        "freebayes": f"-F {fraction} -C 2 --min-base-quality {rng.choice([0, 5])}",
+        "bcftools": f"-P {rng.choice([0.0011, 0.01, 0.05])} --ploidy {ploidy}",
+        "mpileup": f"-q {rng.choice([0, 1])} -Q {rng.choice([1, 13])}"
+        + (" -B" if rng.random() < 0.3 else ""),
+    }
+
+
+def draw_sample(
+    rng: np.random.Generator,
+    name: str,
+    split: str,
+    families: tuple[str, ...],
+    config: dict[str, Any],
+    places: dict[tuple[str, str], int],
+) -> Sample:
+    """One sample; `places` remembers where the next piece of real sequence begins."""
+    depth = float(np.exp(rng.uniform(np.log(8), np.log(75))))
+    if rng.random() < 0.12:
+        depth = float(rng.uniform(75, 200))
+    if rng.random() < 0.12:
+        depth = float(rng.uniform(6, 10))
+    scale = config["scale"] * (0.55 if split != "train" else 1.0)
+    length = int(np.clip(config["bases"] / depth, 70_000, 280_000) * scale)
+    length = max(length, 12_000)
+    mixture = len(families) > 1
+    strengths = {
+        family: round(strength(rng, split) * (0.45 if mixture else 1.0), 3) for family in families
+    }
+    names = [profile for profile in PROFILES if profile != HELD_OUT_PROFILE]
+    profile = str(rng.choice(names))
+    if split == "test" and rng.random() < 0.3:
+        profile = HELD_OUT_PROFILE
+    ploidy = 1 if rng.random() < 0.18 else 2
+    contig, start = "", 0
+    regions = REGIONS[split]
+    if rng.random() < 0.6:
+        weights = np.array([end - begin for _, begin, end in regions], float)
+        region = regions[int(rng.choice(len(regions), p=weights / weights.sum()))]
+        contig = region[0]
+        start = places.setdefault((split, contig), region[1])
+        if start + 2 * length > region[2]:  # used up: begin anew, other variants and reads
+            start = region[1] + int(rng.integers(0, 50_000))
+        places[split, contig] = start + length
+    mean = float(rng.uniform(220, 550))
+    return Sample(
+        name=name,
+        split=split,
+        seed=int(rng.integers(1 << 31)),
+        families=strengths,
+        profile=profile,
+        contig=contig,
+        start=start,
+        length=length,
+        gc=round(float(rng.uniform(0.30, 0.65)), 3),
+        ploidy=ploidy,
+        density=float(np.exp(rng.uniform(np.log(1 / 700), np.log(1 / 180)))),
+        depth=round(depth, 1),
+        insert=(round(mean, 1), round(float(rng.uniform(15, 110)), 1)),
+        thresholds=draw_thresholds(rng, ploidy),
+    )
+
+
+def design(config: dict[str, Any]) -> list[Sample]:
+    """All samples of a configuration (config.yaml)."""
+    samples: list[Sample] = []
+    everything = tuple(FAMILIES)
+    for split, prefix in (("train", "t"), ("valid", "v"), ("test", "h")):
+        counts = config["samples"][split]
+        plan = [(family,) for family in FAMILIES for _ in range(counts["each_family"])]
+        plan += [()] * counts["clean"]
+        for number in range(counts["mixture"]):
+            rng = np.random.default_rng([config["seed"], ord(prefix), 1000 + number])
+            chosen = rng.permutation(len(FAMILIES))[: int(rng.integers(4, 8))]
+            plan.append(tuple(everything[i] for i in sorted(chosen)))
+        places: dict[tuple[str, str], int] = {}
+        for number, families in enumerate(plan, 1):
+            rng = np.random.default_rng([config["seed"], ord(prefix), number])
+            name = f"{prefix}{number:02d}"
+            samples.append(draw_sample(rng, name, split, families, config, places))
+    return samples
+
+
+if __name__ == "__main__":
+    configuration = yaml.safe_load(Path(sys.argv[1]).read_text())
+    text = json.dumps([asdict(sample) for sample in design(configuration)], indent=1)
+    Path(sys.argv[2]).write_text(text + "\n")
