@@ -4,26 +4,21 @@ Training and validation samples take strengths of 0.25-0.55 and 0.7-1.0; test sa
 and what lies above, chr21 beyond 8.1 Mb, seeds of their own and a profile that training never
 sees. A sample carries one family, or a mixture of 4-7, or none; `families` names them, so that any
 family or profile can be left out of training.
-
-Command: python design.py CONFIG.yaml DESIGN.json
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import yaml
 
+from artefact import Artefact
 from molecule_artefacts import Chimera, ContextErrors, Deamination, Oxidation, Stutter
 from profiles import PROFILES
 from sample_artefacts import Contamination, Duplicates, LowComplexity, Paralogue, UnevenDepth
 
-FAMILIES = {
+FAMILIES: dict[str, type[Artefact]] = {
     artefact.family: artefact
     for artefact in (
         Paralogue,
@@ -148,12 +143,14 @@ def draw_sample(
 
 
 def design(config: dict[str, Any]) -> list[Sample]:
-    """All samples of a configuration (config.yaml)."""
+    """All samples of a configuration (config.toml)."""
     samples: list[Sample] = []
     everything = tuple(FAMILIES)
     for split, prefix in (("train", "t"), ("valid", "v"), ("test", "h")):
         counts = config["samples"][split]
-        plan = [(family,) for family in FAMILIES for _ in range(counts["each_family"])]
+        plan: list[tuple[str, ...]] = [
+            (family,) for family in FAMILIES for _ in range(counts["each_family"])
+        ]
         plan += [()] * counts["clean"]
         for number in range(counts["mixture"]):
             rng = np.random.default_rng([config["seed"], ord(prefix), 1000 + number])
@@ -165,9 +162,3 @@ def design(config: dict[str, Any]) -> list[Sample]:
             name = f"{prefix}{number:02d}"
             samples.append(draw_sample(rng, name, split, families, config, places))
     return samples
-
-
-if __name__ == "__main__":
-    configuration = yaml.safe_load(Path(sys.argv[1]).read_text())
-    text = json.dumps([asdict(sample) for sample in design(configuration)], indent=1)
-    Path(sys.argv[2]).write_text(text + "\n")

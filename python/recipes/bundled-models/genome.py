@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -80,9 +81,8 @@ def to_codes(text: str) -> Codes:
 
 def read_fasta(path: Path, contig: str) -> Codes:
     """One contig of a (gzipped) FASTA. Errors: ValueError if it is not there."""
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
     lines: list[str] = []
-    with opened as text:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as text:
         here = False
         for line in text:
             if line.startswith(">"):
@@ -289,7 +289,7 @@ def confident_regions(individual: Individual) -> list[tuple[int, int]]:
     good = individual.reference < 4
     good[:EDGE] = good[-EDGE:] = False
     ordered = individual.variants
-    for left, right in zip(ordered, ordered[1:], strict=False):
+    for left, right in pairwise(ordered):
         if right.pos - left.end < AMBIGUOUS and not (left.is_snp and right.is_snp):
             good[max(0, left.pos - AMBIGUOUS) : right.end + AMBIGUOUS] = False
     edges = np.diff(good.astype(np.int8), prepend=0, append=0)

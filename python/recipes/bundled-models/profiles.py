@@ -79,7 +79,8 @@ class Profile:
         since = rng.integers(length // 3, length, n)
         tail = broken[:, None] & (np.arange(length)[None] >= since[:, None])
         quality[tail] = rng.integers(2, 9, int(tail.sum()))
-        return np.clip(np.rint(quality), 2, 45).astype(np.int16)
+        whole: NDArray[np.int16] = np.clip(np.rint(quality), 2, 45).astype(np.int16)
+        return whole
 
     def binned(self, quality: NDArray[np.int16]) -> NDArray[np.uint8]:
         """Qualities as the machine writes them."""
@@ -87,12 +88,14 @@ class Profile:
             return quality.astype(np.uint8)
         bins = np.array(self.bins)
         table = bins[np.abs(np.arange(64)[:, None] - bins[None]).argmin(1)]
-        return table[quality].astype(np.uint8)
+        written: NDArray[np.uint8] = table[quality].astype(np.uint8)
+        return written
 
     def misread(self, rng: Generator, bases: Codes) -> Codes:
         """What wrong bases are read for these."""
         draw = rng.random(len(bases))
-        return (draw[:, None] > self.spectrum[bases]).sum(1).astype(np.uint8)
+        read: Codes = (draw[:, None] > self.spectrum[bases]).sum(1).astype(np.uint8)
+        return read
 
 
 def draw_profile(rng: Generator, name: str) -> Profile:
