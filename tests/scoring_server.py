@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import select
@@ -9,20 +10,27 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.batcher import Batcher, Filling
 from cnnscore.engine import Engine
+from cnnscore.metrics import Metrics
 from cnnscore.records import Calls, Records
+from cnnscore.service import ScorerService
 from cnnscore.windows import ReaderOptions, WindowReader
-from cnnscore.wire import MESSAGES, encode_batch
+from cnnscore.wire import MESSAGES, ServerDescription, encode_batch
 
 DATA = Path(__file__).parent / "data" / "synthetic"
 
@@ -178,3 +186,104 @@ def mutated(rng: random.Random, message: bytes) -> bytes:
         if not data:
             break
     return bytes(data)
+
+
+# ---- a server in this process, with an engine that waits ----
+
+
+class HeldEngine(Engine):
+    """Scores when `go` is set; `entered` says that it was asked to."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model, provider="cpu")
+        self.entered, self.go = threading.Event(), threading.Event()
+
+    def score(self, batch: WindowBatch) -> NDArray[np.float32]:
+        """Wait, then as ever."""
+        self.entered.set()
+        assert self.go.wait(60)
+        return super().score(batch)
+
+
+class HereServer:
+    """The service on an event loop of this process."""
+
+    def __init__(self, engine: Engine, folder: Path, queue_bytes: int, max_in_flight: int) -> None:
+        self.about = ServerDescription(engine.description, 1 << 26, max_in_flight)
+        self.address = f"unix:{folder}/here"
+        self._engine, self._queue_bytes = engine, queue_bytes
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._call(self._start())
+
+    async def _start(self) -> None:
+        metrics = Metrics(self.about)
+        filling = Filling(enough=1, seconds=0, most=1)
+        self.batcher = Batcher(self._engine, 1, filling, metrics.job)
+        self.service = ScorerService(self.about, self.batcher, self._queue_bytes, metrics)
+        self._server = grpc.aio.server()
+        self._server.add_generic_rpc_handlers((self.service.handler(),))
+        self._server.add_insecure_port(self.address)
+        await self._server.start()
+
+    def held(self) -> float:
+        """Bytes of batches waiting or in work."""
+        return self.service.metrics.registry.get_sample_value("cnnscore_queue_bytes") or 0.0
+
+    def stop_reading(self) -> None:
+        """What SIGTERM begins with."""
+
+        async def stop() -> None:
+            self.service.stop()
+
+        self._call(stop())
+
+    def close(self) -> None:
+        """End it at once."""
+
+        async def stop() -> None:
+            self.service.stop()
+            await self._server.stop(0)
+
+        self._call(stop())
+        self.batcher.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+    def _call(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+
+
+StartHere = Callable[..., HereServer]
+
+
+@pytest.fixture
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartHere]:
+    """Starts servers in this process; they end with the test, their engines let go."""
+    started: list[tuple[HeldEngine, HereServer]] = []
+
+    def call(
+        engine: HeldEngine,
+        *,
+        queue_bytes: int = 1 << 26,
+        max_in_flight: int = 4,
+    ) -> HereServer:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path_factory.getbasetemp()))
+        started.append((engine, HereServer(engine, folder, queue_bytes, max_in_flight)))
+        return started[-1][1]
+
+    yield call
+    for engine, server in started:
+        engine.go.set()
+        server.close()
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Wait for what other threads and processes do."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.01)

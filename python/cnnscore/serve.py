@@ -21,7 +21,7 @@ from cnnscore.batcher import Batcher, Filling
 from cnnscore.engine import Engine
 from cnnscore.errors import BadInput, BadOutput, UsageError
 from cnnscore.metrics import Metrics
-from cnnscore.service import Limits, ScorerService
+from cnnscore.service import ScorerService
 from cnnscore.wire import SERVICE, ServerDescription
 
 log = logging.getLogger("cnnscore")
@@ -127,7 +127,7 @@ class _Server:
         self._service = ScorerService(
             self._about,
             self._batcher,
-            Limits(queue_bytes=options.max_queue_mb << 20),
+            options.max_queue_mb << 20,
             self._metrics,
             self._token,
         )

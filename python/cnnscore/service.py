@@ -11,7 +11,6 @@ import asyncio
 import hmac
 import logging
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -33,32 +32,25 @@ STOPPING = "the server is stopping; what it had taken is answered"
 MAX_DETAILS = 1000  # characters of a status message: headers have a limit
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What clients may take of a server. How many batches a stream may have in work, and how large
-    one may be, are in its ServerDescription."""
-
-    queue_bytes: int
-    """Bytes of window batches waiting or in work above which no more are read. Each stream may
-    exceed it by the one message that it was reading."""
-    write_seconds: float = 600
-    """A client that does not read an answer for so long is let go."""
-
-
 class ScorerService:
-    """Describe and Score, for any number of clients."""
+    """Describe and Score, for any number of clients.
+
+    Above `queue_bytes` of window batches that wait or are in work, no more are read; each stream
+    may exceed it by the one message that it was reading. How many batches a stream may have in
+    work, and how large one may be, `server` says.
+    """
 
     def __init__(
         self,
         server: ServerDescription,
         batcher: Batcher,
-        limits: Limits,
+        queue_bytes: int,
         metrics: Metrics,
         token: str | None = None,
     ) -> None:
-        self.server, self.batcher, self.limits, self.metrics = server, batcher, limits, metrics
+        self.server, self.batcher, self.metrics = server, batcher, metrics
         self.last_use = time.monotonic()
-        self._token = token
+        self._queue_bytes, self._token = queue_bytes, token
         self._streams: set[_Stream] = set()
         self._stopping = False
         self._held = 0
@@ -133,7 +125,7 @@ class ScorerService:
         """Count `size` bytes in, or out if negative."""
         self._held += size
         self.metrics.held_bytes.set(self._held)
-        if self._held < self.limits.queue_bytes:
+        if self._held < self._queue_bytes:
             self._room.set()
         else:
             self._room.clear()
@@ -162,8 +154,7 @@ class _Stream:
         try:
             while answer := await self._answers.get():
                 scores = await answer
-                async with asyncio.timeout(self._service.limits.write_seconds):
-                    await self._context.write(scores)
+                await self._context.write(scores)  # a client that does not read waits here
                 self._slots.release()
             if not self._stopped:
                 self._reader.result()  # or why it could not read on
@@ -220,8 +211,6 @@ def _status(error: Exception) -> tuple[grpc.StatusCode, str]:
         return grpc.StatusCode.FAILED_PRECONDITION, str(error)
     if isinstance(error, MemoryError):
         return grpc.StatusCode.RESOURCE_EXHAUSTED, "the server is out of memory: send less at once"
-    if isinstance(error, TimeoutError):
-        return grpc.StatusCode.DEADLINE_EXCEEDED, "the client does not read its answers"
     log.error("a fault while scoring", exc_info=error)
     words = str(error) if isinstance(error, CnnscoreError) else type(error).__name__
     return grpc.StatusCode.INTERNAL, f"a fault of the server, see its log: {words}"

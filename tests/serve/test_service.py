@@ -1,0 +1,171 @@
+"""What clients may take of a server, with an engine that works when it is told to."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+
+from cnnscore.errors import ServerError
+from cnnscore.remote import RemoteEngine
+from cnnscore.wire import SCORE, decode_scores, encode_batch
+from scoring_server import HeldEngine, HereServer, StartHere, Windows, wait_until
+
+
+class Sender:
+    """Sends messages when it is told to, and knows how many were asked for."""
+
+    def __init__(self, messages: list[bytes]) -> None:
+        self.taken, self._messages = 0, messages
+        self._more = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for message in self._messages:
+            self.taken += 1
+            yield message
+        self._more.wait(60)
+
+    def end(self) -> None:
+        """Half-close the stream."""
+        self._more.set()
+
+
+@contextmanager
+def stream(server: HereServer, messages: list[bytes]) -> Iterator[tuple[Any, Sender]]:
+    """An open stream that has sent `messages`."""
+    # Answers that nobody reads soon fill what the client takes ahead.
+    small = [("grpc.http2.lookahead_bytes", 1), ("grpc.http2.bdp_probe", 0)]
+    with grpc.insecure_channel(server.address, small) as channel:
+        sender = Sender(messages)
+        score: Any = channel.stream_stream(SCORE)
+        call = score(iter(sender), timeout=60)
+        try:
+            yield call, sender
+        finally:
+            sender.end()
+            call.cancel()
+
+
+def messages_of(case: Windows, count: int, size: int = 2) -> list[bytes]:
+    return [
+        encode_batch(case.batch, i * size, (i + 1) * size, id=i, network=case.network)
+        for i in range(count)
+    ]
+
+
+def test_a_stream_has_few_batches_in_work(windows: dict[str, Windows], here: StartHere) -> None:
+    """The client may send on; the server reads on when it has answered."""
+    case = windows["reads"]
+    engine = HeldEngine(case.model)
+    server = here(engine, max_in_flight=3)
+    messages = messages_of(case, 10)
+    with stream(server, messages) as (call, sender):
+        wait_until(lambda: server.held() == sum(map(len, messages[:3])))
+        time.sleep(0.1)
+        assert server.held() == sum(map(len, messages[:3]))
+        engine.go.set()
+        sender.end()
+        answers = [decode_scores(a, id=i, n_sites=2) for i, a in enumerate(call)]
+        assert np.concatenate(answers).tobytes() == case.scores[:20].tobytes()
+        assert server.held() == 0
+
+
+def test_a_full_queue_makes_clients_wait(windows: dict[str, Windows], here: StartHere) -> None:
+    """Eight clients, a queue of two batches: all are served in the end, one by one."""
+    case = windows["reads"]
+    engine = HeldEngine(case.model)
+    size = max(len(message) for message in messages_of(case, 8))
+    server = here(engine, queue_bytes=2 * size)
+
+    def client(number: int) -> bool:
+        remote, part = RemoteEngine(server.address), slice(2 * number, 2 * number + 2)
+        got = [remote.score(case.batch.part(part.start, part.stop)) for _ in range(3)]
+        remote.close()
+        return all(scores.tobytes() == case.scores[part].tobytes() for scores in got)
+
+    with ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(client, number) for number in range(8)]
+        wait_until(lambda: server.held() >= 2 * size - 2000)
+        highest = 0.0
+        for _ in range(20):
+            time.sleep(0.01)
+            highest = max(highest, server.held())
+        # Above the limit by what streams were reading when it was reached: never by all they have.
+        assert highest <= (2 + 8) * size
+        engine.go.set()
+        assert all(result.result(60) for result in clients)
+    assert server.held() == 0
+
+
+def test_a_deadline_ends_the_wait(windows: dict[str, Windows], here: StartHere) -> None:
+    case = windows["reads"]
+    engine = HeldEngine(case.model)
+    server = here(engine)
+    impatient = RemoteEngine(server.address, timeout=0.3)
+    with pytest.raises(ServerError, match=r"did not answer.*--server-timeout"):
+        impatient.score(case.batch)
+    impatient.close()
+    wait_until(lambda: server.service.streams == 0)
+    engine.go.set()
+    patient = RemoteEngine(server.address)
+    assert patient.score(case.batch).tobytes() == case.scores.tobytes()
+    patient.close()
+
+
+def test_giving_up(windows: dict[str, Windows], here: StartHere) -> None:
+    """As Ctrl-C does: nobody waits for a server that does not answer."""
+    case = windows["reads"]
+    engine = HeldEngine(case.model)
+    remote = RemoteEngine(here(engine).address)
+    with ThreadPoolExecutor(1) as pool:
+        scores = pool.submit(remote.score, case.batch)
+        assert engine.entered.wait(20)
+        remote.cancel()
+        with pytest.raises(ServerError, match="CANCELLED"):
+            scores.result(20)
+    remote.close()
+
+
+def test_stopping_answers_what_was_taken(windows: dict[str, Windows], here: StartHere) -> None:
+    case = windows["reads"]
+    engine = HeldEngine(case.model)
+    server = here(engine, max_in_flight=3)
+    messages = messages_of(case, 8)
+    with stream(server, messages) as (call, _):
+        wait_until(lambda: server.held() == sum(map(len, messages[:3])))
+        server.stop_reading()
+        engine.go.set()
+        answers = [decode_scores(next(call), id=i, n_sites=2) for i in range(3)]
+        with pytest.raises(grpc.RpcError) as error:
+            next(call)
+    assert np.concatenate(answers).tobytes() == case.scores[:6].tobytes()
+    assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "stopping" in str(error.value.details())
+
+
+def test_a_client_that_reads_nothing(windows: dict[str, Windows], here: StartHere) -> None:
+    """Its answers fill what the connection takes, then it is not read from; nobody else notices."""
+    case = windows["reference"]
+    engine = HeldEngine(case.model)
+    engine.go.set()
+    server = here(engine)
+    message = encode_batch(case.batch, 0, 200, id=0, network=case.network)
+    with stream(server, [message] * 1000) as (_, sender):
+        wait_until(lambda: sender.taken > 50)
+        taken = -1
+        while taken != sender.taken:
+            taken = sender.taken
+            time.sleep(0.3)
+        assert taken < 1000
+        assert server.held() == 0
+        remote = RemoteEngine(server.address)
+        assert remote.score(case.batch).tobytes() == case.scores.tobytes()
+        remote.close()
+    wait_until(lambda: server.service.streams == 0)
