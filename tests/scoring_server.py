@@ -43,6 +43,7 @@ class Server:
 
     process: subprocess.Popen[str]
     address: str
+    model: str
     log: Path
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -67,14 +68,14 @@ def serve_command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "cnnscore", "serve", *map(str, arguments)]
 
 
-def start_server(folder: Path, *arguments: object, listen: str | None = None) -> Server:
+def start_server(folder: Path, *arguments: object, model: str, listen: str | None = None) -> Server:
     """Start one and wait until it is ready."""
     log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
     # Sockets have short names.
     listen = listen or f"unix:{tempfile.mkdtemp(dir=folder)}/s"
     with log.open("w") as err:
         process = subprocess.Popen(
-            serve_command("--listen", listen, *arguments),
+            serve_command("--listen", listen, "-m", model, *arguments),
             stdout=subprocess.PIPE,
             stderr=err,
             text=True,
@@ -83,7 +84,7 @@ def start_server(folder: Path, *arguments: object, listen: str | None = None) ->
     assert select.select([process.stdout], [], [], READY_SECONDS)[0], "not ready in time"
     line = process.stdout.readline()
     assert line.startswith("ready "), log.read_text()
-    return Server(process, line.removeprefix("ready ").strip(), log)
+    return Server(process, line.removeprefix("ready ").strip(), model, log)
 
 
 @pytest.fixture
@@ -91,8 +92,8 @@ def start(tmp_path: Path) -> Iterator[StartServer]:
     """Starts servers that end with the test."""
     started: list[Server] = []
 
-    def call(*arguments: object, listen: str | None = None) -> Server:
-        started.append(start_server(tmp_path, *arguments, listen=listen))
+    def call(model: str, *arguments: object, listen: str | None = None) -> Server:
+        started.append(start_server(tmp_path, *arguments, model=model, listen=listen))
         return started[-1]
 
     yield call
@@ -106,7 +107,7 @@ def servers(
 ) -> Iterator[dict[str, Server]]:
     """One server for each tiny network, for tests that leave it as it was."""
     folder = tmp_path_factory.mktemp("servers")
-    running = {kind: start_server(folder, "-m", model) for kind, model in tiny.items()}
+    running = {kind: start_server(folder, model=model) for kind, model in tiny.items()}
     yield running
     codes = {kind: server.stop() for kind, server in running.items()}
     for kind, server in running.items():
@@ -233,17 +234,13 @@ class HereServer:
 
     def stop_reading(self) -> None:
         """What SIGTERM begins with."""
-
-        async def stop() -> None:
-            self.service.stop()
-
-        self._call(stop())
+        self._call(self.service.stop(0))
 
     def close(self) -> None:
         """End it at once."""
 
         async def stop() -> None:
-            self.service.stop()
+            await self.service.stop(0)
             await self._server.stop(0)
 
         self._call(stop())

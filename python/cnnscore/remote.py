@@ -184,11 +184,13 @@ class RemoteEngine:
     def _error(self, error: Any) -> CnnscoreError:
         code, where = error.code().name, f"the server at {self._address}"
         said = (error.details() or "").strip().rstrip(".")[:1000]
+        gone = ServerError(
+            f"no answer from {where} ({said}): is it running? Start one with "
+            f"`cnnscore serve --listen {self._address} -m MODEL`"
+        )
         known: dict[str, CnnscoreError] = {
-            "UNAVAILABLE": ServerError(
-                f"no answer from {where} ({said}): is it running? Start one with "
-                f"`cnnscore serve --listen {self._address} -m MODEL`"
-            ),
+            "UNAVAILABLE": gone,
+            "CANCELLED": gone,  # by a server that ends, or by us
             "DEADLINE_EXCEEDED": ServerError(
                 f"{where} did not answer in {self._timeout:.0f} s: give it more with "
                 f"--server-timeout, or the environment variable {TIMEOUT}"

@@ -160,8 +160,8 @@ class _Server:
             await self._until(stopped)
             log.info("stopping: finishing what clients have sent")
             await servicer.enter_graceful_shutdown()
-            self._service.stop()
-            await server.stop(GRACE_SECONDS)
+            await self._service.stop(GRACE_SECONDS)
+            await server.stop(1)
             await asyncio.to_thread(self._batcher.close)
             log.info("stopped")
         finally:

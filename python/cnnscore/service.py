@@ -72,15 +72,22 @@ class ScorerService:
             },
         )
 
-    def stop(self) -> None:
-        """Read no more batches; each stream ends when what it had read is answered."""
+    async def stop(self, seconds: float) -> None:
+        """Read no more batches; each stream ends when what it had read is answered.
+
+        Waits for that, so many seconds at most. Who comes meanwhile is told.
+        """
         self._stopping = True
         for stream in self._streams:
             stream.stop()
+        deadline = time.monotonic() + seconds
+        while self._streams and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
 
     async def _describe(self, _: bytes, context: Any) -> bytes:
         await self._authorize(context)
         self.last_use = time.monotonic()
+        log.debug("described to %s", context.peer())
         return encode_description(self.server)
 
     async def _score(self, _: object, context: Any) -> None:
