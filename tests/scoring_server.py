@@ -155,10 +155,10 @@ def _windows(kind: str, model: str) -> Windows:
 # ---- hostile messages ----
 
 
-def lie(batch: WindowBatch, **columns: Any) -> bytes:
+def lie(batch: WindowBatch, network: str = "n", **columns: Any) -> bytes:
     """A message of a batch with other columns; counts stay those of the batch."""
     message: Any = MESSAGES["WindowBatch"]()
-    message.ParseFromString(encode_batch(batch, 0, len(batch), id=1, network="n"))
+    message.ParseFromString(encode_batch(batch, 0, len(batch), id=1, network=network))
     for name, value in columns.items():
         setattr(message, name, value)
     return bytes(message.SerializeToString())

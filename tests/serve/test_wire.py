@@ -180,7 +180,7 @@ def test_lengths_are_never_trusted(windows: dict[str, Windows]) -> None:
         column = getattr(batch.part(0, len(batch)), name).tobytes()
         for content in (b"", column[:-1], column + b"\0", column * 2):
             with pytest.raises(BadBatch, match=name):
-                decode_batch(lie(batch, **{name: content}), network="n")
+                decode_batch(lie(batch, "n", **{name: content}), network="n")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_lengths_are_never_trusted(windows: dict[str, Windows]) -> None:
 @pytest.mark.parametrize("value", [-1, 2**31 - 1, -(2**31)])
 def test_counts_are_never_trusted(name: str, value: int, windows: dict[str, Windows]) -> None:
     with pytest.raises(BadBatch, match="window batch"):
-        decode_batch(lie(windows["reads"].batch, **{name: value}), network="n")
+        decode_batch(lie(windows["reads"].batch, "n", **{name: value}), network="n")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_offsets_begin_with_zero_and_rise(name: str, windows: dict[str, Windows]
     for wrong in (offsets + 1, -offsets, offsets[::-1].copy(), np.where(offsets, 2**62, 0)):
         if not np.array_equal(wrong, offsets):
             with pytest.raises(BadBatch):
-                decode_batch(lie(batch, **{name: wrong.tobytes()}), network="n")
+                decode_batch(lie(batch, "n", **{name: wrong.tobytes()}), network="n")
 
 
 def test_other_versions_and_networks_are_refused(windows: dict[str, Windows]) -> None:
