@@ -47,7 +47,7 @@ $(WORK)/apt-build:
 	@touch $@
 
 $(WORK)/apt-test: $(WORK)/apt-build
-	@$(call need,command -v bcftools && command -v samtools,bcftools samtools)
+	@$(call need,command -v bcftools && command -v samtools && command -v openssl,bcftools samtools openssl)
 	@touch $@
 
 $(WORK)/apt-web: $(WORK)/apt-build

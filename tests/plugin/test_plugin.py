@@ -15,6 +15,7 @@ from cnnscore.records import htslib_version
 from cnnscore.version import __version__
 from conftest import DATA, TESTS, run_cli
 from plugin_host import bcftools, plugin, plugin_folder, start, text
+from scoring_server import Server
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
 USAGE = TESTS / "golden" / "plugin-usage.txt"
@@ -69,6 +70,19 @@ def test_equals_the_command(
     assert b"CNN_" in wanted
     for threads in (1, 2, 4):
         assert by_plugin(*arguments, "--threads", threads) == wanted
+
+
+@pytest.mark.parametrize("calls", ["edge", "deep"])
+def test_through_a_server(
+    calls: str, servers: dict[str, Server], tiny: dict[str, str], tmp_path: Path
+) -> None:
+    """The address of a server in place of a network: the same bytes at each door."""
+    reads = DATA / ("deep.bam" if calls == "deep" else "reads.bam")
+    files = [DATA / f"{calls}.vcf.gz", *options(tiny, "reads", reads)]
+    wanted = by_cli(tmp_path, *files)
+    server = [files[0], *("-f", REF, "-m", servers["reads"].address, "-b", reads)]
+    assert by_plugin(*server) == wanted
+    assert by_cli(tmp_path, *server) == wanted
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,11 @@ from cnnscore.engine import Engine
 from cnnscore.records import Calls, Records
 from cnnscore.windows import ReaderOptions, WindowReader
 from conftest import DATA
+from scoring_server import Server
 
 ROOT = Path(__file__).parents[2]
 NATIVE, HERE = ROOT / "native", Path(__file__).parent
-OK, INPUT, USAGE, BATCH = 0, -2, -3, -5
+OK, INPUT, USAGE, BATCH, SERVER = 0, -2, -3, -5, -7
 STRICT = ["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 # Python and ONNX Runtime keep what they have until the process ends: leaks are stress's to find.
@@ -154,6 +155,21 @@ def test_scores_are_the_engines_to_the_bit(
 ) -> None:
     host(command, case.model, case.file, tmp_path / "scores")
     assert (tmp_path / "scores").read_bytes() == case.scores
+
+
+@pytest.mark.parametrize("command", ["score", "submit", "threads", "reopen", "leave"])
+def test_a_server_instead_of_a_network(
+    host: Host, cases: dict[str, Case], servers: dict[str, Server], command: str, tmp_path: Path
+) -> None:
+    case = cases["reads"]
+    host(command, servers["reads"].address, case.file, tmp_path / "scores")
+    if command != "leave":
+        assert (tmp_path / "scores").read_bytes() == case.scores
+
+
+def test_a_server_that_is_gone(host: Host, cases: dict[str, Case], tmp_path: Path) -> None:
+    said = host("open", f"unix:{tmp_path}/gone").stdout
+    assert re.match(rf"{SERVER} no answer from the server at unix:\S+gone .*cnnscore serve", said)
 
 
 def test_without_an_environment(host: Host, cases: dict[str, Case], tmp_path: Path) -> None:
