@@ -68,7 +68,8 @@ int cnnscore_records_filtered(const cnnscore_records *records, uint8_t *filtered
  * `name` is what messages call it, as an output is written aside and renamed when whole. */
 int cnnscore_writer_open(cnnscore_calls *calls, const char *path, const char *name, const char *mode,
                          int32_t threads, cnnscore_writer **writer, cnnscore_error *err);
-/* Write the records with INFO `key` = scores[i] at three decimals; a NaN score writes no key. */
+/* Write the records with INFO `key` = scores[i] at three decimals; a NaN score writes no key,
+ * an empty `key` the records as they are. */
 int cnnscore_writer_write(cnnscore_writer *writer, cnnscore_records *records, const char *key,
                           const float *scores, cnnscore_error *err);
 /* Flush and close. On failure the output is not whole. */

@@ -77,8 +77,9 @@ int cnnscore_writer_write(cnnscore_writer *writer, cnnscore_records *records, co
         }
         /* Three decimals, as GATK prints; rounded in double so that ties fall as in its %.3f. */
         float score = (float)(nearbyint((double)scores[i] * 1000.0) / 1000.0);
-        int updated = isnan(scores[i]) ? bcf_update_info_float(header, record, key, NULL, 0)
-                                       : bcf_update_info_float(header, record, key, &score, 1);
+        int updated = !*key              ? 0
+                      : isnan(scores[i]) ? bcf_update_info_float(header, record, key, NULL, 0)
+                                         : bcf_update_info_float(header, record, key, &score, 1);
         if (updated < 0)
             return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cannot set INFO/%s of %s:%lld", key,
                                  bcf_hdr_id2name(header, record->rid), (long long)record->pos + 1);

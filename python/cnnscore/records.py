@@ -206,7 +206,9 @@ class Writer:
         self._handle = handle[0]
 
     def write(self, records: Records, key: str, scores: NDArray[np.float32]) -> None:
-        """Write the records with INFO `key` = scores [N], three decimals; NaN writes no key."""
+        """Write the records with INFO `key` = scores [N], three decimals; NaN writes no key, an
+        empty `key` the records as they are.
+        """
         error = ffi.new("cnnscore_error *")
         column = np.ascontiguousarray(scores, np.float32)
         pointer = ffi.cast("const float *", column.ctypes.data)
