@@ -1,0 +1,67 @@
+"""Write the page of an evaluation: curves, thresholds, strata, calibration, mistakes.
+
+`cnnscore evaluate` writes it already; this makes it anew, and figures for papers. The page is one
+file that loads nothing: it can be mailed, and opened without a network.
+
+Needs `pip install 'cnnscore[evaluate]'`.
+
+Examples:
+  cnnscore report evaluation --viewer ../view.html --title "NA12878, run 7" -o report.html
+  cnnscore report evaluation --figures figures --format svg
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from cnnscore.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "evaluation", metavar="EVALUATION", help="folder or evaluation.json of `cnnscore evaluate`"
+    )
+    parser.add_argument("-o", "--output", metavar="HTML", help="the page")
+    parser.add_argument(
+        "--viewer",
+        metavar="PAGE",
+        default="view.html",
+        help="page of `cnnscore view` that the mistakes link to [view.html]",
+    )
+    parser.add_argument("--title", metavar="TEXT", default="", help="of the page")
+    parser.add_argument("--multiqc", metavar="JSON", help="a section for MultiQC: NAME_mqc.json")
+    parser.add_argument("--figures", metavar="DIR", help="folder for figures of all charts")
+    parser.add_argument(
+        "--format", choices=["svg", "png", "pdf"], default="svg", help="of the figures [svg]"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write what is asked for."""
+    from cnnscore.extras import need
+
+    need("evaluate", "sklearn", "jinja2", "plotly", "matplotlib")
+    from cnnscore.evaluate.tables import read_result
+    from cnnscore.output import open_folder, write_whole
+    from cnnscore.report import multiqc_section, page
+    from cnnscore.report.multiqc import MULTIQC_SUFFIX
+    from cnnscore.report.static import write_figures
+
+    if not (options.output or options.multiqc or options.figures):
+        raise UsageError("nothing to write: give -o, --figures or --multiqc")
+    if options.multiqc and not Path(options.multiqc).name.endswith(MULTIQC_SUFFIX):
+        raise UsageError(
+            f"MultiQC finds a section by its name: give one ending in {MULTIQC_SUFFIX}"
+        )
+    result = read_result(options.evaluation)
+    if options.output:
+        text = page(result, viewer=options.viewer, title=options.title)
+        write_whole(options.output, text.encode())
+    if options.multiqc:
+        write_whole(options.multiqc, (json.dumps(multiqc_section(result)) + "\n").encode())
+    if options.figures:
+        with open_folder(options.figures) as folder:
+            write_figures(result, folder, options.format)

@@ -1,0 +1,87 @@
+"use strict";
+// The result as `cnnscore evaluate` wrote it (docs/evaluate.md), and what is chosen on the page.
+
+const RESULT = JSON.parse(document.getElementById("data").textContent);
+const TYPES = ["SNP", "INDEL"];
+const NAMES = [...new Set(RESULT.scores.map((score) => score.name))];
+const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+const SYMBOLS = ["circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon"];
+
+const chosen = {
+  type: "SNP",
+  score: NAMES[0],
+  by: null,
+  // Index into the curve's points, by score name and type.
+  point: {},
+};
+
+const $ = (id) => document.getElementById(id);
+
+function scoreOf(name, type) {
+  return RESULT.scores.find((score) => score.name === name && score.type === type);
+}
+
+function scoresOfType(type) {
+  return RESULT.scores.filter((score) => score.type === type && score.curve);
+}
+
+function colour(name) {
+  return cssColour(`--score-${NAMES.indexOf(name) % 8}`);
+}
+
+function cssColour(variable) {
+  return getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
+}
+
+// The lines of scores differ in dash too, for eyes that do not tell their colours apart.
+function dash(name) {
+  return DASHES[NAMES.indexOf(name) % DASHES.length];
+}
+
+function symbol(name) {
+  return SYMBOLS[NAMES.indexOf(name) % SYMBOLS.length];
+}
+
+// Recall, precision, and the part of false calls kept, at point i of a curve.
+function at(score, i) {
+  const kept = { true: score.curve.true[i], false: score.curve.false[i] };
+  return {
+    ...kept,
+    threshold: score.curve.threshold[i],
+    recall: score.true ? kept.true / score.true : null,
+    precision: kept.true / (kept.true + kept.false),
+    falseRate: score.false ? kept.false / score.false : null,
+  };
+}
+
+// The point that is chosen for a score and type: at first that of 99 % sensitivity.
+function pointOf(score) {
+  const key = `${score.name}\t${score.type}`;
+  if (!(key in chosen.point)) {
+    const wanted = 0.99 * score.true;
+    const found = score.curve.true.findIndex((kept) => kept >= wanted);
+    chosen.point[key] = found < 0 ? score.curve.true.length - 1 : found;
+  }
+  return chosen.point[key];
+}
+
+function choosePoint(score, point) {
+  chosen.point[`${score.name}\t${score.type}`] = point;
+}
+
+function shown(value, digits = 4) {
+  return value === null || value === undefined ? "none" : value.toFixed(digits);
+}
+
+function percent(value) {
+  return value === null || Number.isNaN(value) ? "none" : `${(100 * value).toFixed(2)} %`;
+}
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
