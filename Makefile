@@ -70,7 +70,7 @@ $(WORK)/venv: pyproject.toml $(WORK)/apt-build
 
 $(WORK)/built: $(NATIVE) setup.py pyproject.toml $(WORK)/venv
 	@echo "building the native code and installing cnnscore into .venv"
-	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint,serve,view]'
+	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint,serve,view,evaluate]'
 	@touch $@
 
 $(LIBRARY): $(NATIVE) native/build_shim.py python/cnnscore/shim.py $(WORK)/built

@@ -164,7 +164,7 @@ class Normaliser:
         anchor = anchor.copy()
         active = np.flatnonzero(start > 0)
         while len(active):
-            points = _points(sites, contig[active], start[active] - shift[active] - 1)
+            points = point_columns(sites, contig[active], start[active] - shift[active] - 1)
             bases = self._reader.read(points, self._buffers).reference
             moving = np.arange(len(active))
             for step in range(STEP):
@@ -352,7 +352,9 @@ def _rotated(
     return np.repeat(begin, length) + moved
 
 
-def _points(sites: WindowBatch, contig: NDArray[np.int32], pos: NDArray[np.int64]) -> WindowBatch:
+def point_columns(
+    sites: WindowBatch, contig: NDArray[np.int32], pos: NDArray[np.int64]
+) -> WindowBatch:
     """Site columns at positions of the same contigs, with REF N."""
     n = len(pos)
     return WindowBatch(
@@ -379,7 +381,7 @@ def _sites(sites: WindowBatch, chosen: NDArray[np.bool_]) -> WindowBatch:
     at = np.flatnonzero(chosen)
     row = sites.site_allele[:-1][at]
     length = np.diff(sites.allele_offset)[row]
-    points = _points(sites, sites.contig[at], sites.pos[at])
+    points = point_columns(sites, sites.contig[at], sites.pos[at])
     columns = {name: getattr(points, name) for name in points.__dataclass_fields__}
     columns["allele_offset"] = np.concatenate([[0], np.cumsum(length)])
     columns["alleles"] = sites.alleles[_ragged(sites.allele_offset[:-1][row], length)]

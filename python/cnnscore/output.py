@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -98,3 +99,27 @@ def write_whole(path: str, content: bytes) -> None:
         if aside != target:
             with suppress(OSError):
                 aside.unlink()
+
+
+@contextmanager
+def open_folder(path: str) -> Iterator[Path]:
+    """An empty folder aside, whose files appear in the folder `path` at the end, replacing those of
+    the same name; nothing appears when the block is left by an exception.
+
+    Errors: BadOutput when it cannot be written.
+    """
+    target = Path(path)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        if target.exists() and not target.is_dir():
+            raise BadOutput(f"{path} is a file, where a folder is wanted")
+        aside.mkdir(parents=True)
+        yield aside
+        target.mkdir(exist_ok=True)
+        for file in sorted(aside.iterdir()):
+            os.utime(file)  # in order, so that no index is older than what it indexes
+            file.replace(target / file.name)
+    except OSError as error:
+        raise BadOutput(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -129,6 +129,13 @@ class TruthSet:
         calls.close()
         return _truth_set(path, names, lengths, parts, sites, n_filtered, normaliser)
 
+    @property
+    def type(self) -> NDArray[np.uint8]:
+        """[T] 0 = SNP, 1 = insertion, deletion or complex."""
+        ref_length = self.ref_length[self.text_row]
+        alt_length = np.diff(self.offset)[self.text_row] - ref_length
+        return np.where((ref_length == 1) & (alt_length == 1), 0, 1).astype(np.uint8)
+
     def ref_alt(self, i: int) -> tuple[str, str]:
         """REF and ALT of one truth allele."""
         row = self.text_row[i]

@@ -17,6 +17,8 @@ from cnnscore.version import __version__
 COMMANDS = {
     "score": "write a score into INFO of every record of a VCF or BCF",
     "serve": "score for other processes: one network, one GPU, many clients",
+    "evaluate": "hold scores against a truth set: figures, strata, report",
+    "report": "a page of an evaluation: curves, thresholds, mistakes",
     "model": "import, list and describe networks",
     "view": "show what the network saw, site by site",
     "dataset": "turn calls with a truth set into labelled windows",

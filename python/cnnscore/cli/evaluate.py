@@ -1,0 +1,155 @@
+"""Hold the scores of call files against a truth set.
+
+A call within the confident regions is true when its normalised allele is in the truth set. For
+every score, SNPs and indels apart: ROC AUC, average precision, recall at precisions, best F1, with
+bootstrap confidence intervals, paired differences between scores, and strata. Writes into DIR:
+evaluation.json, the same as .tsv tables, compared.vcf.gz (TP, FP, FN), report.html, and
+cnnscore_mqc.json for MultiQC.
+
+Needs `pip install 'cnnscore[evaluate]'`.
+
+Examples:
+  cnnscore evaluate scored.vcf.gz --truth t.vcf.gz --confident c.bed -R ref.fa -o evaluation
+  cnnscore evaluate a.vcf.gz b.vcf.gz --truth t.vcf.gz --confident c.bed --score CNN_1D \\
+      --score QUAL --stratify exons.bed -o evaluation
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from datetime import datetime
+
+from cnnscore.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("calls", metavar="CALLS", nargs="+", help="VCF or BCF files")
+    parser.add_argument("--truth", metavar="VCF", required=True, help="the truth set")
+    parser.add_argument(
+        "--confident", metavar="BED", help="where the truth set is complete [everywhere]"
+    )
+    parser.add_argument("-R", "--reference", metavar="REF", help="FASTA with .fai: left-align")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", required=True, help="folder of the results"
+    )
+    what = parser.add_argument_group("what is compared")
+    what.add_argument(
+        "--score",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="QUAL, or an INFO or FORMAT key (FORMAT/GQ); --score=-FS when low means true; may be "
+        "given several times [all CNN_*, QUAL, QD, VQSLOD]",
+    )
+    what.add_argument(
+        "--unit",
+        choices=["allele", "record"],
+        default="allele",
+        help="a row an ALT allele, or a record, which is true when any of its alleles is [allele]",
+    )
+    what.add_argument(
+        "--match-genotype",
+        action="store_true",
+        help="a true allele must also be het or hom as in the truth set",
+    )
+    what.add_argument(
+        "--stratify", metavar="BED", action="append", default=[], help="may be given several times"
+    )
+    what.add_argument("--sample", metavar="NAME", help="the sample column of the calls")
+    what.add_argument(
+        "--truth-sample", metavar="NAME", help="count those truth alleles that this sample carries"
+    )
+    what.add_argument(
+        "--passing-truth",
+        action="store_true",
+        help="count those truth records whose FILTER is PASS or . [all]",
+    )
+    what.add_argument(
+        "--same-sample",
+        action="store_true",
+        help="call files that name different samples are of one and the same",
+    )
+    what.add_argument(
+        "--comparator",
+        choices=["vcfeval", "hap.py"],
+        help="let this program, if installed, compare in our place",
+    )
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--bootstrap",
+        metavar="N",
+        type=_count,
+        help="replicates of confidence intervals, 0 for none [1000, fewer over 200,000 calls]",
+    )
+    how.add_argument("--seed", metavar="N", type=int, default=1, help="of the bootstrap [1]")
+    how.add_argument(
+        "--viewer",
+        metavar="PAGE",
+        default="view.html",
+        help="page of `cnnscore view` that the report links to [view.html]",
+    )
+    how.add_argument("--title", metavar="TEXT", default="", help="of the report")
+    how.add_argument("--quiet", action="store_true", help="no progress, no summary")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Evaluate and write the folder."""
+    os.environ.setdefault("REF_PATH", os.devnull)
+    from cnnscore.extras import need
+
+    need("evaluate", "sklearn", "jinja2", "plotly")
+    from cnnscore.evaluate.run import Request, evaluate
+    from cnnscore.evaluate.tables import summary, write_tables
+    from cnnscore.output import open_folder
+    from cnnscore.progress import NoProgress, Progress
+    from cnnscore.records import htslib_verbosity
+    from cnnscore.report import write_report
+
+    htslib_verbosity(0)
+    request = Request(
+        calls=options.calls,
+        truth=options.truth,
+        confident=options.confident,
+        reference=options.reference,
+        scores=options.score,
+        stratify=options.stratify,
+        unit=options.unit,
+        match_genotype=options.match_genotype,
+        sample=options.sample,
+        truth_sample=options.truth_sample,
+        same_sample=options.same_sample,
+        passing_truth=options.passing_truth,
+        comparator=options.comparator,
+        replicates=options.bootstrap,
+        seed=options.seed,
+    )
+    with open_folder(options.output) as folder:
+        found = evaluate(request, NoProgress() if options.quiet else Progress())
+        result = found.result
+        result["command"] = shlex.join(["cnnscore", *sys.argv[1:]])
+        result["date"] = datetime.now().astimezone().isoformat(timespec="seconds")
+        write_tables(result, folder)
+        several = len(found.files) > 1
+        for rows in found.files:
+            name = f"compared.{_plain(rows.name)}.vcf.gz" if several else "compared.vcf.gz"
+            rows.lines.write(str(folder / name), folder)
+        write_report(result, folder, viewer=options.viewer, title=options.title)
+    if not options.quiet:
+        print(summary(result), file=sys.stderr)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return int(text)
+
+
+__all__ = ["UsageError", "add_arguments", "run"]

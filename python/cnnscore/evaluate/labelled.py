@@ -1,0 +1,310 @@
+"""One call file -> labelled rows: a label, every score and the strata of each compared call."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.alleles import contig_names, fasta_contigs, point_columns
+from cnnscore.batch import WindowBatch
+from cnnscore.errors import BadInput
+from cnnscore.evaluate import strata
+from cnnscore.evaluate.compared import Lines
+from cnnscore.records import Calls, Records
+from cnnscore.regions import Regions
+from cnnscore.truth import BATCH, FALSE, NOT_COMPARED, OUTSIDE, Labels, truth_column, zygosity
+from cnnscore.windows import ReaderOptions, WindowBuffers, WindowReader
+
+TYPES = ("SNP", "INDEL")
+DEFAULT_SCORES = ("QUAL", "INFO/QD", "INFO/VQSLOD")
+
+
+class LabelSource(Protocol):
+    """What labels a batch: `truth.Labeller`, or another comparator's verdict."""
+
+    def label(self, sites: WindowBatch, copies: NDArray[np.int8] | None = None) -> Labels:
+        """Labels of the records whose site columns these are."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One field that is held against the truth; `sign` -1 where low values mean true."""
+
+    field: str
+    """QUAL, INFO or FORMAT."""
+    key: str
+    sign: int = 1
+
+    @property
+    def name(self) -> str:
+        """As users write it: QUAL, QD, FORMAT/GQ, -FS."""
+        place = "FORMAT/" if self.field == "FORMAT" else ""
+        return f"{'-' if self.sign < 0 else ''}{place}{self.key}"
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """N compared calls (alleles or records) of one file, all within the confident regions."""
+
+    path: str
+    name: str
+    samples: list[str]
+    header: list[str]
+    is_true: NDArray[np.bool_]
+    type: NDArray[np.uint8]
+    """[N] index into TYPES."""
+    key: NDArray[np.uint64]
+    """[N] the same in every file that has the call."""
+    line: NDArray[np.int64]
+    """[N] its line in `lines`."""
+    scores: dict[str, NDArray[np.float64]]
+    """By name, [N], NaN = missing."""
+    strata: dict[str, tuple[tuple[str, ...], NDArray[np.int8]]]
+    """By name: names of the strata, and [N] indices into them."""
+    outside: int
+    """Calls outside the confident regions."""
+    not_compared: int
+    """Calls without an allele that can be compared."""
+    lines: Lines
+
+
+def find_scores(calls: Calls, wanted: Sequence[str]) -> list[Score]:
+    """The scores of a file that are wanted, `KEY`, `INFO/KEY`, `FORMAT/KEY` or `QUAL`, a `-` before
+    it when low values mean true; by default CNN_*, QUAL, QD and VQSLOD, as far as they are there.
+    """
+    info, fmt = calls.fields("INFO"), calls.fields("FORMAT")
+    if not wanted:
+        found = [f"INFO/{key}" for key in info if key.startswith("CNN_")]
+        rest = [name for name in DEFAULT_SCORES if name.partition("/")[2] in ("", *info)]
+        wanted = [*found, *rest]
+    scores = []
+    for text in wanted:
+        sign = -1 if text.startswith("-") else 1
+        place, _, key = text.removeprefix("-").rpartition("/")
+        if not place and key == "QUAL":
+            scores.append(Score("QUAL", "QUAL", sign))
+        elif place in ("", "INFO") and key in info:
+            scores.append(Score("INFO", key, sign))
+        elif place in ("", "FORMAT") and key in fmt:
+            scores.append(Score("FORMAT", key, sign))
+    return scores
+
+
+def known_keys(calls: Calls) -> str:
+    """The keys that a file has, for a message."""
+    return ", ".join(
+        ["QUAL", *calls.fields("INFO"), *(f"FORMAT/{key}" for key in calls.fields("FORMAT"))]
+    )
+
+
+def header_lines(path: str) -> list[str]:
+    """The `##` lines of a VCF or BCF, compressed or not."""
+    with Path(path).open("rb") as plain:
+        zipped = plain.read(2) == b"\x1f\x8b"
+        plain.seek(0)
+        with gzip.open(plain) if zipped else plain as file:
+            start = file.read(9)
+            if start[:3] == b"BCF":
+                text = file.read(int.from_bytes(start[5:9], "little"))
+                lines: Iterator[bytes] = iter(text.split(b"\n"))
+            else:
+                lines = iter([start + file.readline(), *_until(file.readline)])
+            return [line.decode("utf-8", "replace").rstrip() for line in lines if line[:2] == b"##"]
+
+
+def _until(readline: Callable[[], bytes]) -> Iterator[bytes]:
+    while (line := readline()).startswith(b"##"):
+        yield line
+
+
+@dataclass
+class _Batches:
+    """Columns of the batches so far."""
+
+    columns: dict[str, list[NDArray[np.generic]]] = field(default_factory=dict)
+
+    def add(self, name: str, values: NDArray[np.generic]) -> None:
+        self.columns.setdefault(name, []).append(values)
+
+    def whole(self, name: str, dtype: type) -> NDArray[np.generic]:
+        """The column; its parts are let go."""
+        parts = self.columns.pop(name, [])
+        return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+class Reader:
+    """Reads call files into Rows."""
+
+    def __init__(
+        self,
+        *,
+        unit: str,
+        reference: str | None,
+        beds: Sequence[Regions],
+        sample: str | None,
+        contigs: dict[bytes, int],
+    ) -> None:
+        self._unit, self._beds, self._sample, self._contigs = unit, beds, sample, contigs
+        self._context: WindowReader | None = None
+        if reference is not None:
+            self._fasta = set(fasta_contigs(reference))
+            self._context = WindowReader(
+                ReaderOptions(
+                    reference,
+                    reference_left=strata.CONTEXT_LEFT,
+                    reference_width=strata.CONTEXT_WIDTH,
+                )
+            )
+            self._buffers = WindowBuffers()
+
+    def read(
+        self,
+        path: str,
+        name: str,
+        scores: Sequence[Score],
+        source: LabelSource,
+        progress: Callable[[int, str, float | None], None],
+    ) -> Rows:
+        """All rows of a call file. Errors: BadInput as of `Labeller.label`."""
+        calls, records = Calls(path), Records()
+        column = truth_column(calls, self._sample)
+        has_depth = "DP" in calls.fields("FORMAT") and bool(calls.sample_names)
+        batches, lines = _Batches(), Lines([score.name for score in scores])
+        outside = not_compared = n = 0
+        while calls.read(records, BATCH):
+            sites = records.sites()
+            copies = records.copies(column)
+            labels = source.label(sites, copies)
+            by_unit = labels.record if self._unit == "record" else labels.allele[_alts(sites)]
+            outside += int(np.count_nonzero(by_unit == OUTSIDE))
+            not_compared += int(np.count_nonzero(by_unit == NOT_COMPARED))
+            values = {s.name: s.sign * records.numbers(s.field, s.key, column) for s in scores}
+            reads = records.numbers("FORMAT" if has_depth else "INFO", "DP", column)
+            self._add(batches, lines, sites, labels, values, zygosity(sites, copies), reads)
+            n += len(sites)
+            progress(n, sites.place(-1), calls.progress())
+        rows = Rows(
+            path=path,
+            name=name,
+            samples=calls.sample_names,
+            header=header_lines(path),
+            is_true=batches.whole("is_true", bool),  # type: ignore[arg-type]
+            type=batches.whole("type", np.uint8),  # type: ignore[arg-type]
+            key=batches.whole("key", np.uint64),  # type: ignore[arg-type]
+            line=batches.whole("line", np.int64),  # type: ignore[arg-type]
+            scores={s.name: batches.whole(f"score {s.name}", np.float64) for s in scores},  # type: ignore[misc]
+            strata={
+                name: (names, batches.whole(f"stratum {name}", np.int8))  # type: ignore[misc]
+                for name, names in self._strata_names().items()
+            },
+            outside=outside,
+            not_compared=not_compared,
+            lines=lines,
+        )
+        calls.close()
+        return rows
+
+    def _strata_names(self) -> dict[str, tuple[str, ...]]:
+        names: dict[str, tuple[str, ...]] = {
+            "genotype": strata.GENOTYPES,
+            "depth": strata.DEPTHS,
+            "allele length": strata.LENGTHS,
+        }
+        if self._context is not None:
+            names["sequence"] = strata.CONTEXTS
+        for bed in self._beds:
+            names[_stem(bed.path)] = ("inside", "outside")
+        return names
+
+    def _add(
+        self,
+        batches: _Batches,
+        lines: Lines,
+        sites: WindowBatch,
+        labels: Labels,
+        values: dict[str, NDArray[np.float64]],
+        zygosities: NDArray[np.int8],
+        reads: NDArray[np.float64],
+    ) -> None:
+        alleles = labels.alleles
+        part = np.flatnonzero(labels.allele[alleles.row] >= FALSE)
+        if not len(part):
+            return
+        row, site = alleles.row[part], alleles.site[part]
+        group = site if self._unit == "record" else row
+        first = np.flatnonzero(np.diff(group, prepend=-1))
+        lead = part[first]
+        lead_row, lead_site = row[first], site[first]
+        label = labels.record[lead_site] if self._unit == "record" else labels.allele[lead_row]
+        names = contig_names(sites)
+        contig = np.array([self._contigs.setdefault(name, len(self._contigs)) for name in names])
+        batches.add("is_true", label == 1)
+        snp = np.logical_and.reduceat(alleles.is_snp[part], first)
+        batches.add("type", np.where(snp, 0, 1).astype(np.uint8))
+        place = (contig[alleles.contig[part]].astype(np.uint64) << np.uint64(40)) + alleles.start[
+            part
+        ].astype(np.uint64)
+        mixed = (place ^ (alleles.change[part] << np.uint64(1))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(30)
+        batches.add("key", np.add.reduceat(mixed * np.uint64(0xBF58476D1CE4E5B9), first))
+        for name, column in values.items():
+            # A record's score is the highest of its alleles' where they have one each.
+            batches.add(f"score {name}", np.fmax.reduceat(column[row], first))
+        batches.add("stratum genotype", strata.genotype(zygosities[lead_row]))
+        batches.add("stratum depth", strata.depth(reads[lead_row]))
+        batches.add("stratum allele length", strata.length(alleles)[lead])
+        if self._context is not None:
+            contexts = self._contexts(sites, names, alleles.contig[lead], alleles.start[lead])
+            batches.add("stratum sequence", contexts)
+        for bed in self._beds:
+            inside = bed.contains(names, alleles.contig[lead], alleles.pos[lead])
+            batches.add(f"stratum {_stem(bed.path)}", np.where(inside, 0, 1).astype(np.int8))
+        batches.add("line", len(lines) + first)
+        lines.add_calls(sites, names, contig, labels, part, values)
+
+    def _contexts(
+        self,
+        sites: WindowBatch,
+        names: list[bytes],
+        contig: NDArray[np.int32],
+        start: NDArray[np.int64],
+    ) -> NDArray[np.int8]:
+        assert self._context is not None
+        contexts = np.full(len(start), len(strata.CONTEXTS) - 1, np.int8)
+        known = np.array([name in self._fasta for name in names])[contig]
+        # An insertion at a contig's very end starts past it.
+        length = sites.contig_length[contig]
+        at = np.flatnonzero(known & ((length == 0) | (start < length)))
+        if len(at):
+            points = point_columns(sites, contig[at], start[at])
+            windows = self._context.read(points, self._buffers)
+            contexts[at] = strata.context(windows.reference)
+        return contexts
+
+
+def _alts(sites: WindowBatch) -> NDArray[np.bool_]:
+    is_alt = np.ones(int(sites.site_allele[-1]), bool)
+    is_alt[sites.site_allele[:-1]] = False
+    return is_alt
+
+
+def _stem(path: str) -> str:
+    return re.sub(r"\.bed(\.b?gz)?$", "", Path(path).name)
+
+
+def check_samples(files: Sequence[Rows]) -> None:
+    """Errors: BadInput when single-sample files name different samples."""
+    named = [rows for rows in files if rows.samples]
+    for rows in named[1:]:
+        if set(rows.samples).isdisjoint(named[0].samples):
+            raise BadInput(
+                f"{named[0].path} is of sample {named[0].samples[0]} and {rows.path} of "
+                f"{rows.samples[0]}: if they are one and the same, say so with --same-sample"
+            )

@@ -1,0 +1,254 @@
+"""Call files, scores, a truth set -> one result: a plain dict that becomes evaluation.json.
+
+The layout of the result is `SCHEMA`; docs/evaluate.md describes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.errors import BadInput, UsageError
+from cnnscore.evaluate.comparator import Verdict, compare
+from cnnscore.evaluate.figures import ALL, figures_of
+from cnnscore.evaluate.labelled import (
+    TYPES,
+    LabelSource,
+    Reader,
+    Rows,
+    Score,
+    check_samples,
+    find_scores,
+    known_keys,
+)
+from cnnscore.progress import NoProgress, Progress
+from cnnscore.provenance import read_model_lines
+from cnnscore.records import Calls
+from cnnscore.regions import Regions
+from cnnscore.truth import NOT_CARRIED, Labeller, TruthSet
+from cnnscore.version import __version__
+
+log = logging.getLogger("cnnscore")
+
+SCHEMA = "cnnscore-evaluation/1"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate."""
+
+    calls: Sequence[str]
+    truth: str
+    confident: str | None = None
+    reference: str | None = None
+    scores: Sequence[str] = ()
+    stratify: Sequence[str] = ()
+    unit: str = "allele"
+    match_genotype: bool = False
+    sample: str | None = None
+    truth_sample: str | None = None
+    same_sample: bool = False
+    passing_truth: bool = False
+    comparator: str | None = None
+    replicates: int | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The result as evaluation.json has it, and the rows behind it."""
+
+    result: dict[str, Any]
+    files: list[Rows]
+
+
+def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
+    """Label all calls and hold every score against the labels.
+
+    Errors: UsageError, BadInput as docs/errors.md lists them.
+    """
+    progress = progress or NoProgress()
+    wanted = _scores(request)
+    truth = TruthSet.read(
+        request.truth,
+        reference=request.reference,
+        sample=request.truth_sample,
+        passing=request.passing_truth,
+    )
+    confident = None if request.confident is None else Regions.read(request.confident)
+    contigs: dict[bytes, int] = {}
+    reader = Reader(
+        unit=request.unit,
+        reference=request.reference,
+        beds=[Regions.read(path) for path in request.stratify],
+        sample=request.sample,
+        contigs=contigs,
+    )
+    files, counts = [], []
+    with tempfile.TemporaryDirectory() as scratch:
+        for path, name in zip(request.calls, _names(request.calls), strict=True):
+            source, finish = _source(request, path, truth, confident, Path(scratch))
+            rows = reader.read(path, name, wanted[path], source, progress.update)
+            counts.append(_count(rows, *finish(rows, contigs)))
+            files.append(rows)
+    progress.clear()
+    if not request.same_sample:
+        check_samples(files)
+    result = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "unit": request.unit,
+        "genotypes_match": request.match_genotype,
+        "comparator": request.comparator or "cnnscore",
+        "normalisation": "trimmed, split and left-aligned"
+        if request.reference
+        else "trimmed and split (no reference: not left-aligned)",
+        "inputs": _inputs(request, files),
+        "truth": {
+            "path": request.truth,
+            "alleles": len(truth),
+            "filtered_records": truth.filtered,
+            "filtered_count": not request.passing_truth,
+            "confident_bases": None if confident is None else confident.bases(),
+        },
+        "counts": counts,
+        **figures_of(files, request.replicates, request.seed),
+    }
+    return Evaluation(result, files)
+
+
+def _scores(request: Request) -> dict[str, list[Score]]:
+    """By file, its scores. Errors: BadInput when a wanted key is in no file."""
+    found: dict[str, list[Score]] = {}
+    keys: dict[str, str] = {}
+    for path in request.calls:
+        if path == "-":
+            raise UsageError("evaluate needs call files with names, not standard input")
+        if path in found:
+            raise UsageError(f"{path} is given twice")
+        calls = Calls(path)
+        found[path] = find_scores(calls, request.scores)
+        keys[path] = known_keys(calls)
+        calls.close()
+    for text in request.scores:
+        key = text.removeprefix("-").removeprefix("INFO/").removeprefix("FORMAT/")
+        if not any(score.key == key for scores in found.values() for score in scores):
+            lists = "; ".join(f"{path} has {known}" for path, known in keys.items())
+            raise BadInput(f"no call file has the score {text}: {lists}")
+    for path, scores in found.items():
+        if not scores:
+            raise BadInput(f"{path} has none of the scores; it has {keys[path]}")
+    return found
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    """Short names, the paths themselves when two would be alike."""
+    names = [Path(path).name.removesuffix(".gz") for path in paths]
+    names = [name.removesuffix(".vcf").removesuffix(".bcf") for name in names]
+    return names if len(set(names)) == len(names) else list(paths)
+
+
+Finish = Callable[[Rows, dict[bytes, int]], tuple[NDArray[np.bool_], NDArray[np.uint8]]]
+
+
+def _source(
+    request: Request, path: str, truth: TruthSet, confident: Regions | None, scratch: Path
+) -> tuple[LabelSource, Finish]:
+    """What labels a file, and what closes it: adds the missed truth alleles to its lines and gives
+    of all truth alleles within the regions whether each was found, and its type.
+    """
+    if request.comparator is None:
+        labeller = Labeller(truth, confident, match_genotype=request.match_genotype)
+
+        def finish(
+            rows: Rows, contigs: dict[bytes, int]
+        ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+            labeller.check(path)
+            rows.lines.add_missed(truth, labeller.missed(), contigs)
+            inside = truth.zygosity != NOT_CARRIED
+            if confident is not None:
+                inside &= confident.contains(truth.names, truth.contig, truth.pos)
+            return labeller.found[inside], truth.type[inside]
+
+        return labeller, finish
+    if confident is None or request.confident is None:
+        raise UsageError("--comparator needs the confident regions (--confident)")
+    verdict: Verdict = compare(
+        request.comparator,
+        calls=path,
+        truth=request.truth,
+        confident=request.confident,
+        reference=request.reference,
+        match_genotype=request.match_genotype,
+        scratch=scratch,
+    )
+
+    def finish_verdict(
+        rows: Rows, contigs: dict[bytes, int]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+        missed = verdict.missed
+        types = rows.type[rows.is_true]
+        if missed is None:
+            return np.ones(len(types), bool), types
+        order = np.lexsort((missed.pos, missed.contig))
+        rows.lines.add_missed(missed, order, contigs)
+        found = np.repeat([True, False], [len(types), len(missed)])
+        return found, np.concatenate([types, missed.type])
+
+    return verdict, finish_verdict
+
+
+def _count(rows: Rows, found: NDArray[np.bool_], truth_type: NDArray[np.uint8]) -> dict[str, Any]:
+    """Counts of one file; truth alleles are those within the confident regions."""
+    by_type: dict[str, Any] = {}
+    for name, at, of_truth in (
+        *((name, rows.type == index, truth_type == index) for index, name in enumerate(TYPES)),
+        (ALL, np.ones(len(rows.type), bool), np.ones(len(truth_type), bool)),
+    ):
+        by_type[name] = {
+            "true": int(np.count_nonzero(rows.is_true[at])),
+            "false": int(np.count_nonzero(~rows.is_true[at])),
+            "truth": int(np.count_nonzero(of_truth)),
+            "missed": int(np.count_nonzero(of_truth & ~found)),
+        }
+    return {
+        "file": rows.name,
+        "types": by_type,
+        "outside": rows.outside,
+        "not_compared": rows.not_compared,
+    }
+
+
+def _inputs(request: Request, files: list[Rows]) -> dict[str, Any]:
+    lines = [
+        {
+            "path": rows.path,
+            "name": rows.name,
+            "samples": rows.samples,
+            "networks": [
+                {"key": line.key, "model": line.model, "network": line.network}
+                for line in read_model_lines(rows.header).values()
+            ],
+            "commands": [
+                line
+                for line in rows.header
+                if line.startswith(("##cnnscore_", "##GATKCommandLine", "##source"))
+                and not line.startswith("##cnnscore_model")
+            ],
+        }
+        for rows in files
+    ]
+    return {
+        "calls": lines,
+        "truth": request.truth,
+        "confident": request.confident,
+        "reference": request.reference,
+        "stratify": list(request.stratify),
+    }

@@ -1,0 +1,137 @@
+"""A result -> evaluation.json and its tables as TSV; and JSON -> a result again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cnnscore.errors import BadInput
+from cnnscore.evaluate.metrics import METRICS
+from cnnscore.evaluate.run import SCHEMA
+
+JSON_NAME = "evaluation.json"
+NONE = "none"
+
+
+def write_tables(result: Mapping[str, Any], folder: Path) -> None:
+    """Write evaluation.json, scores.tsv, strata.tsv, differences.tsv and tranches.tsv."""
+    (folder / JSON_NAME).write_text(json.dumps(result, allow_nan=False) + "\n")
+    score_columns = [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")]
+    _write(
+        folder / "scores.tsv",
+        ["score", "type", "true", "false", "missing", *score_columns, "best_f1_threshold"],
+        (
+            {
+                **score,
+                "score": score["name"],
+                "best_f1_threshold": score["best_f1_threshold"],
+                **{
+                    f"{metric}{end}": score["metrics"][metric][which]
+                    for metric in METRICS
+                    for end, which in (("", "value"), ("_low", "low"), ("_high", "high"))
+                },
+            }
+            for score in result["scores"]
+        ),
+    )
+    _write(
+        folder / "tranches.tsv",
+        ["score", "type", "sensitivity", "threshold", "true", "false", "recall", "precision"],
+        (
+            {**row, "score": score["name"], "type": score["type"]}
+            for score in result["scores"]
+            for row in score["tranches"]
+        ),
+    )
+    _write(
+        folder / "strata.tsv",
+        [
+            "name",
+            "type",
+            "by",
+            "stratum",
+            "true",
+            "false",
+            "roc_auc",
+            "average_precision",
+            "best_f1",
+        ],
+        result["strata"],
+    )
+    _write(
+        folder / "differences.tsv",
+        ["type", "a", "b", "metric", "calls", "value", "low", "high", "p"],
+        result["differences"],
+    )
+
+
+def read_result(path: str) -> dict[str, Any]:
+    """The result in an evaluation.json, or in the folder that has one.
+
+    Errors: BadInput for a file that is none, or of another layout.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / JSON_NAME
+    try:
+        result = json.loads(file.read_text())
+    except OSError as error:
+        raise BadInput(f"cannot read {file}: {error.strerror}") from None
+    except ValueError as error:
+        raise BadInput(
+            f"{file} is no JSON ({error}): give what `cnnscore evaluate` wrote"
+        ) from None
+    schema = result.get("schema") if isinstance(result, dict) else None
+    if schema != SCHEMA:
+        raise BadInput(
+            f"{file} has the layout {schema}, this cnnscore reads {SCHEMA}: "
+            "run `cnnscore evaluate` again"
+        )
+    return dict(result)
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write("\t".join(columns) + "\n")
+        for row in rows:
+            file.write("\t".join(_text(row[column]) for column in columns) + "\n")
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return NONE
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def summary(result: Mapping[str, Any]) -> str:
+    """A few lines for the terminal: counts, and the figures of every score."""
+    lines = []
+    for counts in result["counts"]:
+        kinds = "; ".join(
+            f"{kind} {of['true']:,} true, {of['false']:,} false, {of['missed']:,} missed"
+            for kind, of in counts["types"].items()
+            if kind != "ALL"
+        )
+        lines.append(f"{counts['file']}: {kinds}; {counts['outside']:,} outside")
+    width = max(len(score["name"]) for score in result["scores"])
+    lines.append(
+        f"{'type':<6}{'score':<{width}}  ROC AUC (95 %)         AP     best F1 at threshold"
+    )
+    for score in result["scores"]:
+        metrics = score["metrics"]
+        auc = metrics["roc_auc"]
+        if auc["value"] is None:
+            short = "true" if not score["true"] else "false"
+            lines.append(f"{score['type']:<6}{score['name']:<{width}}  none: no {short} calls")
+            continue
+        threshold = score["best_f1_threshold"]
+        limits = "" if auc["low"] is None else f" ({auc['low']:.3f}-{auc['high']:.3f})"
+        lines.append(
+            f"{score['type']:<6}{score['name']:<{width}}  {auc['value']:.3f}{limits:<16}"
+            f"  {metrics['average_precision']['value']:.4f}"
+            f"  {metrics['best_f1']['value']:.4f} "
+            + ("of all calls" if threshold is None else f"at {threshold:.4g}")
+        )
+    return "\n".join(lines)
