@@ -21,7 +21,7 @@ void cnnscore_htslib_verbosity(int32_t level) {
     hts_set_log_level((enum htsLogLevel)level);
 }
 
-static int stale_index(const char *path, cnnscore_error *err) {
+int cnnscore_stale_index(const char *path, cnnscore_error *err) {
     static const char *const suffixes[] = {".tbi", ".csi"};
     struct stat file, index;
     if (stat(path, &file) != 0) return CNNSCORE_OK;
@@ -62,7 +62,7 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
     if (o->regions && is_stdin)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                              "standard input has no index to jump by: use --targets in place of --regions");
-    if (o->regions && stale_index(o->path, err) != CNNSCORE_OK) return err->code;
+    if (o->regions && cnnscore_stale_index(o->path, err) != CNNSCORE_OK) return err->code;
     calls->source = bcf_sr_init();
     if (!calls->source) return cnnscore_fail_memory(err);
     int code = set_intervals(calls->source, o, err);
@@ -113,7 +113,8 @@ int cnnscore_calls_open(const cnnscore_calls_options *o, cnnscore_calls **out, c
     calls->must_be_sorted = o->must_be_sorted;
     calls->last_contig = -1;
     calls->known_ids = -1;
-    calls->path = strdup(strcmp(o->path, "-") == 0 ? "standard input" : o->path);
+    calls->path = strdup(o->name ? o->name : strcmp(o->path, "-") == 0 ? "standard input" : o->path);
+    calls->max_unpack = o->sites_only ? BCF_UN_STR | BCF_UN_FLT | BCF_UN_INFO : 0;
     calls->annotation = calloc((size_t)o->n_annotations + 1, sizeof *calls->annotation);
     calls->annotation_id = calloc((size_t)o->n_annotations + 1, sizeof *calls->annotation_id);
     int code = CNNSCORE_OK;
@@ -139,6 +140,7 @@ void cnnscore_calls_close(cnnscore_calls *calls) {
     free(calls->annotation);
     free(calls->annotation_id);
     free(calls->path);
+    ks_free(&calls->header_text);
     free(calls->contig_left);
     free(calls);
 }
@@ -153,6 +155,11 @@ int32_t cnnscore_calls_sample(const cnnscore_calls *calls, const char *name) {
 
 int32_t cnnscore_calls_has_info(const cnnscore_calls *calls, const char *key) {
     return bcf_hdr_get_hrec(calls->header, BCF_HL_INFO, "ID", key, NULL) != NULL;
+}
+
+const char *cnnscore_calls_header(cnnscore_calls *calls) {
+    calls->header_text.l = 0;
+    return bcf_hdr_format(calls->header, 0, &calls->header_text) < 0 ? NULL : calls->header_text.s;
 }
 
 double cnnscore_calls_progress(const cnnscore_calls *calls) {
@@ -284,6 +291,7 @@ int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_
         if (code != CNNSCORE_OK) return code;
         /* Take the record and leave ours to be read into: no copy. */
         reader->buffer[0] = records->record[records->n];
+        reader->buffer[0]->max_unpack = calls->max_unpack;
         records->record[records->n++] = record;
         bytes += record->shared.l + record->indiv.l;
     }

@@ -2,6 +2,7 @@
 #ifndef CNNSCORE_CALLS_H
 #define CNNSCORE_CALLS_H
 
+#include <htslib/kstring.h>
 #include <htslib/synced_bcf_reader.h>
 #include <htslib/vcf.h>
 #include <stdbool.h>
@@ -24,6 +25,8 @@ struct cnnscore_calls {
     int64_t size; /* bytes of the file, 0 = not known */
     int32_t last_contig;
     int64_t last_pos;
+    int max_unpack; /* how much of a VCF line is parsed, 0 = all */
+    kstring_t header_text;
     bool *contig_left; /* [n_contig_left] contigs whose records lie behind */
     size_t n_contig_left;
 };
@@ -48,5 +51,12 @@ struct cnnscore_records {
 
 /* Fill the columns from records[0..n). */
 int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, cnnscore_error *err);
+
+/* Fails when the index of a file is older than the file. */
+int cnnscore_stale_index(const char *path, cnnscore_error *err);
+
+/* Write one record as it stands. */
+int cnnscore_writer_put(cnnscore_writer *writer, bcf1_t *record, cnnscore_error *err);
+const cnnscore_calls *cnnscore_writer_calls(const cnnscore_writer *writer);
 
 #endif

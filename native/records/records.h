@@ -9,9 +9,10 @@
 
 /* cdef begin */
 
-typedef struct cnnscore_calls cnnscore_calls;     /* an open call file and its header */
-typedef struct cnnscore_records cnnscore_records; /* some of its records, with their columns */
-typedef struct cnnscore_writer cnnscore_writer;   /* an output */
+typedef struct cnnscore_calls cnnscore_calls;       /* an open call file and its header */
+typedef struct cnnscore_records cnnscore_records;   /* some of its records, with their columns */
+typedef struct cnnscore_writer cnnscore_writer;     /* an output */
+typedef struct cnnscore_resource cnnscore_resource; /* a file of known variants, beside the calls */
 
 typedef struct {
     uint32_t struct_size;
@@ -24,6 +25,8 @@ typedef struct {
     int32_t n_annotations;
     int32_t must_be_sorted; /* fail on the first record out of coordinate order */
     int32_t threads;        /* extra decompression threads */
+    const char *name;       /* what messages call the file; NULL: its path */
+    int32_t sites_only;     /* FORMAT and samples are not looked at, and not parsed */
 } cnnscore_calls_options;
 
 int cnnscore_calls_open(const cnnscore_calls_options *options, cnnscore_calls **calls, cnnscore_error *err);
@@ -40,8 +43,12 @@ double cnnscore_calls_progress(const cnnscore_calls *calls);
 const char *cnnscore_calls_sample_name(const cnnscore_calls *calls, int32_t i);
 const char *cnnscore_calls_field_name(const cnnscore_calls *calls, int32_t format, int32_t i);
 
-/* Add a header line ("##..."), replacing an INFO line of the same ID. Before the first read. */
+/* Add a header line ("##..."), replacing one of the same kind and ID. Before the first read. */
 int cnnscore_calls_add_header(cnnscore_calls *calls, const char *line, cnnscore_error *err);
+/* Take all FILTER lines but PASS out of the header. */
+int cnnscore_calls_clear_filters(cnnscore_calls *calls, cnnscore_error *err);
+/* The header as text; valid until the next call. NULL: out of memory. */
+const char *cnnscore_calls_header(cnnscore_calls *calls);
 
 cnnscore_records *cnnscore_records_new(void);
 void cnnscore_records_free(cnnscore_records *records);
@@ -72,10 +79,34 @@ int cnnscore_writer_open(cnnscore_calls *calls, const char *path, const char *na
  * an empty `key` the records as they are. */
 int cnnscore_writer_write(cnnscore_writer *writer, cnnscore_records *records, const char *key,
                           const float *scores, cnnscore_error *err);
+/* What filtering writes of N records. */
+typedef struct {
+    uint32_t struct_size;
+    const char *const *names;    /* the declared FILTERs that `verdict` counts */
+    const int32_t *verdict;      /* [N] index into names, -1: kept, -2: not judged */
+    int32_t clear;               /* drop the filters that records come with */
+    const char *verdict_key;     /* INFO key that takes the verdict in place of FILTER; or NULL */
+    const char *sensitivity_key; /* INFO key of `sensitivity`; or NULL */
+    const float *sensitivity;    /* [N] NaN: none */
+} cnnscore_filtering;
+/* Write the records with FILTER: the names that failed them, sorted, else PASS. */
+int cnnscore_writer_filter(cnnscore_writer *writer, cnnscore_records *records,
+                           const cnnscore_filtering *filtering, cnnscore_error *err);
 /* Flush and close. On failure the output is not whole. */
 int cnnscore_writer_close(cnnscore_writer *writer, cnnscore_error *err);
 /* Index a finished output beside it. */
 int cnnscore_index_build(const char *path, const char *index_path, int32_t csi, cnnscore_error *err);
+
+/* Open a VCF or BCF of known variants, indexed or not. */
+int cnnscore_resource_open(const char *path, cnnscore_resource **resource, cnnscore_error *err);
+void cnnscore_resource_close(cnnscore_resource *resource);
+/* Set known[i] = 1 where wanted[i] and the resource has one of the record's ALT alleles at its
+ * position. The records of all calls in turn, sorted. */
+int cnnscore_resource_match(cnnscore_resource *resource, const cnnscore_records *records,
+                            const uint8_t *wanted, uint8_t *known, cnnscore_error *err);
+int32_t cnnscore_resource_has_contig(cnnscore_resource *resource, const char *name);
+/* Name of a contig that it declares or was met; NULL past the last. */
+const char *cnnscore_resource_contig(const cnnscore_resource *resource, int32_t i);
 
 /* 0: htslib says nothing on stderr; 3: all but debug. */
 void cnnscore_htslib_verbosity(int32_t level);

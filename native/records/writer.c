@@ -66,15 +66,28 @@ static int undeclared(cnnscore_writer *writer, const bcf1_t *record, cnnscore_er
         writer->calls->path, what, name, bcf_hdr_id2name(header, record->rid), (long long)record->pos + 1);
 }
 
+const cnnscore_calls *cnnscore_writer_calls(const cnnscore_writer *writer) {
+    return writer->calls;
+}
+
+int cnnscore_writer_put(cnnscore_writer *writer, bcf1_t *record, cnnscore_error *err) {
+    bcf_hdr_t *header = writer->calls->header;
+    if (writer->is_bcf) {
+        int code = undeclared(writer, record, err);
+        if (code != CNNSCORE_OK) return code;
+    }
+    errno = 0;
+    if (bcf_write(writer->file, header, record) >= 0) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot write %s at record %s:%lld: %s", writer->path,
+                         bcf_hdr_id2name(header, record->rid), (long long)record->pos + 1,
+                         errno ? strerror(errno) : "the record cannot be stored");
+}
+
 int cnnscore_writer_write(cnnscore_writer *writer, cnnscore_records *records, const char *key,
                           const float *scores, cnnscore_error *err) {
     bcf_hdr_t *header = writer->calls->header;
     for (int32_t i = 0; i < records->n; i++) {
         bcf1_t *record = records->record[i];
-        if (writer->is_bcf) {
-            int code = undeclared(writer, record, err);
-            if (code != CNNSCORE_OK) return code;
-        }
         /* Three decimals, as GATK prints; rounded in double so that ties fall as in its %.3f. */
         float score = (float)(nearbyint((double)scores[i] * 1000.0) / 1000.0);
         int updated = !*key              ? 0
@@ -83,12 +96,8 @@ int cnnscore_writer_write(cnnscore_writer *writer, cnnscore_records *records, co
         if (updated < 0)
             return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cannot set INFO/%s of %s:%lld", key,
                                  bcf_hdr_id2name(header, record->rid), (long long)record->pos + 1);
-        errno = 0;
-        if (bcf_write(writer->file, header, record) < 0)
-            return cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot write %s at record %s:%lld: %s",
-                                 writer->path, bcf_hdr_id2name(header, record->rid),
-                                 (long long)record->pos + 1,
-                                 errno ? strerror(errno) : "the record cannot be stored");
+        int code = cnnscore_writer_put(writer, record, err);
+        if (code != CNNSCORE_OK) return code;
     }
     return CNNSCORE_OK;
 }

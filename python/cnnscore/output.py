@@ -37,12 +37,14 @@ def output_format(path: str, kind: str | None) -> OutputFormat:
 
 
 @contextmanager
-def open_output(calls: Calls, path: str, form: OutputFormat, index: str | None) -> Iterator[Writer]:
+def open_output(
+    calls: Calls, path: str, form: OutputFormat, index: str | None, *, threads: int = 0
+) -> Iterator[Writer]:
     """A writer for `path` (`-` is standard output), and with `index` ("tbi", "csi") its index.
 
     Regular files are written aside in the same folder and renamed at the end; when the block is
-    left by an exception nothing remains. Errors: UsageError for an index that cannot be,
-    BadOutput when the file cannot be written.
+    left by an exception nothing remains. `threads` more compress. Errors: UsageError for an index
+    that cannot be, BadOutput when the file cannot be written.
     """
     target = Path(path)
     aside_wanted = path != "-" and (not target.exists() or target.is_file())
@@ -54,7 +56,7 @@ def open_output(calls: Calls, path: str, form: OutputFormat, index: str | None) 
         raise UsageError("a BCF takes a csi index, not tbi: --write-index=csi")
     name = "standard output" if path == "-" else path
     if not aside_wanted:
-        writer = Writer(calls, path, name, form.mode)
+        writer = Writer(calls, path, name, form.mode, threads)
         try:
             yield writer
         finally:
@@ -63,7 +65,7 @@ def open_output(calls: Calls, path: str, form: OutputFormat, index: str | None) 
     aside = target.with_name(f".{target.name}.{os.getpid()}.part")
     index_aside = Path(f"{aside}.{index}")
     try:
-        writer = Writer(calls, os.fspath(aside), name, form.mode)
+        writer = Writer(calls, os.fspath(aside), name, form.mode, threads)
         try:
             yield writer
         finally:

@@ -80,7 +80,8 @@ class Records:
 class Calls:
     """An open VCF or BCF (`-` is standard input).
 
-    `annotations` are the INFO keys of the annotation columns. Errors: BadInput when the file
+    `annotations` are the INFO keys of the annotation columns; `name` is what messages call the
+    file; with `sites_only` FORMAT and the samples are not parsed. Errors: BadInput when the file
     cannot be opened, is truncated, or lacks the index that regions need.
     """
 
@@ -92,6 +93,8 @@ class Calls:
         annotations: Sequence[str] = (),
         must_be_sorted: bool = False,
         threads: int = 0,
+        name: str | None = None,
+        sites_only: bool = False,
     ) -> None:
         intervals = intervals or Intervals()
         error = ffi.new("cnnscore_error *")
@@ -106,6 +109,7 @@ class Calls:
             "path": ffi.new("char[]", os.fsencode(path)),
             "regions": ffi.NULL if regions is None else ffi.new("char[]", os.fsencode(regions)),
             "targets": ffi.NULL if targets is None else ffi.new("char[]", os.fsencode(targets)),
+            "name": ffi.NULL if name is None else ffi.new("char[]", os.fsencode(name)),
         }
         native = ffi.new(
             "cnnscore_calls_options *",
@@ -118,9 +122,10 @@ class Calls:
                 "n_annotations": len(annotations),
                 "must_be_sorted": must_be_sorted,
                 "threads": threads,
+                "sites_only": sites_only,
             },
         )
-        self.path = path
+        self.path = name or path
         if lib.cnnscore_calls_open(native, handle, error) != 0:
             raise_native(ffi, error)
         self.handle = ffi.gc(handle[0], lib.cnnscore_calls_close)
@@ -152,8 +157,22 @@ class Calls:
         is_format = field == "FORMAT"
         return _names(lambda i: lib.cnnscore_calls_field_name(self.handle, is_format, i))
 
+    def header(self) -> list[str]:
+        """The lines of the header, as they are written."""
+        text = lib.cnnscore_calls_header(self.handle)
+        if text == ffi.NULL:
+            raise MemoryError
+        lines: str = ffi.string(text).decode("utf-8", "surrogateescape")
+        return lines.splitlines()
+
+    def clear_filters(self) -> None:
+        """Take all FILTER lines but PASS out of what is written."""
+        error = ffi.new("cnnscore_error *")
+        if lib.cnnscore_calls_clear_filters(self.handle, error) != 0:
+            raise_native(ffi, error)
+
     def add_header(self, line: str) -> None:
-        """Add a `##` line to what is written; an INFO line replaces one of the same ID."""
+        """Add a `##` line to what is written; it replaces one of the same kind and ID."""
         error = ffi.new("cnnscore_error *")
         text = line.encode("utf-8", "surrogateescape")
         if lib.cnnscore_calls_add_header(self.handle, text, error) != 0:
@@ -216,6 +235,45 @@ class Writer:
             lib.cnnscore_writer_write(self._handle, records.handle, key.encode(), pointer, error)
             != 0
         ):
+            raise_native(ffi, error)
+
+    def filter(
+        self,
+        records: Records,
+        names: Sequence[str],
+        verdict: NDArray[np.int32],
+        *,
+        clear: bool = False,
+        verdict_key: str | None = None,
+        sensitivity_key: str | None = None,
+        sensitivity: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Write the records with FILTER set: those they have and names[verdict], sorted, else PASS.
+
+        `verdict` [N] is -1 for records that are kept and -2 for those not judged. `clear` drops
+        the filters that records come with. With `verdict_key` FILTER stays, and this INFO key says
+        the name or PASS. `sensitivity` [N] goes to INFO `sensitivity_key`; NaN writes no key.
+        """
+        error = ffi.new("cnnscore_error *")
+        verdict = np.ascontiguousarray(verdict, np.int32)
+        keep = [ffi.new("char[]", name.encode()) for name in names]
+        texts = ffi.new("char *[]", [*keep, ffi.NULL])
+        fields: dict[str, Any] = {
+            "struct_size": ffi.sizeof("cnnscore_filtering"),
+            "names": ffi.cast("const char *const *", texts),
+            "verdict": ffi.cast("const int32_t *", verdict.ctypes.data),
+            "clear": clear,
+        }
+        if verdict_key is not None:
+            fields["verdict_key"] = keep_key = ffi.new("char[]", verdict_key.encode())
+            keep.append(keep_key)
+        if sensitivity_key is not None:
+            column = np.ascontiguousarray(sensitivity, np.float32)
+            fields["sensitivity_key"] = keep_key = ffi.new("char[]", sensitivity_key.encode())
+            fields["sensitivity"] = ffi.cast("const float *", column.ctypes.data)
+            keep.append(keep_key)
+        native = ffi.new("cnnscore_filtering *", fields)
+        if lib.cnnscore_writer_filter(self._handle, records.handle, native, error) != 0:
             raise_native(ffi, error)
 
     def close(self) -> None:

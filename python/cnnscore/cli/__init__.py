@@ -16,6 +16,7 @@ from cnnscore.version import __version__
 # Name -> one line for the overview. Each has a module here with add_arguments() and run().
 COMMANDS = {
     "score": "write a score into INFO of every record of a VCF or BCF",
+    "filter": "set FILTER by the scores: tranches, a network's own cut-offs, thresholds",
     "serve": "score for other processes: one network, one GPU, many clients",
     "evaluate": "hold scores against a truth set: figures, strata, report",
     "report": "a page of an evaluation: curves, thresholds, mistakes",

@@ -15,23 +15,25 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shlex
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnscore.cli.arguments import positive
+from cnnscore.cli.arguments import (
+    OUTPUT_ALONE,
+    add_output_arguments,
+    add_running_arguments,
+    positive,
+    version_lines,
+)
 from cnnscore.errors import UsageError
-from cnnscore.version import __version__
 
 if TYPE_CHECKING:
     from cnnscore.description import WindowScorer
 
 log = logging.getLogger("cnnscore")
 
-# Options whose value is optional and joined with "=": the next word is never taken for it.
-OPTIONS_ALONE = {"-W": "-W=csi", "--write-index": "--write-index=csi"}
+OPTIONS_ALONE = OUTPUT_ALONE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,26 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="indexed BAM or CRAM; may be given several times",
     )
-    files.add_argument(
-        "-o", "--output", metavar="OUT", default="-", help="output [standard output]"
-    )
-    files.add_argument(
-        "-O",
-        "--output-type",
-        metavar="TYPE",
-        help="u/b: un-/compressed BCF, v/z: un-/compressed VCF, b and z with a level 0-9 "
-        "[by the suffix of OUT, else v]",
-    )
-    files.add_argument(
-        "-W",
-        "--write-index",
-        metavar="FMT",
-        choices=["tbi", "csi"],
-        help="index OUT: -W or -W=csi, -W=tbi",
-    )
-    files.add_argument(
-        "--no-version", action="store_true", help="no version and command in the header"
-    )
+    add_output_arguments(files)
     network = parser.add_argument_group("network")
     network.add_argument(
         "-m",
@@ -133,14 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         help="sites a network call; never changes a score",
     )
-    running.add_argument("--quiet", action="store_true", help="no progress, no summary")
-    running.add_argument(
-        "--log-level",
-        metavar="LEVEL",
-        default="warning",
-        choices=["debug", "info", "warning", "error"],
-        help="debug, info, warning or error [warning]",
-    )
+    add_running_arguments(running)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -156,13 +132,6 @@ def run(options: argparse.Namespace) -> None:
     scorer = Scorer(_engine(options), threads=options.threads)
     network = scorer.engine.description
     log.info("network %s on %s", network.model, network.provider)
-    header_lines = []
-    if not options.no_version:
-        date = datetime.now().astimezone().strftime("%a %b %e %H:%M:%S %Y")
-        header_lines = [
-            f"##cnnscore_scoreVersion={__version__}+htslib-{htslib_version()}",
-            f"##cnnscore_scoreCommand={shlex.join(sys.argv[1:])}; Date={date}",
-        ]
     summary = scorer.score(
         options.calls,
         reference=options.reference,
@@ -177,7 +146,7 @@ def run(options: argparse.Namespace) -> None:
         info_key=options.info_key,
         overwrite=options.overwrite,
         downsampling=options.downsampling,
-        header_lines=header_lines,
+        header_lines=[] if options.no_version else version_lines("score", htslib_version()),
         progress=NoProgress() if options.quiet else Progress(),
     )
     warn_about_reads(summary)

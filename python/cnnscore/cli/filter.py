@@ -1,0 +1,181 @@
+"""Set FILTER of scored records, as VQSR's second step or GATK's FilterVariantTranches does.
+
+Where the cut-offs come from:
+  --resource    known variants: the cut-off keeps so many per cent of the calls that they have
+                (the tranche), by the rule, names and header lines of FilterVariantTranches. Reads
+                the calls twice; standard input is spooled to $TMPDIR.
+  (nothing)     the network's own cut-offs, which the header of the scored file names
+  --threshold   your own
+
+Examples:
+  cnnscore filter scored.vcf.gz --resource hapmap.vcf.gz --resource mills.vcf.gz -o out.vcf.gz -W
+  cnnscore filter scored.vcf.gz --threshold SNP=0 --threshold INDEL=-0.5 -o out.vcf.gz
+  cnnscore score calls.vcf.gz -R ref.fa -O u | cnnscore filter - --resource known.vcf.gz -o out.bcf
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+
+from cnnscore.cli.arguments import (
+    OUTPUT_ALONE,
+    add_output_arguments,
+    add_running_arguments,
+    positive,
+    version_lines,
+)
+from cnnscore.errors import UsageError
+
+SENSITIVITY_KEY = "CALIBRATION_SENSITIVITY"
+KINDS = ("SNP", "INDEL")
+
+OPTIONS_ALONE = {
+    **OUTPUT_ALONE,
+    "--sensitivity-field": f"--sensitivity-field={SENSITIVITY_KEY}",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("calls", metavar="SCORED", help="VCF or BCF; - is standard input")
+    files = parser.add_argument_group("files")
+    add_output_arguments(files)
+    files.add_argument(
+        "--tranche-table",
+        metavar="TSV",
+        help="write what each tranche keeps: known, novel, ti/tv, het/hom",
+    )
+    score = parser.add_argument_group("score")
+    score.add_argument(
+        "--info-key", metavar="KEY", help="INFO key of the score, or QUAL [the one CNN_* key]"
+    )
+    cut_offs = parser.add_argument_group("cut-offs")
+    cut_offs.add_argument(
+        "--resource",
+        metavar="VCF",
+        action="append",
+        default=[],
+        help="known variants, sorted, indexed or not; may be given several times",
+    )
+    for kind, default in (("snp", "99.95"), ("indel", "99.4")):
+        cut_offs.add_argument(
+            f"--{kind}-tranche",
+            metavar="PERCENT",
+            action="append",
+            type=float,
+            help=f"keep so many per cent of the {kind.upper()}s that resources have, or that are "
+            f"true by the network's own cut-offs; several make grades [{default}; all own ones]",
+        )
+    cut_offs.add_argument(
+        "--threshold",
+        metavar="[TYPE=]SCORE",
+        action="append",
+        default=[],
+        help="fail what scores below; TYPE is SNP or INDEL, without it both; several make grades",
+    )
+    cut_offs.add_argument(
+        "-m", "--model", metavar="MODEL", help="whose own cut-offs [what the header names]"
+    )
+    records = parser.add_argument_group("records")
+    records.add_argument(
+        "--types",
+        choices=["gatk", "vqsr"],
+        help="gatk: SNPs and indels are judged, all else is left alone; vqsr: MNPs are judged as "
+        "SNPs, mixed and symbolic records as indels [gatk with --resource, else vqsr]",
+    )
+    records.add_argument(
+        "--invalidate-previous-filters", action="store_true", help="drop the filters there are"
+    )
+    records.add_argument(
+        "--soft",
+        action="store_true",
+        help="leave FILTER alone and write the verdict into INFO/KEY_TRANCHE",
+    )
+    records.add_argument(
+        "--sensitivity-field",
+        metavar="KEY",
+        help="write the part of resource calls that score at least as high into INFO: alone "
+        f"({SENSITIVITY_KEY}) or --sensitivity-field=KEY",
+    )
+    running = parser.add_argument_group("running")
+    running.add_argument("--threads", metavar="N", type=positive, help="threads [cores, up to 4]")
+    add_running_arguments(running)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Filter a call file."""
+    thresholds = _thresholds(options.threshold)
+    _check_usage(options)
+    from cnnscore.cut_off_sources import CutOffSource, NetworkCutOffs, Thresholds
+    from cnnscore.filter import FilterOptions, filter_calls
+    from cnnscore.progress import NoProgress, Progress
+    from cnnscore.records import htslib_verbosity, htslib_version
+    from cnnscore.tranches import GATK_TRANCHES, check_tranches
+
+    htslib_verbosity(3 if options.log_level == "debug" else 0)
+    asked = {"SNP": options.snp_tranche, "INDEL": options.indel_tranche}
+    levels = {
+        kind: check_tranches(given, f"--{kind.lower()}-tranche")
+        for kind, given in asked.items()
+        if given
+    }
+    source: CutOffSource | None = None
+    if options.threshold:
+        source = Thresholds(thresholds)
+    elif not options.resource:
+        source = NetworkCutOffs(levels, options.model)
+    summary = filter_calls(
+        options.calls,
+        output=options.output,
+        output_type=options.output_type,
+        write_index=options.write_index,
+        info_key=options.info_key,
+        resources=options.resource,
+        tranches={**GATK_TRANCHES, **levels},
+        source=source,
+        options=FilterOptions(
+            clear=options.invalidate_previous_filters,
+            soft=options.soft,
+            sensitivity_key=options.sensitivity_field,
+            types=options.types,
+            table=options.tranche_table,
+            threads=options.threads or min(4, len(os.sched_getaffinity(0))),
+        ),
+        header_lines=[] if options.no_version else version_lines("filter", htslib_version()),
+        progress=NoProgress() if options.quiet else Progress(),
+    )
+    if not options.quiet:
+        for line in summary.text().splitlines():
+            print(f"cnnscore: {line}", file=sys.stderr)
+
+
+def _check_usage(options: argparse.Namespace) -> None:
+    if options.threshold and (options.snp_tranche or options.indel_tranche):
+        raise UsageError("a --threshold is in place of tranches: give one or the other")
+    if options.model and (options.threshold or options.resource):
+        raise UsageError("--model gives its own cut-offs: leave out --threshold and --resource")
+    if options.soft and options.invalidate_previous_filters:
+        raise UsageError("--soft leaves FILTER alone, --invalidate-previous-filters does not")
+    if options.sensitivity_field and not options.resource:
+        raise UsageError(
+            "--sensitivity-field is the sensitivity to resource calls: give --resource"
+        )
+
+
+def _thresholds(given: list[str]) -> dict[str, list[str]]:
+    thresholds: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for item in ",".join(given).split(",") if given else []:
+        kind, _, number = item.rpartition("=")
+        if kind.upper() not in ("", *KINDS) or not re.fullmatch(
+            r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", number
+        ):
+            raise UsageError(
+                f"--threshold {item!r}: give a number, or SNP=NUMBER or INDEL=NUMBER, as in "
+                "--threshold SNP=0 --threshold INDEL=-0.5"
+            )
+        for one in KINDS if not kind else [kind.upper()]:
+            thresholds[one].append(number)
+    return thresholds

@@ -1,0 +1,95 @@
+"""Where cut-offs come from when it is not a resource: the user's thresholds, or the network itself.
+
+Each source answers once the header of the scored file is read: only that says which network it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cnnscore.errors import UsageError
+from cnnscore.model import find_model
+from cnnscore.provenance import Cutoffs, read_model_lines
+from cnnscore.tranches import CutOffs, network_cut_offs, threshold_cut_offs
+
+
+class CutOffSource(Protocol):
+    """Anything that knows cut-offs without looking at the scores."""
+
+    def cut_offs(self, key: str, header: Sequence[str]) -> tuple[CutOffs, ...]:
+        """Those of each type for scores under INFO `key` of a file with this header."""
+
+    def name(self) -> str:
+        """What the output's header says of it, once the cut-offs were asked for."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The user's: numbers as written, by type; a type without any is not judged."""
+
+    thresholds: dict[str, list[str]]
+
+    def cut_offs(self, key: str, header: Sequence[str]) -> tuple[CutOffs, ...]:
+        """One CutOffs a type that has thresholds."""
+        return tuple(
+            threshold_cut_offs(kind, key, texts) for kind, texts in self.thresholds.items() if texts
+        )
+
+    def name(self) -> str:
+        """For the header."""
+        return "--threshold"
+
+
+@dataclass
+class NetworkCutOffs:
+    """The network's own, from the header of the scored file or, with `model`, from its manifest.
+
+    `levels` in per cent choose among those that it has, by type; all when a type has none.
+    """
+
+    levels: dict[str, list[float]]
+    model: str | None = None
+    _network: str = field(default="", init=False)
+
+    def cut_offs(self, key: str, header: Sequence[str]) -> tuple[CutOffs, ...]:
+        """Errors: UsageError when the network has none, or not at a level, or is not known."""
+        cutoffs = self._find(key, header)
+        found = []
+        for kind, known in cutoffs.items():
+            wanted = self.levels.get(kind) or list(known)
+            missing = [level for level in wanted if level not in known]
+            if missing:
+                has = ", ".join(f"{level:g}" for level in sorted(known))
+                raise UsageError(
+                    f"the network {self._network} has no {kind} cut-off at {missing[0]:g} %: it "
+                    f"has them at {has}; take one of these, or give --threshold or --resource"
+                )
+            found.append(
+                network_cut_offs(kind, key, {lvl: known[lvl] for lvl in wanted}, self._network)
+            )
+        return tuple(found)
+
+    def name(self) -> str:
+        """For the header."""
+        return f"network {self._network}"
+
+    def _find(self, key: str, header: Sequence[str]) -> Cutoffs:
+        remedy = "give cut-offs with --threshold, or known variants with --resource"
+        if self.model is not None:
+            from cnnscore.session import Session
+
+            manifest = Session(find_model(self.model), "cpu").manifest
+            self._network, cutoffs = manifest.name, manifest.cutoffs
+        else:
+            line = read_model_lines(header).get(key)
+            if line is None:
+                raise UsageError(
+                    f"the header does not say which network made INFO/{key}, whose own cut-offs "
+                    f"would be taken: name it with --model, or {remedy}"
+                )
+            self._network, cutoffs = line.model, line.cutoffs
+        if not cutoffs:
+            raise UsageError(f"the network {self._network} has no cut-offs of its own: {remedy}")
+        return cutoffs

@@ -1,0 +1,442 @@
+"""A scored call file in, the same with FILTER set out.
+
+With resources the file is read twice: once for the scores of the calls that they have, which give
+the cut-offs, and once to write. What is held in between is those scores, and one bit a record.
+docs/filter.md states the rules.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.batch import WindowBatch
+from cnnscore.cut_off_sources import CutOffSource
+from cnnscore.errors import BadInput, BadOutput, UsageError
+from cnnscore.filter_key import check_new_key, choose_key, read_scores
+from cnnscore.output import open_output, output_format, write_whole
+from cnnscore.progress import NoProgress, Progress
+from cnnscore.record_types import (
+    INDEL,
+    MIXED,
+    MNP,
+    SNP,
+    SYMBOLIC,
+    record_types,
+    transitions,
+    zygosities,
+)
+from cnnscore.records import Calls, Records, Writer
+from cnnscore.resource import Resource
+from cnnscore.tranche_table import TrancheTable
+from cnnscore.tranches import (
+    KEPT,
+    NOT_JUDGED,
+    CutOffs,
+    resource_cut_offs,
+    sensitivities,
+    too_few,
+)
+
+log = logging.getLogger("cnnscore")
+
+BATCH = 4096
+SPOOL_BYTES = 1 << 20
+KINDS = ("SNP", "INDEL")
+NEITHER = -1
+
+
+@dataclass(frozen=True)
+class TypeRule:
+    """Which cut-offs a record's type falls under, and whose resource calls set them."""
+
+    judged: dict[int, int]
+    """Record type -> index into KINDS; others are left alone."""
+    calibrates: dict[int, int]
+    """Record type -> index into KINDS whose cut-offs its score helps to set."""
+
+    def of(self, types: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """[N] both, NEITHER where there is none."""
+        judged, calibrates = np.full((2, MIXED + 1), NEITHER, np.int8)
+        judged[list(self.judged)] = list(self.judged.values())
+        calibrates[list(self.calibrates)] = list(self.calibrates.values())
+        return judged[types], calibrates[types]
+
+
+_VQSR = {SNP: 0, MNP: 0, INDEL: 1, MIXED: 1, SYMBOLIC: 1}
+TYPE_RULES = {
+    # FilterVariantTranches: SNPs and indels alone are judged, but what is not a SNP counts with
+    # the indels when it is in a resource.
+    "gatk": TypeRule({SNP: 0, INDEL: 1}, {SNP: 0, INDEL: 1, MNP: 1, SYMBOLIC: 1, MIXED: 1}),
+    # The modes SNP and INDEL of VariantRecalibrator and ApplyVQSR.
+    "vqsr": TypeRule(_VQSR, _VQSR),
+}
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """What is written, beside FILTER or in its place."""
+
+    clear: bool = False
+    """Drop the filters that records come with."""
+    soft: bool = False
+    """Leave FILTER as it is; INFO/<key>_TRANCHE says what would have failed the record, or PASS."""
+    sensitivity_key: str | None = None
+    """INFO key of the fraction of resource calls that score at least as high."""
+    types: str | None = None
+    """A name of TYPE_RULES; by default gatk with resources, else vqsr."""
+    table: str | None = None
+    """Path of the tranche table."""
+    threads: int = 1
+    """Threads that decompress and compress, the calling one among them."""
+
+
+@dataclass
+class FilterSummary:
+    """What a run did."""
+
+    key: str
+    records: int = 0
+    unscored: int = 0
+    not_judged: int = 0
+    """Scored, but of a type that is left alone."""
+    judged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    cut_offs: tuple[CutOffs, ...] = ()
+    resource_calls: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def text(self) -> str:
+        """For the user: a line a type, and one of all."""
+        lines = []
+        for cut_offs in self.cut_offs:
+            kind = cut_offs.kind
+            cuts = ", ".join(f"{cut.score:.3f} ({cut.label})" for cut in cut_offs.cuts)
+            n = self.resource_calls.get(kind)
+            of = "" if n is None else f"; {n:,} resource calls"
+            lines.append(
+                f"{self.failed[kind]:,} of {self.judged[kind]:,} {kind}s fail {self.key}, "
+                f"cut-offs {cuts}{of}"
+            )
+        rate = self.records / max(self.seconds, 1e-9)
+        lines.append(
+            f"{self.records:,} records in {self.seconds:.1f} s ({rate:,.0f}/s); left alone: "
+            f"{self.unscored:,} without a score, {self.not_judged:,} of types without a cut-off"
+        )
+        return "\n".join(lines)
+
+
+def filter_calls(
+    calls: str,
+    *,
+    output: str = "-",
+    output_type: str | None = None,
+    write_index: str | None = None,
+    info_key: str | None = None,
+    resources: Sequence[str] = (),
+    tranches: dict[str, list[float]] | None = None,
+    source: CutOffSource | None = None,
+    options: FilterOptions | None = None,
+    header_lines: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> FilterSummary:
+    """Write `calls` (VCF or BCF, `-` is standard input) with FILTER set by its scores.
+
+    The score is INFO/`info_key` (or QUAL), by default the one CNN_* key that there is. Cut-offs
+    come from `source`; without one from `resources` (paths of VCF or BCF) at `tranches` (levels in
+    per cent, ascending, of SNP and INDEL). Errors: UsageError, BadInput, BadOutput; then no output
+    is left under its name.
+    """
+    options = options or FilterOptions()
+    form = output_format(output, output_type)
+    if source is None and not (resources and tranches):
+        raise UsageError("cut-offs come from a source, or from resources and tranches")
+    if options.sensitivity_key and not resources:
+        raise UsageError("a sensitivity is that of resource calls: give --resource")
+    start = time.monotonic()
+    threads = options.threads - 1
+    with _readable_twice(calls, bool(resources)) as (path, name):
+        must_be_sorted = bool(resources or write_index)
+        read = Calls(path, name=name, must_be_sorted=must_be_sorted, threads=threads)
+        header = read.header()
+        key = choose_key(header, info_key, read.path)
+        run = _Run(key, options, resources, progress or NoProgress())
+        given = source.cut_offs(key, header) if source else None
+        if resources:
+            first = Calls(path, name=name, must_be_sorted=True, threads=threads, sites_only=True)
+            run.calibrate(first)
+        run.cut_offs = given or run.tranche_cut_offs(tranches or {})
+        origin = (
+            source.name()
+            if source
+            else f"resources {', '.join(Path(file).name for file in resources)}"
+        )
+        run.declare(read, origin, header_lines)
+        with open_output(read, output, form, write_index, threads=threads) as writer:
+            run.write(read, writer)
+            if options.table:
+                write_whole(options.table, run.table.text().encode())
+    run.summary.seconds = time.monotonic() - start
+    return run.summary
+
+
+class _Run:
+    """One call file: what the first pass learns, and what the second does with it."""
+
+    def __init__(
+        self, key: str, options: FilterOptions, resources: Sequence[str], progress: Progress
+    ) -> None:
+        self._options = options
+        self._rule = TYPE_RULES[options.types or ("gatk" if resources else "vqsr")]
+        self._resources = [Resource(path) for path in resources]
+        self._progress = progress
+        self._known = _Bits()
+        self._resource_scores = [np.zeros(0, np.float32) for _ in KINDS]
+        self._scored = dict.fromkeys(KINDS, 0)
+        self.summary = FilterSummary(key)
+        self._samples = 0
+        self.cut_offs: tuple[CutOffs, ...] = ()
+        self.table = TrancheTable((), with_resources=False)
+
+    # ---- first pass ----
+
+    def calibrate(self, calls: Calls) -> None:
+        """Collect the scores of the calls that a resource has, ascending, by type."""
+        parts: list[list[NDArray[np.float32]]] = [[] for _ in KINDS]
+        records, n_records, n_scored = Records(), 0, 0
+        contigs: set[str] = set()
+        while n := calls.read(records, BATCH):
+            sites = records.sites()
+            scores = read_scores(records, sites, self.summary.key)
+            scored = ~np.isnan(scores)
+            known = np.zeros(n, np.uint8)
+            for resource in self._resources:
+                resource.match(records, scored, known)
+            judged, calibrates = self._rule.of(record_types(sites))
+            for i, kind in enumerate(KINDS):
+                parts[i].append(scores[(known == 1) & (calibrates == i)])
+                self._scored[kind] += int(np.count_nonzero(scored & (judged == i)))
+            self._known.append(known)
+            n_records, n_scored = n_records + n, n_scored + int(np.count_nonzero(scored))
+            contigs.update(_contigs(sites))
+            self._report(calls, sites, n_records, 0.0)
+        if n_records and not n_scored:
+            raise BadInput(
+                f"no record of {calls.path} has a value of {self.summary.key}: score it first, or "
+                "name another key with --info-key"
+            )
+        self._resource_scores = [
+            np.sort(np.concatenate([np.zeros(0, np.float32), *p])) for p in parts
+        ]
+        for resource in self._resources:
+            resource.check_contigs(calls.path, sorted(contigs))
+        for kind, known_scores in zip(KINDS, self._resource_scores, strict=True):
+            self.summary.resource_calls[kind] = len(known_scores)
+
+    def tranche_cut_offs(self, tranches: dict[str, list[float]]) -> tuple[CutOffs, ...]:
+        """Cut-offs of the resource calls' scores; a warning where they are few."""
+        for kind, scores in zip(KINDS, self._resource_scores, strict=True):
+            if self._scored[kind] and not len(scores):
+                names = ", ".join(resource.path for resource in self._resources)
+                raise BadInput(
+                    f"{self._scored[kind]:,} {kind}s have a score, and none is in {names}: take "
+                    f"resources that have {kind}s where the calls are, or give --threshold"
+                )
+            strict = [level for level in tranches[kind] if too_few(len(scores), level)]
+            if self._scored[kind] and strict:
+                log.warning(
+                    "the resources have %s of the %s scored %ss, too few for the tranche %g, whose "
+                    "cut-off a single call sets: take a lower --%s-tranche, or more resources",
+                    f"{len(scores):,}",
+                    f"{self._scored[kind]:,}",
+                    kind,
+                    strict[0],
+                    kind.lower(),
+                )
+        return tuple(
+            resource_cut_offs(kind, self.summary.key, tranches[kind], scores)
+            for kind, scores in zip(KINDS, self._resource_scores, strict=True)
+        )
+
+    # ---- second pass ----
+
+    def declare(self, calls: Calls, origin: str, header_lines: Sequence[str]) -> None:
+        """Complete the header of what is written."""
+        key, options = self.summary.key, self._options
+        self.summary.cut_offs = self.cut_offs
+        if options.clear:
+            calls.clear_filters()
+        for cut_offs in () if options.soft else self.cut_offs:
+            for line in cut_offs.header_lines():
+                calls.add_header(line)
+        described = "".join(
+            f',{c.kind}="' + " ".join(f"{cut.label}:{cut.score:.3f}" for cut in c.cuts) + '"'
+            for c in self.cut_offs
+        )
+        calls.add_header(f'##cnnscore_cutoffs=<ID={key},From="{origin}"{described}>')
+        for new, line in _info_lines(key, options):
+            check_new_key(calls.header(), new, line, calls.path)
+            calls.add_header(line)
+        for line in header_lines:
+            calls.add_header(line)
+
+    def write(self, calls: Calls, writer: Writer) -> None:
+        """Read all records, judge and write them."""
+        options, summary = self._options, self.summary
+        names = [cut.filter for cut_offs in self.cut_offs for cut in cut_offs.cuts]
+        self.table = TrancheTable(self.cut_offs, with_resources=bool(self._resources))
+        self._samples = calls.samples
+        for cut_offs in self.cut_offs if self._resources else ():
+            scores = self._resource_scores[KINDS.index(cut_offs.kind)]
+            self.table.add_resource(cut_offs.kind, cut_offs.grades(scores))
+        records = Records()
+        while n := calls.read(records, BATCH):
+            sites = records.sites()
+            scores = read_scores(records, sites, summary.key)
+            known = self._known.take(n) if self._resources else np.zeros(n, bool)
+            if len(known) < n:
+                raise BadInput(f"{calls.path} grew while it was read: it must not change")
+            verdict, sensitivity = self._judge(records, sites, scores, known)
+            writer.filter(
+                records,
+                names,
+                verdict,
+                clear=options.clear,
+                verdict_key=_verdict_key(summary.key) if options.soft else None,
+                sensitivity_key=options.sensitivity_key,
+                sensitivity=sensitivity,
+            )
+            summary.records += n
+            self._report(calls, sites, summary.records, 0.5 if self._resources else None)
+        if self._resources and not self._known.is_empty():
+            raise BadInput(f"{calls.path} shrank while it was read: it must not change")
+        self._progress.clear()
+        if not summary.records:
+            log.warning("%s has no records", calls.path)
+
+    def _judge(
+        self,
+        records: Records,
+        sites: WindowBatch,
+        scores: NDArray[np.float32],
+        known: NDArray[np.bool_],
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """[N] index of the FILTER that fails each record, KEPT or NOT_JUDGED; sensitivities."""
+        summary, types = self.summary, record_types(sites)
+        judged, _ = self._rule.of(types)
+        scored = ~np.isnan(scores)
+        verdict = np.full(len(scores), NOT_JUDGED, np.int32)
+        sensitivity = np.full(len(scores), np.nan, np.float32)
+        first_name = 0
+        for cut_offs in self.cut_offs:
+            kind = KINDS.index(cut_offs.kind)
+            rows = np.flatnonzero(scored & (judged == kind))
+            grades = cut_offs.grades(scores[rows])
+            verdict[rows] = np.where(grades == 0, KEPT, first_name + grades - 1)
+            first_name += len(cut_offs.cuts)
+            sensitivity[rows] = sensitivities(scores[rows], self._resource_scores[kind])
+            summary.judged[cut_offs.kind] += len(rows)
+            summary.failed[cut_offs.kind] += int(np.count_nonzero(grades))
+            if self._options.table:
+                genotypes = [z[rows] for z in self._zygosities(records, sites)]
+                changes = transitions(sites, types)[rows]
+                self.table.add(cut_offs.kind, grades, known[rows], changes, genotypes)
+        summary.unscored += int(np.count_nonzero(~scored))
+        summary.not_judged += int(np.count_nonzero(scored & (verdict == NOT_JUDGED)))
+        return verdict, sensitivity
+
+    def _zygosities(self, records: Records, sites: WindowBatch) -> list[NDArray[np.int8]]:
+        return [zygosities(sites, records.copies(sample)) for sample in range(self._samples)]
+
+    def _report(self, calls: Calls, sites: WindowBatch, n: int, begin: float | None) -> None:
+        """Progress: of two passes each is half of the work."""
+        part = calls.progress()
+        if part is not None and self._resources:
+            part = part / 2 + (begin or 0.0)
+        self._progress.update(n, sites.place(-1), part)
+
+
+class _Bits:
+    """A flag a record, in record order; a byte for eight."""
+
+    def __init__(self) -> None:
+        self._parts: deque[tuple[NDArray[np.uint8], int]] = deque()
+        self._ready = np.zeros(0, np.uint8)
+
+    def append(self, flags: NDArray[np.uint8]) -> None:
+        """Add flags, 0 or 1."""
+        self._parts.append((np.packbits(flags), len(flags)))
+
+    def take(self, n: int) -> NDArray[np.bool_]:
+        """Take out the next n flags, fewer at the end."""
+        while len(self._ready) < n and self._parts:
+            packed, count = self._parts.popleft()
+            self._ready = np.concatenate([self._ready, np.unpackbits(packed, count=count)])
+        taken, self._ready = self._ready[:n], self._ready[n:]
+        return taken.astype(bool)
+
+    def is_empty(self) -> bool:
+        """Whether all were taken."""
+        return not self._parts and not len(self._ready)
+
+
+@contextmanager
+def _readable_twice(calls: str, wanted: bool) -> Iterator[tuple[str, str | None]]:
+    """A path that can be opened again, and what messages call it; a stream is spooled for it."""
+    if not wanted or (calls != "-" and (not Path(calls).exists() or Path(calls).is_file())):
+        yield calls, None
+        return
+    name = "standard input" if calls == "-" else calls
+    # It has no name, so that nothing is left of it whatever happens.
+    with tempfile.TemporaryFile(prefix="cnnscore.") as spool:
+        try:
+            if calls == "-":
+                shutil.copyfileobj(sys.stdin.buffer, spool, SPOOL_BYTES)
+            else:
+                with Path(calls).open("rb") as stream:
+                    shutil.copyfileobj(stream, spool, SPOOL_BYTES)
+            spool.flush()
+        except OSError as error:
+            raise BadOutput(
+                f"cannot spool {name} to {tempfile.gettempdir()}: {error.strerror}; it is read "
+                "twice, so give a file, or another folder as TMPDIR"
+            ) from None
+        yield f"/dev/fd/{spool.fileno()}", name
+
+
+def _contigs(sites: WindowBatch) -> list[str]:
+    """Names of the contigs of the sites."""
+    offset, names = sites.contig_offset, sites.contig_names.tobytes()
+    return [
+        names[offset[contig] : offset[contig + 1]].decode("utf-8", "replace")
+        for contig in np.unique(sites.contig)
+    ]
+
+
+def _verdict_key(key: str) -> str:
+    return f"{key}_TRANCHE"
+
+
+def _info_lines(key: str, options: FilterOptions) -> list[tuple[str, str]]:
+    """INFO keys that are written, with their header lines."""
+    lines = []
+    if options.soft:
+        name = _verdict_key(key)
+        text = f"FILTER that {key} would give the record, or PASS"
+        lines.append((name, f'##INFO=<ID={name},Number=1,Type=String,Description="{text}">'))
+    if options.sensitivity_key:
+        name = options.sensitivity_key
+        text = f"Fraction of resource calls of the type whose {key} is at least as high"
+        lines.append((name, f'##INFO=<ID={name},Number=1,Type=Float,Description="{text}">'))
+    return lines

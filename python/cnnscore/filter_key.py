@@ -1,0 +1,72 @@
+"""Which INFO key of a call file holds the score, and its values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.batch import WindowBatch
+from cnnscore.errors import BadInput, UsageError
+from cnnscore.records import Records
+
+_INFO = re.compile(r"##INFO=<ID=([^,>]+),(?:.*?)Number=([^,>]+),(?:.*?)Type=([^,>]+)")
+PREFIX = "CNN_"
+QUAL = "QUAL"
+
+
+def choose_key(header: Sequence[str], wanted: str | None, path: str) -> str:
+    """`wanted`, if the header has it; else its one CNN_* key of a number.
+
+    Errors: BadInput when there is none, UsageError when there are several.
+    """
+    declared = {match[1]: match[2] for line in header if (match := _INFO.match(line))}
+    if wanted == QUAL:
+        return QUAL
+    if wanted is not None:
+        if wanted not in declared:
+            raise BadInput(f"{path} has no INFO/{wanted}: {_those(declared)}")
+        if declared[wanted] not in ("1", "."):
+            raise BadInput(
+                f"INFO/{wanted} of {path} has Number={declared[wanted]}: one number a record is "
+                "what records are filtered by"
+            )
+        return wanted
+    scores = [
+        match[1]
+        for line in header
+        if (match := _INFO.match(line))
+        and match[1].startswith(PREFIX)
+        and match[2] == "1"
+        and match[3] == "Float"
+    ]
+    if len(scores) > 1:
+        raise UsageError(
+            f"{path} has several scores ({', '.join(scores)}): choose one with --info-key"
+        )
+    if not scores:
+        raise BadInput(
+            f"{path} has no INFO/{PREFIX}*: run `cnnscore score` first, or name the key with "
+            f"--info-key; {_those(declared)}"
+        )
+    return scores[0]
+
+
+def read_scores(records: Records, sites: WindowBatch, key: str) -> NDArray[np.float32]:
+    """[N] the key's values, NaN where a record has none."""
+    values = records.numbers(QUAL) if key == QUAL else records.numbers("INFO", key)
+    return values[sites.site_allele[:-1]].astype(np.float32)
+
+
+def check_new_key(header: Sequence[str], key: str, line: str, path: str) -> None:
+    """Errors: BadInput when the header declares INFO `key` otherwise than `line`."""
+    for other in header:
+        match = _INFO.match(other)
+        if match and match[1] == key and other != line:
+            raise BadInput(f"{path} has another INFO/{key} already: write one of another name")
+
+
+def _those(declared: dict[str, str]) -> str:
+    return f"it has {', '.join(sorted(declared))}" if declared else "it declares no INFO key"

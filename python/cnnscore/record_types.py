@@ -1,0 +1,84 @@
+"""Site columns -> what kind of variant each record is, as GATK's tools (htsjdk) name it.
+
+`WindowBatch.kind` is another thing: which classes of a network a score is read from.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.batch import WindowBatch
+
+NO_VARIATION, SNP, INDEL, MNP, SYMBOLIC, MIXED = range(6)
+
+_UPPER = np.arange(256, dtype=np.uint8)
+_UPPER[ord("a") : ord("z") + 1] -= 32
+_PURINE = np.zeros(256, np.int8)
+_PURINE[np.frombuffer(b"AG", np.uint8)] = 1
+_PURINE[np.frombuffer(b"CT", np.uint8)] = 2
+
+
+def record_types(sites: WindowBatch) -> NDArray[np.uint8]:
+    """[N] the type of each record: that of its ALT alleles, MIXED where they differ.
+
+    An ALT allele is SYMBOLIC (<...>, breakends), else SNP or MNP when as long as REF, else INDEL.
+    `*` counts as an allele of one base.
+    """
+    if not len(sites):
+        return np.zeros(0, np.uint8)
+    offset, text = sites.allele_offset, sites.alleles
+    length = np.diff(offset)
+    first_allele = sites.site_allele[:-1]
+    ref_length = np.repeat(length[first_allele], np.diff(sites.site_allele))
+    same = length == ref_length
+    kind = np.where(same, np.where(length == 1, SNP, MNP), INDEL).astype(np.uint8)
+    kind[_is_symbolic(text, offset)] = SYMBOLIC
+    kind[first_allele] = NO_VARIATION
+    most = np.maximum.reduceat(kind, first_allele)
+    kind[first_allele] = 255
+    least = np.minimum.reduceat(kind, first_allele)
+    return np.where((most == least) | (most == NO_VARIATION), most, MIXED).astype(np.uint8)
+
+
+def transitions(sites: WindowBatch, types: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """[N] 1 for a transition, 0 for a transversion, -1 for all that is no SNP of two alleles."""
+    result = np.full(len(sites), -1, np.int8)
+    rows = np.flatnonzero((types == SNP) & (np.diff(sites.site_allele) == 2))
+    ref = sites.allele_offset[sites.site_allele[rows]]
+    bases = _PURINE[_UPPER[sites.alleles[np.stack([ref, ref + 1])]]]
+    known = (bases > 0).all(axis=0)
+    result[rows[known]] = (bases[0] == bases[1])[known]
+    return result
+
+
+def zygosities(sites: WindowBatch, copies: NDArray[np.int8]) -> NDArray[np.int8]:
+    """[N] of one sample's allele `copies` (Records.copies): 1 heterozygous, 2 homozygous for an ALT
+    allele (haploid too), 0 without one, -1 no genotype.
+    """
+    if not len(sites):
+        return np.zeros(0, np.int8)
+    first_allele = sites.site_allele[:-1]
+    counts = np.maximum(copies, 0).astype(np.int32)
+    ploidy = np.add.reduceat(counts, first_allele)
+    most = np.maximum.reduceat(counts, first_allele)
+    is_ref = counts[first_allele] == ploidy
+    result = np.where(is_ref, 0, np.where(most == ploidy, 2, 1)).astype(np.int8)
+    result[copies[first_allele] < 0] = -1
+    return result
+
+
+def _is_symbolic(text: NDArray[np.uint8], offset: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """[alleles] as htsjdk has it: over one character, with <, > or . at an end, or [ or ]."""
+    if not len(text):
+        return np.zeros(len(offset) - 1, bool)
+    length = np.diff(offset)
+    last_byte = len(text) - 1
+    first = text[np.minimum(offset[:-1], last_byte)]
+    last = text[np.clip(offset[1:] - 1, 0, last_byte)]
+    brackets = np.concatenate([[0], np.cumsum((text == ord("[")) | (text == ord("]")))])
+    ends = (first == ord("<")) | (last == ord(">")) | (first == ord(".")) | (last == ord("."))
+    symbolic: NDArray[np.bool_] = (length > 1) & (
+        ends | (brackets[offset[1:]] > brackets[offset[:-1]])
+    )
+    return symbolic

@@ -1,0 +1,101 @@
+"""Verdicts -> a table of the tranches: how much each keeps, and what it is like.
+
+Rows add up as in VQSR's tranches file: a tranche holds what every stricter one holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.tranches import CutOffs
+
+COLUMNS = (
+    "type",
+    "tranche",
+    "cutoff",
+    "filter",
+    "kept",
+    "known",
+    "novel",
+    "titv_known",
+    "titv_novel",
+    "het_hom",
+    "resource_kept",
+    "resource_calls",
+)
+_NOVEL, _KNOWN = 0, 1
+
+
+class TrancheTable:
+    """Tallies of the judged records of each type by grade (CutOffs.grades)."""
+
+    def __init__(self, cut_offs: Sequence[CutOffs], with_resources: bool) -> None:
+        self._cut_offs = cut_offs
+        self._with_resources = with_resources
+        shape = {c.kind: len(c.cuts) + 1 for c in cut_offs}
+        self._records = {kind: np.zeros((2, n), np.int64) for kind, n in shape.items()}
+        self._transitions = {kind: np.zeros((2, 2, n), np.int64) for kind, n in shape.items()}
+        self._zygosity = {kind: np.zeros((2, n), np.int64) for kind, n in shape.items()}
+        self._resource = {kind: np.zeros(n, np.int64) for kind, n in shape.items()}
+
+    def add(
+        self,
+        kind: str,
+        grades: NDArray[np.int32],
+        known: NDArray[np.bool_],
+        transition: NDArray[np.int8],
+        zygosities: Sequence[NDArray[np.int8]],
+    ) -> None:
+        """Count records [n]: `transition` is 1, 0 or -1 (no SNP of two alleles), the `zygosities`
+        of each sample 1 het, 2 hom, else neither.
+        """
+        n = self._records[kind].shape[1]
+        for status in (_NOVEL, _KNOWN):
+            rows = known == bool(status)
+            self._records[kind][status] += np.bincount(grades[rows], minlength=n)
+            for change in (0, 1):
+                counted = grades[rows & (transition == change)]
+                self._transitions[kind][status, change] += np.bincount(counted, minlength=n)
+        for zygosity in zygosities:
+            for state in (1, 2):
+                counted = grades[zygosity == state]
+                self._zygosity[kind][state - 1] += np.bincount(counted, minlength=n)
+
+    def add_resource(self, kind: str, grades: NDArray[np.int32]) -> None:
+        """Count the resource calls that set the cut-offs of a type."""
+        self._resource[kind] += np.bincount(grades, minlength=len(self._resource[kind]))
+
+    def text(self) -> str:
+        """TSV with a header line; NA where there is nothing to tell."""
+        lines = ["\t".join(COLUMNS)]
+        for cut_offs in self._cut_offs:
+            cuts = [(cut.label, f"{cut.score:.3f}", cut.filter) for cut in cut_offs.cuts]
+            for row, named in enumerate([*cuts, ("all", "NA", "NA")]):
+                lines.append("\t".join([cut_offs.kind, *named, *self._row(cut_offs.kind, row)]))
+        return "\n".join(lines) + "\n"
+
+    def _row(self, kind: str, row: int) -> list[str]:
+        def kept(tally: NDArray[np.int64]) -> NDArray[np.int64]:
+            total: NDArray[np.int64] = tally[..., : row + 1].sum(axis=-1)
+            return total
+
+        records, changes = kept(self._records[kind]), kept(self._transitions[kind])
+        het, hom = kept(self._zygosity[kind])
+        known = [f"{records[_KNOWN]}", f"{records[_NOVEL]}"] if self._with_resources else 2 * ["NA"]
+        titv_known, titv_novel = (_ratio(changes[s, 1], changes[s, 0]) for s in (_KNOWN, _NOVEL))
+        resource = self._resource[kind]
+        return [
+            f"{records.sum()}",
+            *known,
+            titv_known if self._with_resources else "NA",
+            titv_novel,
+            _ratio(het, hom),
+            *([f"{kept(resource)}", f"{resource.sum()}"] if self._with_resources else ["NA", "NA"]),
+        ]
+
+
+def _ratio(a: int, b: int) -> str:
+    return f"{a / b:.3f}" if b else "NA"

@@ -1,0 +1,155 @@
+"""Scores -> verdicts: where the cut-offs of a type of variant lie, and what records fail.
+
+The rule with resources is that of GATK's FilterVariantTranches 4.6.2.0 (docs/filter.md). Scores and
+cut-offs are compared as float32, the precision that htslib reads scores with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.errors import UsageError
+from cnnscore.provenance import round_score
+
+KEPT, NOT_JUDGED = -1, -2
+"""Verdicts other than the number of a FILTER."""
+
+GATK_TRANCHES = {"SNP": [99.95], "INDEL": [99.4]}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One cut-off: records beyond it fail."""
+
+    label: str
+    """The sensitivity in per cent, or the threshold as the user gave it."""
+    score: np.float32
+    filter: str
+    """FILTER of the records that fail this cut-off and pass the next one."""
+    description: str
+
+
+@dataclass(frozen=True)
+class CutOffs:
+    """The cut-offs of one type, strictest (highest score) first; graded when there are several."""
+
+    kind: str
+    """SNP or INDEL."""
+    cuts: tuple[Cut, ...]
+    at_cut_off_fails: bool
+    """Whether a record that scores just the cut-off fails: with GATK's rule it does."""
+
+    def grades(self, scores: NDArray[np.float32]) -> NDArray[np.int32]:
+        """[N] how many of the cut-offs each score fails: 0 is kept, g fails cuts[g - 1] last."""
+        # Counted from the lowest cut-off up: those that are not failed.
+        ascending = np.array([cut.score for cut in reversed(self.cuts)], np.float32)
+        side: Literal["left", "right"] = "left" if self.at_cut_off_fails else "right"
+        failed: NDArray[np.int32] = len(self.cuts) - np.searchsorted(
+            ascending, scores, side=side
+        ).astype(np.int32)
+        return failed
+
+    def header_lines(self) -> list[str]:
+        """FILTER lines."""
+        return [f'##FILTER=<ID={cut.filter},Description="{cut.description}">' for cut in self.cuts]
+
+
+def check_tranches(levels: Sequence[float], option: str) -> list[float]:
+    """Levels in ascending order, each once. Errors: UsageError when one is not within 0-100."""
+    if not levels or not all(0 <= level < 100 for level in levels):
+        raise UsageError(
+            f"{option} takes per cent of resource calls to keep, at least 0 and less than 100"
+        )
+    return sorted(set(levels))
+
+
+def resource_cut_offs(
+    kind: str, key: str, levels: Sequence[float], resource_scores: NDArray[np.float32]
+) -> CutOffs:
+    """GATK's rule: of n resource scores from the highest down, number int(level / 100 * (n - 1)).
+
+    `levels` ascend. Without resource scores there are the FILTERs' names, and cut-offs that no
+    score fails.
+    """
+    descending = np.sort(resource_scores)[::-1]
+    cuts = []
+    for level, above in zip(levels, [*levels[1:], 100.0], strict=True):
+        at = int(level / 100.0 * (len(descending) - 1))
+        score = descending[at] if len(descending) else np.float32(-np.inf)
+        between = f"between {two_decimals(level)} and {two_decimals(above)}"
+        cuts.append(
+            Cut(
+                label=f"{level:g}",
+                score=score,
+                filter=_tranche_name(kind, key, level, above),
+                description=f"{kind} truth resource sensitivity {between} for info key {key}",
+            )
+        )
+    return CutOffs(kind, tuple(cuts), at_cut_off_fails=True)
+
+
+def network_cut_offs(kind: str, key: str, levels: dict[float, float], network: str) -> CutOffs:
+    """A network's own cut-offs: `levels` in per cent of true calls -> the lowest score kept."""
+    ascending = sorted(levels)
+    cuts = []
+    for level, above in zip(ascending, [*ascending[1:], 100.0], strict=True):
+        between = f"between {two_decimals(level)} and {two_decimals(above)}"
+        cuts.append(
+            Cut(
+                label=f"{level:g}",
+                score=np.float32(round_score(levels[level])),
+                filter=_tranche_name(kind, key, level, above),
+                description=f"{kind} sensitivity {between} by the own cut-offs of network "
+                f"{network} for info key {key}",
+            )
+        )
+    return CutOffs(kind, tuple(cuts), at_cut_off_fails=False)
+
+
+def threshold_cut_offs(kind: str, key: str, thresholds: Sequence[str]) -> CutOffs:
+    """Plain cut-offs: records that score below one fail. `thresholds` are numbers as written."""
+    cuts = [
+        Cut(
+            label=text,
+            score=np.float32(text),
+            filter=f"{key}_{kind}_below_{text}",
+            description=f"{kind} with {key} below {text}",
+        )
+        for text in sorted(set(thresholds), key=float, reverse=True)
+    ]
+    return CutOffs(kind, tuple(cuts), at_cut_off_fails=False)
+
+
+def sensitivities(
+    scores: NDArray[np.float32], resource_scores: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """[N] fraction of resource calls that score at least as high; NaN where there are none.
+
+    `resource_scores` ascend. What VETS calls the calibration sensitivity.
+    """
+    n = len(resource_scores)
+    if n == 0:
+        return np.full(len(scores), np.nan, np.float32)
+    below = np.searchsorted(resource_scores, scores, side="left")
+    fraction: NDArray[np.float32] = ((n - below) / n).astype(np.float32)
+    return fraction
+
+
+def too_few(n: int, level: float) -> bool:
+    """Whether fewer than two of n resource calls are to lie beyond the cut-off: chance sets it."""
+    return n * (1 - level / 100.0) < 2
+
+
+def two_decimals(value: float) -> str:
+    """A number as Java's %.2f prints it: half up on the shortest decimal form."""
+    return str(Decimal(repr(float(value))).quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def _tranche_name(kind: str, key: str, level: float, above: float) -> str:
+    return f"{key}_{kind}_Tranche_{two_decimals(level)}_{two_decimals(above)}"

@@ -1,0 +1,38 @@
+"""`cnnscore filter` and the real FilterVariantTranches, on the same files, record by record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conftest import run_cli
+from tranche_runs import RUNS, Run, filter_column, filter_lines, gatk
+
+
+@pytest.mark.parametrize("run", RUNS, ids=[f"seed{run.seed}" for run in RUNS])
+def test_as_gatk(run: Run, gatk_jars: Path, tmp_path: Path) -> None:
+    case = run.case(tmp_path)
+    arguments = run.arguments(case)
+    gatk(gatk_jars, case.calls, tmp_path / "gatk.vcf", arguments)
+    done = run_cli("filter", case.calls, "-o", tmp_path / "ours.vcf", "--quiet", *arguments)
+    assert done.code == 0, done.err
+    theirs = filter_column(tmp_path / "gatk.vcf")
+    assert filter_column(tmp_path / "ours.vcf") == theirs
+    assert filter_lines(tmp_path / "ours.vcf") == filter_lines(tmp_path / "gatk.vcf")
+    assert [*theirs, *sorted(filter_lines(tmp_path / "gatk.vcf"))] == run.golden()
+
+
+def test_gatk_reads_what_we_wrote(gatk_jars: Path, tmp_path: Path) -> None:
+    """The header lines that score and filter add are no obstacle to GATK's own parser."""
+    run = RUNS[0]
+    case = run.case(tmp_path)
+    ours = tmp_path / "ours.vcf"
+    more = ["--soft", "--sensitivity-field=CALIBRATION_SENSITIVITY"]
+    done = run_cli("filter", case.calls, "-o", ours, "--quiet", *run.arguments(case), *more)
+    assert done.code == 0, done.err
+    model = '##cnnscore_model=<ID=CNN_2D,Model="a b",Network=0,Version=1,Cutoffs="SNP:99.0:1.000">'
+    text = ours.read_text()
+    ours.write_text(text.replace("#CHROM", f"{model}\n#CHROM", 1))
+    gatk(gatk_jars, ours, tmp_path / "gatk.vcf", run.arguments(case))
+    assert filter_column(tmp_path / "gatk.vcf") == run.golden()[: len(filter_column(ours))]
