@@ -70,6 +70,12 @@ class WindowBatch:
         """[N] reads of each site."""
         return np.diff(self.site_read)
 
+    @property
+    def layout(self) -> tuple[int, ...]:
+        """Widths of the columns, and which optional ones there are: batches alike can be joined."""
+        widths = self.annotations.shape[1], self.reference_left, self.reference.shape[1]
+        return (*widths, *(int(len(getattr(self, name)) > 0) for name in _OPTIONAL))
+
     def place(self, site: int) -> str:
         """`contig:pos`, 1-based, of a site: for messages."""
         return f"{self.contig_name(int(self.contig[site]))}:{int(self.pos[site]) + 1}"
@@ -140,11 +146,13 @@ class WindowBatch:
 def concatenate(batches: Sequence[WindowBatch]) -> WindowBatch:
     """The sites of several batches as one, in order; columns are copied.
 
-    The batches have the same reference columns and annotations, and offsets from 0 (as those of
-    `part` and of wire.py). Each keeps contigs of its own.
+    The batches have one layout, and offsets from 0 (as those of `part` and of wire.py). Each keeps
+    contigs of its own. Errors: ValueError for several layouts.
     """
     if len(batches) == 1:
         return batches[0]
+    if len({batch.layout for batch in batches}) > 1:
+        raise ValueError("batches of several layouts cannot be joined")
 
     def joined(name: str) -> NDArray[Any]:
         return np.concatenate([getattr(batch, name) for batch in batches])
@@ -156,9 +164,6 @@ def concatenate(batches: Sequence[WindowBatch]) -> WindowBatch:
     columns = {
         name: joined_offsets(name) if name in _OFFSETS else joined(name) for name in _COLUMNS
     }
-    for name in _OPTIONAL:
-        if any(len(getattr(batch, name)) != len(batch) for batch in batches):
-            columns[name] = columns[name][:0]
     first_contig = np.cumsum([0, *(len(batch.contig_length) for batch in batches[:-1])])
     columns["contig"] += np.repeat(first_contig, [len(batch) for batch in batches]).astype(np.int32)
     return WindowBatch(**columns, reference_left=batches[0].reference_left)

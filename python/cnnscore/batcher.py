@@ -42,12 +42,6 @@ class _Waiting:
     scores: Future[Scores]
     since: float
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """What batches must share to be joined."""
-        batch = self.batch
-        return batch.annotations.shape[1], batch.reference_left, batch.reference.shape[1]
-
 
 class Batcher:
     """Workers that score what was submitted, in the order in which it came.
@@ -81,6 +75,9 @@ class Batcher:
         notices nothing.
         """
         waiting = _Waiting(batch, Future(), time.monotonic())
+        if len(batch) == 0:
+            waiting.scores.set_result(np.zeros(0, np.float32))
+            return waiting.scores
         with self._changed:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
@@ -127,8 +124,8 @@ class Batcher:
                 self._changed.wait(left)
 
     def _joins(self, first: _Waiting, sites: int) -> bool:
-        head = self._waiting[0]
-        return head.shape == first.shape and sites + len(head.batch) <= self._filling.most
+        head = self._waiting[0].batch
+        return head.layout == first.batch.layout and sites + len(head) <= self._filling.most
 
     def _score(self, job: list[_Waiting]) -> None:
         try:

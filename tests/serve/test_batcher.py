@@ -54,7 +54,7 @@ def test_what_waits_is_joined_and_told_apart(windows: dict[str, Windows]) -> Non
         scores = np.concatenate([future.result(20) for future in rest])
         assert scores.tobytes() == case.scores[: sum(sizes)].tobytes()
         assert first.result(0).tobytes() == case.scores[:1].tobytes()
-    assert jobs == [(1, 1), (sum(sizes), len(sizes))]
+    assert jobs == [(1, 1), (sum(sizes), len(sizes) - 1)]
 
 
 def test_never_more_than_wanted_together(windows: dict[str, Windows]) -> None:
@@ -102,12 +102,16 @@ def test_a_bad_batch_harms_no_neighbour(windows: dict[str, Windows]) -> None:
             futures[1].result(20)
 
 
-def test_windows_of_other_widths_are_scored_apart(windows: dict[str, Windows]) -> None:
+@pytest.mark.parametrize("what", ["width", "qual"])
+def test_windows_of_another_layout_are_scored_apart(what: str, windows: dict[str, Windows]) -> None:
+    """A column that one client sends and the other does not could change scores."""
     case = windows["reference"]
     engine = HeldEngine(case.model)
-    wide = replace(
-        case.batch.part(0, 2), reference=np.pad(case.batch.reference[:2], ((0, 0), (0, 7)))
-    )
+    wide = case.batch.part(0, 2)
+    if what == "width":
+        wide = replace(wide, reference=np.pad(wide.reference, ((0, 0), (0, 7))))
+    else:
+        wide = replace(wide, qual=np.zeros(0 if len(wide.qual) else 2, np.float32))
     with batching(engine, AT_ONCE) as (batcher, jobs):
         batcher.submit(wide)
         engine.entered.wait(10)
