@@ -58,7 +58,7 @@ def load() -> tuple[Any, Any]:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     library = Path(folder) / "libencode.so"
     command = ["cc", "-O2", "-g", "-shared", "-fPIC", *STRICT, *INCLUDE, *map(str, SOURCES)]
-    subprocess.run([*command, "-o", str(library)], check=True)
+    subprocess.run([*command, "-lm", "-o", str(library)], check=True)
     return built, built.dlopen(str(library))
 
 

@@ -8,14 +8,54 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAPQ_MIN 20      /* HaplotypeCaller's --minimum-mapping-quality */
-#define MAPQ_UNKNOWN 255 /* SAM: not available */
+#define MAPQ_MIN 20             /* HaplotypeCaller's --minimum-mapping-quality */
+#define MAPQ_UNKNOWN 255        /* SAM: not available */
+#define TAIL_QUALITY 9          /* its reads are cut at both ends while qualities are no higher */
+#define LOW_QUALITY 18          /* its --base-quality-score-threshold */
+#define LOW_MATCH_LOSS 0.125    /* -log10 of 1 - 10^-0.6 */
+#define LOW_MISMATCH_LOSS 1.077 /* -log10 of 10^-0.6 / 3 */
+#define LOSS_PER_ERROR 4        /* a read may have one error in 50 bases, two at most, of 10^-4 each */
+#define ERROR_LENGTH 50
 #define TABLE_MIN 2      /* a strand table of no more reads than this counts as empty in FS */
 #define TABLE_TARGET 200 /* larger tables than twice this are scaled down to it */
 #define P_MIN 1e-320     /* keeps FS finite */
 #define EXACT_MAX 9      /* both series no longer: rank sums are exact */
 #define QD_MAX 35
 #define QD_TYPICAL 30 /* takes the place of larger values; GATK adds noise to it */
+
+/* ---- which reads count ---- */
+
+/* Whether HaplotypeCaller would leave out a read as one that no haplotype explains: when its likelihood
+ * falls below 10^-8 (10^-4 where it is short). Bases below quality 18 count there as quality 6. Good
+ * mismatches are left to the haplotypes, which are not known here. */
+static bool badly_modelled(const cnnscore_bam_record *record, const cnnscore_evidence *e, int64_t first,
+                           int64_t last) {
+    int64_t low = 0;
+    for (int64_t i = first; i <= last; i++) low += record->qual[i] < LOW_QUALITY;
+    double loss = LOW_MATCH_LOSS * (double)low +
+                  (LOW_MISMATCH_LOSS - LOW_MATCH_LOSS) * (double)(e->mismatches - e->mismatches_q20);
+    return loss > LOSS_PER_ERROR * (last - first + 1 > ERROR_LENGTH ? 2 : 1);
+}
+
+cnnscore_annotated_read cnnscore_annotated(const cnnscore_bam_record *record, const cnnscore_evidence *e) {
+    /* Tails of low quality are cut off, and with them what stands there. */
+    int64_t first = 0, last = record->l_seq - 1;
+    while (first <= last && record->qual[first] <= TAIL_QUALITY) first++;
+    while (last >= first && record->qual[last] <= TAIL_QUALITY) last--;
+    uint16_t lone = CNNSCORE_FLAG_PAIRED | CNNSCORE_FLAG_MATE_UNMAPPED;
+    bool mate_afar = (record->flag & lone) == CNNSCORE_FLAG_PAIRED && record->mate_contig != record->contig;
+    int64_t from_end = record->l_seq - 1 - e->index;
+    return (cnnscore_annotated_read){
+        .counts = record->mapq >= MAPQ_MIN && record->mapq != MAPQ_UNKNOWN && !mate_afar &&
+                  e->index >= first && e->index <= last && !badly_modelled(record, e, first, last),
+        .supports_ref = e->leaning == CNNSCORE_SUPPORTS_REF,
+        .supports_alt = e->leaning == CNNSCORE_SUPPORTS_ALT,
+        .reverse = (record->flag & CNNSCORE_FLAG_REVERSE) != 0,
+        .mapq = record->mapq,
+        .quality = (uint8_t)e->quality,
+        .end_distance = (int32_t)(e->index < from_end ? e->index : from_end),
+    };
+}
 
 /* ---- strand bias ---- */
 
@@ -161,7 +201,6 @@ static double rank_sum_of(const cnnscore_annotated_read *reads, int64_t n, int w
     int used = 0;
     for (int64_t i = 0; i < n && used < 4096; i++) {
         if (!reads[i].supports_ref && !reads[i].supports_alt) continue;
-        if (what != BY_MAPQ && reads[i].end_distance < 0) continue;
         values[used++] = (ranked){
             .value = what == BY_MAPQ           ? reads[i].mapq
                      : what == BY_END_DISTANCE ? reads[i].end_distance
@@ -181,7 +220,7 @@ void cnnscore_annotate(cnnscore_annotated_read *reads, int64_t n, int64_t depth,
     double squares = 0;
     strand_table table = {{0}, {0}};
     for (int64_t i = 0; i < n; i++) {
-        if (reads[i].mapq < MAPQ_MIN || reads[i].mapq == MAPQ_UNKNOWN) continue;
+        if (!reads[i].counts) continue;
         cnnscore_annotated_read read = reads[kept++] = reads[i];
         squares += (double)read.mapq * read.mapq;
         ref += read.supports_ref;

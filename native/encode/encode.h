@@ -83,7 +83,7 @@ typedef struct {
 } cnnscore_rows;
 
 /* List the ALT alleles that can be scored, sequences of ACGTN that differ from REF, in site order.
- * `sites` and `alleles` have room for all ALT alleles of the batch. */
+ * `sites` and `alleles` have room for site_allele[N] numbers. */
 int cnnscore_batch_alleles(const cnnscore_window_batch *batch, int64_t *sites, int64_t *alleles, int64_t *n,
                            cnnscore_error *err);
 

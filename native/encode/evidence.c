@@ -10,6 +10,7 @@
 #define COMPARED_MAX 70    /* bases past the site that are compared with the haplotypes */
 #define RATIO_CONVINCES 40 /* of a read that spans the site without the indel */
 #define RATIO_ALONE 15     /* of a read that does not span it */
+#define RATIO_LEANS 10     /* of a read, for annotations */
 
 /* What the walk along a CIGAR finds, for `haplotype_ratio` and `support_of`. */
 typedef struct {
@@ -273,24 +274,32 @@ static int64_t haplotype_ratio(const cnnscore_evidence_scratch *self, const walk
     return ratio;
 }
 
-static int support_by_ratio(int64_t ratio) {
-    return ratio > RATIO_ALONE    ? CNNSCORE_SUPPORTS_ALT
-           : ratio < -RATIO_ALONE ? CNNSCORE_SUPPORTS_REF
-                                  : CNNSCORE_SUPPORTS_NOTHING;
+static int support_by_ratio(int64_t ratio, int64_t enough) {
+    return ratio > enough    ? CNNSCORE_SUPPORTS_ALT
+           : ratio < -enough ? CNNSCORE_SUPPORTS_REF
+                             : CNNSCORE_SUPPORTS_NOTHING;
 }
 
 static int support_of(const walk *w, const cnnscore_allele *allele, bool spans) {
     if (allele->ref_length == allele->alt_length) {
         if (w->deleted > 0) return CNNSCORE_SUPPORTS_OTHER;
-        if (w->covered < allele->ref_length || w->unknown > 0) return support_by_ratio(w->ratio);
+        if (w->covered < allele->ref_length || w->unknown > 0) return support_by_ratio(w->ratio, RATIO_ALONE);
         return w->equal_alt == allele->ref_length   ? CNNSCORE_SUPPORTS_ALT
                : w->equal_ref == allele->ref_length ? CNNSCORE_SUPPORTS_REF
                                                     : CNNSCORE_SUPPORTS_OTHER;
     }
-    if (!spans) return support_by_ratio(w->ratio);
+    if (!spans) return support_by_ratio(w->ratio, RATIO_ALONE);
     if (w->net == allele->alt_length - allele->ref_length) return CNNSCORE_SUPPORTS_ALT;
     if (w->net != 0) return CNNSCORE_SUPPORTS_OTHER;
     return w->ratio > RATIO_CONVINCES ? CNNSCORE_SUPPORTS_ALT : CNNSCORE_SUPPORTS_REF;
+}
+
+/* Of a SNP or MNP what it supports, unless that is by part of the bases; of an indel the ratio, where
+ * the read's own alignment does not show one. */
+static int leaning_of(const walk *w, const cnnscore_allele *allele, const cnnscore_evidence *e) {
+    if (allele->ref_length == allele->alt_length)
+        return w->covered == allele->ref_length ? e->support : CNNSCORE_SUPPORTS_NOTHING;
+    return e->spans && w->net != 0 ? e->support : support_by_ratio(w->ratio, RATIO_LEANS);
 }
 
 void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_record *record,
@@ -312,5 +321,6 @@ void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_re
     }
     e->ratio = w.ratio;
     e->support = support_of(&w, allele, e->spans);
+    e->leaning = leaning_of(&w, allele, e);
     if (e->index >= 0) e->quality = record->qual[e->index];
 }

@@ -8,6 +8,7 @@ enum { CNNSCORE_SUPPORTS_NOTHING, CNNSCORE_SUPPORTS_REF, CNNSCORE_SUPPORTS_ALT, 
 
 typedef struct {
     int support;     /* CNNSCORE_SUPPORTS_* */
+    int leaning;     /* the same for annotations: as in HaplotypeCaller, little takes a side */
     int64_t ratio;   /* ALT against REF, phred scaled */
     int32_t quality; /* of the base at the site, 0 without one */
     int64_t index;   /* of that base in the read, clips counted; -1: the read ends before it */

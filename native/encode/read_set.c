@@ -123,28 +123,13 @@ static void write_rows(scratch *self, int64_t n, int32_t n_reads, float *reads, 
 
 /* ---- annotations ---- */
 
-static void annotate_read(cnnscore_annotated_read *to, const cnnscore_bam_record *record,
-                          const cnnscore_evidence *e) {
-    int64_t from_end = record->l_seq - 1 - e->index;
-    int64_t distance = e->index < from_end ? e->index : from_end;
-    *to = (cnnscore_annotated_read){
-        .supports_ref = e->support == CNNSCORE_SUPPORTS_REF,
-        .supports_alt = e->support == CNNSCORE_SUPPORTS_ALT,
-        .reverse = (record->flag & CNNSCORE_FLAG_REVERSE) != 0,
-        .mapq = record->mapq,
-        .quality = (uint8_t)e->quality,
-        .end_distance = e->index < 0 ? -1 : (int32_t)distance,
-    };
-}
-
 /* Annotations are the record's: a read that supports another of its ALT alleles supports ALT, and REF
  * only one that every allele leaves it. */
 static int see_other_alleles(scratch *self, const cnnscore_window_batch *batch, const cnnscore_rows *rows,
-                             int64_t row, cnnscore_error *err) {
-    int64_t n_alts = self->evidence.variant->n_alts, own = rows->alleles[row];
-    for (int64_t number = 1; number <= n_alts; number++) {
+                             int64_t row, const cnnscore_variant *own, cnnscore_error *err) {
+    for (int64_t number = 1; number <= own->n_alts; number++) {
         cnnscore_allele allele;
-        if (number == own || !cnnscore_site_allele(batch, &self->evidence.variant->site, number, &allele))
+        if (number == rows->alleles[row] || !cnnscore_site_allele(batch, &own->site, number, &allele))
             continue;
         cnnscore_rows other = *rows;
         cnnscore_variant variant;
@@ -156,8 +141,8 @@ static int see_other_alleles(scratch *self, const cnnscore_window_batch *batch, 
         for (int64_t i = 0; i < variant.site.n_reads; i++) {
             cnnscore_evidence e;
             cnnscore_evidence_of(&self->evidence, &self->records[i], &e);
-            self->annotated[i].supports_alt |= e.support == CNNSCORE_SUPPORTS_ALT;
-            self->annotated[i].supports_ref &= e.support == CNNSCORE_SUPPORTS_REF;
+            self->annotated[i].supports_alt |= e.leaning == CNNSCORE_SUPPORTS_ALT;
+            self->annotated[i].supports_ref &= e.leaning == CNNSCORE_SUPPORTS_REF;
         }
     }
     return CNNSCORE_OK;
@@ -176,7 +161,7 @@ static int write_annotations(scratch *self, const cnnscore_window_batch *batch, 
         from_reads |= rows->annotation_codes[a] != CNNSCORE_ANNOTATION_OTHER && (all || isnan(to[a]));
     if (!from_reads) return CNNSCORE_OK;
     if (variant->n_alts > 1) {
-        int rc = see_other_alleles(self, batch, rows, row, err);
+        int rc = see_other_alleles(self, batch, rows, row, variant, err);
         if (rc != CNNSCORE_OK) return rc;
     }
     float values[CNNSCORE_N_ANNOTATIONS];
@@ -207,7 +192,7 @@ static int encode_row(scratch *self, const cnnscore_window_batch *batch, const c
         cnnscore_evidence e;
         cnnscore_evidence_of(&self->evidence, record, &e);
         write_scalars(record, &e, self->rows[read].scalars);
-        annotate_read(&self->annotated[read], record, &e);
+        self->annotated[read] = cnnscore_annotated(record, &e);
     }
     write_rows(self, n, rows->n_reads, reads, mask);
     cnnscore_variant_features(&variant, features);

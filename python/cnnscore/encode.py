@@ -278,8 +278,8 @@ def allele_rows(native: NativeBatch) -> Rows:
 
     Errors: BadBatch when the batch contradicts itself.
     """
-    n_alts = max(int(native.batch.site_allele[-1]) - len(native.batch), 0)
-    sites, alleles = np.empty(n_alts, np.int64), np.empty(n_alts, np.int64)
+    room = max(int(native.batch.site_allele[-1]), 0)
+    sites, alleles = np.empty(room, np.int64), np.empty(room, np.int64)
     n, error = ffi.new("int64_t *"), ffi.new("cnnscore_error *")
     if (
         lib.cnnscore_batch_alleles(

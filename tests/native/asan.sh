@@ -47,5 +47,5 @@ fuzz() {
     || { tail -50 "$work/$name.log"; exit 1; }
   grep -E "DONE|stat::number_of_executed_units" "$work/$name.log"
 }
-fuzz encode 600000 native/encode/*.c tests/native/fuzz_encode.c
-fuzz reader 20000 native/encode/*.c native/window/*.c native/records/*.c tests/native/fuzz_reader.c -lhts
+fuzz encode 600000 native/encode/*.c tests/native/fuzz_encode.c -lm
+fuzz reader 20000 native/encode/*.c native/window/*.c native/records/*.c tests/native/fuzz_reader.c -lhts -lm

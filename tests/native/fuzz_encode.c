@@ -2,13 +2,15 @@
  *
  * With libFuzzer, until stopped:
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Inative/include -Inative/encode \
- *       native/encode/[a-z]*.c tests/native/fuzz_encode.c -o /tmp/fuzz_encode && /tmp/fuzz_encode
+ *       native/encode/[a-z]*.c tests/native/fuzz_encode.c -lm -o /tmp/fuzz_encode && /tmp/fuzz_encode
  * With -DSTANDALONE and any compiler it has a main() that tries N pseudo-random inputs: what
  * the test suite runs.
  *
  * Each column is a heap block of exactly the length that the batch declares, so the address
  * sanitizer sees the first byte read beyond it. Inside these lengths every value may lie.
  */
+#include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@
 #define MAX_ALLELES 4
 #define MAX_READS 6
 #define MAX_BYTES 65536
+#define ANNOTATIONS 3
 
 #define REQUIRE(condition)                                                           \
     do {                                                                             \
@@ -127,6 +130,54 @@ static void *exactly(const void *bytes, size_t size) {
     return block;
 }
 
+/* Our own encodings of all ALT alleles, last first, into blocks of exactly their size. */
+static void encode_alleles(const cnnscore_window_batch *batch, int32_t window, int32_t n_reads, int source,
+                           bool sound) {
+    static const int32_t codes[ANNOTATIONS] = {CNNSCORE_ANNOTATION_QD, CNNSCORE_ANNOTATION_READ_POS_RANK_SUM,
+                                               CNNSCORE_ANNOTATION_OTHER};
+    int64_t listed = batch->n_sites > 0 ? batch->site_allele[batch->n_sites] : 0, n = 0;
+    size_t room = listed > 0 ? (size_t)listed : 0;
+    int64_t *sites = malloc(room * sizeof *sites + 1), *alleles = malloc(room * sizeof *alleles + 1);
+    cnnscore_error err;
+    REQUIRE(sites && alleles);
+    int code = cnnscore_batch_alleles(batch, sites, alleles, &n, &err);
+    REQUIRE(code == CNNSCORE_OK || !sound);
+    REQUIRE(n >= 0 && (size_t)n <= room);
+    for (int64_t i = 0; i < n / 2; i++) {
+        int64_t site = sites[i], allele = alleles[i];
+        sites[i] = sites[n - 1 - i];
+        alleles[i] = alleles[n - 1 - i];
+        sites[n - 1 - i] = site;
+        alleles[n - 1 - i] = allele;
+    }
+    cnnscore_rows rows = {.sites = sites,
+                          .alleles = alleles,
+                          .n = n,
+                          .window = window,
+                          .n_reads = n_reads,
+                          .annotations_from = source,
+                          .annotation_codes = codes};
+    size_t all = (size_t)n, reads = (size_t)n_reads;
+    float *scalars = malloc(all * reads * CNNSCORE_READ_SCALARS * sizeof(float) + 1);
+    float *mask = malloc(all * reads * sizeof(float) + 1);
+    float *variant = malloc(all * CNNSCORE_VARIANT_FEATURES * sizeof(float) + 1);
+    float *values = malloc(all * ANNOTATIONS * sizeof(float) + 1);
+    uint8_t *reference = malloc(all * (size_t)window + 1), *alternate = malloc(all * (size_t)window + 1);
+    REQUIRE(scalars && mask && variant && values && reference && alternate);
+    code = cnnscore_encode_read_set(batch, &rows, scalars, mask, variant, values, &err);
+    REQUIRE(code == CNNSCORE_OK || !sound || n_reads < MAX_READS);
+    if (code == CNNSCORE_OK)
+        for (size_t i = 0; i < all * reads * CNNSCORE_READ_SCALARS; i++)
+            REQUIRE(scalars[i] >= -1.5F && scalars[i] <= 7);
+    code = cnnscore_encode_reference(batch, &rows, reference, alternate, variant, &err);
+    REQUIRE(code == CNNSCORE_OK || !sound);
+    if (code == CNNSCORE_OK)
+        for (size_t i = 0; i < all * (size_t)window; i++)
+            REQUIRE(reference[i] <= CNNSCORE_REF_NONE && alternate[i] <= CNNSCORE_REF_NONE);
+    void *blocks[] = {sites, alleles, scalars, mask, variant, values, reference, alternate};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -223,6 +274,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     batch.contig_offset = exactly(contig_offset, sizeof contig_offset);
     batch.contig_names = exactly("chr1chr2", 8);
 
+    float annotations[MAX_SITES * ANNOTATIONS], qual[MAX_SITES];
+    int32_t site_depth[MAX_SITES];
+    for (size_t i = 0; i < sites; i++) {
+        for (size_t a = 0; a < ANNOTATIONS; a++)
+            annotations[i * ANNOTATIONS + a] = take(&in) & 1 ? NAN : (float)take(&in);
+        qual[i] = (float)take_lie(&in);
+        site_depth[i] = (int32_t)take_lie(&in);
+    }
+    batch.n_annotations = ANNOTATIONS;
+    batch.annotations = exactly(annotations, sites * ANNOTATIONS * sizeof *annotations);
+    if (take(&in) & 1) batch.qual = exactly(qual, sites * sizeof *qual);
+    if (take(&in) & 1) batch.site_depth = exactly(site_depth, sites * sizeof *site_depth);
+
     int64_t order[MAX_SITES];
     for (int64_t i = 0; i < n; i++) order[i] = n - 1 - i;
     size_t cells = sites * (size_t)(n_rows * window) + 1;
@@ -249,14 +313,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (int64_t i = 0; i < n * window; i++) REQUIRE(reference[i] <= CNNSCORE_REF_NONE);
     }
 
+    encode_alleles(&batch, window, n_rows, take(&in) % 3, checked == CNNSCORE_OK && fits);
+
     free(bases);
     free(quals);
     free(rows);
     free(reference);
-    const void *blocks[] = {batch.reference,     batch.contig,      batch.pos,           batch.end,
-                            batch.kind,          batch.site_allele, batch.allele_offset, batch.alleles,
-                            batch.site_read,     batch.read_offset, batch.reads,         batch.contig_length,
-                            batch.contig_offset, batch.contig_names};
+    const void *blocks[] = {batch.reference,     batch.contig,       batch.pos,           batch.end,
+                            batch.kind,          batch.site_allele,  batch.allele_offset, batch.alleles,
+                            batch.site_read,     batch.read_offset,  batch.reads,         batch.contig_length,
+                            batch.contig_offset, batch.contig_names, batch.annotations,   batch.qual,
+                            batch.site_depth};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free((void *)blocks[i]);
     free(bytes);
     return 0;

@@ -46,6 +46,7 @@
 #define READS_TWICE 8     /* two files with the same reads */
 #define READS_BACKWARD 16 /* sites from last to first */
 #define READS_SAMPLE 32   /* those of one sample */
+#define READS_OURS 64     /* the rule READS_PRIMARY */
 
 #define REQUIRE(condition)                                                           \
     do {                                                                             \
@@ -190,6 +191,28 @@ static void check_record(const uint8_t *record, int64_t size) {
         REQUIRE(read.qual + read.l_seq == record + size);
 }
 
+static void encode_alleles(const cnnscore_window_batch *batch, int32_t n_rows, int expected) {
+    int64_t n = 0, room = batch->site_allele[batch->n_sites] + 1;
+    int64_t *sites = calloc((size_t)room, sizeof *sites), *alleles = calloc((size_t)room, sizeof *alleles);
+    cnnscore_error err;
+    REQUIRE(sites && alleles);
+    REQUIRE_SAID(cnnscore_batch_alleles(batch, sites, alleles, &n, &err) == CNNSCORE_OK, &err);
+    static const int32_t codes[] = {CNNSCORE_ANNOTATION_MQ, CNNSCORE_ANNOTATION_DP, CNNSCORE_ANNOTATION_QD};
+    REQUIRE(batch->n_annotations <= 3);
+    cnnscore_rows rows = {sites, alleles, n, WINDOW, n_rows, CNNSCORE_ANNOTATIONS_FILL, codes};
+    size_t all = (size_t)n, reads = all * (size_t)n_rows;
+    float *scalars = calloc(reads + 1, CNNSCORE_READ_SCALARS * sizeof(float));
+    float *mask = calloc(reads + 1, sizeof(float));
+    float *variant = calloc(all + 1, CNNSCORE_VARIANT_FEATURES * sizeof(float));
+    float *annotations = calloc(all + 1, 3 * sizeof(float));
+    REQUIRE(scalars && mask && variant && annotations);
+    int status = cnnscore_encode_read_set(batch, &rows, scalars, mask, variant, annotations, &err);
+    /* A site without an allele to score is not looked at, and its reads may be anything. */
+    REQUIRE_SAID(status == CNNSCORE_OK || status == expected, &err);
+    void *blocks[] = {sites, alleles, scalars, mask, variant, annotations};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
+}
+
 /* What a reader makes is a batch that can be encoded, or one that is refused for what htslib lets
  * through: operators of a CIGAR that nobody has defined. */
 static void check_and_encode(const cnnscore_window_batch *batch, int32_t n_rows) {
@@ -209,6 +232,7 @@ static void check_and_encode(const cnnscore_window_batch *batch, int32_t n_rows)
     REQUIRE_SAID(status == CNNSCORE_OK, &err);
     status = cnnscore_encode_gatk_reads(batch, order, n, WINDOW, n_rows, bases, quals, rows, reference, &err);
     REQUIRE_SAID(status == checked, &err);
+    encode_alleles(batch, n_rows, checked);
 }
 
 /* The part of data[at..size) before the first record whose lengths, the sum of its first `fields`
@@ -372,6 +396,7 @@ static void fuzz_reads(int flags, const uint8_t *data, size_t size) {
     cnnscore_reader_options options = reader_options(reads, flags & READS_TWICE ? 2 : 1);
     options.downsampling = flags & READS_GATK ? CNNSCORE_DOWNSAMPLE_GATK : CNNSCORE_DOWNSAMPLE_SITE;
     options.sample = flags & READS_SAMPLE ? "s1" : NULL;
+    if (flags & READS_OURS) options.read_rule = CNNSCORE_READS_PRIMARY;
     cnnscore_reader *reader = NULL;
     cnnscore_error err;
     int code = CNNSCORE_ERR_INPUT;

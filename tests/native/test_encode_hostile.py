@@ -287,7 +287,7 @@ def test_fuzz_target_under_sanitizers(tmp_path: Path) -> None:
     target = Path(__file__).with_name("fuzz_encode.c")
     command = ["cc", "-DSTANDALONE", *sanitize, *native_encode.STRICT, *native_encode.INCLUDE]
     sources = [str(target), *map(str, native_encode.SOURCES)]
-    subprocess.run([*command, *sources, "-o", str(program)], check=True)
+    subprocess.run([*command, *sources, "-lm", "-o", str(program)], check=True)
     run = subprocess.run([program, "20000"], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout == "20000 inputs\n"
