@@ -25,6 +25,8 @@ LOG_ANNOTATIONS = {"FS", "DP", "QUAL"}
 """Annotations whose logarithm log(1 + max(x, 0)) is taken first: they have long tails."""
 UNIT = float(2**24)
 """Sums over reads are taken of whole multiples of 1/UNIT."""
+# Added under the root of a variance: rounding in the difference of two sums (1e-7) stays unseen.
+_LEAST_VARIANCE = 1e-4
 _LOWEST = -1e30
 
 
@@ -197,10 +199,13 @@ class ReadPooling(nn.Module):
         mean_embedding = groups @ embedding / size
         mean = groups @ reads / size
         square = groups @ (reads * reads) / size
-        deviation = torch.sqrt(torch.clamp(square - mean * mean, min=0) + 1e-6)
+        deviation = torch.sqrt(torch.clamp(square - mean * mean, min=0) + _LEAST_VARIANCE)
         deviation = torch.where(counts > 0, deviation, 0.0)
         inside = groups[..., None] > 0.5
-        most_embedding = torch.where(inside, embedding[:, None], 0.0).amax(dim=2)
+        # An embedding is 0 or more, so that a read of the other group may count as 0. `max` with
+        # its index is twice as fast to train as `amax`.
+        parts = [(embedding * groups[:, i, :, None]).max(dim=1).values for i in range(2)]
+        most_embedding = torch.stack(parts, dim=1)
         most = torch.where(inside, reads[:, None], _LOWEST).amax(dim=2)
         most = torch.where(counts > 0, most, 0.0)
         logs = torch.log(counts + 1)
@@ -230,7 +235,8 @@ class ReadPooling(nn.Module):
             "Split", [means, graph.ints(hidden, scalars, scalars)], outputs=3, axis=2
         )
         variance = graph.op("Sub", [square, graph.op("Mul", [mean, mean])])
-        variance = graph.op("Add", [graph.op("Max", [variance, zero]), graph.const(1e-6)])
+        least = graph.const(_LEAST_VARIANCE)
+        variance = graph.op("Add", [graph.op("Max", [variance, zero]), least])
         some = graph.op("Greater", [counts, zero])
         deviation = graph.op("Where", [some, graph.op("Sqrt", [variance]), zero])
 
