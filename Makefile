@@ -1,5 +1,6 @@
 # make build       environment in .venv (command: .venv/bin/cnnscore), native code built
 # make install     library, header, pkg-config file and bcftools plugin into PREFIX
+# make gatk        the GATK walker: .make/gatk/cnnscore-gatk.jar, with a GATK from Maven beside it
 # make demo        the main job on a small data set that ships here
 # make test        everything the tests need, then all tests
 # make test-core   the same without GATK's jar
@@ -10,7 +11,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: build install demo test test-core lint format asan bench-data bench clean
+.PHONY: build install gatk demo test test-core lint format asan bench-data bench clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -22,6 +23,12 @@ GATK_JAR := $(WORK)/gatk-$(GATK_VERSION).jar
 # start it with `java -cp "$CNNSCORE_GATK/*" org.broadinstitute.hellbender.Main TOOL ...`.
 GATK := $(WORK)/gatk-4.6.2.0/ready
 export CNNSCORE_GATK := $(CURDIR)/$(patsubst %/,%,$(dir $(GATK)))
+OLD_GATK := $(WORK)/gatk-$(GATK_VERSION)/ready
+WALKER := $(WORK)/gatk/cnnscore-gatk.jar
+export CNNSCORE_WALKER := $(CURDIR)/$(WALKER)
+export CNNSCORE_OLD_GATK := $(CURDIR)/$(patsubst %/,%,$(dir $(OLD_GATK)))
+JAVA := $(shell find plugin/gatk/src -name '*.java') $(wildcard tests/gatk/*.java)
+JAVA_FORMAT := $(WORK)/google-java-format-1.22.0-all-deps.jar
 MODELS := $(WORK)/models/gatk-2d.onnx
 export CNNSCORE_MODELS := $(CURDIR)/$(WORK)/models
 PREFIX ?= /usr/local
@@ -105,6 +112,20 @@ $(WORK)/gatk-%/ready:
 	  -DincludeScope=provided -DoutputDirectory=$(CURDIR)/$(@D)
 	@touch $@
 
+# One jar that stands for GATK's 367, for command lines and for the walker's own Class-Path.
+$(WORK)/gatk/gatk.jar: $(GATK)
+	@mkdir -p $(@D)
+	@{ echo 'Class-Path: gatk.jar'; cd $(<D); printf '  ../gatk-4.6.2.0/%s\n' *.jar; } >$(@D)/manifest
+	@jar --create --file $@ --manifest $(@D)/manifest
+
+$(WALKER): $(filter plugin/%,$(JAVA)) plugin/gatk/pom.xml native/include/cnnscore.proto
+	@command -v mvn >/dev/null || { echo "missing: Maven, which builds the GATK walker" >&2; exit 1; }
+	@echo "building the GATK walker"
+	@mvn -q -B -ntp -f plugin/gatk/pom.xml package -DskipTests -Dbuild.folder=$(CURDIR)/$(@D) \
+	  -Drevision=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' python/cnnscore/version.py)
+
+gatk: $(WALKER) $(WORK)/gatk/gatk.jar
+
 $(MODELS): $(GATK_JAR) $(WORK)/built python/cnnscore/gatk_models.py python/cnnscore/onnx_graph.py
 	@$(BIN)/cnnscore model import $(GATK_JAR)
 
@@ -123,7 +144,7 @@ demo: $(MODELS) $(WORK)/apt-test
 export CNNSCORE_LIBRARY := $(CURDIR)/$(LIBRARY)
 export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
 
-test: build $(MODELS) $(GATK) $(WORK)/apt-test $(WORK)/apt-web
+test: build gatk $(MODELS) $(OLD_GATK) $(WORK)/apt-test $(WORK)/apt-web
 	@CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) $(BIN)/python -m pytest
 
 test-core: build $(WORK)/apt-test
@@ -133,16 +154,27 @@ C_FLAGS := -std=gnu11 -Wall -Wextra -Werror -Wconversion -Wshadow \
   -Inative/include -Inative/window -Inative/records -Inative/encode -Inative/shim \
   -DCNNSCORE_LIBRARY='""' -DCNNSCORE_VERSION='""'
 
-lint: $(WORK)/built $(WORK)/apt-lint
+$(JAVA_FORMAT):
+	@command -v mvn >/dev/null || { echo "missing: Maven, which brings google-java-format" >&2; exit 1; }
+	@mvn -q -B -ntp dependency:copy -DoutputDirectory=$(CURDIR)/$(WORK) \
+	  -Dartifact=com.google.googlejavaformat:google-java-format:1.22.0:jar:all-deps
+	@touch $@
+java_format = java $(addprefix --add-exports=jdk.compiler/com.sun.tools.javac.,api=ALL-UNNAMED \
+  code=ALL-UNNAMED file=ALL-UNNAMED parser=ALL-UNNAMED tree=ALL-UNNAMED util=ALL-UNNAMED) \
+  -jar $(JAVA_FORMAT) $(1) $(JAVA)
+
+lint: $(WORK)/built $(WORK)/apt-lint $(JAVA_FORMAT)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@clang-format --dry-run -Werror $$(git ls-files '*.[ch]')
+	@$(call java_format,--dry-run --set-exit-if-changed)
 	@headers=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["include"])'); \
 	for compiler in gcc clang; do for file in native/*/*.c plugin/bcftools/*.c; do \
 	  $$compiler $(C_FLAGS) -isystem $$headers -O2 -fsyntax-only "$$file"; done; done
 
-format: $(WORK)/built $(WORK)/apt-lint
+format: $(WORK)/built $(WORK)/apt-lint $(JAVA_FORMAT)
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	@clang-format -i $$(git ls-files '*.[ch]')
+	@$(call java_format,-i)
 
 asan: build $(WORK)/apt-lint $(MODELS)
 	@CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) bash tests/native/asan.sh

@@ -20,7 +20,7 @@ sys.path.insert(0, str(TESTS))
 
 from tiny_network import write_tiny_networks  # noqa: E402
 
-pytest_plugins = ["scoring_server"]
+pytest_plugins = ["scoring_server", "gatk_host"]
 
 # Tests that run in the background inherit ignored signals, and so would the commands they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

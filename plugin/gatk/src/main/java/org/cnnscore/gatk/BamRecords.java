@@ -1,0 +1,126 @@
+package org.cnnscore.gatk;
+
+import htsjdk.samtools.Cigar;
+import htsjdk.samtools.CigarElement;
+import htsjdk.samtools.CigarOperator;
+import htsjdk.samtools.GenomicIndexUtil;
+import htsjdk.samtools.SAMRecord;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
+/** Reads as BAM records (SAM specification 4.2): without block_size, without tags. */
+final class BamRecords {
+
+  private static final int FIXED_BYTES = 32;
+  private static final int MATE_CONTIG_AT = 20;
+  private static final int MAX_NAME_BYTES = 254;
+  private static final int MAX_CIGAR_OPERATORS = 0xffff;
+  private static final byte NO_QUALITY = (byte) 0xff;
+  private static final byte[] BASE_CODES = baseCodes();
+
+  private BamRecords() {}
+
+  private static byte[] baseCodes() {
+    byte[] codes = new byte[256];
+    Arrays.fill(codes, (byte) 15);
+    String letters = "=ACMGRSVTWYHKDBN";
+    for (int code = 0; code < letters.length(); code++) {
+      char letter = letters.charAt(code);
+      codes[letter] = (byte) code;
+      codes[Character.toLowerCase(letter)] = (byte) code;
+    }
+    return codes;
+  }
+
+  /** Encodes a read; its contig is number 0, its mate's 0 when it is the same, else -1. */
+  static byte[] encode(SAMRecord read) {
+    byte[] name = nameBytes(read);
+    Cigar cigar = read.getCigar() == null ? new Cigar() : read.getCigar();
+    int operators = cigar.numCigarElements();
+    // More operators than 16 bits count go into the CG tag, a placeholder stands in their place.
+    boolean longCigar = operators > MAX_CIGAR_OPERATORS;
+    byte[] bases = read.getReadBases();
+    byte[] qualities = read.getBaseQualities();
+    int packed = (bases.length + 1) / 2;
+    int cigarBytes = 4 * operators;
+    int size =
+        FIXED_BYTES
+            + name.length
+            + 1
+            + (longCigar ? 16 + cigarBytes : cigarBytes)
+            + packed
+            + bases.length;
+    ByteBuffer record = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
+    boolean mateHere =
+        read.getMateReferenceName() != null
+            && read.getMateReferenceName().equals(read.getReferenceName());
+    int position = read.getAlignmentStart() - 1;
+    record
+        .putInt(0)
+        .putInt(position)
+        .put((byte) (name.length + 1))
+        .put((byte) read.getMappingQuality())
+        .putShort((short) GenomicIndexUtil.regionToBin(position, end(read)))
+        .putShort((short) (longCigar ? 2 : operators))
+        .putShort((short) read.getFlags())
+        .putInt(bases.length)
+        .putInt(mateHere ? 0 : -1)
+        .putInt(read.getMateAlignmentStart() - 1)
+        .putInt(read.getInferredInsertSize())
+        .put(name)
+        .put((byte) 0);
+    if (longCigar) {
+      record
+          .putInt(bases.length << 4 | CigarOperator.enumToBinary(CigarOperator.S))
+          .putInt((end(read) - position) << 4 | CigarOperator.enumToBinary(CigarOperator.N));
+    } else {
+      putCigar(record, cigar);
+    }
+    for (int i = 0; i < packed; i++) {
+      int high = BASE_CODES[bases[2 * i] & 0xff];
+      int low = 2 * i + 1 < bases.length ? BASE_CODES[bases[2 * i + 1] & 0xff] : 0;
+      record.put((byte) (high << 4 | low));
+    }
+    if (qualities.length == bases.length) {
+      record.put(qualities);
+    } else {
+      for (int i = 0; i < bases.length; i++) {
+        record.put(NO_QUALITY);
+      }
+    }
+    if (longCigar) {
+      record.put("CGBI".getBytes(StandardCharsets.US_ASCII)).putInt(operators);
+      putCigar(record, cigar);
+    }
+    return record.array();
+  }
+
+  /** Where a read ends, exclusive, 0-based: as BAM indexes have it, one base for none aligned. */
+  static int end(SAMRecord read) {
+    int start = read.getAlignmentStart();
+    return read.getReadUnmappedFlag() ? start : Math.max(read.getAlignmentEnd(), start);
+  }
+
+  /** Gives an encoded record another contig number. */
+  static void setContig(byte[] records, int offset, int contig) {
+    ByteBuffer record = ByteBuffer.wrap(records).order(ByteOrder.LITTLE_ENDIAN);
+    record.putInt(offset, contig);
+    if (record.getInt(offset + MATE_CONTIG_AT) >= 0) {
+      record.putInt(offset + MATE_CONTIG_AT, contig);
+    }
+  }
+
+  private static byte[] nameBytes(SAMRecord read) {
+    String name = read.getReadName() == null ? "*" : read.getReadName();
+    byte[] bytes = name.getBytes(StandardCharsets.ISO_8859_1);
+    return bytes.length <= MAX_NAME_BYTES ? bytes : Arrays.copyOf(bytes, MAX_NAME_BYTES);
+  }
+
+  private static void putCigar(ByteBuffer record, Cigar cigar) {
+    for (CigarElement element : cigar) {
+      record.putInt(element.getLength() << 4 | CigarOperator.enumToBinary(element.getOperator()));
+    }
+  }
+}

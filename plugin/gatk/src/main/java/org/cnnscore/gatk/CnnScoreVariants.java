@@ -1,0 +1,424 @@
+package org.cnnscore.gatk;
+
+import htsjdk.variant.variantcontext.VariantContext;
+import htsjdk.variant.variantcontext.VariantContextBuilder;
+import htsjdk.variant.variantcontext.writer.VariantContextWriter;
+import htsjdk.variant.vcf.VCFHeader;
+import htsjdk.variant.vcf.VCFHeaderLine;
+import htsjdk.variant.vcf.VCFHeaderLineType;
+import htsjdk.variant.vcf.VCFInfoHeaderLine;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.broadinstitute.barclay.argparser.Advanced;
+import org.broadinstitute.barclay.argparser.Argument;
+import org.broadinstitute.barclay.argparser.ArgumentCollection;
+import org.broadinstitute.barclay.argparser.CommandLineProgramProperties;
+import org.broadinstitute.barclay.help.DocumentedFeature;
+import org.broadinstitute.hellbender.cmdline.StandardArgumentDefinitions;
+import org.broadinstitute.hellbender.engine.FeatureContext;
+import org.broadinstitute.hellbender.engine.GATKPath;
+import org.broadinstitute.hellbender.engine.ReadsContext;
+import org.broadinstitute.hellbender.engine.ReferenceContext;
+import org.broadinstitute.hellbender.engine.VariantWalker;
+import org.broadinstitute.hellbender.engine.filters.CountingReadFilter;
+import org.broadinstitute.hellbender.engine.filters.CountingVariantFilter;
+import org.broadinstitute.hellbender.engine.filters.ReadFilter;
+import org.broadinstitute.hellbender.engine.filters.ReadFilterLibrary;
+import org.broadinstitute.hellbender.engine.filters.VariantFilter;
+import org.broadinstitute.hellbender.engine.filters.VariantFilterLibrary;
+import org.broadinstitute.hellbender.exceptions.UserException;
+import org.broadinstitute.hellbender.utils.runtime.RuntimeUtils;
+import org.cnnscore.v1.Description;
+import picard.cmdline.programgroups.VariantFilteringProgramGroup;
+
+/**
+ * Scores each record with a convolutional network: is the call real, or a sequencing artefact?
+ *
+ * <p>The successor of CNNScoreVariants: the same arguments, networks and INFO keys, without a
+ * Python environment inside GATK. The network runs in a `cnnscore serve` process, which the tool
+ * starts and ends, or which is shared by many (--server).
+ *
+ * <h3>With the reference and the caller's annotations (CNN_1D)</h3>
+ *
+ * <pre>gatk CnnScoreVariants -V calls.vcf.gz -R ref.fa -O scored.vcf.gz</pre>
+ *
+ * <h3>With the reads too (CNN_2D)</h3>
+ *
+ * <pre>gatk CnnScoreVariants -V calls.vcf.gz -R ref.fa -I reads.bam --tensor-type read_tensor \
+ *     -O scored.vcf.gz</pre>
+ */
+@CommandLineProgramProperties(
+    summary = CnnScoreVariants.SUMMARY,
+    oneLineSummary = "Score variants with a convolutional network (cnnscore)",
+    programGroup = VariantFilteringProgramGroup.class)
+@DocumentedFeature
+public final class CnnScoreVariants extends VariantWalker {
+
+  static final String SUMMARY =
+      "Annotate a VCF with scores from a convolutional network: is a call real, or a sequencing"
+          + " artefact? --tensor-type reference (the default) looks at the reference and the"
+          + " caller's annotations and writes CNN_1D; --tensor-type read_tensor looks at the reads"
+          + " (-I) too and writes CNN_2D; --model takes any other network of `cnnscore model list`."
+          + " FilterVariantTranches is the step after.";
+
+  private static final Pattern INFO_KEY = Pattern.compile("[A-Za-z_][0-9A-Za-z_.]*");
+  private static final Duration SERVER_PATIENCE = Duration.ofSeconds(10);
+  private static final Duration ENGINE_PATIENCE = Duration.ofMinutes(2);
+
+  /** When so many reads were seen and none has a read group, none will. */
+  private static final long READS_WITHOUT_GROUP = 100_000;
+
+  private static final int RECORDS_PER_CHECK = 100;
+
+  private static final List<String> OUTPUT_ENDINGS = List.of("", ".tbi", ".idx", ".md5");
+
+  /** The networks that CNNScoreVariants calls by what they look at. */
+  public enum TensorType {
+    reference("gatk-1d", "the reference and annotations"),
+    read_tensor("gatk-2d", "reads, the reference and annotations");
+
+    final String model;
+    final String sees;
+
+    TensorType(String model, String sees) {
+      this.model = model;
+      this.sees = sees;
+    }
+  }
+
+  @Argument(
+      fullName = StandardArgumentDefinitions.OUTPUT_LONG_NAME,
+      shortName = StandardArgumentDefinitions.OUTPUT_SHORT_NAME,
+      doc = "Output file")
+  GATKPath output;
+
+  @Argument(
+      fullName = "tensor-type",
+      optional = true,
+      doc =
+          "What the network looks at: `reference` (network gatk-1d) or `read_tensor` (gatk-2d)."
+              + " Default: reference, or whatever --model or --server looks at")
+  TensorType tensorType;
+
+  @Argument(
+      fullName = "model",
+      optional = true,
+      doc = "The network: a name that `cnnscore model list` shows, or an .onnx file")
+  String model;
+
+  @Argument(
+      fullName = "info-key",
+      optional = true,
+      doc = "INFO key of the score, in place of the network's own")
+  String infoKey;
+
+  @Argument(
+      fullName = "server",
+      optional = true,
+      doc = "A running `cnnscore serve`: unix:PATH or tcp:HOST:PORT")
+  String server;
+
+  @Argument(
+      fullName = "engine",
+      optional = true,
+      mutex = "server",
+      doc = "The command that starts an engine of this run's own")
+  String engine = "cnnscore serve";
+
+  @Argument(fullName = "token-file", optional = true, doc = "The token of a tcp: server")
+  File tokenFile;
+
+  @Argument(
+      fullName = "tls-ca",
+      optional = true,
+      doc = "Certificates of a tcp: server to trust (PEM), in place of the system's")
+  File tlsCa;
+
+  @Argument(
+      fullName = "server-timeout",
+      optional = true,
+      minValue = 1,
+      doc = "Seconds that a batch may take, waiting included")
+  int serverTimeout = 600;
+
+  @Argument(
+      fullName = "transfer-batch-size",
+      optional = true,
+      minValue = 1,
+      doc = "Sites a message to the engine. Default: what the engine asks for")
+  Integer transferBatchSize;
+
+  @Argument(
+      fullName = "filter-symbolic-and-sv",
+      optional = true,
+      doc = "Leave symbolic and structural variants out of the output")
+  boolean filterSymbolicAndSV = false;
+
+  @Advanced
+  @Argument(
+      fullName = "downsampling",
+      optional = true,
+      doc =
+          "Sample of sites with more reads than the network takes: by the site alone, or as GATK"
+              + " draws it over a whole file, in order")
+  Reservoir.Downsampling downsampling = Reservoir.Downsampling.site;
+
+  @ArgumentCollection OldArguments old = new OldArguments();
+
+  private final NetworkReadFilter networkFilter = new NetworkReadFilter();
+  private CountingReadFilter readFilter;
+  private NetworkChoice choice;
+  private EngineProcess process;
+  private EngineClient client;
+  private Description network;
+  private SiteReads reads;
+  private ScoringPipeline pipeline;
+  private VariantContextWriter writer;
+  private String key;
+  private long taken;
+  private long written;
+  private long unscored;
+  private boolean finished;
+
+  @Override
+  protected String getToolkitName() {
+    return RuntimeUtils.getToolkitName(VariantWalker.class);
+  }
+
+  /** Names the ##GATKCommandLine header line. */
+  @Override
+  protected String getToolkitShortName() {
+    return "GATK";
+  }
+
+  @Override
+  public String getVersion() {
+    return RuntimeUtils.getVersion(VariantWalker.class)
+        + "-cnnscore-"
+        + RuntimeUtils.getVersion(CnnScoreVariants.class);
+  }
+
+  @Override
+  public boolean requiresReference() {
+    return true;
+  }
+
+  @Override
+  public List<ReadFilter> getDefaultReadFilters() {
+    return List.of(networkFilter);
+  }
+
+  /** The engine hands out all reads; those over sites are filtered in {@link SiteReads}. */
+  @Override
+  public CountingReadFilter makeReadFilter() {
+    return new CountingReadFilter(ReadFilterLibrary.ALLOW_ALL_READS);
+  }
+
+  @Override
+  protected CountingVariantFilter makeVariantFilter() {
+    VariantFilter wanted =
+        filterSymbolicAndSV
+            ? record -> !record.isSymbolicOrSV()
+            : VariantFilterLibrary.ALLOW_ALL_VARIANTS;
+    return new CountingVariantFilter(wanted);
+  }
+
+  @Override
+  public void onTraversalStart() {
+    old.warn(logger);
+    if (infoKey != null && !INFO_KEY.matcher(infoKey).matches()) {
+      throw new UserException.BadInput(
+          infoKey + " cannot be an INFO key: letters, digits, _ and . make one");
+    }
+    choice = new NetworkChoice(this);
+    openEngine();
+    choice.check(network, hasReads());
+    openPipeline();
+    key = infoKey != null ? infoKey : network.getInfoKey();
+    VCFHeader header = header();
+    writer = createVCFWriter(output);
+    writer.writeHeader(header);
+  }
+
+  private void openEngine() {
+    String address = server;
+    Duration startup = SERVER_PATIENCE;
+    if (server != null) {
+      old.warnAboutServer(logger);
+    } else {
+      List<String> options = new ArrayList<>(List.of("-m", choice.forEngine()));
+      options.addAll(old.engineOptions());
+      process = new EngineProcess(engine, options);
+      address = process.address();
+      startup = ENGINE_PATIENCE;
+      process.awaitSocket(startup);
+    }
+    client =
+        new EngineClient(
+            new EngineAddress(address, tokenFile != null, tlsCa),
+            token(),
+            Duration.ofSeconds(serverTimeout),
+            () -> process == null ? null : process.death());
+    network = client.describe(startup);
+    logger.info(
+        "network {} (cnnscore {}) on {}",
+        network.getModel(),
+        network.getServerVersion(),
+        network.getProvider());
+  }
+
+  private String token() {
+    if (tokenFile == null) {
+      return null;
+    }
+    try {
+      return Files.readString(tokenFile.toPath()).strip();
+    } catch (IOException error) {
+      throw new UserException.CouldNotReadInputFile(tokenFile.toPath(), error.getMessage(), error);
+    }
+  }
+
+  private void openPipeline() {
+    NetworkReadFilter.Rule rule = NetworkReadFilter.rule(network.getReadRule());
+    networkFilter.setRule(rule);
+    if (rule != NetworkReadFilter.Rule.none) {
+      readFilter = super.makeReadFilter();
+      reads = new SiteReads(readFilter, network.getReadLimit(), downsampling);
+    } else if (hasReads()) {
+      logger.warn(
+          "the network {} does not look at reads, they are not used; --tensor-type read_tensor"
+              + " takes one that does",
+          network.getModel());
+    }
+    WindowSource windows =
+        new WindowSource(
+            network,
+            getReferenceDictionary(),
+            reads,
+            reads == null ? null : getHeaderForReads().getSequenceDictionary());
+    pipeline = new ScoringPipeline(client, network, windows, transferBatchSize, this::write);
+  }
+
+  private VCFHeader header() {
+    VCFHeader input = getHeaderForVariants();
+    Set<VCFHeaderLine> lines = new LinkedHashSet<>(input.getMetaDataInInputOrder());
+    VCFInfoHeaderLine before = input.getInfoHeaderLine(key);
+    if (before != null) {
+      logger.warn("{} has INFO/{} already: it is replaced", drivingVariantFile, key);
+      lines.remove(before);
+    }
+    lines.add(new VCFInfoHeaderLine(key, 1, VCFHeaderLineType.Float, network.getInfoDescription()));
+    lines.add(modelLine());
+    lines.addAll(getDefaultToolVCFHeaderLines());
+    return new VCFHeader(lines, input.getGenotypeSamples());
+  }
+
+  /** Which network scored, as `cnnscore score` writes it and `cnnscore filter` reads it. */
+  private VCFHeaderLine modelLine() {
+    String cutoffs = network.getCutoffs();
+    return new VCFHeaderLine(
+        "cnnscore_model",
+        String.format(
+            "<ID=%s,Model=\"%s\",Network=%s,Version=%s%s>",
+            key,
+            network.getModel(),
+            network.getNetwork(),
+            network.getServerVersion(),
+            cutoffs.isEmpty() ? "" : ",Cutoffs=\"" + cutoffs + "\""));
+  }
+
+  @Override
+  public void apply(
+      VariantContext record,
+      ReadsContext readsContext,
+      ReferenceContext referenceContext,
+      FeatureContext featureContext) {
+    pipeline.add(record, referenceContext, readsContext);
+    if (++taken % RECORDS_PER_CHECK == 0) {
+      checkReadGroups(READS_WITHOUT_GROUP);
+    }
+  }
+
+  private void write(VariantContext record, float score) {
+    VariantContextBuilder scored = new VariantContextBuilder(record);
+    if (Float.isNaN(score)) {
+      unscored++;
+      scored.rmAttribute(key);
+    } else {
+      scored.attribute(key, Sites.format(score));
+    }
+    writer.add(scored.make());
+    written++;
+  }
+
+  @Override
+  public Object onTraversalSuccess() {
+    pipeline.finish();
+    checkReadGroups(1);
+    writer.close();
+    finished = true;
+    logger.info("{} of {} records scored", written - unscored, written);
+    if (reads != null) {
+      logger.info(readFilter.getSummaryLine());
+      logger.info(
+          "{} records have more reads than the network takes, {} have none",
+          reads.sitesSampled(),
+          reads.sitesEmpty());
+    }
+    return null;
+  }
+
+  private void checkReadGroups(long enough) {
+    long seen = networkFilter.seen();
+    if (seen >= enough && networkFilter.withoutGroup() == seen) {
+      throw new UserException.BadInput(
+          "no read has a read group, and "
+              + network.getModel()
+              + " drops such reads, as GATK does: give them one with `samtools addreplacerg`");
+    }
+  }
+
+  @Override
+  public void closeTool() {
+    if (client != null) {
+      client.close();
+    }
+    if (process != null) {
+      process.close();
+    }
+    if (choice != null) {
+      choice.close();
+    }
+    if (writer != null && !finished) {
+      dropOutput();
+    }
+  }
+
+  /** Half an output must not look like a whole one. */
+  private void dropOutput() {
+    try {
+      writer.close();
+    } catch (RuntimeException error) {
+      logger.debug("closing what is dropped", error);
+    }
+    Path path = output.toPath();
+    try {
+      for (String ending : OUTPUT_ENDINGS) {
+        Path file = path.resolveSibling(path.getFileName() + ending);
+        if (Files.isRegularFile(file)) {
+          Files.delete(file);
+        }
+      }
+    } catch (IOException error) {
+      logger.warn("{} is not whole: delete it ({})", output, error.getMessage());
+    }
+  }
+}

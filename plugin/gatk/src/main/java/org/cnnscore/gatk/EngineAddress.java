@@ -1,0 +1,113 @@
+package org.cnnscore.gatk;
+
+import io.grpc.ManagedChannel;
+import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
+import io.grpc.netty.shaded.io.grpc.netty.NegotiationType;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.bootstrap.Bootstrap;
+import io.grpc.netty.shaded.io.netty.channel.epoll.Epoll;
+import io.grpc.netty.shaded.io.netty.channel.epoll.EpollDomainSocketChannel;
+import io.grpc.netty.shaded.io.netty.channel.epoll.EpollEventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.unix.DomainSocketAddress;
+import java.io.File;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.net.ssl.SSLException;
+import org.apache.logging.log4j.Level;
+import org.apache.logging.log4j.core.config.Configurator;
+import org.broadinstitute.hellbender.exceptions.UserException;
+
+/**
+ * Where a scoring server listens: {@code unix:PATH} or {@code tcp:HOST:PORT}. TCP is TLS with a
+ * token, except to this machine without a token.
+ */
+final class EngineAddress implements AutoCloseable {
+
+  private static final Pattern TCP = Pattern.compile("tcp:(\\[[^\\]]+\\]|[^:]+):(\\d{1,5})");
+  private static final String UNIX = "unix:";
+
+  private final String text;
+  private final File certificates;
+  private final boolean plain;
+  private EpollEventLoopGroup threads;
+
+  /**
+   * @param hasToken whether the client has a token to show
+   * @param certificates to trust (PEM), null for the system's
+   */
+  EngineAddress(String text, boolean hasToken, File certificates) {
+    Matcher tcp = TCP.matcher(text);
+    if (!text.startsWith(UNIX) && !tcp.matches()) {
+      throw new UserException.BadInput(
+          "the server's address is unix:PATH or tcp:HOST:PORT, not " + text);
+    }
+    this.text = text;
+    this.certificates = certificates;
+    plain = text.startsWith(UNIX) || (!hasToken && isLoopback(tcp.group(1)));
+    if (!plain && !hasToken) {
+      throw new UserException.BadInput(
+          "a server at " + text + " wants a token: name its file with --token-file");
+    }
+  }
+
+  private static boolean isLoopback(String host) {
+    return host.equals("localhost") || host.startsWith("127.") || host.equals("[::1]");
+  }
+
+  @Override
+  public String toString() {
+    return text;
+  }
+
+  /** A channel to it; close this when the channel is shut down. */
+  ManagedChannel open() {
+    return text.startsWith(UNIX) ? openUnix(text.substring(UNIX.length())) : openTcp();
+  }
+
+  private ManagedChannel openUnix(String path) {
+    if (!Epoll.isAvailable()) {
+      throw new UserException(
+          "Unix sockets need Linux on x86_64 or aarch64 here; use --server tcp:HOST:PORT ("
+              + Epoll.unavailabilityCause().getMessage()
+              + ")");
+    }
+    // gRPC sets TCP's SO_KEEPALIVE on every socket, and netty warns that this one has none.
+    Configurator.setLevel(Bootstrap.class.getName(), Level.ERROR);
+    threads = new EpollEventLoopGroup(1);
+    return NettyChannelBuilder.forAddress(new DomainSocketAddress(path))
+        .eventLoopGroup(threads)
+        .channelType(EpollDomainSocketChannel.class)
+        .overrideAuthority("localhost")
+        .negotiationType(NegotiationType.PLAINTEXT)
+        .build();
+  }
+
+  private ManagedChannel openTcp() {
+    Matcher parts = TCP.matcher(text);
+    parts.matches();
+    NettyChannelBuilder builder =
+        NettyChannelBuilder.forAddress(
+            parts.group(1).replaceAll("[\\[\\]]", ""), Integer.parseInt(parts.group(2)));
+    if (plain) {
+      return builder.negotiationType(NegotiationType.PLAINTEXT).build();
+    }
+    try {
+      var ssl = GrpcSslContexts.forClient();
+      if (certificates != null) {
+        ssl = ssl.trustManager(certificates);
+      }
+      return builder.sslContext(ssl.build()).build();
+    } catch (SSLException | IllegalArgumentException error) {
+      throw new UserException.BadInput(
+          "cannot use the certificates " + certificates + ": " + error.getMessage(), error);
+    }
+  }
+
+  @Override
+  public void close() {
+    if (threads != null) {
+      threads.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+    }
+  }
+}

@@ -1,0 +1,85 @@
+"""The walker in real GATK: GATK's golden scores, and those of `cnnscore score` to the letter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conftest import DATA, run_cli, scores_of
+from gatk_host import ToolHost
+from golden_scores import GOLDEN, ODD, assert_scores, expected, tsv_scores, vcf_scores
+from scoring_server import Server
+
+KEYS = {"gatk-1d": "CNN_1D", "gatk-2d": "CNN_2D"}
+
+
+class Doors:
+    """The walker and the command, side by side on one server of each network."""
+
+    def __init__(self, tools: ToolHost, engines: dict[str, Server], folder: Path) -> None:
+        self._tools, self._engines = tools, engines
+        self.walker, self.command = folder / "walker.vcf", folder / "command.vcf"
+
+    def score(self, calls: Path, reference: Path, reads: Path | None, *options: str) -> str:
+        """Score with both; the INFO key. They agree to the letter."""
+        model = "gatk-2d" if reads else "gatk-1d"
+        inputs = ["-R", reference, *(["-I", reads] if reads else [])]
+        server = ["--server", self._engines[model].address]
+        tensor = ["--tensor-type", "read_tensor" if reads else "reference"]
+        ran = self._tools.score(
+            *("-V", calls, "-O", self.walker, *inputs, *server, *tensor, *options)
+        )
+        assert ran.ok, ran.answer
+        by_command = run_cli("score", calls, "-o", self.command, *inputs, *server, *options)
+        assert by_command.code == 0, by_command.err
+        assert scores_of(self.walker, KEYS[model]) == scores_of(self.command, KEYS[model])
+        return KEYS[model]
+
+
+@pytest.fixture
+def doors(tools: ToolHost, engines: dict[str, Server], tmp_path: Path) -> Doors:
+    return Doors(tools, engines, tmp_path)
+
+
+@pytest.mark.parametrize("calls", ["calls", "edge"])
+def test_1d(calls: str, doors: Doors) -> None:
+    key = doors.score(DATA / f"{calls}.vcf.gz", DATA / "ref.fa", None)
+    nv, cnn = (tsv_scores(GOLDEN / f"{calls}.{tool}1d.tsv") for tool in ("nv", "cnn"))
+    assert_scores(doors.walker, key, expected(nv, cnn))
+
+
+@pytest.mark.parametrize(
+    ("calls", "reads"), [("calls", "reads"), ("edge", "reads"), ("deep", "deep")]
+)
+def test_2d(calls: str, reads: str, doors: Doors) -> None:
+    key = doors.score(
+        *(DATA / f"{calls}.vcf.gz", DATA / "ref.fa", DATA / f"{reads}.bam"),
+        *("--downsampling", "gatk"),
+    )
+    nv, cnn = (tsv_scores(GOLDEN / f"{calls}.{tool}2d.tsv") for tool in ("nv", "cnn"))
+    assert_scores(doors.walker, key, expected(nv, cnn))
+
+
+def test_deep_sites_are_sampled_by_the_site_alone(doors: Doors) -> None:
+    doors.score(DATA / "deep.vcf.gz", DATA / "ref.fa", DATA / "deep.bam")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_reads(name: str, doors: Doors, shared: Path) -> None:
+    golden = shared / "golden" / "synthetic"
+    odd = golden / "odd"
+    key = doors.score(odd / "odd.vcf.gz", golden / "ref.fa", odd / f"{name}.bam")
+    nv, cnn = (vcf_scores(odd / f"{name}.{tool}2d.vcf", key) for tool in ("nv", "cnn"))
+    assert_scores(doors.walker, key, expected(nv, cnn))
+
+
+@pytest.mark.parametrize(("model", "nv"), [("gatk-1d", "nv1d"), ("gatk-2d", "nv2d")])
+def test_real_reads(model: str, nv: str, doors: Doors, shared: Path) -> None:
+    real, golden = shared / "data" / "na12878-chr20", shared / "golden" / "na12878-chr20"
+    reads = None if model == "gatk-1d" else real / "NA12878_S1.20.10.0-10.1M.bam"
+    key = doors.score(real / "calls.vcf.gz", real / "ref.20.fa.gz", reads)
+    wanted = expected(
+        vcf_scores(golden / f"calls.{nv}.vcf", key), vcf_scores(golden / "calls.cnn.vcf", key)
+    )
+    assert_scores(doors.walker, key, wanted)

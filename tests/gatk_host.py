@@ -1,0 +1,129 @@
+"""Real GATK with the walker: one JVM that runs many tools, and processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scoring_server import Server, start_server
+
+MAIN = "org.cnnscore.gatk.Main"
+RUN_MANY = Path(__file__).parent / "gatk" / "RunMany.java"
+TOOL = "CnnScoreVariants"
+ENGINE = f"{sys.executable} -m cnnscore serve"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a tool did."""
+
+    answer: str
+    """`ok`, or the error."""
+    log: str
+
+    @property
+    def ok(self) -> bool:
+        return self.answer == "ok"
+
+
+class ToolHost:
+    """A JVM that runs tools one after the other."""
+
+    def __init__(self, class_path: str, log: Path) -> None:
+        self._log = log
+        with log.open("w") as err:
+            self._process = subprocess.Popen(
+                ["java", "-Xmx2g", "-cp", class_path, str(RUN_MANY)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=err,
+                text=True,
+            )
+
+    def run(self, *arguments: object) -> Ran:
+        """Run `TOOL ARGUMENTS`."""
+        assert self._process.stdin
+        assert self._process.stdout
+        begin = self._log.stat().st_size
+        self._process.stdin.write("\t".join(map(str, arguments)) + "\n")
+        self._process.stdin.flush()
+        for line in self._process.stdout:
+            if line.startswith("answer "):
+                log = self._log.read_bytes()[begin:].decode()
+                return Ran(line.removeprefix("answer ").rstrip("\n").replace("\\n", "\n"), log)
+        raise AssertionError(f"the JVM ended: {self._log.read_text()[-3000:]}")
+
+    def score(self, *arguments: object) -> Ran:
+        """Run `CnnScoreVariants ARGUMENTS`."""
+        return self.run(TOOL, *arguments)
+
+    def close(self) -> None:
+        """End the JVM."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        if self._process.wait(30) != 0:
+            raise AssertionError(self._log.read_text()[-3000:])
+        self._process.stdout.close()
+
+
+@dataclass(frozen=True)
+class Gatk:
+    """Where GATK and the walker are."""
+
+    folder: Path
+    """Jars of GATK 4.6.2.0 and of what it needs."""
+    old_folder: Path
+    """The same of 4.6.0.0."""
+    walker: Path
+    """cnnscore-gatk.jar."""
+
+    def command(self, *arguments: object, old: bool = False, heap: str = "1g") -> list[str]:
+        """A command line of GATK with the walker on its class path."""
+        jars = self.old_folder if old else self.folder
+        path = f"{self.walker}:{jars}/*"
+        return ["java", f"-Xmx{heap}", "-cp", path, MAIN, *map(str, arguments)]
+
+
+def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        command, capture_output=True, text=True, timeout=120, check=False, **options
+    )
+
+
+@pytest.fixture(scope="session")
+def gatk() -> Gatk:
+    """GATK from Maven and the walker's jar: `make test` brings them, `make test-core` does not."""
+    names = ("CNNSCORE_GATK", "CNNSCORE_OLD_GATK", "CNNSCORE_WALKER")
+    folders = [Path(os.environ.get(name, "-")) for name in names]
+    if not os.environ.get("CNNSCORE_MODELS") or not all(path.exists() for path in folders):
+        pytest.skip("needs GATK and the walker: run by `make test`, not by `make test-core`")
+    return Gatk(*folders)
+
+
+@pytest.fixture(scope="session")
+def tools(gatk: Gatk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ToolHost]:
+    """One JVM with GATK 4.6.2.0 and the walker, for all tests."""
+    host = ToolHost(f"{gatk.walker}:{gatk.folder}/*", tmp_path_factory.mktemp("jvm") / "log")
+    yield host
+    host.close()
+
+
+@pytest.fixture(scope="session")
+def engines(
+    gatk_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Server]]:
+    """A server for each of GATK's networks: engines["gatk-1d"], engines["gatk-2d"]."""
+    folder = tmp_path_factory.mktemp("engines")
+    running = {name: start_server(folder, model=name) for name in ("gatk-1d", "gatk-2d")}
+    yield running
+    for server in running.values():
+        server.stop(signal.SIGTERM)
