@@ -123,13 +123,20 @@ class Engine:
     def _score_rows(self, batch: WindowBatch) -> Iterator[tuple[Rows, NDArray[np.float32]]]:
         self.description.check(batch)
         for rows, planes in self.planes(batch):
-            output = self.session.run(planes)
-            if self.manifest.score == "log-odds":
-                scores = output[:, 0]
-            else:
-                kind = batch.kind[rows.site]
-                scores = gatk_log_odds(output, kind, self.manifest.labels)
-            yield rows, np.where(np.isfinite(scores), scores, np.nan)
+            yield rows, self.run(planes, batch.kind[rows.site])[1]
+
+    def run(
+        self, planes: Planes, kind: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The network's output float32 [n, classes] and the scores float32 [n], NaN where there is
+        none, of n encoded rows whose sites are of these kinds.
+        """
+        output = self.session.run(planes)
+        if self.manifest.score == "log-odds":
+            scores = output[:, 0]
+        else:
+            scores = gatk_log_odds(output, kind, self.manifest.labels)
+        return output, np.where(np.isfinite(scores), scores, np.float32(np.nan))
 
     def planes(self, batch: WindowBatch) -> Iterator[tuple[Rows, Planes]]:
         """The network calls that a batch takes: their rows and inputs."""

@@ -32,6 +32,7 @@ async function go(number, keepPlaying = false) {
   tell(null);
   const next = list.neighbour(number, 1);
   if (next !== null) openSite(next);
+  requestAnimationFrame(() => { state.opened_ms ??= performance.now(); });
   document.body.dataset.site = row.name;
 }
 
@@ -391,4 +392,6 @@ function start() {
   followLink();
 }
 
+// For the console, and for the tests of the page.
+window.cnnscore = { INDEX, SITES, openSite, pileOf, state, options, go };
 start();

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from cnnscore.encode import Planes
 from cnnscore.engine import Engine
-from cnnscore.viewer.network import run
 
 READ_NONE, READ_GAP, READ_SPAN, READ_N = 17, 16, 32, 15
 REFERENCE_ANY, REFERENCE_NONE = 5, 6
@@ -108,8 +107,9 @@ def hide(planes: Planes, i: int, part: Part, typical: NDArray[np.float32]) -> No
     """Hide a part in copy `i` of batched planes, in place."""
     cells = slice(part.begin, part.end)
     if part.axis == "annotation":
-        known = np.nan_to_num(typical[cells]) if "mask" not in planes else typical[cells]
-        planes["annotations"][i, cells] = known
+        # Our own networks are told what is missing; GATK's take 0 for it.
+        own = "variant" in planes
+        planes["annotations"][i, cells] = typical[cells] if own else np.nan_to_num(typical[cells])
     elif part.axis == "variant":
         planes["variant"][i, cells] = 0
     elif part.axis == "feature":
@@ -139,7 +139,7 @@ def _copies(planes: Planes, n: int) -> Planes:
 
 def _scores(engine: Engine, planes: Planes, kind: int) -> NDArray[np.float32]:
     n = len(next(iter(planes.values())))
-    return run(engine, planes, np.full(n, kind, np.uint8))[1]
+    return engine.run(planes, np.full(n, kind, np.uint8))[1]
 
 
 def _batches(parts: list[Part], size: int) -> Iterator[list[Part]]:

@@ -8,7 +8,7 @@ const SITES = INDEX.sites.map((row, number) => {
   site.type = ["SNP", "indel", "other"][site.kind];
   return site;
 });
-const READ_FIELDS = ["name", "flag", "mapq", "pos", "cigar", "length", "template", "allele"];
+const READ_FIELDS = ["name", "flag", "mapq", "pos", "cigar", "length", "template", "allele", "number"];
 const ARRAYS = {
   uint8: Uint8Array, int8: Int8Array, int32: Int32Array, int64: BigInt64Array,
   float32: Float32Array, float64: Float64Array,

@@ -9,20 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.encode import NativeBatch, PlaneSpec, Rows, encode_gatk_reads
+from cnnscore.encode import (
+    NativeBatch,
+    PlaneSpec,
+    Rows,
+    encode_gatk_reads,
+    encode_read_set,
+)
 
 _FIXED = struct.Struct("<iiBBHHHiiii")
 _BASES = np.frombuffer(b"=ACMGRSVTWYHKDBN", np.uint8)
 _OPERATORS = "MIDNSHP=X"
 _ON_READ, _ON_REFERENCE = "MIS=X", "MDN=X"
 
+MAPQ_AT = 9
+"""Byte of MAPQ in a BAM record without block_size."""
 OTHER, UNSEEN = -1, -2
 """A read that shows none of the alleles; one that does not span the site."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """One read of a site; `pos` is 0-based, `allele` counts from 0 = REF, or OTHER, UNSEEN."""
+    """One read of a site; `pos` is 0-based, `allele` counts from 0 = REF, or OTHER, UNSEEN;
+    `number` counts within the site's reads in the batch.
+    """
 
     name: str
     flag: int
@@ -32,6 +42,7 @@ class Read:
     length: int
     template: int
     allele: int
+    number: int
 
 
 def site_reads(batch: WindowBatch, site: int, alleles: list[str]) -> list[Read]:
@@ -64,6 +75,7 @@ def site_reads(batch: WindowBatch, site: int, alleles: list[str]) -> list[Read]:
                 length=l_seq,
                 template=template,
                 allele=_allele(shown, upper),
+                number=number - int(first),
             )
         )
     return reads
@@ -118,7 +130,7 @@ def read_of_row(batch: WindowBatch, site: int, window: int) -> NDArray[np.int64]
     rows = np.zeros(last - first, np.int64)
     records = batch.reads.copy()
     rows_asked = Rows(np.array([site]), np.zeros(1, np.int64))
-    mapq_at = batch.read_offset[first:last] + 9
+    mapq_at = batch.read_offset[first:last] + MAPQ_AT
     for shift in (0, 8):
         if shift and last - first <= 256:
             break
@@ -127,3 +139,32 @@ def read_of_row(batch: WindowBatch, site: int, window: int) -> NDArray[np.int64]
         planes = encode_gatk_reads(numbered, rows_asked, PlaneSpec(window))
         rows += planes["rows"][0, : last - first, 1].astype(np.int64) << shift
     return rows
+
+
+def row_of_read(
+    batch: WindowBatch, allele: int, scalars: NDArray[np.float32], spec: PlaneSpec
+) -> NDArray[np.int64]:
+    """[depth] the row of `scalars` [depth, F], `read-set` planes of the batch's one site, that each
+    read is in.
+
+    Their order is one of content. A read's scalars depend on its site alone, so each read is
+    encoded by itself and found again; reads that are equal in all of them share their rows.
+    """
+    n = int(batch.site_read[-1])
+    alone = replace(
+        batch.take_sites(np.zeros(n, np.int64)),
+        reference=np.repeat(batch.reference, n, axis=0),
+        site_read=np.arange(n + 1, dtype=np.int64),
+        read_offset=batch.read_offset,
+        reads=batch.reads,
+    )
+    rows = Rows(np.arange(n), np.full(n, allele, np.int64))
+    single = encode_read_set(NativeBatch(alone), rows, spec)["reads"][:, 0]
+    # Sorted by content, both lists pair up read by read.
+    order = np.empty(n, np.int64)
+    order[_by_content(single)] = _by_content(scalars[:n])
+    return order
+
+
+def _by_content(scalars: NDArray[np.float32]) -> NDArray[np.int64]:
+    return np.lexsort(scalars.T)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,8 +21,7 @@ from cnnscore.engine import Engine
 from cnnscore.records import Calls, Records
 from cnnscore.viewer.attribution import Attribution, attribute
 from cnnscore.viewer.choose import alleles_of
-from cnnscore.viewer.network import run
-from cnnscore.viewer.reads import Read, read_of_row, site_reads
+from cnnscore.viewer.reads import Read, read_of_row, row_of_read, site_reads
 from cnnscore.windows import ReaderOptions, WindowReader
 
 
@@ -58,7 +58,7 @@ class Site:
     planes: Planes
     pile: Planes
     """`bases quals rows reference` of gatk-reads: the planes themselves, or for a network over
-    something else the same reads for comparison; empty without reads."""
+    something else the same reads, for comparison; empty without reads."""
     reads: list[Read]
     """In the order of the rows of `pile`."""
     score: float
@@ -124,19 +124,28 @@ class Looker:
         runs: int = 0,
         threads: int = 1,
     ) -> None:
-        manifest, encoder = engine.manifest, engine.manifest.encoder
-        left, width = encoder.reference_columns(manifest.window)
-        self.window = manifest.window
+        network = engine.description
         self.engine, self.sample, self.runs, self.threads = engine, sample, runs, threads
         self._options = ReaderOptions(
             reference=reference,
-            reads=tuple(reads),
-            sample=sample if reads else None,
-            read_rule=encoder.read_rule if encoder.needs_reads else "gatk" if reads else "none",
-            read_limit=manifest.read_limit or (CONTEXT_READS if reads else 0),
-            reference_left=max(left, self.window // 2),
-            reference_width=max(width, 2 * self.window),
+            reads=tuple(reads) if network.needs_reads else (),
+            sample=sample if network.needs_reads else None,
+            read_rule=network.read_rule,
+            read_limit=network.read_limit,
+            reference_left=network.reference_left,
+            reference_width=network.reference_width,
         )
+        # Reads beside the inputs of a network that takes them in another form, or not at all.
+        self._beside = replace(
+            self._options,
+            reads=tuple(reads),
+            sample=sample,
+            read_rule=network.read_rule if network.needs_reads else "gatk",
+            read_limit=network.read_limit or BESIDE_READS,
+            reference_left=BESIDE_WINDOW // 2,
+            reference_width=2 * BESIDE_WINDOW,
+        )
+        self.beside = bool(reads) and engine.manifest.encoding != "gatk-reads"
 
     def look(
         self, vcf: Path, typical: NDArray[np.float32], labels: NDArray[np.int8] | None = None
@@ -147,11 +156,20 @@ class Looker:
         """
         calls, records = Calls(str(vcf), annotations=self.engine.manifest.annotations), Records()
         pending: deque[Future[Site]] = deque()
-        with WindowReader(self._options) as reader, ThreadPoolExecutor(self.threads) as pool:
+        with ExitStack() as stack:
+            reader = stack.enter_context(WindowReader(self._options))
+            beside = stack.enter_context(WindowReader(self._beside)) if self.beside else None
+            pool = stack.enter_context(ThreadPoolExecutor(self.threads))
             for number, record in enumerate(records_of(vcf, self.sample)):
                 calls.read(records, 1)
                 batch = reader.read(records.sites())
                 site = self._site(record, batch, typical, -1 if labels is None else labels[number])
+                if beside:
+                    site = _with_reads(site, beside.read(records.sites()), BESIDE_WINDOW)
+                elif len(batch.reads):
+                    site = _with_reads(site, batch, self.engine.manifest.window)
+                if "mask" in site.planes and site.reads:
+                    site = self._in_order_of_pile(site, batch)
                 pending.append(pool.submit(self._attribute, site))
                 if len(pending) > 2 * self.threads:
                     yield pending.popleft().result()
@@ -162,35 +180,43 @@ class Looker:
     def _site(
         self, record: Record, batch: WindowBatch, typical: NDArray[np.float32], label: int
     ) -> Site:
-        manifest = self.engine.manifest
         self.engine.description.check(batch)
-        planes, allele = _planes(self.engine, batch)
-        output, scores = run(self.engine, planes, np.repeat(batch.kind, len(allele)))
-        best = int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
-        reads = site_reads(batch, 0, alleles_of(batch, 0)) if len(batch.reads) else []
-        pile = planes if manifest.encoding == "gatk-reads" else {}
-        order: list[int] = []
-        if reads:
-            if not pile:
-                native, rows = (
-                    NativeBatch(batch),
-                    Rows(np.zeros(1, np.int64), np.zeros(1, np.int64)),
-                )
-                pile = encode_gatk_reads(native, rows, PlaneSpec(manifest.window))
-            order = read_of_row(batch, 0, manifest.window).tolist()
-        return Site(
+        parts = list(self.engine.planes(batch))
+        site = Site(
             record=record,
             kind=int(batch.kind[0]),
-            allele=int(allele[best]),
-            planes={name: plane[best].copy() for name, plane in planes.items()},
-            pile={name: pile[name][0].copy() for name in PILE_PLANES if name in pile},
-            reads=[reads[row] for row in order],
-            score=float(scores[best]),
-            output=output[best].copy(),
+            allele=0,
+            planes={},
+            pile={},
+            reads=[],
+            score=float("nan"),
+            output=np.zeros(0, np.float32),
             annotations=batch.annotations[0].copy(),
             typical=typical,
             label=int(label),
         )
+        for rows, planes in parts:  # none where no ALT allele can be scored
+            output, scores = self.engine.run(planes, batch.kind[rows.site])
+            for i, allele in enumerate(rows.allele):
+                if not site.planes or np.isnan(site.score) or scores[i] > site.score:
+                    site = replace(
+                        site,
+                        allele=int(allele),
+                        planes={name: plane[i].copy() for name, plane in planes.items()},
+                        score=float(scores[i]),
+                        output=output[i].copy(),
+                    )
+        return site
+
+    def _in_order_of_pile(self, site: Site, batch: WindowBatch) -> Site:
+        """The scalars of reads in the order of `site.reads`; the network sees no order."""
+        spec = self.engine.manifest.planes()
+        scalars = site.planes["reads"]
+        row = row_of_read(batch, site.allele, scalars, spec)
+        depth = len(site.reads)
+        ordered = np.zeros_like(scalars)
+        ordered[:depth] = scalars[row[[read.number for read in site.reads]]]
+        return replace(site, planes=site.planes | {"reads": ordered})
 
     def _attribute(self, site: Site) -> Site:
         if not self.runs or not np.isfinite(site.score):
@@ -202,12 +228,19 @@ class Looker:
 
 
 PILE_PLANES = ("bases", "quals", "rows", "reference")
-CONTEXT_READS = 128
-"""Most reads shown beside the inputs of a network that takes none."""
+BESIDE_WINDOW, BESIDE_READS = 128, 128
+"""Columns, and most reads, of the pile that is shown beside a network's inputs."""
 
 
-def _planes(engine: Engine, batch: WindowBatch) -> tuple[Planes, NDArray[np.int64]]:
-    """Planes of the rows of a batch of one site, and the ALT allele of each."""
-    parts = list(engine.planes(batch))
-    planes = {name: np.concatenate([planes[name] for _, planes in parts]) for name in parts[0][1]}
-    return planes, np.concatenate([rows.allele for rows, _ in parts])
+def _with_reads(site: Site, batch: WindowBatch, window: int) -> Site:
+    """The site with the pile of its batch, a batch of one site."""
+    if not len(batch.reads):
+        return site
+    rows = Rows(np.zeros(1, np.int64), np.zeros(1, np.int64))
+    pile = encode_gatk_reads(NativeBatch(batch), rows, PlaneSpec(window))
+    reads = site_reads(batch, 0, alleles_of(batch, 0))
+    return replace(
+        site,
+        pile={name: pile[name][0].copy() for name in PILE_PLANES},
+        reads=[reads[row] for row in read_of_row(batch, 0, window)],
+    )
