@@ -12,7 +12,9 @@ import numpy as np
 import pysam
 import pytest
 
+from cnnscore.annotate import Scorer
 from cnnscore.batch import KIND_INDEL, KIND_SNP
+from cnnscore.encode import READ_SCALARS
 from cnnscore.engine import Engine
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.records import Calls, Intervals, Records
@@ -24,6 +26,7 @@ from cnnscore.viewer.reads import OTHER, UNSEEN, shown_bases
 from cnnscore.viewer.sites import Site
 from cnnscore.windows import ReaderOptions, WindowReader
 from conftest import DATA
+from stand_in import stand_in
 
 CALLS, REF, READS = (str(DATA / name) for name in ("calls.vcf.gz", "ref.fa", "reads.bam"))
 
@@ -373,3 +376,64 @@ def test_views_are_in_file_order_with_their_rank(tiny: dict[str, str]) -> None:
     assert places == sorted(places)
     by_rank = [sites[i].score for i in np.argsort(view.rank)]
     assert by_rank == sorted(by_rank)
+
+
+# ---- networks of our own ----
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("own")
+    paths = {name: folder / f"{name}.onnx" for name in ("read-set", "reference")}
+    for name, path in paths.items():
+        path.write_bytes(stand_in(name))
+    return {name: str(path) for name, path in paths.items()}
+
+
+@pytest.mark.parametrize("encoding", ["read-set", "reference"])
+def test_our_own_encodings(own: dict[str, str], encoding: str, tmp_path: Path) -> None:
+    """Scores as `cnnscore score` writes them; effects of all parts; the reads beside."""
+    sites = sites_of(own[encoding], Choice(limit=60), runs=300)
+    engine = Engine(own[encoding])
+    scored = tmp_path / "scored.vcf"
+    reads = (READS,) if encoding == "read-set" else ()
+    Scorer(engine).score(CALLS, reference=REF, reads=reads, output=str(scored))
+    key = engine.manifest.info_key
+    with pysam.VariantFile(str(scored)) as records:
+        for site, record in zip(sites, records, strict=False):
+            assert site.score == pytest.approx(record.info[key], abs=6e-4)
+    for site in sites:
+        _, arrays = decode(site_blob(site))
+        assert set(site.planes) <= set(arrays)
+        assert "pile/bases" in arrays or not site.reads
+        assert site.attribution is not None
+        for axis, values in site.attribution.effects.items():
+            assert np.isfinite(values).all(), axis
+        assert np.abs(site.attribution.effects["variant"]).max() > 0
+
+
+def test_scalars_stand_beside_their_read(own: dict[str, str]) -> None:
+    """Row by row: what the scalars say of a read is true of the read named there."""
+    column = {name: i for i, name in enumerate(READ_SCALARS)}
+    sites = [site for site in sites_of(own["read-set"], Choice(limit=60)) if site.reads]
+    agree = []
+    for site in sites:
+        assert site.planes["mask"].sum() == len(site.reads)
+        for scalars, read in zip(site.planes["reads"], site.reads, strict=False):
+            assert scalars[column["reverse"]] == bool(read.flag & 16)
+            assert scalars[column["mapq"]] == np.float32(min(read.mapq, 60) / 60)
+            assert scalars[column["second_of_pair"]] == bool(read.flag & 128)
+            assert scalars[column["proper_pair"]] == bool(read.flag & 2)
+            if site.kind == KIND_SNP and "," not in site.record.alt and read.allele >= 0:
+                agree.append(bool(scalars[column["supports_alt"]]) == (read.allele == 1))
+    assert len(agree) > 500
+    assert np.mean(agree) == 1
+
+
+def test_what_our_networks_cannot_score_is_shown_without(own: dict[str, str]) -> None:
+    sites = sites_of(own["read-set"], calls=str(DATA / "edge.vcf.gz"), runs=20)
+    unscored = [site for site in sites if np.isnan(site.score)]
+    assert unscored
+    for site in unscored:
+        assert not site.planes
+        decode(site_blob(site))

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cnnscore.viewer.choose import Choice
 
 DEFAULT_SITES = 200
-DEFAULT_RUNS = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,9 +99,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--attribution",
         metavar="RUNS",
         type=int,
-        default=DEFAULT_RUNS,
         help="runs of the network a site to find what moved its score; 0: none; 300 shows every "
-        f"read and column by itself [{DEFAULT_RUNS}]",
+        "read and column by itself [64 for gatk-reads networks, else 300]",
     )
     network.add_argument(
         "--provider",
@@ -189,7 +187,7 @@ def _check_usage(options: argparse.Namespace) -> Choice:
         raise UsageError("--terminal writes to standard output: redirect it in place of -o")
     if not options.terminal and not options.output:
         raise UsageError("name the file to write with -o, or take --terminal")
-    if options.attribution < 0:
+    if options.attribution is not None and options.attribution < 0:
         raise UsageError(f"--attribution {options.attribution}: runs of the network, 0 or more")
     if options.png and (options.site or options.worst or options.random):
         raise UsageError("--png names its one site itself: no --site, --worst or --random with it")

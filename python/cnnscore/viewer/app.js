@@ -5,12 +5,14 @@ const CHANNEL_MS = 900, SITE_MS = 1600;
 const options = {
   on: new Set(), solo: null, quality: true, mismatches: true, effects: true, veil: false, single: false,
 };
-const state = { number: null, site: null, pile: null, tab: "pile", playing: null, timer: 0 };
+const state = {
+  number: null, site: null, tab: "inputs", pile: null, scalars: false, playing: null, timer: 0,
+};
 
 const pileView = new PileView($("pane"), $("canvas"), $("spacer"));
 const scalarView = new ScalarView($("pane"), $("canvas"), $("spacer"));
 const list = new SiteList($("list"), $("search"), $("order"), $("count"), (number) => go(number));
-const view = () => (state.tab === "scalars" ? scalarView : pileView);
+const view = () => (state.scalars ? scalarView : pileView);
 
 async function go(number, keepPlaying = false) {
   if (number === null || number === undefined) return;
@@ -22,12 +24,10 @@ async function go(number, keepPlaying = false) {
   const site = await openSite(number);
   if (state.number !== number) return; // a later choice overtook this one
   state.site = site;
-  state.pile = pileOf(site, number);
+  const beside = "pile/bases" in site.arrays;
+  $("tabs").hidden = !beside;
+  show(beside ? state.tab : "inputs");
   heading(row, site);
-  const scalars = "mask" in site.arrays;
-  $("tabs").hidden = !(scalars && state.pile);
-  show(scalars && (state.tab === "scalars" || !state.pile || state.fresh !== false) ? "scalars" : "pile");
-  state.fresh = false;
   showPanel($("panel"), row, site);
   tell(null);
   const next = list.neighbour(number, 1);
@@ -37,28 +37,34 @@ async function go(number, keepPlaying = false) {
 }
 
 function show(tab) {
-  const other = tab !== state.tab || !$("chips").childElementCount;
+  const { site, number } = state;
   state.tab = tab;
-  pileView.pile = tab === "pile" ? state.pile : null;
+  state.scalars = tab === "inputs" && "mask" in site.arrays;
+  state.pile = state.scalars ? null : pileOf(site, number, tab === "reads");
+  pileView.pile = null;
   scalarView.site = null;
-  const channels = channelsOf();
-  if (other || options.shownChannels !== channels.length) {
-    options.solo = null;
-    options.on = new Set(channels.keys());
+  const channels = channelsOf(), names = channels.map(({ title }) => title).join();
+  if (names !== options.names) {
+    Object.assign(options, { names, solo: null, on: new Set(channels.keys()) });
     chips(channels);
   }
-  const empty = !state.pile && tab === "pile";
-  $("empty").hidden = !(empty || (tab === "pile" && state.pile.bases.length === 0 && NETWORK.read_limit));
-  if (tab === "scalars") scalarView.show(state.site, NETWORK.read_features ?? []);
-  else if (state.pile) pileView.show(state.pile, state.site, SITES[state.number]);
+  $("canvas").hidden = !(state.scalars || state.pile);
+  if (state.scalars) scalarView.show(site, NETWORK.read_features);
+  else if (state.pile) pileView.show(state.pile, site, SITES[number]);
   for (const button of $("tabs").children) pressed(button, button.dataset.tab === tab);
-  $("context").hidden = tab !== "pile" || !state.pile || state.pile.input;
+  const unscored = !Object.keys(site.arrays).some((name) => !name.includes("/"));
+  $("unscored").hidden = !unscored;
+  $("empty").hidden = unscored || site.reads.length > 0 || !NETWORK.read_limit;
+  for (const name of ["mismatches", "quality"]) $(`toggle-${name}`).hidden = !state.pile?.rows;
+  $("toggle-veil").hidden = !state.pile?.input;
+  $("context").hidden = tab !== "reads";
+  $("shifted").hidden = !(state.pile?.shifted && state.pile.rows);
 }
 
 function channelsOf() {
-  if (state.tab === "scalars")
-    return Array.from({ length: state.site.arrays.reads.shape[1] }, (_, i) => ({
-      group: "read", label: NETWORK.read_features?.[i] ?? `feature ${i + 1}`, title: "read scalar",
+  if (state.scalars)
+    return NETWORK.read_features.map((name) => ({
+      group: "scalars of reads", label: name.replaceAll("_", " "), title: name,
     }));
   return state.pile?.channels ?? [];
 }
@@ -68,11 +74,12 @@ function heading(row, site) {
   const badge = make("span", { className: `badge ${row.score > 0 ? "for" : "against"}`,
     text: number(row.score) });
   const facts = [row.type, `${site.reads.length} reads`, row.filter === "." ? null : clip(row.filter, 40)];
+  const alts = row.alt.split(",");
+  if (alts.length > 1 && site.allele > 0) facts.push(`the allele ${clip(alts[site.allele - 1], 12)}`);
   $("heading").replaceChildren(
     make("h1", {}, make("span", { text: `${clip(row.contig, 24)}:${row.pos.toLocaleString("en")} ` }), alleles),
     badge, make("span", { className: "facts", text: facts.filter(Boolean).join(" · ") }));
   document.title = `${row.contig}:${row.pos} · cnnscore view`;
-  $("shifted").hidden = !(state.pile?.shifted && state.pile.input && state.pile.bases.length);
 }
 
 // ---- channels ----
@@ -178,19 +185,20 @@ function describe({ row, column }) {
     add(`CIGAR ${clip(read.cigar, 60)}`);
     add(`from ${(read.pos + 1).toLocaleString("en")}, ${read.length} bases`);
     const effect = site.arrays["effect/row"]?.data[row];
-    if (effect !== undefined && !Number.isNaN(effect) && (state.tab === "scalars" || pile?.input))
+    if (effect !== undefined && !Number.isNaN(effect) && (state.scalars || pile?.input))
       add(`effect ${signed(effect)}`);
   }
   if (column < 0) return parts;
-  if (state.tab === "scalars") {
+  if (state.scalars) {
     const value = site.arrays.reads.data[row * scalarView.features + column];
-    add(`${NETWORK.read_features?.[column] ?? `feature ${column + 1}`} = ${number(value)}`, "strong");
+    add(`${NETWORK.read_features[column]} = ${number(value)}`, "strong");
     return parts;
   }
   const position = pile.position[column];
   add(position < 0 ? `column ${column}` : `position ${(position + 1).toLocaleString("en")}`, "strong");
   const letter = REFERENCE_LETTERS[pile.reference[column]];
   add(`reference ${letter === "*" ? "gap" : letter || "beyond the contig"}`);
+  if (pile.alternate) add(`alternate ${REFERENCE_LETTERS[pile.alternate[column]] || "none"}`);
   if (read && pile.bases.length) {
     const at = row * pile.width + column, code = pile.bases[at] & 31;
     add(code === NONE ? "no base" : code === GAP ? "gap" : `base ${LETTERS[code]}, quality ${pile.quals[at]}`);
@@ -217,12 +225,13 @@ function tip(event) {
 }
 
 function moveCursor(rows, columns) {
-  const picture = view(), height = state.tab === "scalars" ? scalarView.rows : state.pile?.rows ?? 0;
-  const width = state.tab === "scalars" ? scalarView.features : state.pile?.width ?? 0;
+  const { scalars, pile } = state, picture = view();
+  const height = scalars ? scalarView.rows : pile?.rows ?? 0;
+  const width = scalars ? scalarView.features : pile?.width ?? 0;
   if (!width) return;
-  const start = { row: height ? 0 : -1, column: state.tab === "scalars" ? 0 : state.pile.from };
+  const start = { row: height ? 0 : -1, column: scalars ? 0 : pile.from };
   const now = picture.cursor ?? start;
-  const low = state.tab === "scalars" ? 0 : -1;
+  const low = scalars ? 0 : -1;
   picture.cursor = picture.cursor === null ? start : {
     row: Math.max(low, Math.min(height - 1, now.row + rows)),
     column: Math.max(0, Math.min(width - 1, now.column + columns)),
@@ -302,7 +311,7 @@ const KEYS = [
   ["q", "quality as opacity", () => toggle("quality")],
   ["e", "effects: what moved the score", () => toggle("effects")],
   ["v", "veil what moved it little", () => toggle("veil")],
-  ["r", "inputs or reads, where both are there", () => !$("tabs").hidden && show(state.tab === "pile" ? "scalars" : "pile")],
+  ["r", "inputs or reads, where both are there", () => !$("tabs").hidden && show(state.tab === "reads" ? "inputs" : "reads")],
   ["l", "list of sites", () => side("list")],
   ["d", "details of the site", () => side("panel")],
   ["t", "light or dark", toggleTheme],

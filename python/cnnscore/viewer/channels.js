@@ -3,7 +3,7 @@
 const LETTERS = "=ACMGRSVTWYHKDBN"; // BAM's codes 0-15
 const GAP = 16, NONE = 17, SPAN = 32;
 const REFERENCE_LETTERS = ["A", "C", "G", "T", "*", "N", ""];
-const REFERENCE_GAP = 4, REFERENCE_ANY = 5;
+const REFERENCE_GAP = 4, REFERENCE_ANY = 5, REFERENCE_NONE = 6;
 const BASES = "ACGT";
 // GATK lists these in the order A, C, T, G while its channels are A, C, G, T: kept.
 const AMBIGUOUS = {
@@ -51,6 +51,11 @@ const READ_CHANNELS = [
   },
 ];
 const REFERENCE_CHANNELS = [0, 1, 2, 3].map(reference);
+const ALTERNATE_CHANNELS = [0, 1, 2, 3].map((i) => ({
+  group: "alternate", label: BASES[i], title: `alternate ${BASES[i]}`,
+  value: ({ alternate }, row, column) =>
+    alternate[column] === i ? 1 : alternate[column] === REFERENCE_ANY ? .25 : 0,
+}));
 
 function readBase(pile, at, i) {
   const code = pile.bases[at] & 31;
@@ -61,35 +66,37 @@ function readBase(pile, at, i) {
   return called === i ? 1 - wrong : wrong / 3;
 }
 
-// What is drawn as rows of cells: the input itself, or reads shown beside it; null without any.
-function pileOf(site, number) {
-  const { arrays } = site;
-  const input = "bases" in arrays;
-  const get = (name) => arrays[input ? name : `pile/${name}`] ?? null;
-  const planes = { bases: get("bases"), quals: get("quals"), rows: get("rows") };
-  const codes = get("reference") ?? (NETWORK.encoding === "gatk-reference" ? arrays.reference : null);
-  if (!codes) return null;
-  const width = codes.shape[0];
+// What is drawn as cells: the input itself (a pile of reads, or lanes of sequence), or with `beside`
+// the reads that are shown beside another input; null without any.
+function pileOf(site, number, beside = false) {
+  const get = (name) => site.arrays[beside ? `pile/${name}` : name];
+  if (!get("reference")) return null;
+  const [width] = get("reference").shape, none = new Uint8Array(0);
+  const alternate = get("alternate")?.data, bases = get("bases")?.data;
   const pile = {
-    input: input || !planes.bases,
-    rows: site.reads.length, width, reference: codes.data,
-    bases: planes.bases?.data ?? new Uint8Array(0),
-    quals: planes.quals?.data ?? new Uint8Array(0),
-    flags: planes.rows?.data ?? new Uint8Array(0),
-    channels: planes.bases ? READ_CHANNELS : REFERENCE_CHANNELS,
+    input: !beside, width, alternate,
+    rows: bases ? site.reads.length : 0,
+    reference: get("reference").data,
+    bases: bases ?? none, quals: get("quals")?.data ?? none, flags: get("rows")?.data ?? none,
+    lanes: !bases,
+    channels: bases ? READ_CHANNELS
+      : alternate ? [...REFERENCE_CHANNELS, ...ALTERNATE_CHANNELS] : REFERENCE_CHANNELS,
   };
   return Object.assign(pile, positions(pile, SITES[number]));
 }
 
 // 0-based contig position of each column (-1 in a gap, or beyond the contig), and the site's columns.
 function positions(pile, row) {
-  const half = Math.floor(NETWORK.window / 2), start = row.pos - 1;
-  const first = Math.max(start - half, 0); // near a contig's start its first base is in column 0
+  const half = Math.floor(pile.width / 2), start = row.pos - 1;
+  // Near a contig's start GATK's encodings have its first base in column 0.
+  const shifted = start < half && pile.reference[0] !== REFERENCE_NONE;
   const position = new Int32Array(pile.width).fill(-1);
-  let next = first;
+  let next = shifted ? 0 : start - half;
   for (let column = 0; column < pile.width; column++) {
     const code = pile.reference[column];
-    if (code < REFERENCE_GAP || code === REFERENCE_ANY) position[column] = next++;
+    if (code === REFERENCE_GAP) continue;
+    if (code !== REFERENCE_NONE) position[column] = next;
+    next++;
   }
   const end = start + Math.max(row.ref.length, 1);
   let from = position.indexOf(start), to = from;
@@ -97,5 +104,5 @@ function positions(pile, row) {
   // The columns of an insertion belong to the site: they stand behind its anchor base.
   else while (to < pile.width && (pile.reference[to] === REFERENCE_GAP
     || (position[to] >= 0 && position[to] < end))) to++;
-  return { position, from, to: Math.max(to, from + 1), shifted: start < half };
+  return { position, from, to: Math.max(to, from + 1), shifted };
 }

@@ -64,23 +64,34 @@ function inputSection(site) {
   const table = make("table", { className: "bars" });
   const rows = [
     ...NETWORK.annotations.map((name, i) => ["annotations", "annotation", name, i]),
-    ...(NETWORK.variant_features ?? []).map((name, i) => ["variant", "variant", name, i]),
-  ].filter(([array]) => site.arrays[array]);
+    ...NETWORK.variant_features.map((name, i) => ["variant", "variant", name, i]),
+  ].filter(([array, , , i]) => site.arrays[array] && (array !== "variant" || site.arrays[array].data[i]));
   const effects = rows.map(([, axis, , i]) => site.arrays[`effect/${axis}`]?.data[i]);
   const most = effects.reduce((a, b) => Math.max(a, Math.abs(b || 0)), 1e-6);
   rows.forEach(([array, , name, i], n) => {
-    const value = array === "annotations" ? site.given[i] : site.arrays[array].data[i];
-    const cells = [make("th", { text: name, title: name }),
-      make("td", { className: value === null ? "value note" : "value", text: short(value) })];
+    // GATK's networks take 0 for what is missing; ours may have it worked out from the reads.
+    const given = array === "annotations" ? site.given[i] : undefined;
+    const taken = site.arrays[array].data[i];
+    const missing = given === null && (NETWORK.encoding.startsWith("gatk") || Number.isNaN(taken));
+    const filled = given === null && !missing;
+    const cells = [make("th", { text: name.replaceAll("_", " "), title: name }),
+      make("td", { className: missing ? "value note" : "value",
+        text: missing ? "missing" : short(taken) + (filled ? "*" : ""),
+        title: filled ? "the record has none: worked out from the reads" : "" })];
     if (effects[n] !== undefined) cells.push(effectCell(effects[n], most));
     table.append(make("tr", {}, ...cells));
   });
   if (!rows.length) return section("Inputs", make("p", { className: "note", text: "none" }));
   const parts = [table];
   if (site.runs) parts.push(make("p", { className: "note",
-    text: `Bars: the score with this value minus the score with its median over the calls; right `
-      + `speaks for the call. The longest is ${number(most, 2)}.` }));
-  return section("Annotations", ...parts);
+    text: `Bars: the score minus that with the median over the calls (a feature of the variant: 0) `
+      + `in its place; right speaks for the call. The longest is ${number(most, 2)}.` }));
+  if (site.arrays.variant) parts.push(make("p", { className: "note",
+    text: "Features of the variant that are 0 are left out." }));
+  if (site.given.some((value, i) => value === null && !NETWORK.encoding.startsWith("gatk")
+    && !Number.isNaN(site.arrays.annotations?.data[i] ?? NaN)))
+    parts.push(make("p", { className: "note", text: "* worked out from the reads" }));
+  return section("Inputs", ...parts);
 }
 
 function effectCell(effect, most) {

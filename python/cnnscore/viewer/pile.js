@@ -37,13 +37,13 @@ class PileView {
     const [width, height] = [this.pane.clientWidth, this.pane.clientHeight];
     this.right = this.effect("row") && pile.rows ? EFFECT_WIDTH : 8;
     this.effects = this.effect("column") ? EFFECT_HEIGHT : 0;
-    this.lanes = pile.bases.length || !pile.channels.length ? 0 : 4;
+    this.lanes = pile.lanes ? pile.channels.length : 0;
     this.top = RULER + this.effects + REFERENCE_ROW + 6;
     const rows = Math.max(pile.rows, this.lanes, 1);
     const fitting = (width - GUTTER - this.right - 2) / pile.width;
     this.cell = Math.max(2.5, fitting) * this.zoom;
     const high = Math.max(7, Math.min(17, (height - this.top - 10) / rows));
-    this.high = this.lanes ? 26 * Math.sqrt(this.zoom) : Math.min(high * this.zoom, Math.max(high, 24));
+    this.high = this.lanes ? Math.min(26, 160 / this.lanes) * Math.sqrt(this.zoom) : Math.min(high * this.zoom, Math.max(high, 24));
     this.spacer.style.width = `${GUTTER + pile.width * this.cell + this.right}px`;
     this.spacer.style.height = `${this.top + rows * this.high + 10}px`;
   }
@@ -68,7 +68,7 @@ class PileView {
     this.needed = true;
     requestAnimationFrame(() => {
       this.needed = false;
-      this.paint();
+      if (this.pile) this.paint();
     });
   }
 
@@ -204,7 +204,8 @@ class PileView {
     const { context, pile } = this, from = this.x(pile.from), to = this.x(pile.to);
     context.fillStyle = colours.site;
     context.globalAlpha = .9;
-    for (const x of [from - 2, to]) context.fillRect(x, RULER, 2, height - RULER);
+    const end = Math.min(height, this.y(this.lanes || pile.rows) + 4);
+    for (const x of [from - 2, to]) context.fillRect(x, RULER, 2, end - RULER);
     context.globalAlpha = 1;
   }
 
@@ -332,10 +333,10 @@ class PileView {
     context.fillRect(0, 0, GUTTER - 4, height);
     context.textAlign = "left";
     if (this.lanes) {
-      context.font = `12px ${colours.font}`;
+      context.font = `11px ${colours.font}`;
       pile.channels.forEach((channel, lane) => {
         context.fillStyle = colours.muted;
-        context.fillText(channel.label, 10, this.y(lane) + this.high / 2);
+        context.fillText(`${channel.group} ${channel.label}`, 10, this.y(lane) + this.high / 2);
       });
       return;
     }

@@ -1,6 +1,6 @@
 // Networks over scalars: a bar a feature and a read, and the site's own features below the names.
 
-const SCALAR_GUTTER = 118, SCALAR_TOP = 96, SCALAR_WIDTH = 46, SCALAR_HEIGHT = 15;
+const SCALAR_GUTTER = 118, SCALAR_TOP = 96, SCALAR_WIDTH = 34, SCALAR_HEIGHT = 15;
 
 class ScalarView {
   constructor(pane, canvas, spacer) {
@@ -14,9 +14,13 @@ class ScalarView {
     const mask = site.arrays.mask.data;
     Object.assign(this, { site, data, features: shape[1], names, cursor: null });
     this.rows = mask.reduce((count, value) => count + (value ? 1 : 0), 0);
-    this.most = new Float32Array(this.features);
-    for (let i = 0; i < this.rows * this.features; i++)
-      this.most[i % this.features] = Math.max(this.most[i % this.features], Math.abs(data[i]), 1);
+    this.most = new Float32Array(this.features).fill(1);
+    this.signed = new Array(this.features).fill(false);
+    for (let i = 0; i < this.rows * this.features; i++) {
+      const feature = i % this.features;
+      this.most[feature] = Math.max(this.most[feature], Math.abs(data[i]));
+      this.signed[feature] ||= data[i] < 0;
+    }
     this.pane.scrollTo(0, 0);
     this.draw();
   }
@@ -26,19 +30,21 @@ class ScalarView {
   }
 
   layout() {
-    const room = (this.pane.clientWidth - SCALAR_GUTTER - 12) / Math.max(this.features, 1);
+    this.right = this.effect("row") ? EFFECT_WIDTH : 12;
+    const room = (this.pane.clientWidth - SCALAR_GUTTER - this.right) / Math.max(this.features, 1);
     this.cell = Math.max(SCALAR_WIDTH, Math.min(room, 90)) * this.zoom;
     this.high = SCALAR_HEIGHT * Math.min(this.zoom, 1.6);
-    this.spacer.style.width = `${SCALAR_GUTTER + this.features * this.cell + 12}px`;
+    this.spacer.style.width = `${SCALAR_GUTTER + this.features * this.cell + this.right}px`;
     this.spacer.style.height = `${SCALAR_TOP + this.rows * this.high + 10}px`;
   }
 
   draw() {
-    if (this.site && !this.needed) requestAnimationFrame(() => {
-      this.needed = false;
-      this.paint();
-    });
+    if (!this.site || this.needed) return;
     this.needed = true;
+    requestAnimationFrame(() => {
+      this.needed = false;
+      if (this.site) this.paint();
+    });
   }
 
   centre() {}
@@ -85,6 +91,7 @@ class ScalarView {
         paintRead(context, this.site.reads[row], this.y(row), this.high, pile, row,
           { on: new Set([10, 12, 13, 14]) });
     this.paintNames(context, width);
+    this.paintRowEffects(context, width, height);
     if (!this.cursor || this.cursor.row < 0) return;
     context.strokeStyle = colours.ink;
     context.strokeRect(1, this.y(this.cursor.row) - .5, width - 2, this.high);
@@ -101,15 +108,39 @@ class ScalarView {
   }
 
   paintBar(context, row, feature, y) {
-    const value = this.data[row * this.features + feature] / this.most[feature];
-    const x = this.x(feature), wide = this.cell - 8, middle = x + wide / 2, high = this.high - 3;
     if (options.solo !== null && options.solo !== feature) return;
     if (!options.on.has(feature)) return;
+    const value = this.data[row * this.features + feature] / this.most[feature];
+    const x = this.x(feature), wide = this.cell - 8, high = this.high - 3;
+    const zero = this.signed[feature] ? x + wide / 2 : x;
+    const length = Math.abs(value) * (this.signed[feature] ? wide / 2 : wide);
     context.fillStyle = colours.line;
-    context.fillRect(middle, y, 1, this.high);
-    context.fillStyle = value < 0 ? colours.against : colours.for;
-    const length = Math.abs(value) * wide / 2;
-    context.fillRect(value < 0 ? middle - length : middle, y + 1, Math.max(length, value ? 1 : 0), high);
+    context.fillRect(zero, y, 1, this.high);
+    context.fillStyle = colours.heat;
+    const from = value < 0 ? zero - length : zero;
+    context.fillRect(from, y + 1, Math.max(length, value ? 1 : 0), high);
+  }
+
+  paintRowEffects(context, width, height) {
+    const effects = this.effect("row"), x = width - EFFECT_WIDTH;
+    if (!effects) return;
+    const most = effects.reduce((a, b) => Math.max(a, Math.abs(b || 0)), 1e-9);
+    context.fillStyle = colours.panel;
+    context.fillRect(x, SCALAR_TOP - 2, EFFECT_WIDTH, height);
+    for (let row = 0; row < this.rows; row++) {
+      const y = this.y(row);
+      if (y < SCALAR_TOP - this.high || y > height) continue;
+      signedBar(context, x + 6, y + 1, EFFECT_WIDTH - 12, this.high - 3, effects[row] / most, false);
+    }
+    context.fillStyle = colours.panel;
+    context.fillRect(x, SCALAR_TOP - 36, EFFECT_WIDTH, 33);
+    context.fillStyle = colours.line;
+    context.fillRect(x + EFFECT_WIDTH / 2, SCALAR_TOP, 1, height);
+    context.fillStyle = colours.muted;
+    context.textAlign = "center";
+    context.fillText("effect", x + EFFECT_WIDTH / 2, SCALAR_TOP - 27);
+    context.fillText(`±${number(most, 2)}`, x + EFFECT_WIDTH / 2, SCALAR_TOP - 12);
+    context.textAlign = "left";
   }
 
   paintNames(context, width) {
@@ -122,9 +153,9 @@ class ScalarView {
       const x = this.x(feature);
       context.save();
       context.translate(x + this.cell / 2 - 6, SCALAR_TOP - (effects ? 22 : 8));
-      context.rotate(-Math.PI / 5);
+      context.rotate(-Math.PI / 3);
       context.fillStyle = options.on.has(feature) ? colours.ink : colours.muted;
-      context.fillText(clip(this.names[feature] ?? `feature ${feature + 1}`, 17), 0, 0);
+      context.fillText(clip(this.names[feature].replaceAll("_", " "), 17), 0, 0);
       context.restore();
       if (effects) signedBar(context, x, SCALAR_TOP - 18, this.cell - 8, 11, effects[feature] / most);
     }
