@@ -185,7 +185,7 @@ bench-data: $(WORK)/built $(WORK)/apt-bench
 	@$(BIN)/python tests/bench/make_data.py bench-data --large
 
 bench: build bench-data $(MODELS)
-	@status=0; for claim in startup speed reader plugin server memory filter; do CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) \
+	@status=0; for claim in startup speed reader plugin server memory filter evaluate; do CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) \
 	  $(BIN)/python tests/bench/$$claim.py bench-data || status=1; done; exit $$status
 
 clean:

@@ -37,8 +37,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def open_page(chromium: Browser) -> Iterator[OpenPage]:
+def _open_pages(chromium: Browser) -> Iterator[OpenPage]:
     """open_page(file, link="#...", width=, height=, scheme="light"): an Opened page, in a profile
     of its own. After the test it must have said nothing and asked for nothing but itself."""
     opened: list[tuple[Opened, str]] = []
@@ -66,3 +65,8 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
         this.page.context.close()
         assert this.messages == []
         assert {url.partition("#")[0] for url in this.requests} == {address}
+
+
+open_page = pytest.fixture(_open_pages, name="open_page")
+open_page_once = pytest.fixture(_open_pages, scope="module", name="open_page_once")
+"""The same for a page that the tests of a file share."""

@@ -71,7 +71,11 @@ class _Column:
 
     def threshold(self, value: float | None) -> float | None:
         """None for a threshold that keeps calls without a score too."""
-        return None if value is None or value == self.fill else value
+        if value is None or value == self.fill:
+            return None
+        # A field is read as float32: the shortest number that is the same one.
+        short = np.float32(value)
+        return float(str(short)) if short == value else value
 
 
 def _meaning(name: str) -> str | None:
@@ -136,7 +140,7 @@ def _mistakes(column: _Column) -> dict[str, list[dict[str, Any]]]:
         worst = of[np.argsort(sign * column.values[of], kind="stable")]
         lines = rows.lines.texts(rows.line[at[worst]])
         found[name] = [
-            {"site": _call(line), "score": float(value)}
+            {"site": _call(line), "score": column.threshold(float(value))}
             for line, value in zip(lines, column.values[worst], strict=True)
         ]
     return found

@@ -60,7 +60,7 @@ function drawCurves() {
     if (score.name === chosen.score) {
       const here = points[pointOf(score)];
       const mark = {
-        mode: "markers", showlegend: false, hoverinfo: "skip",
+        mode: "markers", showlegend: false, hoverinfo: "skip", cliponaxis: false,
         marker: { symbol: "diamond", size: 13, color: colour(score.name),
           line: { width: 2, color: cssColour("--panel") } },
       };

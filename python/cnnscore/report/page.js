@@ -88,8 +88,13 @@ function start() {
   $("stratum-metric").addEventListener("change", drawStrata);
   $("difference-metric").addEventListener("change", drawDifferences);
   $("copy").addEventListener("click", async () => {
-    await navigator.clipboard.writeText($("command").textContent);
-    $("copy").textContent = "Copied";
+    try {
+      await navigator.clipboard.writeText($("command").textContent);
+      $("copy").textContent = "Copied";
+    } catch { // not allowed in this browser: select it for the user to copy
+      getSelection().selectAllChildren($("command"));
+      $("copy").textContent = "Press Ctrl+C";
+    }
     setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
   });
   chooseScore(chosen.score);

@@ -77,14 +77,6 @@ function showPoint(score) {
   showCommand();
 }
 
-// A value that keeps every call of the point also after rounding to six digits.
-function cutOff(threshold) {
-  const digits = Number(threshold.toPrecision(6));
-  if (digits <= threshold) return String(digits);
-  const step = 10 ** (Math.floor(Math.log10(Math.abs(threshold) || 1)) - 5);
-  return String(Number((digits - step).toPrecision(6)));
-}
-
 function showCommand() {
   const score = scoreOf(chosen.score, "SNP");
   const calls = RESULT.inputs.calls.find((file) => file.name === score.file).path;
@@ -92,7 +84,7 @@ function showCommand() {
   for (const type of TYPES) {
     const of = scoreOf(chosen.score, type);
     const threshold = of.curve ? at(of, pointOf(of)).threshold : null;
-    if (threshold !== null) words.push("--threshold", `${type}=${cutOff(threshold)}`);
+    if (threshold !== null) words.push("--threshold", `${type}=${threshold}`);
   }
   const able = words.includes("--threshold") && !/[-/]/.test(score.key);
   $("command").textContent = able ? [...words, "-o", "filtered.vcf.gz", "-W"].join(" ") : "";

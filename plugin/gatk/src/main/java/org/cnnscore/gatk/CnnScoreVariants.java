@@ -291,10 +291,7 @@ public final class CnnScoreVariants extends VariantWalker {
     networkFilter.setRule(rule);
     if (rule != NetworkReadFilter.Rule.none) {
       readFilter = super.makeReadFilter();
-      boolean ours = rule == NetworkReadFilter.Rule.primary;
-      int limit = network.getReadLimit();
-      ReadChoice choice = ours ? new LeastHashes(limit) : new Reservoir(limit, downsampling);
-      reads = new SiteReads(readFilter, choice, ours, limit);
+      reads = new SiteReads(readFilter, network.getReadLimit(), downsampling);
     } else if (hasReads()) {
       logger.warn(
           "the network {} does not look at reads, they are not used; --tensor-type read_tensor"

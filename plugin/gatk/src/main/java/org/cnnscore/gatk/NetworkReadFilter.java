@@ -1,6 +1,5 @@
 package org.cnnscore.gatk;
 
-import htsjdk.samtools.SAMFlag;
 import htsjdk.samtools.SAMRecord;
 import htsjdk.samtools.SAMTag;
 import java.util.Set;
@@ -30,17 +29,8 @@ public final class NetworkReadFilter extends ReadFilter {
   /** Names as in {@code Description.read_rule}. */
   enum Rule {
     none,
-    gatk,
-    primary
+    gatk
   }
-
-  /** What the rule `primary` passes over: not aligned, not the read's own line, or no good. */
-  private static final int PASSED_OVER =
-      SAMFlag.READ_UNMAPPED.intValue()
-          | SAMFlag.SECONDARY_ALIGNMENT.intValue()
-          | SAMFlag.SUPPLEMENTARY_ALIGNMENT.intValue()
-          | SAMFlag.DUPLICATE_READ.intValue()
-          | SAMFlag.READ_FAILS_VENDOR_QUALITY_CHECK.intValue();
 
   private Rule rule = Rule.gatk;
   private long seen;
@@ -50,7 +40,7 @@ public final class NetworkReadFilter extends ReadFilter {
   /** The rule of that name; an unknown one is an engine newer than this tool. */
   static Rule rule(String name) {
     try {
-      return Rule.valueOf(name);
+      return Rule.valueOf(name.replace('-', '_'));
     } catch (IllegalArgumentException unknown) {
       throw new UserException(
           "the engine's network counts reads by the rule "
@@ -85,7 +75,6 @@ public final class NetworkReadFilter extends ReadFilter {
     return switch (rule) {
       case none -> false;
       case gatk -> hasGroup(record) && hasBases(record);
-      case primary -> (record.getFlags() & PASSED_OVER) == 0 && hasBases(record);
     };
   }
 
