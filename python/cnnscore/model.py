@@ -51,6 +51,8 @@ class Manifest:
     """Where the weights come from: file, SHA-256, and what else is known."""
     cutoffs: Cutoffs = field(default_factory=dict)
     """The score that so many per cent of true calls reach, by type and level; may be empty."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Data, configuration, code version and metrics of `cnnscore train`; else empty."""
 
     @property
     def encoder(self) -> Encoding:
@@ -110,6 +112,7 @@ def parse_manifest(text: str | None, file: str) -> Manifest:
         info_description=field("info_description", str),
         source=field("source", dict),
         cutoffs=_cutoffs(raw.get("cutoffs", {}), file),
+        training=field("training", dict) if "training" in raw else {},
     )
     problem = _problem(manifest)
     if problem:
@@ -177,8 +180,14 @@ def models_folder() -> Path:
     return (Path(data) if data else Path.home() / ".local" / "share") / "cnnscore" / "models"
 
 
+def bundled_folder() -> Path:
+    """Where the networks lie that come with cnnscore, each with its card."""
+    return Path(__file__).parent / "models"
+
+
 def find_model(name: str) -> Path:
-    """The file of a network: a path to an .onnx, or a name in the models folder.
+    """The file of a network: a path to an .onnx, a name in the models folder, or else the name of
+    one that comes with cnnscore.
 
     Errors: BadInput that says how to get one of GATK's, or which names there are.
     """
@@ -188,9 +197,10 @@ def find_model(name: str) -> Path:
                 f"no network at {name}: give a file, or a name that `cnnscore model list` shows"
             )
         return Path(name)
-    path = models_folder() / f"{name}.onnx"
-    if os.path.isfile(path):  # noqa: PTH113
-        return path
+    for folder in (models_folder(), bundled_folder()):
+        path = folder / f"{name}.onnx"
+        if os.path.isfile(path):  # noqa: PTH113
+            return path
     if name.startswith("gatk-"):
         raise BadInput(f"the network {name} is not installed in {models_folder()}: {IMPORT_HINT}")
     known = ", ".join(path.stem for path in installed_models()) or "none"
@@ -198,11 +208,12 @@ def find_model(name: str) -> Path:
 
 
 def installed_models() -> Iterator[Path]:
-    """Files in the models folder, by name."""
-    folder = models_folder()
-    return iter(
-        sorted(folder.glob("*.onnx"), key=lambda path: path.stem) if folder.is_dir() else []
-    )
+    """Files of networks that have a name, by name."""
+    found: dict[str, Path] = {}
+    for folder in (bundled_folder(), models_folder()):
+        if folder.is_dir():
+            found |= {path.stem: path for path in folder.glob("*.onnx")}
+    return iter(found[name] for name in sorted(found))
 
 
 def install_model(name: str, content: bytes) -> Path:

@@ -4,8 +4,9 @@
                                              .hd5 + .json pair of CNNVariantTrain
   cnnscore model list                        what is installed
   cnnscore model info NAME                   what a network takes and gives, and where it is from
+  cnnscore model card NAME                   its model card: data, figures, limits (Markdown)
 
-Networks live in $CNNSCORE_MODELS, by default in the user's data folder.
+Networks live in $CNNSCORE_MODELS, by default in the user's data folder; some come with cnnscore.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     info = actions.add_parser("info", help="describe a network")
     info.add_argument("name", metavar="NAME", help="name or .onnx file")
     info.add_argument("--json", action="store_true", help="the manifest as JSON")
+    card = actions.add_parser("card", help="the model card of a network")
+    card.add_argument("name", metavar="NAME", help="name or .onnx file")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -46,6 +49,8 @@ def run(options: argparse.Namespace) -> None:
         _import(Path(options.source), options.only)
     elif options.action == "list":
         _list()
+    elif options.action == "card":
+        _card(options.name)
     else:
         _info(options.name, options.json)
 
@@ -91,6 +96,18 @@ def _info(name: str, as_json: bool) -> None:
     }
     width = max(map(len, rows))
     print("\n".join(f"{key:<{width}}  {value}" for key, value in rows.items()))
+
+
+def _card(name: str) -> None:
+    from cnnscore.train.card import write_card
+
+    path = find_model(name)
+    manifest = asdict(_manifest(path))
+    written = path.with_suffix(".md")
+    if written.is_file():
+        print(written.read_text(encoding="utf-8"), end="")
+    else:
+        print(write_card(manifest, path), end="")
 
 
 def _manifest(path: Path) -> Manifest:
