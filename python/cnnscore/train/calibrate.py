@@ -145,7 +145,7 @@ def cut_offs(
         for text in SENSITIVITIES:
             lost = 1 - float(text) / 100
             if len(ranked) * lost >= 1 - 1e-9:
-                at = int(np.searchsorted(share, lost * share[-1] * (1 - 1e-12), side="right"))
+                at = int(np.searchsorted(share, lost * share[-1] * (1 + 1e-9), side="right"))
                 of_type[text] = float(ranked[min(at, len(ranked) - 1)])
         if of_type:
             result[name] = of_type

@@ -39,7 +39,7 @@ def load_weights(network: Network, config: Config, path: Path) -> None:
         name: value
         for name, value in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
-        and not (isinstance(network, GatkReference) and name.startswith("annotations."))
+        and not (network.output == "probabilities" and name.startswith("annotations."))
     }
     if isinstance(network, GatkReference) and not set(wanted) <= set(weights):
         weights = _gatk_weights(network, model, path)

@@ -25,7 +25,7 @@ from cnnscore.truth import FALSE, TRUE, Labeller, TruthSet
 from cnnscore.version import __version__
 from cnnscore.windows import ReaderOptions, WindowBuffers, WindowReader
 
-SITES_PER_BATCH = 256
+SITES_PER_BATCH = 512
 ANNOTATIONS = (
     "QUAL",
     "DP",

@@ -7,6 +7,7 @@ the planes lie in files that the system maps in as they are used.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -151,8 +152,11 @@ def load_samples(
                 total += len(keep)
                 if progress and len(batch):
                     progress.update(total, batch.place(-1), None)
+        store.flush()
     except OSError as error:
         raise BadOutput(f"cannot write into {folder}: {error.strerror}") from None
+    finally:
+        store.close()
     if unused:
         key, value = sorted(unused)[0]
         raise BadInput(f"--leave-out {key}={value}: no row has that")
@@ -213,7 +217,7 @@ class _Store:
             if name not in self._files:
                 self._files[name] = (self._folder / f"{name}.raw").open("wb")
                 self._shapes[name], self._types[name] = plane.shape[1:], plane.dtype
-            np.ascontiguousarray(plane).tofile(self._files[name])
+            self._files[name].write(np.ascontiguousarray(plane).data)
 
     def add_depths(self, depths: NDArray[np.int64]) -> None:
         self._depths.append(depths)
@@ -221,10 +225,18 @@ class _Store:
     def depths(self) -> NDArray[np.int64]:
         return np.concatenate(self._depths)
 
+    def flush(self) -> None:
+        for file in self._files.values():
+            file.flush()
+
+    def close(self) -> None:
+        for file in self._files.values():
+            with suppress(OSError):  # a full disk: flush has said so
+                file.close()
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         arrays: dict[str, NDArray[Any]] = {}
-        for name, file in self._files.items():
-            file.close()
+        for name in self._files:
             path = self._folder / f"{name}.raw"
             shape, kind = self._shapes[name], self._types[name]
             if path.stat().st_size:

@@ -1,0 +1,222 @@
+"""Networks: what is written says what PyTorch says, to the same bits in any company."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training_data import need_extra
+
+need_extra("torch", "pyarrow")
+
+import onnx  # noqa: E402
+import torch  # noqa: E402
+
+from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES, Planes  # noqa: E402
+from cnnscore.errors import BadInput  # noqa: E402
+from cnnscore.session import Session  # noqa: E402
+from cnnscore.train.config import load_config  # noqa: E402
+from cnnscore.train.export import make_manifest, write_onnx  # noqa: E402
+from cnnscore.train.init import load_weights  # noqa: E402
+from cnnscore.train.loop import to_torch  # noqa: E402
+from cnnscore.train.network import Network, make_network  # noqa: E402
+from cnnscore.train.randomise import randomise  # noqa: E402
+
+CONFIGS = ("read-set", "reference", "annotations", "separable-2d", "gatk-1d")
+SMALL = {
+    "gatk-1d": ("network.filters=[8,8,8]",),
+    "separable-2d": (
+        "network.filters=[4,6]",
+        "network.kernels=[3,5]",
+        "network.read_kernels=[3,4]",
+    ),
+}
+DEPTH = 30
+
+
+def planes_of(name: str, n: int, seed: int = 1) -> Planes:
+    """Random planes of n rows, of the configuration's encoding, with reads at the front."""
+    random = np.random.default_rng(seed)
+    config = load_config(name)
+    encoding, window = config.data.encoding, config.data.window
+    annotations = random.normal(10, 20, (n, len(config.data.annotations))).astype(np.float32)
+    planes: Planes = {"annotations": annotations}
+    inside = np.arange(DEPTH) < random.integers(0, DEPTH + 1, n)[:, None]
+    if encoding in ("read-set", "reference"):
+        annotations[random.random(annotations.shape) < 0.2] = np.nan
+        planes["variant"] = random.random((n, len(VARIANT_FEATURES))).astype(np.float32)
+        planes["variant"][:, 0] = random.random(n) < 0.5
+    if encoding != "read-set":
+        planes["reference"] = random.integers(0, 7, (n, window)).astype(np.uint8)
+    if encoding == "reference":
+        planes["alternate"] = random.integers(0, 7, (n, window)).astype(np.uint8)
+    if encoding == "read-set":
+        planes["mask"] = inside.astype(np.float32)
+        reads = random.normal(0.3, 0.6, (n, DEPTH, len(READ_SCALARS))).astype(np.float32)
+        reads[..., READ_SCALARS.index("supports_alt")] = random.random((n, DEPTH)) < 0.4
+        planes["reads"] = reads * planes["mask"][..., None]
+    if encoding == "gatk-reads":
+        bases = random.integers(0, 16, (n, DEPTH, window)) + 32
+        planes["bases"] = np.where(inside[..., None], bases, 17).astype(np.uint8)
+        quals = random.integers(2, 45, (n, DEPTH, window))
+        planes["quals"] = np.where(inside[..., None], quals, 0).astype(np.uint8)
+        rows = random.integers(0, 16, (n, DEPTH, 2))
+        planes["rows"] = np.where(inside[..., None], rows, 0).astype(np.uint8)
+    return planes
+
+
+def written(name: str, folder: Path) -> tuple[Network, Session, Path]:
+    """A network with random weights, normalisation and calibration, and its file."""
+    config = load_config(name, SMALL.get(name, ()))
+    torch.manual_seed(7)
+    network = make_network(config)
+    network.train()
+    with torch.no_grad():  # batch normalisation gets statistics
+        network(to_torch(planes_of(name, 64))) if network.output == "log_odds" else (
+            network.classes(to_torch(planes_of(name, 64)))
+        )
+    network.eval()
+    network.annotations.fit(planes_of(name, 200)["annotations"])
+    network.calibration.slope[:] = torch.tensor([1.7, 0.6])
+    network.calibration.offset[:] = torch.tensor([0.4, -0.9])
+    manifest = make_manifest(config, network, {}, {}, {"made_by": "a test"})
+    path = folder / f"{name}.onnx"
+    path.write_bytes(write_onnx(network, config, manifest))
+    assert path.read_bytes() == write_onnx(network, config, manifest)
+    return network, Session(path, "cpu"), path
+
+
+def torch_says(network: Network, planes: Planes) -> np.ndarray:
+    with torch.no_grad():
+        tensors = to_torch(planes)
+        if network.output == "log_odds":
+            return network.calibrated(tensors).numpy()[:, None]
+        return torch.softmax(network.calibrated_classes(tensors), dim=1).numpy()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_onnx_says_what_pytorch_says(name: str, tmp_path: Path) -> None:
+    network, session, path = written(name, tmp_path)
+    planes = planes_of(name, 50)
+    found = session.run(planes)
+    np.testing.assert_allclose(found, torch_says(network, planes), atol=1e-5)
+    assert np.ptp(found) > 0.01, "a network that says the same of all rows shows nothing"
+    onnx.checker.check_model(onnx.load(path))
+    assert path.stat().st_size < 2e6
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_row_has_the_same_bits_in_any_company(name: str, tmp_path: Path) -> None:
+    _, session, _ = written(name, tmp_path)
+    planes = planes_of(name, 40)
+    whole = session.run(planes)
+    for n in range(1, 41):
+        part = session.run({key: plane[:n] for key, plane in planes.items()})
+        assert part.tobytes() == whole[:n].tobytes(), f"batch of {n}"
+    random = np.random.default_rng(3)
+    over_reads = [key for key in ("reads", "mask", "bases", "quals", "rows") if key in planes]
+    for row in range(0, 40, 3):
+        one = {key: plane[row : row + 1] for key, plane in planes.items()}
+        if "mask" in one:
+            depth = int(one["mask"].sum())
+        elif "bases" in one:
+            depth = int((one["bases"] != 17).any(axis=2).sum())
+        else:
+            assert session.run(one).tobytes() == whole[row].tobytes()
+            continue
+        for size in {max(depth, 1), depth + 1, depth + 5, 128}:
+            order = np.arange(depth)
+            if name == "read-set":
+                random.shuffle(order)
+            padded = dict(one)
+            for key in over_reads:
+                empty = 17 if key == "bases" else 0
+                shape = (1, size, *one[key].shape[2:])
+                padded[key] = np.full(shape, empty, one[key].dtype)
+                padded[key][:, :depth] = one[key][:, order]
+            assert session.run(padded).tobytes() == whole[row].tobytes(), f"{depth} in {size}"
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_weights_come_back_from_the_file(name: str, tmp_path: Path) -> None:
+    network, _, path = written(name, tmp_path)
+    config = load_config(name, SMALL.get(name, ()))
+    again = make_network(config)
+    load_weights(again, config, path)
+    again.eval()
+    planes = planes_of(name, 20)
+    np.testing.assert_array_equal(torch_says(again, planes), torch_says(network, planes))
+    if name in ("read-set", "annotations"):
+        other = load_config(name, ("network.hidden=[8]",))
+        with pytest.raises(BadInput, match=r"it has no .* of shape"):
+            load_weights(make_network(other), other, path)
+    other = load_config(name, ('data.annotations=["QD"]', *SMALL.get(name, ())))
+    with pytest.raises(BadInput, match=r"the same \[data\]"):
+        load_weights(make_network(other), other, path)
+
+
+def test_gatks_1d_network_is_expressed_exactly(gatk_models: Path) -> None:
+    config = load_config("gatk-1d")
+    network = make_network(config)
+    load_weights(network, config, gatk_models / "gatk-1d.onnx")
+    network.eval()
+    planes = planes_of("gatk-1d", 60)
+    expected = Session(gatk_models / "gatk-1d.onnx", "cpu").run(planes)
+    found = torch_says(network, planes)
+    assert np.abs(np.log(found) - np.log(expected)).max() < 1e-4
+    small = load_config("gatk-1d", SMALL["gatk-1d"])
+    with pytest.raises(BadInput, match="of shape"):
+        load_weights(make_network(small), small, gatk_models / "gatk-1d.onnx")
+
+
+def test_read_set_costs_less_than_a_million_products(tmp_path: Path) -> None:
+    config = load_config("read-set")
+    network = make_network(config)
+    a_read = sum(layer.linear.weight.numel() for layer in network.read.layers)
+    a_site = sum(module.linear.weight.numel() for module in [*network.hidden.layers, network.last])
+    # A sum over reads in each of two groups: embedding, scalars, their squares.
+    pooled = 2 * (network.read.layers[-1].linear.out_features + 2 * len(READ_SCALARS))
+    assert config.data.read_limit * (a_read + pooled) + a_site < 1e6
+
+
+def test_randomisation_repeats_keeps_shapes_and_can_be_off() -> None:
+    config = load_config("read-set")
+    planes = planes_of("read-set", 64)
+    planes["annotations_from_reads"] = planes["annotations"] + 1
+    deviation = np.ones(6, np.float32)
+
+    def changed(seed: int, *settings: str) -> Planes:
+        options = load_config("read-set", settings).randomisation
+        return randomise(planes, options, deviation, np.random.default_rng(seed))
+
+    once, twice, other = changed(1), changed(1), changed(2)
+    for name in ("reads", "mask", "annotations", "variant"):
+        np.testing.assert_array_equal(once[name], twice[name])
+        assert once[name].shape == planes[name].shape
+    assert not np.array_equal(once["reads"], other["reads"])
+    assert "annotations_from_reads" not in once
+    np.testing.assert_array_equal(once["variant"], planes["variant"])
+    # A site keeps a read, and what is not a read stays empty.
+    had = planes["mask"].sum(axis=1) > 0
+    assert (once["mask"].sum(axis=1) > 0)[had].all()
+    assert (once["mask"] <= planes["mask"]).all()
+    assert not once["reads"][once["mask"] == 0].any()
+    support = READ_SCALARS.index("supports_alt")
+    kept = once["mask"] > 0
+    np.testing.assert_array_equal(
+        once["reads"][kept][:, support], planes["reads"][kept][:, support]
+    )
+    off = [f"randomisation.{name}=0" for name in vars(config.randomisation)]
+    calm = changed(1, *off)
+    np.testing.assert_array_equal(calm["mask"], planes["mask"])
+    np.testing.assert_array_equal(calm["annotations"], planes["annotations"])
+    free = [i for i, name in enumerate(READ_SCALARS) if name not in CLIPPED]
+    np.testing.assert_array_equal(calm["reads"][..., free], planes["reads"][..., free])
+
+
+CLIPPED = {
+    *("base_quality", "mismatches", "mismatches_q20", "mismatches_near", "clipped_fraction"),
+}
+"""Scalars that randomisation keeps within their range, which random planes leave."""
