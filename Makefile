@@ -3,7 +3,7 @@
 # make gatk        the GATK walker: .make/gatk/cnnscore-gatk.jar, with a GATK from Maven beside it
 # make demo        the main job on a small data set that ships here
 # make test        everything the tests need, then all tests
-# make test-core   the same without GATK's jar
+# make test-core   the same without GATK's jar and PyTorch
 # make lint        ruff, mypy, clang-format, gcc and clang with -Werror
 # make asan        native code under AddressSanitizer, and the fuzzers, a minute each
 # make bench-data  data for `make bench`, the figures of docs/performance.md
@@ -80,6 +80,12 @@ $(WORK)/built: $(NATIVE) setup.py pyproject.toml $(WORK)/venv
 	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint,serve,view,evaluate]'
 	@touch $@
 
+# PyTorch is 5 GB: for the tests of training, and for the recipe of the bundled networks.
+$(WORK)/train: pyproject.toml $(WORK)/built
+	@echo "installing the train extra: PyTorch, minutes"
+	@$(BIN)/python -m pip -q install --disable-pip-version-check 'cnnscore[train]'
+	@touch $@
+
 $(LIBRARY): $(NATIVE) native/build_shim.py python/cnnscore/shim.py $(WORK)/built
 	@$(BIN)/python native/build_shim.py $(@D)
 
@@ -144,7 +150,7 @@ demo: $(MODELS) $(WORK)/apt-test
 export CNNSCORE_LIBRARY := $(CURDIR)/$(LIBRARY)
 export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
 
-test: build gatk $(MODELS) $(OLD_GATK) $(WORK)/apt-test $(WORK)/apt-web
+test: build $(WORK)/train gatk $(MODELS) $(OLD_GATK) $(WORK)/apt-test $(WORK)/apt-web
 	@CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) $(BIN)/python -m pytest
 
 test-core: build $(WORK)/apt-test

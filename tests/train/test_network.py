@@ -92,8 +92,10 @@ def torch_says(network: Network, planes: Planes) -> np.ndarray:
     with torch.no_grad():
         tensors = to_torch(planes)
         if network.output == "log_odds":
-            return network.calibrated(tensors).numpy()[:, None]
-        return torch.softmax(network.calibrated_classes(tensors), dim=1).numpy()
+            found = network.calibrated(tensors)[:, None]
+        else:
+            found = torch.softmax(network.calibrated_classes(tensors), dim=1)
+        return np.asarray(found)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
