@@ -10,9 +10,11 @@ import socket
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what concerns us arrives as a status
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
@@ -196,7 +198,8 @@ class _Server:
 
     def _say_ready(self, address: Address) -> None:
         network = self._about.description
-        print(f"ready {address}", flush=True)
+        with suppress(OSError):  # nobody listens
+            print(f"ready {address}", flush=True)
         log.info(
             "%s scores with %s on %s, %d threads",
             address,

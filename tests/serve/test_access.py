@@ -54,6 +54,7 @@ def guarded(
     server = start_server(folder, *secure(tls), model=tiny["reference"], listen="tcp:127.0.0.1:0")
     yield server
     assert server.stop() == 0
+    assert all(line.startswith("cnnscore: ") for line in server.said().splitlines())
 
 
 def test_tls_and_token(
