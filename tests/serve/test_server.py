@@ -23,8 +23,9 @@ import cnnscore
 from cnnscore.errors import ServerError
 from cnnscore.remote import RemoteEngine
 from cnnscore.wire import DESCRIBE, SERVICE
-from conftest import Finished, run_cli, run_process
+from conftest import Finished, run_cli, run_process, scores_of
 from scoring_server import Server, StartServer, Windows, wait_until
+from stand_in import write_stand_ins
 
 KINDS = ["reference", "reads"]
 
@@ -68,6 +69,24 @@ def test_eight_clients_at_once(
         for answers in pool.map(client, range(8)):
             for part, got in answers:
                 assert got.tobytes() == scores[part].tobytes()
+
+
+@pytest.mark.parametrize("encoding", ["read-set", "reference"])
+def test_own_encodings_give_the_same_bytes(
+    encoding: str, start: StartServer, data: Path, tmp_path: Path
+) -> None:
+    """Whose annotations come from QUAL and the depth of a site too, also where that was sampled."""
+    local, remote = tmp_path / "local.vcf", tmp_path / "remote.vcf"
+    model = write_stand_ins(tmp_path)[encoding]
+    server = start(model)
+    for calls, reads in [("edge", "reads"), ("deep", "deep")]:
+        files = [data / f"{calls}.vcf.gz", "-R", data / "ref.fa", "--no-version", "--quiet"]
+        files += ["-I", data / f"{reads}.bam"] if encoding == "read-set" else []
+        assert run_cli("score", *files, "-m", model, "-o", local) == Finished(0, "")
+        through = run_cli("score", *files, "--server", server.address, "-o", remote)
+        assert through == Finished(0, "")
+        assert remote.read_bytes() == local.read_bytes()
+        assert len(set(scores_of(local, "CNN_READS" if "-I" in files else "CNN_REF"))) > 2
 
 
 @pytest.mark.parametrize("network", ["gatk-1d", "gatk-2d"])
