@@ -56,7 +56,8 @@ function show(tab) {
   $("unscored").hidden = !unscored;
   $("empty").hidden = unscored || site.reads.length > 0 || !NETWORK.read_limit;
   for (const name of ["mismatches", "quality"]) $(`toggle-${name}`).hidden = !state.pile?.rows;
-  $("toggle-veil").hidden = !state.pile?.input;
+  $("toggle-effects").hidden = !site.runs;
+  $("toggle-veil").hidden = !site.runs || !state.pile?.input;
   $("context").hidden = tab !== "reads";
   $("shifted").hidden = !(state.pile?.shifted && state.pile.rows);
 }
