@@ -351,6 +351,22 @@ def test_report_again_figures_and_bad_json(case: dict[str, Path], tmp_path: Path
     assert "No such file" in run_cli("report", tmp_path / "none", "-o", page).err
 
 
+def test_filters_tranches_in_the_report(case: dict[str, Path], tmp_path: Path) -> None:
+    assert evaluate(case, "--score", "S").code == 0
+    table, page = tmp_path / "tranches.tsv", tmp_path / "page.html"
+    done = run_cli("filter", case["calls"], "--info-key", "S", "--threshold", "SNP=7.5",
+                   "--tranche-table", table, "-o", tmp_path / "filtered.vcf")  # fmt: skip
+    assert done.code == 0, done.err
+    done = run_cli("report", case["out"], "--tranche-table", table, "-o", page)
+    assert done.code == 0, done.err
+    assert '<table id="filter-tranches">' in page.read_text()
+    assert "<td>7.500</td>" in page.read_text()
+    table.write_text("something else\n")
+    done = run_cli("report", case["out"], "--tranche-table", table, "-o", page)
+    assert done.code == 2
+    assert "is no table of" in done.err
+
+
 def test_png_figures(case: dict[str, Path], tmp_path: Path) -> None:
     assert evaluate(case, "--score", "S").code == 0
     figures = tmp_path / "figures"

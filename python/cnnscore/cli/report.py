@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="page of `cnnscore view` that the mistakes link to [view.html]",
     )
     parser.add_argument("--title", metavar="TEXT", default="", help="of the page")
+    parser.add_argument(
+        "--tranche-table",
+        metavar="TSV",
+        help="what `cnnscore filter --tranche-table` wrote, for the page to show",
+    )
     parser.add_argument("--multiqc", metavar="JSON", help="a section for MultiQC: NAME_mqc.json")
     parser.add_argument("--figures", metavar="DIR", help="folder for figures of all charts")
     parser.add_argument(
@@ -46,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     need("evaluate", "sklearn", "jinja2", "plotly", "matplotlib")
     from cnnscore.evaluate.tables import read_result
     from cnnscore.output import open_folder, write_whole
-    from cnnscore.report import multiqc_section, page
+    from cnnscore.report import multiqc_section, page, read_tranche_table
     from cnnscore.report.multiqc import MULTIQC_SUFFIX
     from cnnscore.report.static import write_figures
 
@@ -58,7 +63,8 @@ def run(options: argparse.Namespace) -> None:
         )
     result = read_result(options.evaluation)
     if options.output:
-        text = page(result, viewer=options.viewer, title=options.title)
+        table = read_tranche_table(options.tranche_table) if options.tranche_table else ()
+        text = page(result, viewer=options.viewer, title=options.title, tranche_table=table)
         write_whole(options.output, text.encode())
     if options.multiqc:
         write_whole(options.multiqc, (json.dumps(multiqc_section(result)) + "\n").encode())

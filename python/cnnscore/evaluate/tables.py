@@ -107,7 +107,7 @@ def _text(value: Any) -> str:
 
 def summary(result: Mapping[str, Any]) -> str:
     """A few lines for the terminal: counts, and the figures of every score."""
-    lines = []
+    lines = [f"alleles are {result['normalisation']}"]
     for counts in result["counts"]:
         kinds = "; ".join(
             f"{kind} {of['true']:,} true, {of['false']:,} false, {of['missed']:,} missed"

@@ -9,14 +9,16 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cnnscore.errors import BadInput
 from cnnscore.report.multiqc import MULTIQC_NAME, multiqc_section
+from cnnscore.tranche_table import COLUMNS
 
-__all__ = ["multiqc_section", "page", "write_report"]
+__all__ = ["multiqc_section", "page", "read_tranche_table", "write_report"]
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("data.js", "charts.js", "thresholds.js", "page.js")
@@ -33,8 +35,29 @@ def write_report(result: Mapping[str, Any], folder: Path, *, viewer: str, title:
     (folder / MULTIQC_NAME).write_text(json.dumps(section) + "\n", encoding="utf-8")
 
 
-def page(result: Mapping[str, Any], *, viewer: str, title: str) -> str:
-    """The whole page as text."""
+def read_tranche_table(path: str) -> list[list[str]]:
+    """The rows of a table that `cnnscore filter --tranche-table` wrote, its header first.
+
+    Errors: BadInput for a file that is none.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    rows = [line.split("\t") for line in lines]
+    if not rows or tuple(rows[0]) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+        raise BadInput(f"{path} is no table of `cnnscore filter --tranche-table`")
+    return rows
+
+
+def page(
+    result: Mapping[str, Any],
+    *,
+    viewer: str,
+    title: str,
+    tranche_table: Sequence[Sequence[str]] = (),
+) -> str:
+    """The whole page as text; with `tranche_table` (`read_tranche_table`) it shows that too."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -50,6 +73,7 @@ def page(result: Mapping[str, Any], *, viewer: str, title: str) -> str:
         result=result,
         title=title or ", ".join(calls["name"] for calls in result["inputs"]["calls"]),
         networks=_networks(result),
+        tranche_table=tranche_table,
         style=(FOLDER / "page.css").read_text(encoding="utf-8"),
         script="\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS),
         library=_library(),
