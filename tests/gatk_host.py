@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from scoring_server import Server, start_server
+from stand_in import write_stand_ins
 
 MAIN = "org.cnnscore.gatk.Main"
 RUN_MANY = Path(__file__).parent / "gatk" / "RunMany.java"
@@ -121,9 +122,11 @@ def tools(gatk: Gatk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tool
 def engines(
     gatk_models: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Server]]:
-    """A server for each of GATK's networks: engines["gatk-1d"], engines["gatk-2d"]."""
+    """A server for each of GATK's networks, `gatk-1d` and `gatk-2d`, and of stand-ins for our own,
+    `read-set` and `reference`."""
     folder = tmp_path_factory.mktemp("engines")
-    running = {name: start_server(folder, model=name) for name in ("gatk-1d", "gatk-2d")}
+    models = {"gatk-1d": "gatk-1d", "gatk-2d": "gatk-2d", **write_stand_ins(folder)}
+    running = {name: start_server(folder, model=model) for name, model in models.items()}
     yield running
     for server in running.values():
         server.stop(signal.SIGTERM)

@@ -196,3 +196,72 @@ def encode_reads(
     )  # fmt: skip
     bases, quals, rows, reference = (plane.check() for plane in planes)
     return bases, quals, rows, reference
+
+
+class _FloatPlane:
+    """The same of floats."""
+
+    def __init__(self, *shape: int) -> None:
+        ffi, _ = load()
+        self.size = int(np.prod(shape))
+        self.memory = np.full(self.size + 16, CANARY, np.float32)
+        self.array = self.memory[: self.size].reshape(shape)
+        self.pointer = ffi.cast("float *", self.memory.ctypes.data)
+
+    def check(self) -> np.ndarray:
+        assert (self.memory[self.size :] == CANARY).all(), "written beyond the end"
+        return self.array
+
+
+def scorable(batch: Batch) -> list[tuple[int, int]]:
+    """(site, allele) of cnnscore_batch_alleles."""
+    ffi, lib = load()
+    room = int(batch.columns["site_allele"].max(initial=0)) + 1
+    sites, alleles = ffi.new("int64_t[]", room), ffi.new("int64_t[]", room)
+    n = ffi.new("int64_t *")
+    _checked(lib.cnnscore_batch_alleles, batch.struct(), sites, alleles, n)
+    return [(sites[i], alleles[i]) for i in range(n[0])]
+
+
+def _rows(rows: Sequence[tuple[int, int]], window: int, n_reads: int) -> tuple[Any, list[Any]]:
+    ffi, _ = load()
+    keep = [ffi.new("int64_t[]", [row[i] for row in rows]) for i in range(2)]
+    wanted = ffi.new("cnnscore_rows *")
+    wanted.sites, wanted.alleles = keep
+    wanted.n, wanted.window, wanted.n_reads = len(rows), window, n_reads
+    return wanted, keep
+
+
+def encode_read_set(
+    batch: Batch, rows: Sequence[tuple[int, int]], window: int, n_reads: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """reads, mask, variant of cnnscore_encode_read_set."""
+    _, lib = load()
+    wanted, _keep = _rows(rows, window, n_reads)
+    n = len(rows)
+    planes = (
+        _FloatPlane(n, n_reads, lib.CNNSCORE_READ_SCALARS),
+        _FloatPlane(n, n_reads),
+        _FloatPlane(n, lib.CNNSCORE_VARIANT_FEATURES),
+        _FloatPlane(n, 0),
+    )
+    _checked(
+        lib.cnnscore_encode_read_set, batch.struct(), wanted, *(plane.pointer for plane in planes)
+    )
+    reads, mask, variant, _ = (plane.check() for plane in planes)
+    return reads, mask, variant
+
+
+def encode_haplotypes(
+    batch: Batch, rows: Sequence[tuple[int, int]], window: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """reference, alternate, variant of cnnscore_encode_reference."""
+    _, lib = load()
+    wanted, _keep = _rows(rows, window, 1)
+    reference, alternate = _Plane(len(rows), window), _Plane(len(rows), window)
+    variant = _FloatPlane(len(rows), lib.CNNSCORE_VARIANT_FEATURES)
+    _checked(
+        lib.cnnscore_encode_reference,
+        batch.struct(), wanted, reference.pointer, alternate.pointer, variant.pointer,
+    )  # fmt: skip
+    return reference.check(), alternate.check(), variant.check()

@@ -148,9 +148,9 @@ static void snp_features(const cnnscore_variant *self, float *transition, float 
                          float *oxidation) {
     int64_t pos = self->allele.begin;
     char ref = (char)(self->allele.ref[0] & 0xDF), alt = (char)(self->allele.alt[0] & 0xDF);
-    bool from_purine = ref == 'A' || ref == 'G', to_purine = alt == 'A' || alt == 'G';
-    *transition = (float)(from_purine == to_purine);
-    *purine = (float)from_purine;
+    *transition = (float)((ref == 'A' && alt == 'G') || (ref == 'G' && alt == 'A') ||
+                          (ref == 'C' && alt == 'T') || (ref == 'T' && alt == 'C'));
+    *purine = (float)(ref == 'A' || ref == 'G');
     *cpg = (float)((ref == 'C' && cnnscore_row_base(&self->row, pos + 1) == 'G') ||
                    (ref == 'G' && cnnscore_row_base(&self->row, pos - 1) == 'C'));
     *oxidation = (float)((ref == 'C' && alt == 'A') || (ref == 'G' && alt == 'T'));

@@ -84,6 +84,15 @@ def open_output(
                 rest.unlink()
 
 
+def check_folder(path: str) -> None:
+    """Errors: BadOutput when nothing can be written beside `path`: said before the work is done."""
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise BadOutput(f"cannot write {path}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise BadOutput(f"cannot write {path}: the folder {folder} is not yours to write in")
+
+
 def write_whole(path: str, content: bytes) -> None:
     """Write a file aside and rename it when it is whole. Errors: BadOutput."""
     target = Path(path)

@@ -11,7 +11,12 @@ from gatk_host import ToolHost
 from golden_scores import GOLDEN, ODD, assert_scores, expected, tsv_scores, vcf_scores
 from scoring_server import Server
 
-KEYS = {"gatk-1d": "CNN_1D", "gatk-2d": "CNN_2D"}
+KEYS = {
+    "gatk-1d": "CNN_1D",
+    "gatk-2d": "CNN_2D",
+    "read-set": "CNN_READS",
+    "reference": "CNN_REF",
+}
 
 
 class Doors:
@@ -21,10 +26,17 @@ class Doors:
         self._tools, self._engines = tools, engines
         self.walker, self.command = folder / "walker.vcf", folder / "command.vcf"
 
-    def score(self, calls: Path, reference: Path, reads: Path | None, *options: str) -> str:
+    def score(
+        self,
+        calls: Path,
+        reference: Path,
+        *reads: Path,
+        model: str = "",
+        options: tuple[str, ...] = (),
+    ) -> str:
         """Score with both; the INFO key. They agree to the letter."""
-        model = "gatk-2d" if reads else "gatk-1d"
-        inputs = ["-R", reference, *(["-I", reads] if reads else [])]
+        model = model or ("gatk-2d" if reads else "gatk-1d")
+        inputs = ["-R", reference, *(word for path in reads for word in ("-I", path))]
         server = ["--server", self._engines[model].address]
         tensor = ["--tensor-type", "read_tensor" if reads else "reference"]
         ran = self._tools.score(
@@ -44,7 +56,7 @@ def doors(tools: ToolHost, engines: dict[str, Server], tmp_path: Path) -> Doors:
 
 @pytest.mark.parametrize("calls", ["calls", "edge"])
 def test_1d(calls: str, doors: Doors) -> None:
-    key = doors.score(DATA / f"{calls}.vcf.gz", DATA / "ref.fa", None)
+    key = doors.score(DATA / f"{calls}.vcf.gz", DATA / "ref.fa")
     nv, cnn = (tsv_scores(GOLDEN / f"{calls}.{tool}1d.tsv") for tool in ("nv", "cnn"))
     assert_scores(doors.walker, key, expected(nv, cnn))
 
@@ -55,7 +67,7 @@ def test_1d(calls: str, doors: Doors) -> None:
 def test_2d(calls: str, reads: str, doors: Doors) -> None:
     key = doors.score(
         *(DATA / f"{calls}.vcf.gz", DATA / "ref.fa", DATA / f"{reads}.bam"),
-        *("--downsampling", "gatk"),
+        options=("--downsampling", "gatk"),
     )
     nv, cnn = (tsv_scores(GOLDEN / f"{calls}.{tool}2d.tsv") for tool in ("nv", "cnn"))
     assert_scores(doors.walker, key, expected(nv, cnn))
@@ -77,9 +89,32 @@ def test_odd_reads(name: str, doors: Doors, shared: Path) -> None:
 @pytest.mark.parametrize(("model", "nv"), [("gatk-1d", "nv1d"), ("gatk-2d", "nv2d")])
 def test_real_reads(model: str, nv: str, doors: Doors, shared: Path) -> None:
     real, golden = shared / "data" / "na12878-chr20", shared / "golden" / "na12878-chr20"
-    reads = None if model == "gatk-1d" else real / "NA12878_S1.20.10.0-10.1M.bam"
-    key = doors.score(real / "calls.vcf.gz", real / "ref.20.fa.gz", reads)
+    reads = [] if model == "gatk-1d" else [real / "NA12878_S1.20.10.0-10.1M.bam"]
+    key = doors.score(real / "calls.vcf.gz", real / "ref.20.fa.gz", *reads)
     wanted = expected(
         vcf_scores(golden / f"calls.{nv}.vcf", key), vcf_scores(golden / "calls.cnn.vcf", key)
     )
     assert_scores(doors.walker, key, wanted)
+
+
+@pytest.mark.parametrize("calls", ["calls", "edge", "deep"])
+def test_our_networks(calls: str, doors: Doors) -> None:
+    inputs = DATA / f"{calls}.vcf.gz", DATA / "ref.fa"
+    doors.score(*inputs, model="reference")
+    doors.score(*inputs, DATA / f"{'deep' if calls == 'deep' else 'reads'}.bam", model="read-set")
+
+
+def test_our_networks_on_real_and_odd_reads(doors: Doors, shared: Path) -> None:
+    real, golden = shared / "data" / "na12878-chr20", shared / "golden" / "synthetic"
+    calls, reference = real / "calls.vcf.gz", real / "ref.20.fa.gz"
+    doors.score(calls, reference, model="reference")
+    doors.score(calls, reference, real / "NA12878_S1.20.10.0-10.1M.bam", model="read-set")
+    for name in ("soft", "indel", "unm", "norg"):
+        reads = golden / "odd" / f"{name}.bam"
+        doors.score(golden / "odd" / "odd.vcf.gz", golden / "ref.fa", reads, model="read-set")
+
+
+def test_several_read_files(doors: Doors) -> None:
+    both = DATA / "reads.bam", DATA / "deep.bam"
+    doors.score(DATA / "deep.vcf.gz", DATA / "ref.fa", *both, model="read-set")
+    doors.score(DATA / "edge.vcf.gz", DATA / "ref.fa", *both)

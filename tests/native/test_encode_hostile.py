@@ -233,6 +233,14 @@ def test_a_batch_of_another_version_is_refused() -> None:
     assert b"another version" in ffi.string(error.message)
 
 
+def test_our_own_encodings_refuse_what_the_check_refuses() -> None:
+    for name, index, lie in [("site_read", 2, HUGE), ("read_offset", 3, -1), ("pos", 1, HUGE)]:
+        batch = good_batch()
+        batch.columns[name][index] = lie
+        with pytest.raises(EncodeError, match="window batch: site"):
+            native_encode.encode_read_set(batch, [(0, 1), (1, 1), (2, 1)], WINDOW, ROWS)
+
+
 def test_errors_may_be_unwanted() -> None:
     ffi, lib = native_encode.load()
     batch = good_batch()

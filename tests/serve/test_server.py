@@ -130,6 +130,18 @@ def test_a_client_needs_no_onnx_runtime(
         subprocess.run(command, check=True)
 
 
+@pytest.mark.parametrize("command", ["score --server unix:s calls -R ref", "serve --listen unix:s"])
+def test_without_the_extra(command: str) -> None:
+    code = (
+        "import sys; sys.modules['google.protobuf'] = sys.modules['grpc'] = None; "
+        "from cnnscore.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = [sys.executable, "-c", code, *command.split(), "-m", "gatk-1d"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "pip install 'cnnscore[serve]'" in done.stderr
+
+
 # ---- the wrong server, or none ----
 
 

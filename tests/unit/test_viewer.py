@@ -21,11 +21,12 @@ from cnnscore.records import Calls, Intervals, Records
 from cnnscore.viewer import View, open_view
 from cnnscore.viewer.attribution import Part, attribute, hide, parts_of
 from cnnscore.viewer.choose import Choice, Columns, SiteName, choose
+from cnnscore.viewer.dataset import open_dataset_view
 from cnnscore.viewer.page import embedded_json, site_blob
 from cnnscore.viewer.reads import OTHER, UNSEEN, shown_bases
 from cnnscore.viewer.sites import Site
 from cnnscore.windows import ReaderOptions, WindowReader
-from conftest import DATA
+from conftest import DATA, run_cli
 from stand_in import stand_in
 
 CALLS, REF, READS = (str(DATA / name) for name in ("calls.vcf.gz", "ref.fa", "reads.bam"))
@@ -437,3 +438,32 @@ def test_what_our_networks_cannot_score_is_shown_without(own: dict[str, str]) ->
     for site in unscored:
         assert not site.planes
         decode(site_blob(site))
+
+
+def test_rows_of_a_data_set(own: dict[str, str], tmp_path: Path) -> None:
+    """The same picture as from the calls, without BAM and FASTA."""
+    pytest.importorskip("pyarrow", reason="data sets need the train extra")
+    data = tmp_path / "data.parquet"
+    made = run_cli(
+        *("dataset", CALLS, "-R", REF, "-I", READS, "--truth", DATA / "truth.vcf.gz"),
+        *("-o", data, "--window", "600"),
+    )
+    assert made.code == 0, made.err
+    live = {site.record.name: site for site in sites_of(own["read-set"], Choice(limit=1000))}
+    choice = Choice(limit=40, worst=True)
+    with open_dataset_view(str(data), model=own["read-set"], choice=choice, runs=60) as view:
+        sites = list(view.sites)
+    assert {site.label for site in sites} == {0, 1}
+    for site in sites:
+        twin = live[site.record.name]
+        if "," not in site.record.alt:
+            assert site.score == twin.score
+        np.testing.assert_array_equal(site.pile["bases"], twin.pile["bases"])
+        assert [read.name for read in site.reads] == [read.name for read in twin.reads]
+        assert site.attribution is not None
+        assert dict(site.record.sample)["label"] in ("SNP", "INDEL", "NOT_SNP", "NOT_INDEL")
+        decode(site_blob(site))
+    page = tmp_path / "page.html"
+    done = run_cli("view", data, "-m", own["read-set"], "--random", 5, "-o", page, "--quiet")
+    assert (done.code, done.err) == (0, "")
+    assert page.stat().st_size > 50_000

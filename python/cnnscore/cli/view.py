@@ -23,16 +23,26 @@ from cnnscore.cli.arguments import positive
 from cnnscore.errors import UsageError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from cnnscore.progress import Progress
+    from cnnscore.viewer import View
     from cnnscore.viewer.choose import Choice
 
 DEFAULT_SITES = 200
+_INTERVALS = ("regions", "regions_file", "targets", "targets_file")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("calls", metavar="CALLS", help="VCF or BCF; - is standard input")
+    parser.add_argument(
+        "calls",
+        metavar="CALLS",
+        help="VCF or BCF; - is standard input. Or a .parquet of `cnnscore dataset`, which needs "
+        "neither -R nor -I",
+    )
     files = parser.add_argument_group("files")
-    files.add_argument("-R", "--reference", metavar="REF", required=True, help="FASTA with .fai")
+    files.add_argument("-R", "--reference", metavar="REF", help="FASTA with .fai")
     files.add_argument(
         "-I",
         "--reads",
@@ -125,30 +135,16 @@ def run(options: argparse.Namespace) -> None:
     choice = _check_usage(options)
     # Never ask the network for a CRAM's reference: it is --reference or an error.
     os.environ.setdefault("REF_PATH", os.devnull)
+    from cnnscore.output import check_folder
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.records import Intervals, htslib_verbosity
-    from cnnscore.viewer import open_view
+    from cnnscore.records import htslib_verbosity
 
+    if options.output:
+        check_folder(options.output)
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     quiet = options.quiet or options.terminal
-    with open_view(
-        options.calls,
-        reference=options.reference,
-        reads=options.reads,
-        model=options.model,
-        choice=choice,
-        intervals=Intervals(
-            options.regions, options.regions_file, options.targets, options.targets_file
-        ),
-        sample=options.sample,
-        info_key=options.info_key,
-        truth=options.truth,
-        confident=options.confident,
-        provider=options.provider,
-        threads=options.threads,
-        runs=0 if options.terminal or options.png else options.attribution,
-        progress=NoProgress() if quiet else Progress(),
-    ) as view:
+    progress = NoProgress() if quiet else Progress()
+    with _open(options, choice, progress) as view:
         if options.terminal:
             from cnnscore.viewer.terminal import print_sites
 
@@ -172,9 +168,56 @@ def run(options: argparse.Namespace) -> None:
             )
 
 
+def _open(
+    options: argparse.Namespace, choice: Choice, progress: Progress
+) -> AbstractContextManager[View]:
+    runs = 0 if options.terminal or options.png else options.attribution
+    if _is_dataset(options.calls):
+        from cnnscore.viewer.dataset import open_dataset_view
+
+        return open_dataset_view(
+            options.calls,
+            model=options.model,
+            choice=choice,
+            provider=options.provider,
+            threads=options.threads or len(os.sched_getaffinity(0)),
+            runs=runs,
+            progress=progress,
+        )
+    from cnnscore.records import Intervals
+    from cnnscore.viewer import open_view
+
+    return open_view(
+        options.calls,
+        reference=options.reference,
+        reads=options.reads,
+        model=options.model,
+        choice=choice,
+        intervals=Intervals(
+            options.regions, options.regions_file, options.targets, options.targets_file
+        ),
+        sample=options.sample,
+        info_key=options.info_key,
+        truth=options.truth,
+        confident=options.confident,
+        provider=options.provider,
+        threads=options.threads,
+        runs=runs,
+        progress=progress,
+    )
+
+
+def _is_dataset(path: str) -> bool:
+    return path.endswith(".parquet") or Path(path).is_dir()
+
+
 def _check_usage(options: argparse.Namespace) -> Choice:
     from cnnscore.viewer.choose import Choice, SiteName
 
+    if _is_dataset(options.calls):
+        _check_dataset_usage(options)
+    elif not options.reference:
+        raise UsageError("give the FASTA that the calls were made against with -R")
     if options.regions and options.regions_file:
         raise UsageError("give --regions or --regions-file, not both")
     if options.targets and options.targets_file:
@@ -202,3 +245,14 @@ def _check_usage(options: argparse.Namespace) -> Choice:
         random=options.random is not None,
         seed=options.seed,
     )
+
+
+def _check_dataset_usage(options: argparse.Namespace) -> None:
+    if not options.model:
+        raise UsageError("a data set says nothing of networks: name one with --model (-m)")
+    for name in ("reference", "reads", "truth", "sample", "info_key", *_INTERVALS):
+        if getattr(options, name):
+            raise UsageError(
+                f"--{name.replace('_', '-')} goes with calls: a data set holds its windows and "
+                "labels already"
+            )

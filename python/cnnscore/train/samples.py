@@ -132,8 +132,8 @@ def load_samples(
     try:
         for path in files:
             dataset = Dataset(path)
-            columns = _annotation_columns(dataset.layout, options, path)
-            _check_layout(dataset.layout, encoding, options, path)
+            columns = annotation_columns(dataset.layout, options, path)
+            check_layout(dataset.layout, encoding, options, path)
             unused -= set(dataset.layout.tags.items())
             if any(dataset.layout.tags.get(key) == value for key, value in leave_out):
                 continue
@@ -275,7 +275,8 @@ def _take(rows: Rows, at: NDArray[np.int64]) -> Rows:
     return Rows(rows.label[at], rows.split[at], rows.weight[at], rows.allele[at], rows.sample[at])
 
 
-def _annotation_columns(layout: Layout, options: DataOptions, path: Path) -> list[int]:
+def annotation_columns(layout: Layout, options: DataOptions, path: Path) -> list[int]:
+    """Columns of a data set's annotations that a network takes, in its order. Errors: BadInput."""
     missing = [key for key in options.annotations if key not in layout.annotations]
     if missing:
         raise BadInput(
@@ -285,7 +286,8 @@ def _annotation_columns(layout: Layout, options: DataOptions, path: Path) -> lis
     return [layout.annotations.index(key) for key in options.annotations]
 
 
-def _check_layout(layout: Layout, encoding: Encoding, options: DataOptions, path: Path) -> None:
+def check_layout(layout: Layout, encoding: Encoding, options: DataOptions, path: Path) -> None:
+    """Errors: BadInput when a data set's windows are not such as the encoding needs."""
     if options.annotations_from not in encoding.annotations_from:
         raise BadInput(
             f"data.annotations_from {options.annotations_from}: the encoding {encoding.name} takes "

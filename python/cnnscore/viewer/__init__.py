@@ -120,7 +120,7 @@ def open_view(
             reference=reference,
             reads=reads,
             sample=sample,
-            runs=_runs(manifest.encoding) if runs is None else runs,
+            runs=runs_of(manifest.encoding) if runs is None else runs,
             threads=scorer.threads,
         )
         yield View(
@@ -128,7 +128,7 @@ def open_view(
             records=len(columns),
             count=len(in_order),
             rank=np.array([place[int(number)] for number in in_order], np.int64),
-            sites=_watched(
+            sites=watched(
                 looker.look(small, columns.typical, columns.labels[in_order] if truth else None),
                 len(in_order),
                 progress,
@@ -136,11 +136,13 @@ def open_view(
         )
 
 
-def _runs(encoding: str) -> int:
+def runs_of(encoding: str) -> int:
+    """Runs of the network that attribution takes by default."""
     return RUNS if encoding == "gatk-reads" else RUNS_CHEAP
 
 
-def _watched(sites: Iterator[Site], count: int, progress: Progress) -> Iterator[Site]:
+def watched(sites: Iterator[Site], count: int, progress: Progress) -> Iterator[Site]:
+    """The sites, with progress shown."""
     for done, site in enumerate(sites, 1):
         progress.update(done, f"{site.record.contig}:{site.record.pos}", done / count)
         yield site

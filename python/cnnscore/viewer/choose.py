@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.model import info_line
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.records import Calls, Intervals, Records, Writer
 from cnnscore.truth import FALSE, TRUE, Labeller
@@ -29,8 +28,6 @@ MAX_SITES = 1000
 RECORDS_PER_READ = 4096
 TYPICAL_RECORDS = 100_000
 """Records whose annotations give the typical values; the first ones of the file."""
-# Never written: a record is copied with a missing score.
-_NO_KEY = "CNNSCORE_VIEW_NONE"
 
 
 @dataclass(frozen=True)
@@ -110,6 +107,53 @@ class Columns:
         return len(self.scores)
 
 
+class Gathering:
+    """Batch after batch of records -> Columns."""
+
+    def __init__(self, sites: Sequence[SiteName], n_annotations: int) -> None:
+        self._sites, self._n_annotations = sites, n_annotations
+        self._scores: list[NDArray[np.float32]] = []
+        self._sample: list[NDArray[np.float32]] = []
+        self._labels: list[NDArray[np.int8]] = []
+        self._found: dict[SiteName, int] = {}
+        self.n = 0
+
+    def add(
+        self,
+        columns: WindowBatch,
+        annotations: NDArray[np.float32],
+        scores: NDArray[np.float32] | None,
+        labels: NDArray[np.int8] | None,
+    ) -> None:
+        """The next records: their site columns, annotations [n, A], and what is known of them."""
+        if self.n < TYPICAL_RECORDS:
+            self._sample.append(annotations.copy())
+        if scores is None:
+            scores = np.full(len(columns), np.nan, np.float32)
+        self._scores.append(scores.copy())
+        if labels is not None:
+            self._labels.append(labels)
+        for site in self._sites:
+            if site not in self._found and (index := _find(columns, site)) is not None:
+                self._found[site] = self.n + index
+        self.n += len(columns)
+
+    def columns(self, name: str) -> Columns:
+        """All of them. Errors: BadInput for a site that the file `name` does not have."""
+        for site in self._sites:
+            if site not in self._found:
+                raise BadInput(
+                    f"{name} has no record {site} among the {self.n:,} read: look there with "
+                    "`bcftools view`"
+                )
+        return Columns(
+            scores=np.concatenate([np.zeros(0, np.float32), *self._scores]),
+            typical=_medians(self._sample, self._n_annotations),
+            matches=np.array([self._found[site] for site in self._sites], np.int64),
+            labels=np.concatenate([np.zeros(0, np.int8), *self._labels]),
+        )
+
+
 def read_columns(
     path: str,
     intervals: Intervals,
@@ -124,43 +168,21 @@ def read_columns(
     keys = [*annotations, *([score_key] if score_key else [])]
     calls, records = Calls(path, intervals=intervals, annotations=keys), Records()
     progress = progress or NoProgress()
-    scores: list[NDArray[np.float32]] = []
-    sample: list[NDArray[np.float32]] = []
-    labels: list[NDArray[np.int8]] = []
-    found: dict[SiteName, int] = {}
-    n = 0
+    gathering = Gathering(sites, len(annotations))
     while calls.read(records, RECORDS_PER_READ):
         columns = records.sites()
-        if n < TYPICAL_RECORDS:
-            sample.append(columns.annotations[:, : len(annotations)].copy())
-        scores.append(
-            columns.annotations[:, -1].copy()
-            if score_key
-            else np.full(len(columns), np.nan, np.float32)
+        gathering.add(
+            columns,
+            columns.annotations[:, : len(annotations)],
+            columns.annotations[:, -1] if score_key else None,
+            labeller.label(columns).record if labeller else None,
         )
-        if labeller:
-            labels.append(labeller.label(columns).record)
-        for site in sites:
-            if site not in found and (index := _find(columns, site)) is not None:
-                found[site] = n + index
-        n += len(columns)
-        progress.update(n, columns.place(-1), calls.progress())
+        progress.update(gathering.n, columns.place(-1), calls.progress())
     progress.clear()
     calls.close()
     if labeller:
         labeller.check(path)
-    for site in sites:
-        if site not in found:
-            raise BadInput(
-                f"{path} has no record {site} among the {n:,} read: `bcftools view` shows its "
-                "records"
-            )
-    return Columns(
-        scores=np.concatenate(scores) if scores else np.zeros(0, np.float32),
-        typical=_medians(sample, len(annotations)),
-        matches=np.array([found[site] for site in sites], np.int64),
-        labels=np.concatenate(labels) if labels else np.zeros(0, np.int8),
-    )
+    return gathering.columns(path)
 
 
 def _find(columns: WindowBatch, site: SiteName) -> int | None:
@@ -226,7 +248,6 @@ def copy_records(
     """Write the chosen records to `output` (VCF), in file order; their numbers in that order."""
     in_order = np.unique(chosen)
     calls, records, skipped = Calls(path, intervals=intervals), Records(), Records()
-    calls.add_header(info_line(_NO_KEY, "never written"))
     writer = Writer(calls, os.fspath(output), os.fspath(output), "w")
     try:
         at = 0
@@ -239,7 +260,7 @@ def copy_records(
             if calls.read(records, 1) != 1:
                 raise BadInput(f"{path} became shorter while it was read: try again")
             at += 1
-            writer.write(records, _NO_KEY, np.full(1, np.nan, np.float32))
+            writer.write(records, "", np.full(1, np.nan, np.float32))
     finally:
         writer.close()
         calls.close()

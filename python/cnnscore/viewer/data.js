@@ -53,7 +53,9 @@ function siteOfLink(hash) {
   }
   if (!name) return null;
   const found = SITES.find((site) => site.name === name)
-    ?? SITES.find((site) => `${site.contig}:${site.pos}` === name);
+    ?? SITES.find((site) => `${site.contig}:${site.pos}` === name)
+    // Another spelling of the alleles, as of a normalised call: the site counts.
+    ?? SITES.find((site) => name.startsWith(`${site.contig}:${site.pos}:`));
   return found ? found.number : null;
 }
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES, Planes
-from cnnscore.errors import UsageError
+from cnnscore.extras import need
 from cnnscore.model import Manifest
 from cnnscore.output import write_whole
 from cnnscore.version import __version__
@@ -53,7 +53,6 @@ COLUMNS = (
     "rank",
 )
 _ALIGN = 8
-INSTALL = "`cnnscore view` writes pages with jinja2: `pip install 'cnnscore[view]'`"
 
 
 def site_blob(site: Site) -> bytes:
@@ -125,10 +124,9 @@ def network_of(manifest: Manifest) -> dict[str, Any]:
 
 def write_page(view: View, output: str, *, title: str, command: str) -> int:
     """Write the page of a view; its size in bytes. Errors: BadOutput, and those of the view."""
-    try:
-        import jinja2
-    except ImportError:
-        raise UsageError(INSTALL) from None
+    need("view", "jinja2")
+    import jinja2
+
     rows, blobs = [], []
     for site, rank in zip(view.sites, view.rank, strict=True):
         rows.append(site_row(site, int(rank), view.manifest.info_key))

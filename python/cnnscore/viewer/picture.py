@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.errors import UsageError
+from cnnscore.extras import need
 from cnnscore.output import write_whole
 from cnnscore.viewer import View
 from cnnscore.viewer.palette import BASES, colour, rgb
@@ -17,9 +18,8 @@ from cnnscore.viewer.sites import Site
 from cnnscore.viewer.terminal import READ_LETTERS, REFERENCE_LETTERS, plain, site_column
 
 SUFFIXES = (".png", ".svg", ".pdf")
-INSTALL = "`cnnscore view --png` draws with matplotlib: `pip install 'cnnscore[view]'`"
 DPI = 200
-WIDTH_INCHES, ROW_INCHES, MOST_INCHES = 12.0, 0.13, 14.0
+WIDTH_INCHES, ROW_INCHES, LEAST_INCHES, MOST_INCHES = 12.0, 0.13, 3.6, 14.0
 QUALITY_FULL, FAINTEST = 40, 0.12
 LETTERS_AROUND = 24
 """Columns on each side of the site whose mismatches carry letters."""
@@ -31,10 +31,9 @@ def write_picture(view: View, output: str) -> int:
     suffix = Path(output).suffix.lower()
     if suffix not in SUFFIXES:
         raise UsageError(f"{output}: a picture ends in {', '.join(SUFFIXES)}")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UsageError(INSTALL) from None
+    need("view", "matplotlib")
+    from matplotlib.figure import Figure
+
     (site,) = view.sites
     buffer = io.BytesIO()
     figure = _draw(Figure, site, view)
@@ -80,7 +79,7 @@ def _rgb(letter: str) -> tuple[float, float, float]:
 def _draw(figure_type: type[Any], site: Site, view: View) -> Any:
     painted = cells(site)
     rows, width = painted.shape[:2]
-    height = min(MOST_INCHES, 1.7 + ROW_INCHES * (rows + 2))
+    height = min(MOST_INCHES, max(LEAST_INCHES, 1.7 + ROW_INCHES * (rows + 2)))
     figure = figure_type(figsize=(WIDTH_INCHES, height), layout="constrained")
     grid = figure.add_gridspec(1, 2, width_ratios=(4.6, 1))
     axes, side = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])

@@ -155,76 +155,95 @@ class Looker:
         Errors: BadInput of the reference and the reads.
         """
         calls, records = Calls(str(vcf), annotations=self.engine.manifest.annotations), Records()
-        pending: deque[Future[Site]] = deque()
         with ExitStack() as stack:
             reader = stack.enter_context(WindowReader(self._options))
             beside = stack.enter_context(WindowReader(self._beside)) if self.beside else None
-            pool = stack.enter_context(ThreadPoolExecutor(self.threads))
-            for number, record in enumerate(records_of(vcf, self.sample)):
-                calls.read(records, 1)
-                batch = reader.read(records.sites())
-                site = self._site(record, batch, typical, -1 if labels is None else labels[number])
-                if beside:
-                    site = _with_reads(site, beside.read(records.sites()), BESIDE_WINDOW)
-                elif len(batch.reads):
-                    site = _with_reads(site, batch, self.engine.manifest.window)
-                if "mask" in site.planes and site.reads:
-                    site = self._in_order_of_pile(site, batch)
-                pending.append(pool.submit(self._attribute, site))
-                if len(pending) > 2 * self.threads:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+
+            def sites() -> Iterator[Site]:
+                for number, record in enumerate(records_of(vcf, self.sample)):
+                    calls.read(records, 1)
+                    batch = reader.read(records.sites())
+                    pile = beside.read(records.sites()) if beside else batch
+                    window = BESIDE_WINDOW if beside else self.engine.manifest.window
+                    label = -1 if labels is None else int(labels[number])
+                    yield look_at(self.engine, record, batch, pile, window, typical, label)
+
+            yield from attributed(self.engine, sites(), self.runs, self.threads)
         calls.close()
 
-    def _site(
-        self, record: Record, batch: WindowBatch, typical: NDArray[np.float32], label: int
-    ) -> Site:
-        self.engine.description.check(batch)
-        parts = list(self.engine.planes(batch))
-        site = Site(
-            record=record,
-            kind=int(batch.kind[0]),
-            allele=0,
-            planes={},
-            pile={},
-            reads=[],
-            score=float("nan"),
-            output=np.zeros(0, np.float32),
-            annotations=batch.annotations[0].copy(),
-            typical=typical,
-            label=int(label),
-        )
-        for rows, planes in parts:  # none where no ALT allele can be scored
-            output, scores = self.engine.run(planes, batch.kind[rows.site])
-            for i, allele in enumerate(rows.allele):
-                if not site.planes or np.isnan(site.score) or scores[i] > site.score:
-                    site = replace(
-                        site,
-                        allele=int(allele),
-                        planes={name: plane[i].copy() for name, plane in planes.items()},
-                        score=float(scores[i]),
-                        output=output[i].copy(),
-                    )
-        return site
 
-    def _in_order_of_pile(self, site: Site, batch: WindowBatch) -> Site:
-        """The scalars of reads in the order of `site.reads`; the network sees no order."""
-        spec = self.engine.manifest.planes()
-        scalars = site.planes["reads"]
-        row = row_of_read(batch, site.allele, scalars, spec)
-        depth = len(site.reads)
-        ordered = np.zeros_like(scalars)
-        ordered[:depth] = scalars[row[[read.number for read in site.reads]]]
-        return replace(site, planes=site.planes | {"reads": ordered})
+def attributed(engine: Engine, sites: Iterator[Site], runs: int, threads: int) -> Iterator[Site]:
+    """The sites, in order, with what moved their scores; `runs` of the network each, 0 for none."""
 
-    def _attribute(self, site: Site) -> Site:
-        if not self.runs or not np.isfinite(site.score):
+    def attribution_of(site: Site) -> Site:
+        if not runs or not np.isfinite(site.score):
             return site
-        return replace(
-            site,
-            attribution=attribute(self.engine, site.planes, site.kind, site.typical, self.runs),
-        )
+        effects = attribute(engine, site.planes, site.kind, site.typical, runs)
+        return replace(site, attribution=effects)
+
+    pending: deque[Future[Site]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for site in sites:
+            pending.append(pool.submit(attribution_of, site))
+            if len(pending) > 2 * threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def look_at(
+    engine: Engine,
+    record: Record,
+    batch: WindowBatch,
+    pile: WindowBatch,
+    window: int,
+    typical: NDArray[np.float32],
+    label: int,
+    only: int | None = None,
+) -> Site:
+    """One site, from its window `batch` and the batch whose reads are drawn, `window` columns of
+    them; of a network that scores alleles the one of highest score, or the allele `only`.
+    """
+    engine.description.check(batch)
+    site = Site(
+        record=record,
+        kind=int(batch.kind[0]),
+        allele=0,
+        planes={},
+        pile={},
+        reads=[],
+        score=float("nan"),
+        output=np.zeros(0, np.float32),
+        annotations=batch.annotations[0].copy(),
+        typical=typical,
+        label=label,
+    )
+    for rows, planes in engine.planes(batch):  # none where no ALT allele can be scored
+        output, scores = engine.run(planes, batch.kind[rows.site])
+        for i, allele in enumerate(rows.allele):
+            if only is not None and allele not in (0, only):
+                continue
+            if not site.planes or np.isnan(site.score) or scores[i] > site.score:
+                site = replace(
+                    site,
+                    allele=int(allele),
+                    planes={name: plane[i].copy() for name, plane in planes.items()},
+                    score=float(scores[i]),
+                    output=output[i].copy(),
+                )
+    site = _with_reads(site, pile, window)
+    if "mask" in site.planes and site.reads:
+        return _in_order_of_pile(site, batch, engine.manifest.planes())
+    return site
+
+
+def _in_order_of_pile(site: Site, batch: WindowBatch, spec: PlaneSpec) -> Site:
+    """The scalars of reads in the order of `site.reads`; the network sees no order."""
+    scalars = site.planes["reads"]
+    row = row_of_read(batch, site.allele, scalars, spec)
+    ordered = np.zeros_like(scalars)
+    ordered[: len(site.reads)] = scalars[row[[read.number for read in site.reads]]]
+    return replace(site, planes=site.planes | {"reads": ordered})
 
 
 PILE_PLANES = ("bases", "quals", "rows", "reference")

@@ -14,6 +14,11 @@ import java.util.Arrays;
 final class BamRecords {
 
   private static final int FIXED_BYTES = 32;
+  private static final int FLAGS_AT = 14;
+
+  /** Where the name begins, which ends with 0. */
+  static final int NAME_AT = FIXED_BYTES;
+
   private static final int MATE_CONTIG_AT = 20;
   private static final int MAX_NAME_BYTES = 254;
   private static final int MAX_CIGAR_OPERATORS = 0xffff;
@@ -101,6 +106,11 @@ final class BamRecords {
   static int end(SAMRecord read) {
     int start = read.getAlignmentStart();
     return read.getReadUnmappedFlag() ? start : Math.max(read.getAlignmentEnd(), start);
+  }
+
+  /** The flags of an encoded record. */
+  static int flags(byte[] record) {
+    return ByteBuffer.wrap(record).order(ByteOrder.LITTLE_ENDIAN).getShort(FLAGS_AT) & 0xffff;
   }
 
   /** Gives an encoded record another contig number. */

@@ -291,7 +291,10 @@ public final class CnnScoreVariants extends VariantWalker {
     networkFilter.setRule(rule);
     if (rule != NetworkReadFilter.Rule.none) {
       readFilter = super.makeReadFilter();
-      reads = new SiteReads(readFilter, network.getReadLimit(), downsampling);
+      boolean ours = rule == NetworkReadFilter.Rule.primary;
+      int limit = network.getReadLimit();
+      ReadChoice choice = ours ? new LeastHashes(limit) : new Reservoir(limit, downsampling);
+      reads = new SiteReads(readFilter, choice, ours, limit);
     } else if (hasReads()) {
       logger.warn(
           "the network {} does not look at reads, they are not used; --tensor-type read_tensor"

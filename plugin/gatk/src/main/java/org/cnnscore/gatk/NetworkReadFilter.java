@@ -1,5 +1,6 @@
 package org.cnnscore.gatk;
 
+import htsjdk.samtools.SAMFlag;
 import htsjdk.samtools.SAMRecord;
 import htsjdk.samtools.SAMTag;
 import java.util.Set;
@@ -29,8 +30,17 @@ public final class NetworkReadFilter extends ReadFilter {
   /** Names as in {@code Description.read_rule}. */
   enum Rule {
     none,
-    gatk
+    gatk,
+    primary
   }
+
+  /** What the rule `primary` passes over: not aligned, not the read's own line, or no good. */
+  private static final int PASSED_OVER =
+      SAMFlag.READ_UNMAPPED.intValue()
+          | SAMFlag.SECONDARY_ALIGNMENT.intValue()
+          | SAMFlag.SUPPLEMENTARY_ALIGNMENT.intValue()
+          | SAMFlag.DUPLICATE_READ.intValue()
+          | SAMFlag.READ_FAILS_VENDOR_QUALITY_CHECK.intValue();
 
   private Rule rule = Rule.gatk;
   private long seen;
@@ -40,7 +50,7 @@ public final class NetworkReadFilter extends ReadFilter {
   /** The rule of that name; an unknown one is an engine newer than this tool. */
   static Rule rule(String name) {
     try {
-      return Rule.valueOf(name.replace('-', '_'));
+      return Rule.valueOf(name);
     } catch (IllegalArgumentException unknown) {
       throw new UserException(
           "the engine's network counts reads by the rule "
@@ -75,6 +85,7 @@ public final class NetworkReadFilter extends ReadFilter {
     return switch (rule) {
       case none -> false;
       case gatk -> hasGroup(record) && hasBases(record);
+      case primary -> (record.getFlags() & PASSED_OVER) == 0 && hasBases(record);
     };
   }
 

@@ -1,13 +1,15 @@
 package org.cnnscore.gatk;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 
 /**
- * Which reads of a deep site stay: reservoir sampling (Vitter's algorithm R), the same draws as
- * native/window/sampling.h.
+ * Reservoir sampling (Vitter's algorithm R), with the same draws as native/window/sampling.h: the
+ * choice for GATK's networks.
  */
-final class Reservoir {
+final class Reservoir implements ReadChoice {
 
   /** Where the random state of a deep site comes from. */
   enum Downsampling {
@@ -19,38 +21,43 @@ final class Reservoir {
 
   private static final long GATK_SEED = 47382911L;
 
-  private final int limit;
   private final Downsampling downsampling;
+  private final byte[][] kept;
   private final Random gatk = new Random(GATK_SEED);
   private Random random = gatk;
   private long seen;
 
   Reservoir(int limit, Downsampling downsampling) {
-    this.limit = limit;
     this.downsampling = downsampling;
+    kept = new byte[limit][];
   }
 
-  /** Begins a site; {@code position} is 0-based. */
-  void start(String contig, long position) {
+  @Override
+  public void start(String contig, long position) {
     seen = 0;
     if (downsampling == Downsampling.site) {
       random = new Random(siteSeed(contig, position));
     }
   }
 
-  /** The slot in which to keep the next read of the site, or -1 to pass it over. */
-  int slot() {
+  @Override
+  public void offer(byte[] record) {
     seen++;
-    if (seen <= limit) {
-      return (int) seen - 1;
+    long slot =
+        seen <= kept.length ? seen - 1 : random.nextInt((int) Math.min(seen, Integer.MAX_VALUE));
+    if (slot < kept.length) {
+      kept[(int) slot] = record;
     }
-    int slot = random.nextInt((int) Math.min(seen, Integer.MAX_VALUE));
-    return slot < limit ? slot : -1;
   }
 
-  /** Whether reads of the site had to be left out. */
-  boolean overflowed() {
-    return seen > limit;
+  @Override
+  public long seen() {
+    return seen;
+  }
+
+  @Override
+  public List<byte[]> chosen() {
+    return Arrays.asList(kept).subList(0, (int) Math.min(seen, kept.length));
   }
 
   /** FNV-1a of the contig's name, then the position, then mixed. */

@@ -1,8 +1,9 @@
 package org.cnnscore.gatk;
 
+import htsjdk.samtools.CigarElement;
+import htsjdk.samtools.CigarOperator;
 import htsjdk.samtools.SAMRecord;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
@@ -25,19 +26,28 @@ final class SiteReads {
   /** A query reaches this far past its first site. */
   private static final int QUERY_REACH = 1 << 18;
 
-  /** A site that spans more than this is read alone, its reads sampled as they stream by. */
+  /** A site that spans more than this is read alone, its reads chosen as they stream by. */
   private static final int LONG_SITE = 20_000;
 
   /** So is every site where more bytes of reads than this lie in the pool. */
   private static final long POOL_BYTES = 128L << 20;
 
-  private record Pooled(byte[] record, int start, int end) {}
+  /** Where soft clips count as part of a read: up to this many bases each side. */
+  private static final int CLIP_REACH = 128;
+
+  /** A read, where it is aligned, and what of the contig it counts for. */
+  private record Pooled(byte[] record, int position, int begin, int end) {
+    boolean overlaps(int siteStart, int siteEnd) {
+      return begin < siteEnd && end > siteStart;
+    }
+  }
 
   private final Predicate<GATKRead> filter;
-  private final Reservoir reservoir;
-  private final byte[][] chosen;
+  private final ReadChoice choice;
+  private final int reach;
+  private final int limit;
 
-  private List<Pooled> pool = new ArrayList<>();
+  private final List<Pooled> pool = new ArrayList<>();
   private long poolBytes;
   private Iterator<GATKRead> query = Collections.emptyIterator();
   private GATKRead next;
@@ -50,10 +60,15 @@ final class SiteReads {
   private long sitesSampled;
   private long sitesEmpty;
 
-  SiteReads(Predicate<GATKRead> filter, int limit, Reservoir.Downsampling how) {
+  /**
+   * @param clipsCount whether soft clips count as part of a read
+   * @param limit most reads a site that {@code choice} keeps
+   */
+  SiteReads(Predicate<GATKRead> filter, ReadChoice choice, boolean clipsCount, int limit) {
     this.filter = filter;
-    this.reservoir = new Reservoir(limit, how);
-    this.chosen = new byte[limit][];
+    this.choice = choice;
+    this.reach = clipsCount ? CLIP_REACH : 0;
+    this.limit = limit;
   }
 
   /** Sites whose reads had to be sampled. */
@@ -64,6 +79,11 @@ final class SiteReads {
   /** Sites without a read. */
   long sitesEmpty() {
     return sitesEmpty;
+  }
+
+  /** Reads that counted at the last site, those left out as well. */
+  long depth() {
+    return choice.seen();
   }
 
   /**
@@ -79,66 +99,57 @@ final class SiteReads {
       contigLength = siteContigLength;
     }
     int last = Math.max(Math.min(end, contigLength), start + 1);
+    choice.start(contig, start);
     boolean alone = last - start > LONG_SITE;
     if (!alone) {
       enterQuery(source, start, last);
       trim(start);
       alone = !fill(start, last);
     }
-    reservoir.start(contig, start);
-    int seen = alone ? stream(source, start, last) : sample(last);
-    if (reservoir.overflowed()) {
+    if (alone) {
+      stream(source, start, last);
+    } else {
+      choose(start, last);
+    }
+    if (choice.seen() > limit) {
       sitesSampled++;
     }
-    if (seen == 0) {
+    if (choice.seen() == 0) {
       sitesEmpty++;
     }
-    return Arrays.asList(chosen).subList(0, seen);
+    return choice.chosen();
   }
 
-  private int sample(int end) {
-    int kept = 0;
+  private void choose(int start, int end) {
     for (Pooled read : pool) {
-      if (read.start >= end) {
+      if (read.position >= (long) end + reach) {
         break;
       }
-      kept = keep(read.record, kept);
+      if (read.overlaps(start, end)) {
+        choice.offer(read.record);
+      }
     }
-    return kept;
   }
 
-  private int keep(byte[] record, int kept) {
-    int slot = reservoir.slot();
-    if (slot >= 0) {
-      chosen[slot] = record;
-    }
-    return slot >= kept ? slot + 1 : kept;
-  }
-
-  private int stream(ReadsContext source, int start, int end) {
+  private void stream(ReadsContext source, int start, int end) {
     endQuery();
-    startQuery(source, start, end);
-    int kept = 0;
-    for (; head != null && head.getAlignmentStart() - 1 < end; advance()) {
-      if (BamRecords.end(head) > start && filter.test(next)) {
-        int slot = reservoir.slot();
-        if (slot >= 0) {
-          chosen[slot] = BamRecords.encode(head);
-          kept = Math.max(kept, slot + 1);
-        }
+    startQuery(source, Math.max(start - reach, 0), clamp((long) end + reach));
+    while (mayOverlap(end)) {
+      Pooled read = take(start);
+      if (read != null && read.overlaps(start, end)) {
+        choice.offer(read.record);
       }
     }
     endQuery();
-    return kept;
   }
 
-  /** Pools the reads that start before {@code end}; false when there are too many to hold. */
+  /** Pools the reads that may overlap the site; false when there are too many to hold. */
   private boolean fill(int start, int end) {
-    for (; head != null && head.getAlignmentStart() - 1 < end; advance()) {
-      if (BamRecords.end(head) > start && filter.test(next)) {
-        byte[] record = BamRecords.encode(head);
-        pool.add(new Pooled(record, head.getAlignmentStart() - 1, BamRecords.end(head)));
-        poolBytes += record.length;
+    while (mayOverlap(end)) {
+      Pooled read = take(start);
+      if (read != null) {
+        pool.add(read);
+        poolBytes += read.record.length;
         if (poolBytes > POOL_BYTES) {
           return false;
         }
@@ -147,17 +158,74 @@ final class SiteReads {
     return true;
   }
 
+  private boolean mayOverlap(int end) {
+    return head != null && head.getAlignmentStart() - 1 < (long) end + reach;
+  }
+
+  /** The next read of the query; null when it ends before the site or does not count. */
+  private Pooled take(int start) {
+    int end = BamRecords.end(head);
+    Pooled read = null;
+    if (end > start - reach && filter.test(next)) {
+      int position = head.getAlignmentStart() - 1;
+      List<CigarElement> cigar = reach == 0 ? List.of() : head.getCigar().getCigarElements();
+      int before = clip(cigar);
+      int after = clip(new Reversed(cigar));
+      read = new Pooled(BamRecords.encode(head), position, position - before, end + after);
+    }
+    advance();
+    return read;
+  }
+
+  /** Soft-clipped bases at the beginning of a CIGAR. */
+  private static int clip(Iterable<CigarElement> cigar) {
+    long length = 0;
+    for (CigarElement element : cigar) {
+      if (element.getOperator() == CigarOperator.S) {
+        length += element.getLength();
+      } else if (element.getOperator() != CigarOperator.H) {
+        break;
+      }
+    }
+    return (int) Math.min(length, CLIP_REACH);
+  }
+
+  /** A CIGAR from its end on. */
+  private record Reversed(List<CigarElement> cigar) implements Iterable<CigarElement> {
+    @Override
+    public Iterator<CigarElement> iterator() {
+      var at = cigar.listIterator(cigar.size());
+      return new Iterator<>() {
+        @Override
+        public boolean hasNext() {
+          return at.hasPrevious();
+        }
+
+        @Override
+        public CigarElement next() {
+          return at.previous();
+        }
+      };
+    }
+  }
+
   /** Makes the running query one that the site can go on with. */
   private void enterQuery(ReadsContext source, int start, int end) {
     boolean goesOn =
-        start >= queryStart && start < (long) querySeen + SHARED_QUERY_GAP && end <= queryEnd;
+        start >= queryStart
+            && start < (long) querySeen + SHARED_QUERY_GAP
+            && clamp((long) end + reach) <= queryEnd;
     if (!goesOn) {
       endQuery();
-      startQuery(source, start, (int) Math.min((long) end + QUERY_REACH, contigLength));
+      startQuery(source, Math.max(start - reach, 0), clamp((long) end + QUERY_REACH));
       querySeen = end;
     }
     queryStart = start;
     querySeen = Math.max(querySeen, end);
+  }
+
+  private int clamp(long position) {
+    return (int) Math.min(position, contigLength);
   }
 
   private void startQuery(ReadsContext source, int start, int end) {
@@ -167,7 +235,7 @@ final class SiteReads {
   }
 
   private void endQuery() {
-    pool = new ArrayList<>();
+    pool.clear();
     poolBytes = 0;
     query = Collections.emptyIterator();
     next = null;

@@ -23,7 +23,7 @@ final class Sites {
   private static final MathContext PRINTED_DIGITS = new MathContext(6, RoundingMode.HALF_EVEN);
 
   /** The annotation that is not in INFO but a column of its own. */
-  private static final String QUAL = "QUAL";
+  static final String QUAL = "QUAL";
 
   /** What C's strtod takes at the beginning of a text. */
   private static final Pattern NUMBER =

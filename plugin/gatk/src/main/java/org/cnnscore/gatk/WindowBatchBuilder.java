@@ -28,6 +28,8 @@ final class WindowBatchBuilder {
   private final Column siteRead = new Column().putLong(0);
   private final Column readOffset = new Column().putLong(0);
   private final Column reads = new Column();
+  private final Column qual = new Column();
+  private final Column siteDepth = new Column();
   private int sites;
   private long alleleCount;
   private long readCount;
@@ -53,9 +55,10 @@ final class WindowBatchBuilder {
 
   /**
    * Adds a site: its reference window (as wide as the network's description says) and its reads as
-   * {@link BamRecords}.
+   * {@link BamRecords}, {@code depth} of which counted before they were chosen.
    */
-  void add(VariantContext record, int contigLength, byte[] window, List<byte[]> siteReads) {
+  void add(
+      VariantContext record, int contigLength, byte[] window, List<byte[]> siteReads, long depth) {
     Contig place =
         contigs.computeIfAbsent(
             record.getContig(), name -> new Contig(contigs.size(), contigLength));
@@ -81,6 +84,8 @@ final class WindowBatchBuilder {
       readCount++;
     }
     siteRead.putLong(readCount);
+    qual.putFloat(Sites.annotation(record, Sites.QUAL));
+    siteDepth.putInt((int) Math.min(depth, Integer.MAX_VALUE));
     sites++;
   }
 
@@ -116,6 +121,8 @@ final class WindowBatchBuilder {
         .setSiteRead(siteRead.toBytes())
         .setReadOffset(readOffset.toBytes())
         .setReads(reads.toBytes())
+        .setQual(qual.toBytes())
+        .setSiteDepth(siteDepth.toBytes())
         .setContigLength(contigLength.toBytes())
         .setContigOffset(contigOffset.toBytes())
         .setContigNames(contigNames.toBytes())

@@ -46,12 +46,19 @@ final class WindowSource {
     int start = Sites.start(record);
     byte[] window = window(bases, start - network.getReferenceLeft(), network.getReferenceWidth());
     checkReference(record, bases, start);
-    int end = (int) Math.min(Sites.end(record), contigLength);
-    batch.add(
-        record,
-        contigLength,
-        window,
-        reads == null ? List.of() : reads.over(readSource, contig, contigLength, start, end));
+    if (reads == null) {
+      batch.add(record, contigLength, window, List.of(), 0);
+      return;
+    }
+    int end = (int) Math.min(end(record, window), contigLength);
+    List<byte[]> over = reads.over(readSource, contig, contigLength, start, end);
+    batch.add(record, contigLength, window, over, reads.depth());
+  }
+
+  /** Where the stretch ends whose reads count: our own networks look at the places of an indel. */
+  private long end(VariantContext record, byte[] window) {
+    boolean ours = network.getReadRule().equals(NetworkReadFilter.Rule.primary.name());
+    return ours ? AlleleSpan.end(record, window, network.getReferenceLeft()) : Sites.end(record);
   }
 
   private void enterContig(VariantContext record) {

@@ -1,0 +1,77 @@
+package org.cnnscore.gatk;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * The reads of the least hashes of name and pair, the same ones whatever file and place they come
+ * from: the choice for cnnscore's own networks, as in native/window.
+ */
+final class LeastHashes implements ReadChoice {
+
+  private record Hashed(long hash, byte[] record) {}
+
+  private static final Comparator<Hashed> ORDER =
+      Comparator.<Hashed>comparingLong(read -> read.hash ^ Long.MIN_VALUE)
+          .thenComparing(Hashed::record, Arrays::compareUnsigned);
+
+  private final int limit;
+  private List<byte[]> kept = new ArrayList<>();
+  private long seen;
+
+  LeastHashes(int limit) {
+    this.limit = limit;
+  }
+
+  @Override
+  public void start(String contig, long position) {
+    kept = new ArrayList<>();
+    seen = 0;
+  }
+
+  @Override
+  public void offer(byte[] record) {
+    seen++;
+    kept.add(record);
+    if (kept.size() >= 16 * limit) {
+      cut();
+    }
+  }
+
+  @Override
+  public long seen() {
+    return seen;
+  }
+
+  @Override
+  public List<byte[]> chosen() {
+    if (seen > limit) {
+      cut();
+    }
+    return kept;
+  }
+
+  private void cut() {
+    kept =
+        new ArrayList<>(
+            kept.stream()
+                .map(record -> new Hashed(hash(record), record))
+                .sorted(ORDER)
+                .limit(limit)
+                .map(Hashed::record)
+                .toList());
+  }
+
+  /** FNV-1a of the read's name and of which of its pair it is, then mixed. */
+  static long hash(byte[] record) {
+    long hash = 0xcbf29ce484222325L;
+    for (int i = BamRecords.NAME_AT; record[i] != 0; i++) {
+      hash = (hash ^ (record[i] & 0xff)) * 0x100000001b3L;
+    }
+    hash = (hash ^ (BamRecords.flags(record) >> 6 & 3)) * 0x100000001b3L;
+    hash = (hash ^ hash >>> 30) * 0xBF58476D1CE4E5B9L;
+    return hash ^ hash >>> 31;
+  }
+}

@@ -1,0 +1,224 @@
+"""Our own encodings in C against their plain oracle, number by number."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from test_encode import repeatable, simulated_site, small_sites
+
+import native_encode
+import oracle_read_set
+from oracle_encode import BAM_BASES, Read, Site
+
+
+def compare(sites: list[Site], window: int, **batch_options: bool) -> int:
+    """Encode all alleles in one call, last first, and compare; returns how many there were."""
+    batch = native_encode.Batch(sites, left=window // 2 + 1, width=2 * window + 1, **batch_options)
+    expected = [oracle_read_set.alleles(site, window) for site in sites]
+    rows = native_encode.scorable(batch)
+    assert rows == [(i, number) for i, found in enumerate(expected) for number in found]
+    rows.reverse()
+    n_reads = max(1, *(len(site.reads) for site in sites)) + 1
+    reads, mask, variant = native_encode.encode_read_set(batch, rows, window, n_reads)
+    reference, alternate, same = native_encode.encode_haplotypes(batch, rows, window)
+    np.testing.assert_array_equal(variant, same)
+    for row, (i, number) in enumerate(rows):
+        site, allele = sites[i], expected[i][number]
+        n = len(site.reads)
+        assert mask[row].tolist() == [1.0] * n + [0.0] * (n_reads - n)
+        assert not reads[row, n:].any()
+        # Rows come in an order of content: the same sets of numbers.
+        want = sorted(
+            np.array(oracle_read_set.scalars(read, allele), np.float32).tolist()
+            for read in site.reads
+        )
+        assert sorted(reads[row, :n].tolist()) == want, f"site {i}, allele {number}"
+        features = np.array(oracle_read_set.variant_features(allele), np.float32)
+        np.testing.assert_allclose(variant[row], features, rtol=1e-6)
+        codes = oracle_read_set.haplotypes(site, allele, window)
+        assert (reference[row].tolist(), alternate[row].tolist()) == codes
+    return len(rows)
+
+
+@repeatable(200, shrink=True)
+@given(st.lists(small_sites(), min_size=1, max_size=3), st.integers(1, 70))
+def test_small_sites_match_the_oracle(sites: list[Site], window: int) -> None:
+    compare(sites, window)
+
+
+@repeatable(100, shrink=False)
+@given(st.integers(0, 2**32), st.sampled_from([600, 128, 33, 1]), st.integers(0, 20))
+def test_wild_piles_match_the_oracle(seed: int, window: int, depth: int) -> None:
+    rng = random.Random(seed)
+    compare([simulated_site(rng, window, depth), simulated_site(rng, window, depth // 4)], window)
+
+
+# ---- piles as a sequencer and a mapper make them, over repeats ----
+
+
+def repetitive(rng: random.Random, length: int) -> str:
+    contig = ""
+    while len(contig) < length:
+        unit = "".join(rng.choices("ACGT", k=rng.randrange(1, 5)))
+        contig += unit * rng.choice([1, 1, 2, 5, 9])
+    return contig[:length]
+
+
+def real_site(rng: random.Random, depth: int) -> Site:
+    """A site with a REF from the contig, and reads of both haplotypes, aligned or misaligned."""
+    contig = repetitive(rng, 400)
+    pos = rng.randrange(120, 280)
+    ref = contig[pos : pos + rng.choice([1, 1, 1, 2, 3, 9, 40])]
+    alts = [
+        contig[pos] + "".join(rng.choices("ACGT", k=rng.choice([0, 0, 1, 2, 8]))),
+        rng.choice("ACGT"),
+        ref[:1] + contig[pos + 1 : pos + 1 + rng.randrange(4)] + ref[1:],
+        "".join(rng.choices("ACGT", k=len(ref))),
+    ]
+    alts = rng.sample(alts, rng.choice([1, 1, 1, 2, 3]))
+    reads = []
+    for _ in range(depth):
+        alt = rng.choice([ref, *alts])
+        haplotype = contig[:pos] + alt + contig[pos + len(ref) :]
+        begin = rng.randrange(max(0, pos - 90), pos + 10)
+        seq = haplotype[begin : begin + rng.randrange(30, 100)]
+        seq = "".join(b if rng.random() < 0.98 else rng.choice("ACGTN") for b in seq)
+        change, before = len(alt) - len(ref), pos + 1 - begin
+        cigar = [("M", len(seq))]
+        if change and 0 < before < len(seq) - max(change, 0) and rng.random() < 0.8:
+            gap = ("I", change) if change > 0 else ("D", -change)
+            cigar = [("M", before), gap, ("M", len(seq) - before - max(change, 0))]
+        elif rng.random() < 0.2:
+            clip = rng.randrange(1, len(seq))
+            cigar = [("M", len(seq) - clip), ("S", clip)]
+        reads.append(
+            Read(
+                begin,
+                cigar,
+                seq,
+                [rng.randrange(2, 42) for _ in seq],
+                rng.choice([0x63, 0x93, 0x53, 0xA3, 0x10, 0]),
+                rng.choice([0, 20, 60, 255]),
+            )
+        )
+    return Site(contig, pos, ref, alts, reads)
+
+
+@repeatable(120, shrink=False)
+@given(st.integers(0, 2**32))
+def test_real_piles_match_the_oracle(seed: int) -> None:
+    rng = random.Random(seed)
+    compare([real_site(rng, 12) for _ in range(3)], 300)
+
+
+def test_long_cigars_are_taken_from_their_tag() -> None:
+    rng = random.Random(7)
+    assert compare([real_site(rng, 12) for _ in range(20)], 300, long_cigar=True) >= 20
+
+
+def test_the_order_of_reads_never_matters() -> None:
+    """Bit for bit: planes of a pile and of the same pile shuffled."""
+    rng = random.Random(11)
+    for _ in range(50):
+        site = real_site(rng, 40)
+        shuffled = rng.sample(site.reads, len(site.reads))
+        other = Site(site.contig_sequence, site.pos, site.ref, site.alts, shuffled)
+        batch = native_encode.Batch([site, other], left=150, width=300)
+        rows = native_encode.scorable(batch)
+        reads, _, _ = native_encode.encode_read_set(batch, rows, 300, 40)
+        half = len(rows) // 2
+        assert reads[:half].tobytes() == reads[half:].tobytes()
+
+
+def test_a_wider_reference_changes_nothing() -> None:
+    rng = random.Random(13)
+    sites = [real_site(rng, 10) for _ in range(20)]
+    planes = []
+    for extra in (0, 77):
+        batch = native_encode.Batch(sites, left=100 + extra, width=300 + 2 * extra)
+        rows = native_encode.scorable(batch)
+        both = [
+            *native_encode.encode_read_set(batch, rows, 200, 10),
+            *native_encode.encode_haplotypes(batch, rows, 200),
+        ]
+        planes.append([plane.tobytes() for plane in both])
+    assert planes[0] == planes[1]
+
+
+# ---- cases worth a name ----
+
+CONTIG = "ACGTTGCA" * 12 + "CAAAAAAG" + "TGCATCGA" * 12
+SITE = 96  # of the C before six A
+
+
+def support(read: Read, ref: str, alt: str) -> str:
+    """What a read of a site at SITE supports."""
+    site = Site(CONTIG, SITE, ref, [alt], [read])
+    compare([site], 180)
+    batch = native_encode.Batch([site], left=90, width=180)
+    reads, _, _ = native_encode.encode_read_set(batch, [(0, 1)], 180, 1)
+    names = ["alt", "ref", "other"]
+    return " ".join(name for name, x in zip(names, reads[0, 0, 2:5], strict=True) if x) or "none"
+
+
+def simple(start: int, cigar: list[tuple[str, int]], seq: str) -> Read:
+    return Read(start, cigar, seq, [30] * len(seq))
+
+
+@pytest.mark.parametrize(
+    ("read", "ref", "alt", "expected"),
+    [
+        (simple(90, [("M", 20)], CONTIG[90:110]), "C", "T", "ref"),
+        (simple(90, [("M", 20)], CONTIG[90:96] + "T" + CONTIG[97:110]), "C", "T", "alt"),
+        (simple(90, [("M", 20)], CONTIG[90:96] + "G" + CONTIG[97:110]), "C", "T", "other"),
+        (simple(90, [("M", 20)], CONTIG[90:96] + "N" + CONTIG[97:110]), "C", "T", "none"),
+        (simple(90, [("M", 6), ("D", 1), ("M", 9)], CONTIG[90:96] + CONTIG[97:106]), "C", "T",
+         "other"),
+        # One A less, at either end of the six: the same deletion.
+        (simple(90, [("M", 7), ("D", 1), ("M", 9)], CONTIG[90:97] + CONTIG[98:107]), "CA", "C",
+         "alt"),
+        (simple(90, [("M", 12), ("D", 1), ("M", 9)], CONTIG[90:102] + CONTIG[103:112]), "CA", "C",
+         "alt"),
+        # Two less is another allele.
+        (simple(90, [("M", 7), ("D", 2), ("M", 9)], CONTIG[90:97] + CONTIG[99:108]), "CA", "C",
+         "other"),
+        # A read that ends among the six A says nothing.
+        (simple(80, [("M", 20)], CONTIG[80:100]), "CA", "C", "none"),
+        # One that goes on, aligned without the gap that it needs, does.
+        (simple(80, [("M", 27)], CONTIG[80:97] + CONTIG[98:108]), "CA", "C", "alt"),
+        (simple(80, [("M", 30)], CONTIG[80:110]), "CA", "C", "ref"),
+        # A clip that holds the insertion.
+        (simple(80, [("M", 17), ("S", 20)], CONTIG[80:97] + "GGTCC" + CONTIG[97:112]), "C",
+         "CGGTCC", "alt"),
+    ],
+)  # fmt: skip
+def test_what_reads_support(read: Read, ref: str, alt: str, expected: str) -> None:
+    assert support(read, ref, alt) == expected
+
+
+@pytest.mark.parametrize("alt", ["*", "<DEL>", "<NON_REF>", ".", "A]chr2:3]", "C", "c", "R"])
+def test_alleles_that_are_no_sequence_are_not_scored(alt: str) -> None:
+    batch = native_encode.Batch([Site(CONTIG, SITE, "C", [alt, "T"])], left=64, width=192)
+    assert native_encode.scorable(batch) == [(0, 2)]
+    for encode in (
+        lambda rows: native_encode.encode_read_set(batch, rows, 128, 1),
+        lambda rows: native_encode.encode_haplotypes(batch, rows, 128),
+    ):
+        with pytest.raises(native_encode.EncodeError, match=r"chrT:97\): its ALT allele 1 is no"):
+            encode([(0, 1)])  # type: ignore[no-untyped-call]
+        for wrong in (0, 3, -1):
+            with pytest.raises(native_encode.EncodeError, match="was asked for"):
+                encode([(0, wrong)])  # type: ignore[no-untyped-call]
+
+
+def test_letters_of_bam_are_known() -> None:
+    assert {letter for letter in BAM_BASES if oracle_read_set.bases(letter)} == set(BAM_BASES[1:])
