@@ -18,6 +18,7 @@ from cnnscore.cli import main
 TESTS = Path(__file__).parent
 sys.path.insert(0, str(TESTS))
 
+from stand_in import write_stand_ins  # noqa: E402
 from tiny_network import write_tiny_networks  # noqa: E402
 
 pytest_plugins = ["scoring_server", "gatk_host"]
@@ -93,6 +94,12 @@ def gatk_jars() -> Path:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Paths of two small random networks: tiny["reference"] and tiny["reads"]."""
     return write_tiny_networks(tmp_path_factory.mktemp("networks"))
+
+
+@pytest.fixture(scope="session")
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Untrained networks of our own encodings: stand_ins["read-set"] and stand_ins["reference"]."""
+    return write_stand_ins(tmp_path_factory.mktemp("stand-ins"))
 
 
 def scores_of(path: Path, key: str) -> list[str | None]:

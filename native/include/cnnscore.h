@@ -112,6 +112,8 @@ typedef struct {
     int32_t batch_size;        /* sites a network call; 0: the encoding's default */
     cnnscore_log_function log; /* or NULL */
     void *log_data;
+    const char
+        *annotations; /* where they come from: "caller", "reads", "fill"; NULL: as the network has it */
 } cnnscore_engine_options;
 
 /* What a network wants and gives. Strings live as long as the engine. */
@@ -144,6 +146,10 @@ int cnnscore_engine_describe(const cnnscore_engine *engine, cnnscore_engine_desc
 /* Score a batch on the calling thread; scores[n_sites], NaN where there is none and on failure. */
 int cnnscore_engine_score(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
                           cnnscore_error *err);
+/* The same with a score for each ALT allele of the batch, scores[site_allele[n_sites] - n_sites]. Of
+ * networks that score alleles; others are USAGE. */
+int cnnscore_engine_score_alleles(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
+                                  cnnscore_error *err);
 /* Score a batch on a worker: batch and scores stay the caller's and must live until collected. */
 int cnnscore_engine_submit(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
                            uint64_t *ticket, cnnscore_error *err);

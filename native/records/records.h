@@ -79,6 +79,10 @@ int cnnscore_writer_open(cnnscore_calls *calls, const char *path, const char *na
  * an empty `key` the records as they are. */
 int cnnscore_writer_write(cnnscore_writer *writer, cnnscore_records *records, const char *key,
                           const float *scores, cnnscore_error *err);
+/* The same with a score for each ALT allele, those of all records in one row: NaN is written as missing,
+ * and no key where all are. */
+int cnnscore_writer_write_alleles(cnnscore_writer *writer, cnnscore_records *records, const char *key,
+                                  const float *scores, cnnscore_error *err);
 /* What filtering writes of N records. */
 typedef struct {
     uint32_t struct_size;

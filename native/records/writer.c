@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "grow.h"
 
 struct cnnscore_writer {
     htsFile *file;
@@ -14,6 +15,8 @@ struct cnnscore_writer {
     char *path;
     bool is_bcf;
     int declared_ids, declared_contigs; /* header dictionary sizes as written */
+    float *values;                      /* of one record */
+    size_t capacity;
 };
 
 int cnnscore_writer_open(cnnscore_calls *calls, const char *path, const char *name, const char *mode,
@@ -83,23 +86,46 @@ int cnnscore_writer_put(cnnscore_writer *writer, bcf1_t *record, cnnscore_error 
                          errno ? strerror(errno) : "the record cannot be stored");
 }
 
-int cnnscore_writer_write(cnnscore_writer *writer, cnnscore_records *records, const char *key,
-                          const float *scores, cnnscore_error *err) {
+/* Set INFO key to n scores, to nothing where all are NaN. */
+static int set_scores(cnnscore_writer *writer, bcf1_t *record, const char *key, const float *scores,
+                      int32_t n, cnnscore_error *err) {
     bcf_hdr_t *header = writer->calls->header;
+    if (cnnscore_reserve(&writer->values, &writer->capacity, (size_t)n + 1, sizeof *writer->values) < 0)
+        return cnnscore_fail_memory(err);
+    int32_t known = 0;
+    for (int32_t i = 0; i < n; i++) {
+        /* Three decimals, as GATK prints; rounded in double so that ties fall as in its %.3f. */
+        writer->values[i] = (float)(nearbyint((double)scores[i] * 1000.0) / 1000.0);
+        known += !isnan(scores[i]);
+        if (isnan(scores[i])) bcf_float_set_missing(writer->values[i]);
+    }
+    if (bcf_update_info_float(header, record, key, known ? writer->values : NULL, known ? n : 0) >= 0)
+        return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cannot set INFO/%s of %s:%lld", key,
+                         bcf_hdr_id2name(header, record->rid), (long long)record->pos + 1);
+}
+
+static int write_records(cnnscore_writer *writer, cnnscore_records *records, const char *key,
+                         const float *scores, bool by_allele, cnnscore_error *err) {
     for (int32_t i = 0; i < records->n; i++) {
         bcf1_t *record = records->record[i];
-        /* Three decimals, as GATK prints; rounded in double so that ties fall as in its %.3f. */
-        float score = (float)(nearbyint((double)scores[i] * 1000.0) / 1000.0);
-        int updated = !*key              ? 0
-                      : isnan(scores[i]) ? bcf_update_info_float(header, record, key, NULL, 0)
-                                         : bcf_update_info_float(header, record, key, &score, 1);
-        if (updated < 0)
-            return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cannot set INFO/%s of %s:%lld", key,
-                                 bcf_hdr_id2name(header, record->rid), (long long)record->pos + 1);
-        int code = cnnscore_writer_put(writer, record, err);
+        int32_t n = by_allele ? (int32_t)record->n_allele - 1 : 1;
+        int code = *key ? set_scores(writer, record, key, scores, n, err) : CNNSCORE_OK;
+        if (code == CNNSCORE_OK) code = cnnscore_writer_put(writer, record, err);
         if (code != CNNSCORE_OK) return code;
+        scores += n;
     }
     return CNNSCORE_OK;
+}
+
+int cnnscore_writer_write(cnnscore_writer *writer, cnnscore_records *records, const char *key,
+                          const float *scores, cnnscore_error *err) {
+    return write_records(writer, records, key, scores, false, err);
+}
+
+int cnnscore_writer_write_alleles(cnnscore_writer *writer, cnnscore_records *records, const char *key,
+                                  const float *scores, cnnscore_error *err) {
+    return write_records(writer, records, key, scores, true, err);
 }
 
 int cnnscore_writer_close(cnnscore_writer *writer, cnnscore_error *err) {
@@ -110,6 +136,7 @@ int cnnscore_writer_close(cnnscore_writer *writer, cnnscore_error *err) {
         code = cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot finish %s: %s", writer->path,
                              errno ? strerror(errno) : "write error");
     free(writer->path);
+    free(writer->values);
     free(writer);
     return code;
 }

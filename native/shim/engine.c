@@ -70,6 +70,20 @@ int cnnscore_engine_score(cnnscore_engine *engine, const cnnscore_window_batch *
     return rc == CNNSCORE_OK ? cnnscore_py_score(engine, batch, scores, err) : rc;
 }
 
+int cnnscore_engine_score_alleles(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
+                                  cnnscore_error *err) {
+    ERROR_OR_OWN(err);
+    if (!engine || !batch || !scores)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "engine_score_alleles: engine, batch or scores is NULL");
+    /* How many scores there are is known of a batch that is sound. */
+    int rc = cnnscore_batch_check(batch, err);
+    if (rc != CNNSCORE_OK || batch->n_sites == 0) return rc;
+    int64_t n = batch->site_allele[batch->n_sites] - batch->site_allele[0] - batch->n_sites;
+    for (int64_t i = 0; i < n; i++) scores[i] = NAN;
+    return cnnscore_py_score_alleles(engine, batch, scores, err);
+}
+
 int cnnscore_engine_submit(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
                            uint64_t *ticket, cnnscore_error *err) {
     ERROR_OR_OWN(err);

@@ -21,6 +21,8 @@ int cnnscore_py_describe(const cnnscore_engine *engine, cnnscore_engine_descript
                          cnnscore_error *err);
 int cnnscore_py_score(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
                       cnnscore_error *err);
+int cnnscore_py_score_alleles(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
+                              cnnscore_error *err);
 int cnnscore_py_submit(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
                        uint64_t *ticket, cnnscore_error *err);
 int cnnscore_py_collect(cnnscore_engine *engine, uint64_t ticket, cnnscore_error *err);

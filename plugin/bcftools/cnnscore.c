@@ -52,6 +52,10 @@ const char *usage(void) {
            "       --downsampling site|gatk    Sample sites deeper than the network takes by the site alone, "
            "or as\n"
            "                                     GATK draws them over a whole file, in order [site]\n"
+           "       --annotations SOURCE        From caller, reads, or fill: the reads where a record has "
+           "none [fill\n"
+           "                                     for cnnscore's networks of reads, caller for others]\n"
+           "       --per-allele                One score a ALT allele (Number=A); of cnnscore's networks\n"
            "       --sample NAME               The VCF column, and the reads whose read group has this SM\n"
            "   -p, --provider NAME             What computes: auto, cpu, cuda, tensorrt; auto takes CUDA "
            "where it\n"
@@ -185,7 +189,8 @@ static int prepare(cnnscore_calls *calls, const plugin_options *o, const cnnscor
                              "--info-key",
                              o->calls, key);
     kstring_t line = KS_INITIALIZE;
-    ksprintf(&line, "##INFO=<ID=%s,Number=1,Type=Float,Description=\"%s\">", key, network->info_description);
+    ksprintf(&line, "##INFO=<ID=%s,Number=%s,Type=Float,Description=\"%s\">", key, o->per_allele ? "A" : "1",
+             network->info_description);
     code = cnnscore_calls_add_header(calls, line.s, err);
     line.l = 0;
     ksprintf(&line, "##cnnscore_model=<ID=%s,Model=\"%s\",Network=%s,Version=%s", key, network->model,
@@ -202,6 +207,11 @@ static int check_reads(const plugin_options *o, const cnnscore_engine_descriptio
     if (needs_reads && !o->n_reads)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                              "the network %s looks at reads: give them with --reads (-b)", network->model);
+    if (network->read_rule == CNNSCORE_READS_PRIMARY && o->downsampling == CNNSCORE_DOWNSAMPLE_GATK)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "the network %s chooses reads by their names: --downsampling gatk is for GATK's "
+                             "networks",
+                             network->model);
     if (o->n_reads && !needs_reads)
         report_warning("the network %s does not look at reads; they are not used", network->model);
     return CNNSCORE_OK;

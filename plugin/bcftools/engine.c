@@ -38,8 +38,11 @@ static int load(plugin_engine *engine, cnnscore_error *err) {
         const char *name;
         void *slot;
     } symbols[] = {
-        {"cnnscore_abi_version", &engine->abi_version},  {"cnnscore_engine_open", &engine->open},
-        {"cnnscore_engine_describe", &engine->describe}, {"cnnscore_engine_score", &engine->score},
+        {"cnnscore_abi_version", &engine->abi_version},
+        {"cnnscore_engine_open", &engine->open},
+        {"cnnscore_engine_describe", &engine->describe},
+        {"cnnscore_engine_score", &engine->score},
+        {"cnnscore_engine_score_alleles", &engine->score_alleles},
         {"cnnscore_engine_close", &engine->close},
     };
     for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
@@ -70,6 +73,7 @@ int engine_open(plugin_engine *engine, const plugin_options *o, cnnscore_error *
         .provider = o->provider,
         .threads = o->threads,
         .batch_size = o->batch_size,
+        .annotations = o->annotations,
         .log = pass_on,
         .log_data = (void *)(uintptr_t)o, /* only read */
     };

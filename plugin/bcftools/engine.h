@@ -10,6 +10,7 @@ typedef struct {
     int (*open)(const cnnscore_engine_options *, cnnscore_engine **, cnnscore_error *);
     int (*describe)(const cnnscore_engine *, cnnscore_engine_description *, cnnscore_error *);
     int (*score)(cnnscore_engine *, const cnnscore_window_batch *, float *, cnnscore_error *);
+    int (*score_alleles)(cnnscore_engine *, const cnnscore_window_batch *, float *, cnnscore_error *);
     void (*close)(cnnscore_engine *);
     cnnscore_engine *handle;
     cnnscore_engine_description network;

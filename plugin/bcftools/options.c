@@ -13,7 +13,15 @@
 #include "fail.h"
 #include "window.h"
 
-enum { OPTION_SAMPLE = 256, OPTION_THREADS, OPTION_DOWNSAMPLING, OPTION_OVERWRITE, OPTION_NO_VERSION };
+enum {
+    OPTION_SAMPLE = 256,
+    OPTION_THREADS,
+    OPTION_DOWNSAMPLING,
+    OPTION_OVERWRITE,
+    OPTION_NO_VERSION,
+    OPTION_ANNOTATIONS,
+    OPTION_PER_ALLELE
+};
 
 static const char SHORT_OPTIONS[] = ":f:b:m:k:p:B:r:R:t:T:o:O:W::vh";
 static const struct option LONG_OPTIONS[] = {
@@ -33,6 +41,8 @@ static const struct option LONG_OPTIONS[] = {
     {"write-index", optional_argument, NULL, 'W'},
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"downsampling", required_argument, NULL, OPTION_DOWNSAMPLING},
+    {"annotations", required_argument, NULL, OPTION_ANNOTATIONS},
+    {"per-allele", no_argument, NULL, OPTION_PER_ALLELE},
     {"overwrite", no_argument, NULL, OPTION_OVERWRITE},
     {"no-version", no_argument, NULL, OPTION_NO_VERSION},
     {"verbose", no_argument, NULL, 'v'},
@@ -77,6 +87,7 @@ static int set_option(int option, plugin_options *o, const char **type, cnnscore
     static const char *const providers[] = {"auto", "cpu", "cuda", "tensorrt", NULL};
     static const char *const indexes[] = {"tbi", "csi", NULL};
     static const char *const samplings[] = {"site", "gatk", NULL};
+    static const char *const sources[] = {"caller", "reads", "fill", NULL};
     switch (option) {
         case 'f':
             o->reference = optarg;
@@ -119,6 +130,12 @@ static int set_option(int option, plugin_options *o, const char **type, cnnscore
             o->downsampling =
                 strcmp(optarg, "gatk") == 0 ? CNNSCORE_DOWNSAMPLE_GATK : CNNSCORE_DOWNSAMPLE_SITE;
             return one_of("--downsampling", optarg, samplings, err);
+        case OPTION_ANNOTATIONS:
+            o->annotations = optarg;
+            return one_of("--annotations", optarg, sources, err);
+        case OPTION_PER_ALLELE:
+            o->per_allele = true;
+            break;
         case OPTION_OVERWRITE:
             o->overwrite = true;
             break;

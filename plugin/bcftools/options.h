@@ -13,6 +13,7 @@ typedef struct {
     const char **reads;    /* [n_reads] BAM or CRAM */
     int32_t n_reads;
     const char *model, *info_key, *provider; /* info_key NULL: the network's own */
+    const char *annotations;                 /* "caller", "reads", "fill"; NULL: the network's own */
     int32_t batch_size;                      /* 0: the network's own */
     const char *sample;
     const char *regions, *targets;
@@ -22,7 +23,7 @@ typedef struct {
     const char *index;               /* "tbi", "csi" or NULL */
     int32_t threads;
     int32_t downsampling; /* CNNSCORE_DOWNSAMPLE_* */
-    bool overwrite, record_command, help;
+    bool overwrite, record_command, per_allele, help;
     int verbose;
 } plugin_options;
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "grow.h"
 
 /* When this many reads were seen and none has a read group, none will: fail now, not at the end. */
 #define READS_WITHOUT_GROUP 100000
@@ -18,7 +19,8 @@
 typedef struct {
     cnnscore_records *records;
     cnnscore_windows *windows;
-    float *scores; /* [sites_per_job] */
+    float *scores; /* of its sites, or of their ALT alleles */
+    size_t capacity;
     bool done;
     cnnscore_error error; /* of a done job, code 0 when it is scored */
 } job;
@@ -77,10 +79,36 @@ static void read_windows(worker *w, job *j) {
         j->error.code = CNNSCORE_OK;
 }
 
+/* ALT alleles of the first n sites. */
+static int64_t count_alleles(const cnnscore_window_batch *sites, int32_t n) {
+    return sites->site_allele[n] - sites->site_allele[0] - n;
+}
+
 static void score(plugin_pipeline *p, job *j) {
     const cnnscore_window_batch *batch = cnnscore_windows_batch(j->windows);
-    if (p->engine->score(p->engine->handle, batch, j->scores, &j->error) == CNNSCORE_OK)
+    bool per_allele = p->options->per_allele;
+    int64_t n = per_allele ? count_alleles(batch, batch->n_sites) : batch->n_sites;
+    if (cnnscore_reserve(&j->scores, &j->capacity, (size_t)n + 1, sizeof(float)) < 0) {
+        cnnscore_fail_memory(&j->error);
+        return;
+    }
+    if ((per_allele ? p->engine->score_alleles : p->engine->score)(p->engine->handle, batch, j->scores,
+                                                                   &j->error) == CNNSCORE_OK)
         j->error.code = CNNSCORE_OK;
+}
+
+/* Sites that have a score, or an ALT allele that has one. */
+static int64_t count_scored(const plugin_pipeline *p, const job *j) {
+    const cnnscore_window_batch *sites = cnnscore_records_sites(j->records);
+    int64_t scored = 0;
+    for (int32_t i = 0; i < sites->n_sites; i++) {
+        int64_t from = p->options->per_allele ? count_alleles(sites, i) : i;
+        int64_t to = p->options->per_allele ? count_alleles(sites, i + 1) : i + 1;
+        bool known = false;
+        for (int64_t at = from; at < to; at++) known |= !isnan(j->scores[at]);
+        scored += known;
+    }
+    return scored;
 }
 
 static void *work(void *data) {
@@ -135,9 +163,7 @@ int pipeline_open(plugin_engine *engine, const plugin_options *o, plugin_pipelin
     for (uint64_t i = 0; code == CNNSCORE_OK && i < p->n_jobs; i++) {
         p->jobs[i].records = cnnscore_records_new();
         p->jobs[i].windows = cnnscore_windows_new();
-        p->jobs[i].scores = calloc((size_t)engine->network.sites_per_job, sizeof(float));
-        if (!p->jobs[i].records || !p->jobs[i].windows || !p->jobs[i].scores)
-            code = cnnscore_fail_memory(err);
+        if (!p->jobs[i].records || !p->jobs[i].windows) code = cnnscore_fail_memory(err);
     }
     if (p->workers) p->n_workers = o->threads;
     for (int32_t i = 0; i < p->n_workers; i++) p->workers[i].pipeline = p;
@@ -229,11 +255,12 @@ static int finish(plugin_pipeline *p, cnnscore_calls *calls, plugin_output *outp
         *err = j->error;
         return err->code;
     }
-    int code = cnnscore_writer_write(output->writer, j->records, key, j->scores, err);
+    int code = (p->options->per_allele ? cnnscore_writer_write_alleles : cnnscore_writer_write)(
+        output->writer, j->records, key, j->scores, err);
     if (code != CNNSCORE_OK) return code;
     const cnnscore_window_batch *sites = cnnscore_records_sites(j->records);
     tally->sites += sites->n_sites;
-    for (int32_t i = 0; i < sites->n_sites; i++) tally->scored += !isnan(j->scores[i]);
+    tally->scored += count_scored(p, j);
     if (p->options->verbose) report_progress(tally, sites, cnnscore_calls_progress(calls));
     p->written++;
     return check_read_groups(p, READS_WITHOUT_GROUP, tally, err);

@@ -79,7 +79,8 @@ void report_summary(const plugin_tally *tally, const char *provider) {
     double seconds = report_clock() - tally->start;
     char unscored[96] = "";
     if (tally->sites > tally->scored)
-        snprintf(unscored, sizeof unscored, "; not scored: %s the network gave no finite score",
+        snprintf(unscored, sizeof unscored,
+                 "; not scored: %s without an ALT allele to score, or a finite score",
                  grouped((double)(tally->sites - tally->scored)).text);
     report_note("%s of %s sites scored in %.1f s (%s/s, %s)%s", grouped((double)tally->scored).text,
                 grouped((double)tally->sites).text, seconds,

@@ -39,6 +39,7 @@ def open(
     provider: str = "auto",
     threads: int | None = None,
     batch_size: int | None = None,
+    annotations_from: str | None = None,
 ) -> Scorer:
     """Open a network: a name that `cnnscore model list` shows, or the path of an .onnx file.
 
@@ -46,10 +47,14 @@ def open(
 
     `provider` is "auto", "cpu", "cuda" or "tensorrt"; `threads` defaults to the cores this process
     may use; `batch_size` (sites a network call) changes speed and memory, never a score.
+    `annotations_from` is "caller", "reads" or "fill" (docs/encodings.md), by default the network's.
     Errors: BadInput for a network that is missing or no network of ours, UsageError for a provider
     that does not work here, ServerError for a server that is not there.
     """
     from cnnscore.annotate import Scorer
     from cnnscore.engines import open_engine
 
-    return Scorer(open_engine(model, provider=provider, batch_size=batch_size), threads=threads)
+    engine = open_engine(
+        model, provider=provider, batch_size=batch_size, annotations_from=annotations_from
+    )
+    return Scorer(engine, threads=threads)

@@ -13,7 +13,7 @@ import queue
 import re
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -97,6 +97,7 @@ class Scorer:
         info_key: str | None = None,
         overwrite: bool = False,
         downsampling: str = "site",
+        per_allele: bool = False,
         header_lines: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Summary:
@@ -106,8 +107,9 @@ class Scorer:
         looks at reads. `sample` chooses the VCF column and, by the SM of their read groups, the
         reads. `info_key` takes the place of the network's own, `overwrite` allows one that the
         input has. `downsampling` of sites with more reads than the network takes: "site" (by the
-        site alone), or "gatk" (GATK's running random state; whole file, in order). Errors:
-        UsageError, BadInput, BadOutput; then no output is left under its name.
+        site alone), or "gatk" (GATK's running random state; whole file, in order). `per_allele`
+        writes one score a ALT allele, of networks that score alleles. Errors: UsageError, BadInput,
+        BadOutput; then no output is left under its name.
         """
         network = self.engine.description
         key = info_key or network.info_key
@@ -121,6 +123,11 @@ class Scorer:
             )
         if reads and not network.needs_reads:
             log.warning("the network %s does not look at reads; they are not used", network.model)
+        if downsampling == "gatk" and network.read_rule == "primary":
+            raise UsageError(
+                f"the network {network.model} chooses reads by their names: --downsampling gatk is "
+                "for GATK's networks"
+            )
         source = Calls(
             calls,
             intervals=intervals,
@@ -143,17 +150,18 @@ class Scorer:
             reference_left=network.reference_left,
             reference_width=network.reference_width,
         )
-        source.add_header(info_line(key, network.info_description))
+        source.add_header(info_line(key, network.info_description, "A" if per_allele else "1"))
         source.add_header(model_line(key, network))
         for line in header_lines:
             source.add_header(line)
         in_order = downsampling == "gatk" and network.needs_reads
-        with _Pipeline(self.engine, options, self.threads, in_order) as pipeline:
+        score = self.engine.score_alleles if per_allele else self.engine.score
+        with _Pipeline(self.engine, score, options, self.threads, in_order) as pipeline:
             with open_output(source, output, form, write_index) as writer:
-                run = _Run(source, progress or NoProgress())
+                run = _Run(source, progress or NoProgress(), per_allele)
                 for job in pipeline.run(source, network.sites_per_job):
                     scores = job.scores.result()
-                    writer.write(job.slot.records, key, scores)
+                    writer.write(job.slot.records, key, scores, per_allele)
                     run.done(job, scores)
                     pipeline.check_read_groups(READS_WITHOUT_GROUP)
                 pipeline.check_read_groups(1)
@@ -177,14 +185,18 @@ class Scorer:
 class _Run:
     """Counts and progress of one call file."""
 
-    def __init__(self, source: Calls, progress: Progress) -> None:
-        self._source, self._progress = source, progress
+    def __init__(self, source: Calls, progress: Progress, per_allele: bool) -> None:
+        self._source, self._progress, self._per_allele = source, progress, per_allele
         self._start = time.monotonic()
         self._sites = self._scored = 0
 
     def done(self, job: _Job, scores: NDArray[np.float32]) -> None:
-        self._sites += len(scores)
-        self._scored += int(np.count_nonzero(~np.isnan(scores)))
+        known = ~np.isnan(scores)
+        if self._per_allele:  # a site is scored that has a scored allele
+            n_alts = np.diff(job.sites.site_allele) - 1
+            known = np.unique(np.repeat(np.arange(len(n_alts)), n_alts)[known]) >= 0
+        self._sites += len(job.sites)
+        self._scored += int(np.count_nonzero(known))
         self._progress.update(self._sites, job.sites.place(-1), self._source.progress())
 
     def summary(self, reads: ReadCounts, provider: str) -> Summary:
@@ -192,7 +204,9 @@ class _Run:
         return Summary(
             sites=self._sites,
             scored=self._scored,
-            unscored={"the network gave no finite score": self._sites - self._scored},
+            unscored={
+                "without an ALT allele to score, or a finite score": self._sites - self._scored
+            },
             reads=reads,
             seconds=time.monotonic() - self._start,
             provider=provider,
@@ -203,9 +217,15 @@ class _Pipeline:
     """Workers with a window reader each, and the slots that bound what is in flight."""
 
     def __init__(
-        self, engine: WindowScorer, options: ReaderOptions, threads: int, in_order: bool
+        self,
+        engine: WindowScorer,
+        score: Callable[[WindowBatch], NDArray[np.float32]],
+        options: ReaderOptions,
+        threads: int,
+        in_order: bool,
     ) -> None:
         self._engine = engine
+        self._score_batch = score
         self._in_order = in_order
         self._all_readers = [WindowReader(options) for _ in range(1 if in_order else threads)]
         self._readers: queue.SimpleQueue[WindowReader] = queue.SimpleQueue()
@@ -261,7 +281,7 @@ class _Pipeline:
         sites = slot.records.sites()
         if self._in_order:  # GATK's random state runs from site to site
             windows = self._all_readers[0].read(sites, slot.buffers)
-            return _Job(slot, sites, self._pool.submit(self._engine.score, windows))
+            return _Job(slot, sites, self._pool.submit(self._score_batch, windows))
         return _Job(slot, sites, self._pool.submit(self._score, sites, slot.buffers))
 
     def _score(self, sites: WindowBatch, buffers: WindowBuffers) -> NDArray[np.float32]:
@@ -270,7 +290,7 @@ class _Pipeline:
             windows = reader.read(sites, buffers)
         finally:
             self._readers.put(reader)
-        return self._engine.score(windows)
+        return self._score_batch(windows)
 
     def counts(self) -> ReadCounts:
         return sum((reader.counts() for reader in self._all_readers), ReadCounts())

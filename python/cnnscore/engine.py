@@ -115,9 +115,10 @@ class Engine:
                 f"the network {self.manifest.name} scores records, not alleles: leave out "
                 "--per-allele, or take a network of another encoding"
             )
-        scores = np.full(int(batch.site_allele[-1]) - len(batch), np.nan, np.float32)
+        first_alt = batch.site_allele - batch.site_allele[0] - np.arange(len(batch) + 1)
+        scores = np.full(int(first_alt[-1]), np.nan, np.float32)
         for rows, part in self._score_rows(batch):
-            scores[batch.site_allele[rows.site] - rows.site + rows.allele - 1] = part
+            scores[first_alt[rows.site] + rows.allele - 1] = part
         return scores
 
     def _score_rows(self, batch: WindowBatch) -> Iterator[tuple[Rows, NDArray[np.float32]]]:

@@ -7,20 +7,29 @@ from __future__ import annotations
 
 from cnnscore.address import is_address
 from cnnscore.description import WindowScorer
+from cnnscore.errors import UsageError
 
 
 def open_engine(
-    model: str, *, provider: str = "auto", batch_size: int | None = None
+    model: str,
+    *,
+    provider: str = "auto",
+    batch_size: int | None = None,
+    annotations_from: str | None = None,
 ) -> WindowScorer:
     """Open a network by name or file, or the server at `unix:PATH` or `tcp:HOST:PORT`.
 
-    `provider` and `batch_size` are for networks; a server has its own. Errors: those of Engine
-    and RemoteEngine.
+    `provider`, `batch_size` and `annotations_from` are for networks; a server has its own. Errors:
+    those of Engine and RemoteEngine.
     """
     if is_address(model):
         from cnnscore.remote import RemoteEngine
 
+        if annotations_from is not None:
+            raise UsageError("a server has its own way with annotations: leave out --annotations")
         return RemoteEngine(model)
     from cnnscore.engine import Engine
 
-    return Engine(model, provider=provider, batch_size=batch_size)
+    return Engine(
+        model, provider=provider, batch_size=batch_size, annotations_from=annotations_from
+    )

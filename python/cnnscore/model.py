@@ -65,9 +65,9 @@ class Manifest:
         return PlaneSpec(self.window, self.annotations, source)
 
 
-def info_line(key: str, description: str) -> str:
-    """A VCF INFO header line for a score."""
-    return f'##INFO=<ID={key},Number=1,Type=Float,Description="{description}">'
+def info_line(key: str, description: str, number: str = "1") -> str:
+    """A VCF INFO header line for a score; `number` "A" for one a ALT allele."""
+    return f'##INFO=<ID={key},Number={number},Type=Float,Description="{description}">'
 
 
 def parse_manifest(text: str | None, file: str) -> Manifest:

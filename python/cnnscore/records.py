@@ -224,17 +224,17 @@ class Writer:
             raise_native(ffi, error)
         self._handle = handle[0]
 
-    def write(self, records: Records, key: str, scores: NDArray[np.float32]) -> None:
+    def write(
+        self, records: Records, key: str, scores: NDArray[np.float32], per_allele: bool = False
+    ) -> None:
         """Write the records with INFO `key` = scores [N], three decimals; NaN writes no key, an
-        empty `key` the records as they are.
+        empty `key` the records as they are. `per_allele`: a score for each ALT allele of each.
         """
         error = ffi.new("cnnscore_error *")
         column = np.ascontiguousarray(scores, np.float32)
         pointer = ffi.cast("const float *", column.ctypes.data)
-        if (
-            lib.cnnscore_writer_write(self._handle, records.handle, key.encode(), pointer, error)
-            != 0
-        ):
+        write = lib.cnnscore_writer_write_alleles if per_allele else lib.cnnscore_writer_write
+        if write(self._handle, records.handle, key.encode(), pointer, error) != 0:
             raise_native(ffi, error)
 
     def filter(

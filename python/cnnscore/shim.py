@@ -39,6 +39,7 @@ def attach(ffi: Any, lib: Any) -> None:
         seam.open,
         seam.describe,
         seam.score,
+        seam.score_alleles,
         seam.submit,
         seam.collect,
         seam.close,
@@ -137,7 +138,10 @@ class _Seam:
         try:
             with self._inside_the_runtime():
                 network = open_engine(
-                    model, provider=provider, batch_size=options.batch_size or None
+                    model,
+                    provider=provider,
+                    batch_size=options.batch_size or None,
+                    annotations_from=self._text(options.annotations) or None,
                 )
         except BaseException:
             if handler:
@@ -156,6 +160,18 @@ class _Seam:
         """Score on the calling thread."""
         opened = self._find(engine)
         self._score(opened.engine, self._windows(opened.engine, batch), scores)
+
+    def score_alleles(self, engine: Any, batch: Any, scores: Any) -> None:
+        """Score alleles on the calling thread."""
+        opened = self._find(engine).engine
+        windows = self._windows(opened, batch)
+        if windows is None:
+            return
+        n = int(windows.site_allele[-1] - windows.site_allele[0]) - len(windows)
+        with self._inside_the_runtime():
+            found = opened.score_alleles(windows)
+        if n:
+            np.frombuffer(self._ffi.buffer(scores, n * 4), np.float32)[:] = found
 
     def submit(self, engine: Any, batch: Any, scores: Any, ticket: Any) -> None:
         """Score on a worker."""

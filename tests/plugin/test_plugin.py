@@ -72,6 +72,20 @@ def test_equals_the_command(
         assert by_plugin(*arguments, "--threads", threads) == wanted
 
 
+@pytest.mark.parametrize("encoding", ["read-set", "reference"])
+@pytest.mark.parametrize(
+    "more", [[], ["--per-allele", "--threads", 3], ["--annotations", "caller"]]
+)
+def test_our_own_encodings(
+    encoding: str, more: list[object], stand_ins: dict[str, str], tmp_path: Path
+) -> None:
+    arguments = options(stand_ins, encoding) + more
+    arguments += ["-b", READS] if encoding == "read-set" else []
+    for calls in ("calls", "edge"):
+        file = DATA / f"{calls}.vcf.gz"
+        assert by_plugin(file, *arguments) == by_cli(tmp_path, file, *arguments)
+
+
 @pytest.mark.parametrize("calls", ["edge", "deep"])
 def test_through_a_server(
     calls: str, servers: dict[str, Server], tiny: dict[str, str], tmp_path: Path

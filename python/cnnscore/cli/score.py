@@ -76,6 +76,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sample of sites with more reads than the network takes: by the site alone, or as "
         "GATK draws it over a whole file, in order [site]",
     )
+    network.add_argument(
+        "--annotations",
+        choices=["caller", "reads", "fill"],
+        help="where they come from: the records, the reads, or the reads where a record has none "
+        "[fill for cnnscore's networks of reads, caller for all others]",
+    )
+    network.add_argument(
+        "--per-allele",
+        action="store_true",
+        help="one score a ALT allele (Number=A); of cnnscore's networks",
+    )
     server = parser.add_argument_group("server")
     server.add_argument(
         "--server",
@@ -146,6 +157,7 @@ def run(options: argparse.Namespace) -> None:
         info_key=options.info_key,
         overwrite=options.overwrite,
         downsampling=options.downsampling,
+        per_allele=options.per_allele,
         header_lines=[] if options.no_version else version_lines("score", htslib_version()),
         progress=NoProgress() if options.quiet else Progress(),
     )
@@ -170,7 +182,12 @@ def _engine(options: argparse.Namespace) -> WindowScorer:
     from cnnscore.engines import open_engine
 
     model = options.model or ("gatk-2d" if options.reads else "gatk-1d")
-    return open_engine(model, provider=options.provider, batch_size=options.batch_size)
+    return open_engine(
+        model,
+        provider=options.provider,
+        batch_size=options.batch_size,
+        annotations_from=options.annotations,
+    )
 
 
 def _check_usage(options: argparse.Namespace) -> None:
@@ -178,8 +195,10 @@ def _check_usage(options: argparse.Namespace) -> None:
         raise UsageError("give --regions or --regions-file, not both")
     if options.targets and options.targets_file:
         raise UsageError("give --targets or --targets-file, not both")
-    if options.server and (options.provider != "auto" or options.batch_size):
-        raise UsageError("--provider and --batch-size are the server's: give them to it")
+    if options.server and (options.provider != "auto" or options.batch_size or options.annotations):
+        raise UsageError(
+            "--provider, --batch-size and --annotations are the server's: it has its own"
+        )
     if not options.server and (options.token_file or options.tls_ca or options.server_timeout):
         raise UsageError("--token-file, --tls-ca and --server-timeout go with --server")
     if _looks_like_bed(options.reference):
