@@ -439,7 +439,8 @@ import ctypes, threading
 class Options(ctypes.Structure):
     _fields_ = [("size", ctypes.c_uint32), ("abi", ctypes.c_uint32), ("model", ctypes.c_char_p),
                 ("provider", ctypes.c_char_p), ("threads", ctypes.c_int32),
-                ("batch_size", ctypes.c_int32), ("log", ctypes.c_void_p), ("data", ctypes.c_void_p)]
+                ("batch_size", ctypes.c_int32), ("log", ctypes.c_void_p), ("data", ctypes.c_void_p),
+                ("annotations", ctypes.c_char_p)]
 def use(library):
     engine = ctypes.c_void_p()
     error = ctypes.create_string_buffer(4096)
