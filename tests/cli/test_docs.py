@@ -24,12 +24,14 @@ def test_python_example(
     assert (tmp_path / "scored.vcf.gz").exists()
 
 
-def test_options_in_the_documents_exist() -> None:
-    text = run_cli("score", "--help").out
+@pytest.mark.parametrize("command", ["score", "view"])
+def test_options_in_the_documents_exist(command: str) -> None:
+    text = run_cli(command, "--help").out
+    lines = rf"cnnscore {command} [^`\n]*(?:\\\n[^`\n]*)*"
     for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for line in re.findall(r"cnnscore score [^`\n]*(?:\\\n[^`\n]*)*", document.read_text()):
-            command = line.split("|")[0].split("#")[0].split(">")[0]
-            for option in re.findall(r"(?<=\s)--?[a-zA-Z][\w-]*", command):
+        for line in re.findall(lines, document.read_text()):
+            shown = line.split("|")[0].split("#")[0].split(">")[0]
+            for option in re.findall(r"(?<=\s)--?[a-zA-Z][\w-]*", shown):
                 assert re.search(rf"{option}\b", text), f"{document.name}: {option} in {line!r}"
 
 

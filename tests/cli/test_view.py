@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pysam
 import pytest
 from matplotlib.image import imread
 
@@ -162,6 +163,23 @@ def test_bad_input(
 def test_a_network_over_reads_needs_them(tiny: dict[str, str]) -> None:
     done = run_cli("view", CALLS, "-R", REF, "-m", tiny["reads"], "-o", "x.html")
     assert (done.code, "looks at reads: give them with --reads" in done.err) == (1, True)
+
+
+def test_reads_without_a_group_are_no_empty_pile(tmp_path: Path, tiny: dict[str, str]) -> None:
+    bare = tmp_path / "bare.bam"
+    with (
+        pysam.AlignmentFile(READS) as bam,
+        pysam.AlignmentFile(str(bare), "wb", template=bam) as out,
+    ):
+        for read in bam.fetch("synA", 0, 1000):
+            read.set_tag("RG", None)
+            out.write(read)
+    pysam.index(str(bare))
+    page = tmp_path / "x.html"
+    arguments = ("-R", REF, "-I", bare, "-m", tiny["reads"], "-r", "synA:1-800", "-o", page)
+    done = run_cli("view", CALLS, *arguments)
+    assert (done.code, "samtools addreplacerg" in done.err) == (2, True)
+    assert not page.exists()
 
 
 def test_data_sets_have_their_own_usage(tmp_path: Path, tiny: dict[str, str]) -> None:

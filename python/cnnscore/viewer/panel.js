@@ -111,7 +111,7 @@ function readSection(row, site) {
     count[flag & 16 ? 1 : 0]++;
     counts.set(allele, count);
   }
-  const table = make("table", { className: "counts" }, make("tr", {}, make("th"),
+  const table = make("table", { className: "counts" }, make("tr", {}, make("td"),
     make("td", { text: "reads" }), make("td", { text: "forward" }), make("td", { text: "reverse" })));
   const order = [...counts.keys()].sort((a, b) => (a < 0) - (b < 0) || Math.abs(a) - Math.abs(b));
   for (const allele of order) {

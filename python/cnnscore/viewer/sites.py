@@ -5,6 +5,7 @@ Windows, planes and scores come from the modules that score: nothing is encoded 
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,14 +16,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.annotate import ADD_READ_GROUP
 from cnnscore.batch import WindowBatch
 from cnnscore.encode import NativeBatch, Planes, PlaneSpec, Rows, encode_gatk_reads
 from cnnscore.engine import Engine
+from cnnscore.errors import BadInput
 from cnnscore.records import Calls, Records
 from cnnscore.viewer.attribution import Attribution, attribute
 from cnnscore.viewer.choose import alleles_of
 from cnnscore.viewer.reads import Read, read_of_row, row_of_read, site_reads
-from cnnscore.windows import ReaderOptions, WindowReader
+from cnnscore.windows import ReadCounts, ReaderOptions, WindowReader
+
+log = logging.getLogger("cnnscore")
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,22 @@ class Looker:
                     yield look_at(self.engine, record, batch, pile, window, typical, label)
 
             yield from attributed(self.engine, sites(), self.runs, self.threads)
+            self._check_read_groups((beside or reader).counts())
         calls.close()
+
+    def _check_read_groups(self, counts: ReadCounts) -> None:
+        files = ", ".join(self._beside.reads)
+        if counts.reads and counts.no_read_group == counts.reads:
+            raise BadInput(
+                f"no read of {files} has a read group, and GATK's rule drops such reads: "
+                f"{ADD_READ_GROUP}"
+            )
+        if counts.sample_groups == 0 and self.sample is not None:
+            log.warning(
+                "no read group of %s has SM:%s, so no read counts: `samtools view -H` shows them",
+                files,
+                self.sample,
+            )
 
 
 def attributed(engine: Engine, sites: Iterator[Site], runs: int, threads: int) -> Iterator[Site]:
