@@ -6,12 +6,14 @@
 # make test-core   the same without GATK's jar and PyTorch
 # make lint        ruff, mypy, clang-format, gcc and clang with -Werror
 # make asan        native code under AddressSanitizer, and the fuzzers, a minute each
+# make bundled-models  the networks that ship, simulated and trained anew; `make accuracy` then
+#                  compares them with GATK's
 # make bench-data  data for `make bench`, the figures of docs/performance.md
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: build install gatk demo test test-core lint format asan bench-data bench clean
+.PHONY: bundled-models accuracy build install gatk demo test test-core lint format asan bench-data bench clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -193,6 +195,19 @@ bench-data: $(WORK)/built $(WORK)/apt-bench
 bench: build bench-data $(MODELS)
 	@status=0; for claim in startup speed reader plugin server memory filter evaluate; do CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) \
 	  $(BIN)/python tests/bench/$$claim.py bench-data || status=1; done; exit $$status
+
+# The networks that ship, made anew (python/recipes/bundled-models/README.md): 2 hours.
+$(WORK)/recipe: $(WORK)/apt-bench
+	@$(call need,command -v freebayes,freebayes)
+	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[train,evaluate,recipe]'
+	@touch $@
+
+bundled-models: build $(MODELS) $(GATK) $(WORK)/recipe
+	@PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/snakemake -c2 --scheduler greedy \
+	  -s python/recipes/bundled-models/Snakefile -d bench-data/networks install
+
+accuracy: build $(MODELS) $(GATK) $(WORK)/recipe
+	@$(BIN)/python tests/bench/accuracy.py bench-data/networks
 
 clean:
 	@rm -rf .venv $(WORK) build python/*.egg-info python/cnnscore/*.so native/_*.c

@@ -1,0 +1,266 @@
+"""The call sets of accuracy.py: made with the real callers, labelled by the truth module, scored.
+
+Held-out simulated sets are those of the recipe (python/recipes/bundled-models); real ones are made
+here from the shared reads. Loose thresholds throughout: the more false calls, the more is shown.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from cnnscore.records import Calls, Records
+from cnnscore.regions import Regions
+from cnnscore.truth import FALSE, TRUE, Labeller, TruthSet
+
+# What gradient-boosted trees see: GATK's seven annotations.
+ANNOTATIONS = ("MQ", "DP", "SOR", "FS", "QD", "MQRankSum", "ReadPosRankSum")
+TYPES = ("SNP", "INDEL")
+
+
+@dataclass(frozen=True)
+class CallSet:
+    """Calls with what is known of them; `confident` None: everywhere."""
+
+    name: str
+    calls: Path
+    reference: Path
+    reads: Path
+    truth: Path
+    confident: Path | None = None
+    family: str = ""
+    """The artefact of a simulated sample; `mixture`, `clean`."""
+    profile: str = ""
+    """Its error profile."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """N compared records: `is_true`, `kind` (index into TYPES), and scores by name, NaN missing."""
+
+    is_true: NDArray[np.bool_]
+    kind: NDArray[np.int8]
+    scores: dict[str, NDArray[np.float64]]
+
+    def __len__(self) -> int:
+        return len(self.is_true)
+
+    def take(self, rows: NDArray[np.bool_]) -> Labelled:
+        """Some of them."""
+        scores = {name: values[rows] for name, values in self.scores.items()}
+        return Labelled(self.is_true[rows], self.kind[rows], scores)
+
+
+def join(parts: Sequence[Labelled]) -> Labelled:
+    """All rows of several; they have the same scores."""
+    return Labelled(
+        np.concatenate([part.is_true for part in parts]),
+        np.concatenate([part.kind for part in parts]),
+        {name: np.concatenate([part.scores[name] for part in parts]) for name in parts[0].scores},
+    )
+
+
+def run(*command: object) -> None:
+    """Run a command; a failure ends the benchmark with what it said."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    if done.returncode:
+        text = done.stdout.decode(errors="replace")[-2000:]
+        raise SystemExit(f"{' '.join(map(str, command))}\nfailed ({done.returncode}):\n{text}")
+
+
+def manifest(network: Path) -> dict[str, object]:
+    """The manifest inside a network's file."""
+    session = ort.InferenceSession(str(network), providers=["CPUExecutionProvider"])
+    found: dict[str, object] = json.loads(
+        session.get_modelmeta().custom_metadata_map["cnnscore.manifest"]
+    )
+    return found
+
+
+def score(call_set: CallSet, networks: dict[str, str], folder: Path) -> dict[str, Path]:
+    """Scored copies of a call file, by the network's name; made once for a network's bytes.
+
+    `networks`: name -> what `-m` takes. The score is INFO/SCORE.
+    """
+    done = {}
+    for name, network in networks.items():
+        print_ = hashlib.sha256(Path(network).read_bytes()).hexdigest()[:12]
+        scored = folder / f"{name.replace(' ', '-')}.{print_}" / f"{call_set.name}.vcf.gz"
+        if not scored.exists():
+            scored.parent.mkdir(parents=True, exist_ok=True)
+            run(
+                sys.executable, "-m", "cnnscore", "score", call_set.calls,
+                "-R", call_set.reference, "-I", call_set.reads,
+                "-m", network, "--info-key", "SCORE", "-o", scored,
+            )  # fmt: skip
+        done[name] = scored
+    return done
+
+
+def label(call_set: CallSet, scored: dict[str, Path]) -> Labelled:
+    """The compared records of a call file, with each network's scores (`score`), QUAL, annotations.
+
+    A record is true when any of its alleles is; its type is SNP when all its alleles are as long.
+    """
+    truth = TruthSet.read(str(call_set.truth), reference=str(call_set.reference))
+    confident = None if call_set.confident is None else Regions.read(str(call_set.confident))
+    labeller = Labeller(truth, confident)
+    calls, records = Calls(str(call_set.calls)), Records()
+    others = {name: (Calls(str(path)), Records()) for name, path in scored.items()}
+    declared = set(calls.fields("INFO"))
+    parts = []
+    while n := calls.read(records, 20_000):
+        sites = records.sites()
+        found = labeller.label(sites).record
+        keep = (found == TRUE) | (found == FALSE)
+        first = sites.site_allele[:-1]
+        length = np.diff(sites.allele_offset)
+        same = np.maximum.reduceat(length, first) == np.minimum.reduceat(length, first)
+        values = {"QUAL": records.numbers("QUAL")[first]}
+        for key in ANNOTATIONS:
+            missing = np.full(len(sites), np.nan)
+            values[key] = records.numbers("INFO", key)[first] if key in declared else missing
+        for name, (file, its_records) in others.items():
+            if file.read(its_records, 20_000) != n:
+                raise SystemExit(f"{scored[name]} has other records than {call_set.calls}")
+            its_first = its_records.sites().site_allele[:-1]
+            values[name] = its_records.numbers("INFO", "SCORE")[its_first]
+        kind = np.where(same, 0, 1).astype(np.int8)
+        parts.append(Labelled(found == TRUE, kind, values).take(keep))
+    labeller.check(str(call_set.calls))
+    return join(parts)
+
+
+def simulated_sets(folder: Path, split: str, callers: Sequence[str]) -> list[CallSet]:
+    """The samples of a split in a folder that the recipe's Snakefile filled."""
+    design = folder / "design.json"
+    if not design.exists():
+        raise SystemExit(
+            f"no simulated samples in {folder}: make them as in "
+            "python/recipes/bundled-models/README.md"
+        )
+    found = []
+    for sample in json.loads(design.read_text()):
+        families = list(sample["families"])
+        family = "clean" if not families else families[0] if len(families) == 1 else "mixture"
+        for caller in callers:
+            at = folder / sample["name"]
+            if sample["split"] == split and (at / f"{caller}.bed").exists():
+                found.append(
+                    CallSet(
+                        f"{sample['name']}.{caller}",
+                        at / f"{caller}.vcf.gz",
+                        at / "ref.fa",
+                        at / "reads.bam",
+                        at / "truth.vcf.gz",
+                        at / f"{caller}.bed",
+                        family,
+                        sample["profile"],
+                    )
+                )
+    if not found:
+        raise SystemExit(f"{folder} has no whole sample of the split {split}")
+    return found
+
+
+def real_sets(shared: Path, folder: Path, gatk: Path) -> list[CallSet]:
+    """NA12878 chr20 at 52x and 7x, by three callers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = shared / "na12878-chr20"
+    reference = folder / "ref.20.fa"
+    if not reference.exists():
+        with gzip.open(data / "ref.20.fa.gz") as packed, reference.open("wb") as plain:
+            shutil.copyfileobj(packed, plain)
+        run("samtools", "faidx", reference)
+        shutil.copyfile(data / "ref.20.dict", folder / "ref.20.dict")
+    piles = {
+        "52x": (data / "NA12878_S1.20.10.0-10.1M.bam", "20:9999900-10100100"),
+        "7x": (data / "NA12878.7x.20.10.0-10.27M.bam", "20:9999900-10270100"),
+    }
+    sets = []
+    for depth, (reads, region) in piles.items():
+        for caller in ("haplotypecaller", "bcftools", "freebayes"):
+            calls = folder / f"na12878.{depth}.{caller}.vcf.gz"
+            if depth == "52x" and caller == "haplotypecaller":
+                calls = data / "calls.vcf.gz"
+            elif not calls.exists():
+                call(caller, reads, reference, region, calls, gatk)
+            sets.append(
+                CallSet(
+                    f"na12878.{depth}.{caller}",
+                    calls,
+                    reference,
+                    reads,
+                    data / "truth.HG001_v3.3.2.vcf.gz",
+                    data / "confident.proxy.bed",
+                )
+            )
+    return sets
+
+
+def call(caller: str, reads: Path, reference: Path, region: str, calls: Path, gatk: Path) -> None:
+    """Call variants with loose thresholds."""
+    part = calls.with_name(f"part.{calls.name}")
+    if caller == "haplotypecaller":
+        run(
+            "java", "-Xmx2g", "-cp", f"{gatk}/*", "org.broadinstitute.hellbender.Main",
+            "HaplotypeCaller", "-R", reference, "-I", reads, "-L", region, "-O", part,
+            "-stand-call-conf", 1,
+        )  # fmt: skip
+    elif caller == "bcftools":
+        run(
+            "bash", "-c",
+            f"set -o pipefail; bcftools mpileup -f {reference} -r {region} -a AD,DP -d 2000 {reads}"
+            f" | bcftools call -mv -P 0.05 -Oz -o {part}",
+        )  # fmt: skip
+    else:
+        bounds = region.replace("-", "..")
+        run(
+            "bash", "-c",
+            f"set -o pipefail; freebayes -f {reference} -r {bounds} -F 0.05 -C 2 {reads}"
+            f" | bcftools view -Oz -o {part}",
+        )  # fmt: skip
+    part.replace(calls)
+
+
+def control_sets(shared: Path, folder: Path) -> dict[str, CallSet]:
+    """The haploid control, and the file with flaws."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sars, tiny = shared / "sars-cov-2", shared / "na12878-chr22-tiny"
+    reference, reads = sars / "NC_045512.2.fasta", sars / "pos_MT007544_1_1.bam"
+    calls, truth = folder / "sars-cov-2.vcf.gz", folder / "sars-cov-2.truth.vcf.gz"
+    if not calls.exists():
+        part = calls.with_name(f"part.{calls.name}")
+        run(
+            "bash", "-c",
+            f"set -o pipefail; freebayes -f {reference} -p 1 -C 2 -F 0.02 {reads}"
+            f" | bcftools view -Oz -o {part}",
+        )  # fmt: skip
+        part.replace(calls)
+    run("bcftools", "view", "-Oz", "-o", truth, sars / "pos_MT007544_1_1.freebayes.vcf")
+    return {
+        "sars-cov-2": CallSet("sars-cov-2", calls, reference, reads, truth),
+        "na12878-chr22-tiny": CallSet(
+            "na12878-chr22-tiny",
+            tiny / "freebayes_NA12878.chr22.tiny.vcf",
+            tiny / "q.fa",
+            tiny / "NA12878.chr22.tiny.bam",
+            tiny / "NA12878.chr22.tiny.giab.vcf",
+        ),
+    }
