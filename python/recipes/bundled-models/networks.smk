@@ -1,6 +1,5 @@
 # From labelled calls to networks: data sets, seeds, the distilled network, leave-one-out.
 
-SEEDS = range(1, config["seeds"] + 1)
 CONFIGS = {"reads": "read-set", "reference": "reference"}
 LEFT_OUT = [f"{family}=yes" for family in FAMILIES] + [
     f"profile={profile}" for profile in sorted({SAMPLES[name].profile for name in OF["train"]})
@@ -58,19 +57,21 @@ rule seed:
     params:
         config=lambda wildcards: CONFIGS[wildcards.network],
         settings=lambda wildcards: config["settings"][wildcards.network],
-    threads: 2
     log:
         "networks/{network}/seed{seed}.log",
     shell:
-        "{CNNSCORE} train {params.config} {input} --seed {wildcards.seed} --overwrite "
-        "--set name={wildcards.network} {params.settings} --threads {threads} --log-level info "
+        "{CNNSCORE} train {params.config} data --seed {wildcards.seed} --overwrite "
+        "--set name={wildcards.network} {params.settings} --threads 1 --log-level info "
         "-o networks/{wildcards.network}/seed{wildcards.seed} >{log} 2>&1"
 
 
 rule distil:
     input:
         data=DATA,
-        teachers=expand("networks/{{network}}/seed{seed}/{{network}}.onnx", seed=SEEDS),
+        teachers=lambda wildcards: [
+            f"networks/{wildcards.network}/seed{seed}/{wildcards.network}.onnx"
+            for seed in range(1, config["seeds"][wildcards.network] + 1)
+        ],
     output:
         network="networks/{network}/distilled/{network}.onnx",
         card="networks/{network}/distilled/{network}.md",
@@ -78,12 +79,11 @@ rule distil:
         config=lambda wildcards: CONFIGS[wildcards.network],
         settings=lambda wildcards: config["settings"][wildcards.network],
         teachers=lambda wildcards, input: " ".join(f"--teacher {t}" for t in input.teachers),
-    threads: 2
     log:
         "networks/{network}/distilled.log",
     shell:
-        "{CNNSCORE} train {params.config} {input.data} --overwrite --set name={wildcards.network} "
-        "{params.settings} {params.teachers} --threads {threads} --log-level info "
+        "{CNNSCORE} train {params.config} data --overwrite --set name={wildcards.network} "
+        "{params.settings} {params.teachers} --threads 1 --log-level info "
         "-o networks/{wildcards.network}/distilled >{log} 2>&1"
 
 
@@ -95,12 +95,11 @@ rule left_out:
     params:
         key=lambda wildcards: tag(wildcards.key),
         settings=config["settings"]["left_out"],
-    threads: 2
     log:
         "networks/without/{key}={value}.log",
     shell:
-        "{CNNSCORE} train read-set {input} --overwrite --set name=without {params.settings} "
-        "--leave-out {params.key}={wildcards.value} --threads {threads} "
+        "{CNNSCORE} train read-set data --overwrite --set name=without {params.settings} "
+        "--leave-out {params.key}={wildcards.value} --threads 1 "
         "-o networks/without/{wildcards.key}={wildcards.value} >{log} 2>&1"
 
 
