@@ -1,6 +1,6 @@
 # From labelled calls to networks: data sets, seeds, the distilled network, leave-one-out.
 
-CONFIGS = {"reads": "read-set", "reference": "reference"}
+NETWORKS = ("reads", "reference")
 LEFT_OUT = [f"{family}=yes" for family in FAMILIES] + [
     f"profile={profile}" for profile in sorted({SAMPLES[name].profile for name in OF["train"]})
 ]
@@ -54,14 +54,11 @@ rule seed:
         DATA,
     output:
         "networks/{network}/seed{seed}/{network}.onnx",
-    params:
-        config=lambda wildcards: CONFIGS[wildcards.network],
-        settings=lambda wildcards: config["settings"][wildcards.network],
     log:
         "networks/{network}/seed{seed}.log",
     shell:
-        "{CNNSCORE} train {params.config} data --seed {wildcards.seed} --overwrite "
-        "--set name={wildcards.network} {params.settings} --threads 1 --log-level info "
+        "{CNNSCORE} train {RECIPE}/{wildcards.network}.toml data --seed {wildcards.seed} "
+        "--overwrite --threads 1 --log-level info "
         "-o networks/{wildcards.network}/seed{wildcards.seed} >{log} 2>&1"
 
 
@@ -76,14 +73,12 @@ rule distil:
         network="networks/{network}/distilled/{network}.onnx",
         card="networks/{network}/distilled/{network}.md",
     params:
-        config=lambda wildcards: CONFIGS[wildcards.network],
-        settings=lambda wildcards: config["settings"][wildcards.network],
         teachers=lambda wildcards, input: " ".join(f"--teacher {t}" for t in input.teachers),
     log:
         "networks/{network}/distilled.log",
     shell:
-        "{CNNSCORE} train {params.config} data --overwrite --set name={wildcards.network} "
-        "{params.settings} {params.teachers} --threads 1 --log-level info "
+        "{CNNSCORE} train {RECIPE}/{wildcards.network}.toml data {params.teachers} --overwrite "
+        "--threads 1 --log-level info "
         "-o networks/{wildcards.network}/distilled >{log} 2>&1"
 
 
@@ -94,12 +89,12 @@ rule left_out:
         "networks/without/{key}={value}/without.onnx",
     params:
         key=lambda wildcards: tag(wildcards.key),
-        settings=config["settings"]["left_out"],
+        steps=config["left_out"]["steps"],
     log:
         "networks/without/{key}={value}.log",
     shell:
-        "{CNNSCORE} train read-set data --overwrite --set name=without {params.settings} "
-        "--leave-out {params.key}={wildcards.value} --threads 1 "
+        "{CNNSCORE} train {RECIPE}/reads.toml data --overwrite --set name=without "
+        "--set training.steps={params.steps} --leave-out {params.key}={wildcards.value} --threads 1 "
         "-o networks/without/{wildcards.key}={wildcards.value} >{log} 2>&1"
 
 
