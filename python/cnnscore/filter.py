@@ -122,7 +122,7 @@ class FilterSummary:
         lines = []
         for cut_offs in self.cut_offs:
             kind = cut_offs.kind
-            cuts = ", ".join(f"{cut.score:.3f} ({cut.label})" for cut in cut_offs.cuts)
+            cuts = ", ".join(f"{cut.shown} ({cut.label})" for cut in cut_offs.cuts)
             n = self.resource_calls.get(kind)
             of = "" if n is None else f"; {n:,} resource calls"
             lines.append(
@@ -281,7 +281,7 @@ class _Run:
             for line in cut_offs.header_lines():
                 calls.add_header(line)
         described = "".join(
-            f',{c.kind}="' + " ".join(f"{cut.label}:{cut.score:.3f}" for cut in c.cuts) + '"'
+            f',{c.kind}="' + " ".join(f"{cut.label}:{cut.shown}" for cut in c.cuts) + '"'
             for c in self.cut_offs
         )
         calls.add_header(f'##cnnscore_cutoffs=<ID={key},From="{origin}"{described}>')

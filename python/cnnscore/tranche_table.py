@@ -72,7 +72,7 @@ class TrancheTable:
         """TSV with a header line; NA where there is nothing to tell."""
         lines = ["\t".join(COLUMNS)]
         for cut_offs in self._cut_offs:
-            cuts = [(cut.label, f"{cut.score:.3f}", cut.filter) for cut in cut_offs.cuts]
+            cuts = [(cut.label, cut.shown, cut.filter) for cut in cut_offs.cuts]
             for row, named in enumerate([*cuts, ("all", "NA", "NA")]):
                 lines.append("\t".join([cut_offs.kind, *named, *self._row(cut_offs.kind, row)]))
         return "\n".join(lines) + "\n"

@@ -34,6 +34,11 @@ class Cut:
     """FILTER of the records that fail this cut-off and pass the next one."""
     description: str
 
+    @property
+    def shown(self) -> str:
+        """The score for people; none where there were no resource calls."""
+        return f"{self.score:.3f}" if np.isfinite(self.score) else "none"
+
 
 @dataclass(frozen=True)
 class CutOffs:

@@ -23,6 +23,22 @@ def test_as_gatk(run: Run, gatk_jars: Path, tmp_path: Path) -> None:
     assert [*theirs, *sorted(filter_lines(tmp_path / "gatk.vcf"))] == run.golden()
 
 
+def test_as_gatk_on_real_calls(gatk_jars: Path, shared: Path, tmp_path: Path) -> None:
+    """NA12878's calls with the scores of GATK's own networks, its truth set as resource."""
+    calls = shared / "golden" / "na12878-chr20" / "calls.cnn.vcf"
+    truth = shared / "data" / "na12878-chr20" / "truth.HG001_v3.3.2.vcf.gz"
+    levels = [f"--{kind}-tranche={level}" for kind in ("snp", "indel") for level in (90, 95, 99)]
+    arguments = ["--info-key", "CNN_2D", "--resource", str(truth)]
+    arguments += [word for level in levels for word in level.split("=")]
+    gatk(gatk_jars, calls, tmp_path / "gatk.vcf", arguments)
+    done = run_cli("filter", calls, "-o", tmp_path / "ours.vcf", "--quiet", *arguments)
+    assert done.code == 0, done.err
+    theirs = filter_column(tmp_path / "gatk.vcf")
+    assert filter_column(tmp_path / "ours.vcf") == theirs
+    assert len(set(theirs)) == 7
+    assert filter_lines(tmp_path / "ours.vcf") == filter_lines(tmp_path / "gatk.vcf")
+
+
 def test_gatk_reads_what_we_wrote(gatk_jars: Path, tmp_path: Path) -> None:
     """The header lines that score and filter add are no obstacle to GATK's own parser."""
     run = RUNS[0]
