@@ -25,6 +25,7 @@ from cnnscore.model import (
     installed_models,
     models_folder,
 )
+from cnnscore.provenance import cutoffs_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +93,7 @@ def _info(name: str, as_json: bool) -> None:
         "labels": " ".join(manifest.labels),
         "score": manifest.score,
         "INFO key": manifest.info_key,
+        "cut-offs": cutoffs_text(manifest.cutoffs) or "none of its own",
         **{f"source {key}": str(value) for key, value in manifest.source.items()},
     }
     width = max(map(len, rows))
