@@ -129,10 +129,11 @@ class Windows:
 @pytest.fixture(scope="session")
 def windows(tiny: dict[str, str]) -> dict[str, Windows]:
     """Windows of the synthetic sites for each tiny network."""
-    return {kind: _windows(kind, model) for kind, model in tiny.items()}
+    return {kind: make_windows(kind, model) for kind, model in tiny.items()}
 
 
-def _windows(kind: str, model: str) -> Windows:
+def make_windows(kind: str, model: str) -> Windows:
+    """Synthetic sites as a network wants them, with reads where `kind` is `reads`."""
     engine = Engine(model, provider="cpu")
     network = engine.description
     records = Records()

@@ -42,6 +42,27 @@ def gatk_log_odds(
     ).astype(np.float32)
 
 
+def _steady_depth(depth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What a site's reads are padded to, whoever is beside it: ONNX Runtime sums over 20 reads and
+    over 20 with 4 empty rows in another order. (Steps of 16 cost an eighth of the network's time.)
+    """
+    return np.maximum(-(-depth // 16), 1) * 16
+
+
+def _of_steady_shape(planes: Planes) -> Planes:
+    """Inputs of a call of one depth, its rows of reads padded to that."""
+    if "mask" not in planes:
+        return planes
+    n_reads = planes["mask"].shape[1]
+    empty = int(_steady_depth(np.array([n_reads]))[0]) - n_reads
+    return {
+        name: np.pad(plane, [(0, 0), (0, empty), (0, 0)][: plane.ndim])
+        if name in ("reads", "mask") and empty
+        else plane
+        for name, plane in planes.items()
+    }
+
+
 class Engine:
     """A network with its encoding: scores window batches, from any number of threads.
 
@@ -145,9 +166,20 @@ class Engine:
         rows = encoder.rows(native)
         # Sites of like depth together: a network call is as deep as its deepest site.
         rows = rows[np.argsort(batch.depth[rows.site], kind="stable")]
-        for begin in range(0, len(rows), self.batch_size):
-            part = rows[begin : begin + self.batch_size]
-            yield part, encoder.encode(native, part, self._spec)
+        for part in self._calls(rows, batch.depth[rows.site]):
+            planes = encoder.encode(native, part, self._spec)
+            yield part, _of_steady_shape(planes) if encoder.by_allele else planes
+
+    def _calls(self, rows: Rows, depth: NDArray[np.int64]) -> Iterator[Rows]:
+        """Rows, by depth, in parts for a network call each."""
+        ends = [len(rows)]
+        if self.manifest.encoder.by_allele:
+            ends = [*np.flatnonzero(np.diff(_steady_depth(depth))) + 1, len(rows)]
+        begin = 0
+        for end in ends:
+            for first in range(begin, end, self.batch_size):
+                yield rows[first : min(first + self.batch_size, end)]
+            begin = end
 
     def cancel(self) -> None:
         """Nothing to do: nobody else is at work."""

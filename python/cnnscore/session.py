@@ -57,9 +57,13 @@ class Session:
         """The network's output for n >= 1 encoded rows: probabilities float32 [n, 4] in the order
         of the labels, or log-odds float32 [n, 1].
         """
+        n = len(planes["annotations"])
+        if n == 1 and self.manifest.encoder.by_allele:
+            # A matrix of one row takes another kernel, whose last bits differ: two rows never do.
+            planes = {name: np.repeat(plane, 2, axis=0) for name, plane in planes.items()}
         output: NDArray[np.float32]
         (output,) = self._session.run([SCORES[self.manifest.score]], planes)
-        return output
+        return output[:n]
 
     def _open_auto(self) -> tuple[str, ort.InferenceSession]:
         if PROVIDERS["cuda"] in ort.get_available_providers() and _cuda_driver():

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from cnnscore.batch import WindowBatch
 from cnnscore.batcher import Batcher, Filling
 from cnnscore.engine import Engine
 from cnnscore.errors import BadBatch
-from scoring_server import HeldEngine, Windows
+from scoring_server import HeldEngine, Windows, make_windows
+from stand_in import write_stand_ins
 
 AT_ONCE = Filling(enough=1, seconds=0, most=1000)
 
@@ -100,6 +102,21 @@ def test_a_bad_batch_harms_no_neighbour(windows: dict[str, Windows]) -> None:
         assert futures[2].result(20).tobytes() == case.scores[:4].tobytes()
         with pytest.raises(BadBatch, match="alleles"):
             futures[1].result(20)
+
+
+@pytest.mark.parametrize("encoding", ["read-set", "reference"])
+def test_joining_changes_no_bit(encoding: str, tmp_path: Path) -> None:
+    """Of networks of our own, whose matrix products know how many rows there are."""
+    case = make_windows(
+        "reads" if encoding == "read-set" else "reference", write_stand_ins(tmp_path)[encoding]
+    )
+    engine = Engine(case.model, provider="cpu")
+    assert len(np.unique(case.scores)) > 12
+    for step in (1, 2, 3, 5, 7, 16):
+        for begin in range(0, len(case.batch), step):
+            sites = slice(begin, min(begin + step, len(case.batch)))
+            got = engine.score(case.batch.part(sites.start, sites.stop))
+            assert got.tobytes() == case.scores[sites].tobytes()
 
 
 @pytest.mark.parametrize("what", ["width", "qual"])
