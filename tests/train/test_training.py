@@ -58,7 +58,7 @@ def manifest_of(path: Path) -> dict[str, object]:
 
 def test_twenty_steps_overfit_a_tiny_set(samples: Samples, tmp_path: Path) -> None:
     config = load_config("read-set", ("training.steps=20", "training.learning_rate=2e-2", *CALM))
-    rows = np.concatenate([np.flatnonzero(samples.label == label)[:6] for label in range(4)])
+    rows = np.concatenate([np.flatnonzero(samples.label == label)[:4] for label in range(4)])
     split = np.full_like(samples.split, SPLITS.index("test"))
     split[rows] = SPLITS.index("train")
     tiny = Samples(samples.planes, samples.row_read, samples.label, split, samples.weight)
@@ -69,7 +69,7 @@ def test_twenty_steps_overfit_a_tiny_set(samples: Samples, tmp_path: Path) -> No
     train(network, tiny, config, checkpoint=tmp_path / "c.pt", logs=Logs(tmp_path, quiet=True))
     after, true = predict(network, tiny, rows), samples.label[rows] >= 2
     assert np.abs(before).max() < 1.5, "it must not know anything before"
-    assert ((after > 0) == true).mean() > 0.9
+    assert ((after > 0) == true).all()
     assert np.abs(after).mean() > 2
 
 

@@ -174,7 +174,7 @@ class Annotations(Layer):
 class ReadPooling(nn.Module):
     """Reads -> site, apart over the reads that support the allele and over all others.
 
-    Takes `reads` [n, R, F], `mask` [n, R] and the reads' `embedding` [n, R, H] >= 0; gives
+    Of `reads` [n, R, F], `mask` [n, R] and the reads' `embedding` [n, R, H] >= 0 it makes
     [n, 2 (2 H + 3 F + 1) + 1]: per group mean and maximum of the embedding, mean, maximum and
     standard deviation of the scalars, log(1 + reads); and the part of all reads that supports it.
     A group without reads is 0 throughout.
@@ -190,28 +190,32 @@ class ReadPooling(nn.Module):
         """Values that come out."""
         return 2 * (2 * hidden + 3 * scalars + 1) + 1
 
-    def forward(self, reads: Tensor, mask: Tensor, embedding: Tensor) -> Tensor:
-        """To PyTorch."""
-        supports = (reads[..., self.support] > 0.5).to(mask.dtype) * mask
-        groups = torch.stack([supports, mask - supports], dim=1)  # [n, 2, R]
-        counts = groups.sum(dim=2, keepdim=True)
-        size = torch.clamp(counts, min=1)
-        mean_embedding = groups @ embedding / size
-        mean = groups @ reads / size
-        square = groups @ (reads * reads) / size
-        deviation = torch.sqrt(torch.clamp(square - mean * mean, min=0) + _LEAST_VARIANCE)
-        deviation = torch.where(counts > 0, deviation, 0.0)
-        inside = groups[..., None] > 0.5
-        # An embedding is 0 or more, so that a read of the other group may count as 0. `max` with
-        # its index is twice as fast to train as `amax`.
-        parts = [(embedding * groups[:, i, :, None]).max(dim=1).values for i in range(2)]
-        most_embedding = torch.stack(parts, dim=1)
-        most = torch.where(inside, reads[:, None], _LOWEST).amax(dim=2)
-        most = torch.where(counts > 0, most, 0.0)
+    def in_groups(self, reads: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Reads without padding [T, F], group after group, and the groups' sizes [2n]: of each site
+        first the reads that support its allele. Padding would be most of the work."""
+        inside = mask > 0
+        site = inside.nonzero()[:, 0]
+        present = reads[inside]
+        group = 2 * site + (present[:, self.support] <= 0.5)
+        order = torch.argsort(group, stable=True)
+        return present[order], torch.bincount(group, minlength=2 * len(mask))
+
+    def forward(self, reads: Tensor, sizes: Tensor, embedding: Tensor) -> Tensor:
+        """To PyTorch, of reads as `in_groups` gives them."""
+        counts = sizes[:, None].to(reads.dtype)
+        group = torch.repeat_interleave(torch.arange(len(sizes), device=sizes.device), sizes)
+        embedding = embedding.to(reads.dtype)
+        mean_embedding = _means(embedding, group, counts)
+        mean = _means(reads, group, counts)
+        variance = _means((reads - mean[group]) ** 2, group, counts)
+        deviation = torch.where(counts > 0, torch.sqrt(variance + _LEAST_VARIANCE), 0.0)
+        most_embedding = _maxima(embedding, sizes, 0.0)
+        most = torch.where(counts > 0, _maxima(reads, sizes, _LOWEST), 0.0)
         logs = torch.log(counts + 1)
-        pooled = torch.cat([mean_embedding, most_embedding, mean, most, deviation, logs], dim=2)
-        part = counts[:, 0] / torch.clamp(mask.sum(dim=1, keepdim=True), min=1)
-        return torch.cat([pooled.flatten(1), part], dim=1)
+        pooled = torch.cat([mean_embedding, most_embedding, mean, most, deviation, logs], dim=1)
+        of_site = counts.reshape(-1, 2)
+        part = of_site[:, :1] / torch.clamp(of_site.sum(dim=1, keepdim=True), min=1)
+        return torch.cat([pooled.reshape(len(of_site), -1), part], dim=1)
 
     def write(self, graph: GraphBuilder, reads: str, mask: str, embedding: str) -> str:
         """To ONNX."""
@@ -262,6 +266,17 @@ class ReadPooling(nn.Module):
         """Self, knowing how wide reads and embedding are."""
         self._sizes = (scalars, hidden)
         return self
+
+
+def _means(values: Tensor, group: Tensor, counts: Tensor) -> Tensor:
+    """[groups, V]: the mean of each group's values, 0 where it has none."""
+    sums = torch.zeros(len(counts), values.shape[1], dtype=values.dtype, device=values.device)
+    return sums.index_add(0, group, values) / torch.clamp(counts, min=1)
+
+
+def _maxima(values: Tensor, sizes: Tensor, lowest: float) -> Tensor:
+    """[groups, V]: the greatest of each group's values, `lowest` where it has none."""
+    return torch.segment_reduce(values, "max", lengths=sizes, initial=lowest, unsafe=True)
 
 
 def _exact_sums(graph: GraphBuilder, groups: str, values: str) -> str:

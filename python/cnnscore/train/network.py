@@ -107,8 +107,8 @@ class ReadSet(Network):
 
     def features(self, planes: Inputs) -> Tensor:
         """Pooled reads, annotations, variant features."""
-        reads, mask = planes["reads"], planes["mask"]
-        pooled = self.pooling(reads, mask, self.read(reads))
+        reads, sizes = self.pooling.in_groups(planes["reads"], planes["mask"])
+        pooled = self.pooling(reads, sizes, self.read(reads))
         return torch.cat([pooled, *self._site(planes)], dim=1)
 
     def write_features(self, graph: GraphBuilder, inputs: dict[str, str]) -> str:

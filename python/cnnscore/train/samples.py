@@ -191,7 +191,7 @@ def _encode(
         spec = replace(spec, annotations_from="reads")
         planes[ANNOTATIONS_FROM_READS] = encoding.encode(native, rows, spec)["annotations"]
     if mask is not None:
-        inside = mask > 0
+        inside = _limited(mask > 0, options.read_limit, native.batch.pos[keep])
         store.add_depths(inside.sum(axis=1))
         planes = {
             name: plane[inside] if name in READ_PLANES else plane for name, plane in planes.items()
@@ -199,6 +199,16 @@ def _encode(
     else:
         store.add_depths(np.zeros(len(keep), np.int64))
     store.add(planes)
+
+
+def _limited(inside: NDArray[np.bool_], limit: int, seeds: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """At most `limit` reads of each row, drawn by its position: data sets keep more reads than a
+    network takes."""
+    for row in np.flatnonzero(inside.sum(axis=1) > limit):
+        there = np.flatnonzero(inside[row])
+        drawn = np.random.default_rng(int(seeds[row])).permutation(there)[limit:]
+        inside[row, drawn] = False
+    return inside
 
 
 class _Store:
