@@ -10,7 +10,7 @@ function layout(extra) {
     font: { family: "system-ui, sans-serif", size: 12.5, color: cssColour("--ink") },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 60, r: 14, t: 12, b: 48 },
-    legend: { orientation: "h", y: -0.2, x: 0, yanchor: "top" },
+    legend: { orientation: "h", y: -0.24, x: 0, yanchor: "top" },
     hoverlabel: { bgcolor: cssColour("--panel"), bordercolor: cssColour("--line"),
       font: { color: cssColour("--ink") }, align: "left" },
     ...extra,
