@@ -109,10 +109,23 @@ static int compare_rows(const void *left, const void *right) {
     return memcmp(a->row, b->row, sizeof *a->row);
 }
 
+static void sort_rows(sorted_row *order, int64_t n) {
+    if (n > 64) {
+        qsort(order, (size_t)n, sizeof *order, compare_rows);
+        return;
+    }
+    for (int64_t i = 1; i < n; i++) {
+        sorted_row moved = order[i];
+        int64_t j = i;
+        for (; j > 0 && compare_rows(&order[j - 1], &moved) > 0; j--) order[j] = order[j - 1];
+        order[j] = moved;
+    }
+}
+
 static void write_rows(scratch *self, int64_t n, int32_t n_reads, float *reads, float *mask) {
     for (int64_t i = 0; i < n; i++)
         self->order[i] = (sorted_row){content_key(&self->rows[i]), &self->rows[i]};
-    qsort(self->order, (size_t)n, sizeof *self->order, compare_rows);
+    sort_rows(self->order, n);
     for (int64_t i = 0; i < n; i++) {
         memcpy(reads + i * F, self->order[i].row, sizeof(read_row));
         mask[i] = 1;
@@ -148,18 +161,29 @@ static int see_other_alleles(scratch *self, const cnnscore_window_batch *batch, 
     return CNNSCORE_OK;
 }
 
-static int write_annotations(scratch *self, const cnnscore_window_batch *batch, const cnnscore_rows *rows,
-                             int64_t row, const cnnscore_variant *variant, float *to, cnnscore_error *err) {
+/* Whether column a is to be worked out, where the record has `value`. */
+static bool is_wanted(const cnnscore_rows *rows, size_t a, float value) {
+    if (rows->annotations_from == CNNSCORE_ANNOTATIONS_CALLER ||
+        rows->annotation_codes[a] == CNNSCORE_ANNOTATION_OTHER)
+        return false;
+    return rows->annotations_from == CNNSCORE_ANNOTATIONS_READS || isnan(value);
+}
+
+/* Copies the record's own; returns whether the reads are asked for any. */
+static bool copy_annotations(const cnnscore_window_batch *batch, const cnnscore_rows *rows, int64_t site,
+                             float *to) {
+    size_t n = (size_t)batch->n_annotations;
+    bool wanted = false;
+    if (n > 0) memcpy(to, batch->annotations + (size_t)site * n, n * sizeof *to);
+    for (size_t a = 0; a < n; a++) wanted |= is_wanted(rows, a, to[a]);
+    return wanted;
+}
+
+static int work_out_annotations(scratch *self, const cnnscore_window_batch *batch, const cnnscore_rows *rows,
+                                int64_t row, const cnnscore_variant *variant, float *to,
+                                cnnscore_error *err) {
     size_t n = (size_t)batch->n_annotations;
     int64_t site = variant->site.index;
-    bool from_reads = false;
-    if (n == 0) return CNNSCORE_OK;
-    memcpy(to, batch->annotations + (size_t)site * n, n * sizeof *to);
-    if (rows->annotations_from == CNNSCORE_ANNOTATIONS_CALLER) return CNNSCORE_OK;
-    bool all = rows->annotations_from == CNNSCORE_ANNOTATIONS_READS;
-    for (size_t a = 0; a < n; a++)
-        from_reads |= rows->annotation_codes[a] != CNNSCORE_ANNOTATION_OTHER && (all || isnan(to[a]));
-    if (!from_reads) return CNNSCORE_OK;
     if (variant->n_alts > 1) {
         int rc = see_other_alleles(self, batch, rows, row, variant, err);
         if (rc != CNNSCORE_OK) return rc;
@@ -168,8 +192,7 @@ static int write_annotations(scratch *self, const cnnscore_window_batch *batch, 
     cnnscore_annotate(self->annotated, variant->site.n_reads, batch->site_depth ? batch->site_depth[site] : 0,
                       batch->qual ? (double)batch->qual[site] : (double)NAN, values);
     for (size_t a = 0; a < n; a++)
-        if (rows->annotation_codes[a] != CNNSCORE_ANNOTATION_OTHER && (all || isnan(to[a])))
-            to[a] = values[rows->annotation_codes[a]];
+        if (is_wanted(rows, a, to[a])) to[a] = values[rows->annotation_codes[a]];
     return CNNSCORE_OK;
 }
 
@@ -184,6 +207,7 @@ static int encode_row(scratch *self, const cnnscore_window_batch *batch, const c
     if (n > rows->n_reads)
         return cnnscore_site_fail(batch, rows->sites[i], err, "it has %lld reads, the encoding takes %ld",
                                   (long long)n, (long)rows->n_reads);
+    bool annotate = copy_annotations(batch, rows, rows->sites[i], annotations);
     cnnscore_evidence_row(&self->evidence, &variant);
     for (int64_t read = 0; read < n; read++) {
         cnnscore_bam_record *record = &self->records[read];
@@ -192,11 +216,11 @@ static int encode_row(scratch *self, const cnnscore_window_batch *batch, const c
         cnnscore_evidence e;
         cnnscore_evidence_of(&self->evidence, record, &e);
         write_scalars(record, &e, self->rows[read].scalars);
-        self->annotated[read] = cnnscore_annotated(record, &e);
+        if (annotate) self->annotated[read] = cnnscore_annotated(record, &e);
     }
     write_rows(self, n, rows->n_reads, reads, mask);
     cnnscore_variant_features(&variant, features);
-    return write_annotations(self, batch, rows, i, &variant, annotations, err);
+    return annotate ? work_out_annotations(self, batch, rows, i, &variant, annotations, err) : CNNSCORE_OK;
 }
 
 static int check_request(const cnnscore_window_batch *batch, const cnnscore_rows *rows, cnnscore_error *err) {
