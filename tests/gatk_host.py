@@ -87,16 +87,17 @@ class Gatk:
     """cnnscore-gatk.jar."""
 
     def command(self, *arguments: object, old: bool = False, heap: str = "1g") -> list[str]:
-        """A command line of GATK with the walker on its class path."""
+        """A command line of GATK with the walker on its class path: behind GATK, as the walker's
+        jar names a GATK of its own."""
         jars = self.old_folder if old else self.folder
-        path = f"{self.walker}:{jars}/*"
+        path = f"{jars}/*:{self.walker}"
         return ["java", f"-Xmx{heap}", "-cp", path, MAIN, *map(str, arguments)]
 
 
 def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(  # type: ignore[call-overload,no-any-return]
-        command, capture_output=True, text=True, timeout=120, check=False, **options
+        command, capture_output=True, text=True, timeout=600, check=False, **options
     )
 
 

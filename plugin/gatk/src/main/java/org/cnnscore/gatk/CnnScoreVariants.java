@@ -70,7 +70,7 @@ public final class CnnScoreVariants extends VariantWalker {
           + " FilterVariantTranches is the step after.";
 
   private static final Pattern INFO_KEY = Pattern.compile("[A-Za-z_][0-9A-Za-z_.]*");
-  private static final Duration SERVER_PATIENCE = Duration.ofSeconds(10);
+  private static final Duration SERVER_PATIENCE = Duration.ofSeconds(2);
   private static final Duration ENGINE_PATIENCE = Duration.ofMinutes(2);
 
   /** When so many reads were seen and none has a read group, none will. */

@@ -40,7 +40,6 @@ final class EngineClient implements AutoCloseable {
 
   private static final Duration DESCRIBE_PATIENCE = Duration.ofSeconds(20);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(8);
-  private static final int MAX_PAUSES = 60;
 
   private static final Logger logger = LogManager.getLogger(EngineClient.class);
 
@@ -52,6 +51,7 @@ final class EngineClient implements AutoCloseable {
   private final Deque<WindowBatch> inFlight = new ArrayDeque<>();
   private Stream stream;
   private int pauses;
+  private Duration paused = Duration.ZERO;
 
   /** The two halves of a call: what is sent, and what came. */
   private static final class Stream implements StreamObserver<ScoreBatch> {
@@ -155,6 +155,7 @@ final class EngineClient implements AutoCloseable {
       Object answer = poll();
       if (answer instanceof ScoreBatch scores) {
         pauses = 0;
+        paused = Duration.ZERO;
         return scoresOf(scores, inFlight.remove());
       }
       if (answer instanceof Status status) {
@@ -169,14 +170,17 @@ final class EngineClient implements AutoCloseable {
 
   /** A full queue passes: what has no answer is sent again, after a pause. All else is the end. */
   private void sendAgain(Status status) {
-    if (status.getCode() != Status.Code.RESOURCE_EXHAUSTED || pauses == MAX_PAUSES) {
+    boolean passes = status.getCode() == Status.Code.RESOURCE_EXHAUSTED;
+    if (!passes || paused.compareTo(patience) >= 0) {
       throw failure(status);
     }
     if (pauses == 0) {
       logger.info("the server at {} is busy: {}", address, status.getDescription());
     }
     Duration wanted = Duration.ofMillis(100).multipliedBy(1L << Math.min(pauses++, 10));
-    pause(wanted.compareTo(LONGEST_PAUSE) < 0 ? wanted : LONGEST_PAUSE);
+    Duration pause = wanted.compareTo(LONGEST_PAUSE) < 0 ? wanted : LONGEST_PAUSE;
+    pause(pause);
+    paused = paused.plus(pause);
     stream = open();
     inFlight.forEach(stream.requests::onNext);
   }

@@ -56,7 +56,8 @@ final class NetworkChoice implements AutoCloseable {
   /** Refuses an engine whose network is not the one that was asked for. */
   void check(Description network, boolean hasReads) {
     String name = "the network " + network.getModel();
-    boolean wantsReads = !network.getReadRule().equals(NetworkReadFilter.Rule.none.name());
+    boolean wantsReads =
+        NetworkReadFilter.rule(network.getReadRule()) != NetworkReadFilter.Rule.none;
     if (tool.server != null && tool.model != null && !isNamed(network, tool.model)) {
       throw new UserException.BadInput(
           "the server has " + name + ", not " + tool.model + ": leave --model out to use it");

@@ -1,0 +1,107 @@
+"""Engines that die, hang, lie or refuse: one clear error, no output, no process left behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_engine import SCORE_OF_ALL
+
+from conftest import DATA, scores_of
+from gatk_host import Ran, ToolHost
+from scoring_server import Server, StartServer
+
+FAKE = Path(__file__).parent / "fake_engine.py"
+INPUTS = ("-V", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "out.vcf.gz"
+    left = subprocess.run(["pgrep", "-f", str(FAKE)], capture_output=True, text=True, check=False)
+    assert left.stdout == ""
+
+
+def with_fake(tools: ToolHost, way: str, out: Path, *options: object) -> Ran:
+    engine = f"{sys.executable} {FAKE} {way}"
+    return tools.score(*INPUTS, "-O", out, "--engine", engine, *options)
+
+
+@pytest.mark.parametrize(
+    ("way", "options", "words"),
+    [
+        ("die", (), ["ended before its work was done", "exit status 9", "last words"]),
+        ("stop", (), ["no scoring server answers", "the server is stopping"]),
+        ("version", (), ["version 2 of the protocol", "take both from one release"]),
+        ("rule", (), ["by the rule newer", "take both from one release"]),
+        ("hang", ("--server-timeout", 2), ["does not answer in time", "--server-timeout"]),
+        ("short", (), ["is not a cnnscore of this protocol"]),
+        ("busy", ("--server-timeout", 1), ["overloaded", "the queue is full"]),
+        ("small", (), ["synA:257", "--max-message"]),
+    ],
+)
+def test_engine_at_fault(
+    way: str, options: tuple[object, ...], words: list[str], tools: ToolHost, out: Path
+) -> None:
+    ran = with_fake(tools, way, out, *options)
+    assert ran.answer.startswith("user error: ")
+    for word in words:
+        assert word in ran.answer
+    assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("way", ["busy-twice", "busy-later"])
+def test_full_queue_passes(way: str, tools: ToolHost, out: Path) -> None:
+    out = out.with_name("out.vcf")
+    ran = with_fake(tools, way, out)
+    assert ran.ok, ran.answer
+    assert "is busy: the queue is full" in ran.log
+    assert scores_of(out, "CNN_1D") == [str(SCORE_OF_ALL)] * 294
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        ("no-such-command serve", "exit status 127 (not found? give its command with --engine)"),
+        ("false", "exit status 1"),
+        (f"{sys.executable} -m cnnscore serve --model no-such-network", "no-such-network"),
+    ],
+)
+def test_engine_does_not_start(engine: str, words: str, tools: ToolHost, out: Path) -> None:
+    ran = tools.score(*INPUTS, "-O", out, "--engine", engine, "--model", "no-such-network")
+    assert ran.answer.startswith("user error: the scoring engine ended")
+    assert words in ran.answer
+
+
+def test_nobody_listens(tools: ToolHost, out: Path) -> None:
+    ran = tools.score(*INPUTS, "-O", out, "--server", "unix:/nowhere/socket")
+    assert "no scoring server answers at unix:/nowhere/socket" in ran.answer
+    assert "cnnscore serve" in ran.answer
+    assert not out.exists()
+
+
+def test_server_killed_while_it_scores(
+    tools: ToolHost, start: StartServer, gatk_models: Path, out: Path
+) -> None:
+    """A real one: the tool ends soon, and what it had written goes."""
+    server = start(model="gatk-2d")
+    options = ("-I", DATA / "reads.bam", "--transfer-batch-size", 8, "--server", server.address)
+    killer = threading.Thread(target=_kill_when_written, args=(server, out))
+    killer.start()
+    ran = tools.score(*INPUTS, "-O", out, *options)
+    killer.join()
+    assert "no scoring server answers" in ran.answer
+    assert not out.exists()
+
+
+def _kill_when_written(server: Server, out: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not out.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    server.stop(signal.SIGKILL)
