@@ -46,7 +46,7 @@ def walker_seconds(model: str, inputs: list[str], out: Path) -> tuple[float, flo
 
 def _clock(log: str, words: str) -> float:
     (line,) = [line for line in log.splitlines() if words in line]
-    return datetime.strptime(line.split()[0], "%H:%M:%S.%f").timestamp()  # noqa: DTZ007
+    return datetime.strptime(line.split()[0], "%H:%M:%S.%f").timestamp()
 
 
 THREADS = str(len(os.sched_getaffinity(0)))
