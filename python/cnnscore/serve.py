@@ -45,6 +45,7 @@ class ServeOptions:
     provider: str = "auto"
     threads: int | None = None
     max_batch: int | None = None
+    annotations: str | None = None
     max_queue_mb: int = 256
     max_message_mb: int = 64
     idle_timeout: float | None = None
@@ -64,7 +65,12 @@ def serve(options: ServeOptions) -> None:
     """
     check_security(options)
     token = read_token(options.token_file) if options.token_file else None
-    engine = Engine(options.model, provider=options.provider, batch_size=options.max_batch)
+    engine = Engine(
+        options.model,
+        provider=options.provider,
+        batch_size=options.max_batch,
+        annotations_from=options.annotations,
+    )
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a client that leaves does not end the server
     asyncio.run(_Server(options, engine, token).run())
 

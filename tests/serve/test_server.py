@@ -71,18 +71,22 @@ def test_eight_clients_at_once(
                 assert got.tobytes() == scores[part].tobytes()
 
 
-@pytest.mark.parametrize("encoding", ["read-set", "reference"])
+@pytest.mark.parametrize(
+    ("encoding", "options"),
+    [("read-set", ["--annotations", "reads"]), ("read-set", []), ("reference", [])],
+)
 def test_own_encodings_give_the_same_bytes(
-    encoding: str, start: StartServer, data: Path, tmp_path: Path
+    encoding: str, options: list[str], start: StartServer, data: Path, tmp_path: Path
 ) -> None:
     """Whose annotations come from QUAL and the depth of a site too, also where that was sampled."""
     local, remote = tmp_path / "local.vcf", tmp_path / "remote.vcf"
     model = write_stand_ins(tmp_path)[encoding]
-    server = start(model)
+    server = start(model, *options)
     for calls, reads in [("edge", "reads"), ("deep", "deep")]:
         files = [data / f"{calls}.vcf.gz", "-R", data / "ref.fa", "--no-version", "--quiet"]
         files += ["-I", data / f"{reads}.bam"] if encoding == "read-set" else []
-        assert run_cli("score", *files, "-m", model, "-o", local) == Finished(0, "")
+        alone = run_cli("score", *files, "-m", model, *options, "-o", local)
+        assert alone == Finished(0, "")
         through = run_cli("score", *files, "--server", server.address, "-o", remote)
         assert through == Finished(0, "")
         assert remote.read_bytes() == local.read_bytes()

@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         help="sites a network call; never changes a score",
     )
+    network.add_argument(
+        "--annotations",
+        choices=["caller", "reads", "fill"],
+        help="where they come from, as in `cnnscore score`",
+    )
     access = parser.add_argument_group("access")
     access.add_argument(
         "--listen",
@@ -106,6 +111,7 @@ def run(options: argparse.Namespace) -> None:
             provider=options.provider,
             threads=options.threads,
             max_batch=options.max_batch,
+            annotations=options.annotations,
             max_queue_mb=options.max_queue,
             max_message_mb=options.max_message,
             idle_timeout=options.idle_timeout,
