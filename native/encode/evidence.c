@@ -147,11 +147,13 @@ static void walk_aligned(cnnscore_evidence_scratch *self, walk *w, cnnscore_evid
     stretch s = {pos, index, max64(pos, row->begin), min64(pos + n, row->end)};
     if (s.begin >= s.end) return;
     unpack(w->record->seq, index + (s.begin - pos), s.end - s.begin, self->read);
-    int32_t unread = 0;
-    count_within(self, w->record, &s, s.begin, site, &e->mismatches, &e->mismatches_q20);
-    count_within(self, w->record, &s, site_end, s.end, &e->mismatches, &e->mismatches_q20);
-    count_within(self, w->record, &s, site - NEAR, site, &e->mismatches_near, &unread);
-    count_within(self, w->record, &s, site_end, site_end + NEAR, &e->mismatches_near, &unread);
+    count_within(self, w->record, &s, s.begin, site - NEAR, &e->mismatches, &e->mismatches_q20);
+    count_within(self, w->record, &s, site_end + NEAR, s.end, &e->mismatches, &e->mismatches_q20);
+    int32_t near = 0;
+    count_within(self, w->record, &s, site - NEAR, site, &near, &e->mismatches_q20);
+    count_within(self, w->record, &s, site_end, site_end + NEAR, &near, &e->mismatches_q20);
+    e->mismatches += near;
+    e->mismatches_near += near;
 }
 
 /* An indel of the read, which takes the place of [pos, end); an insertion stands before pos == end. */

@@ -16,7 +16,7 @@ NAMES = ("MQ", "DP", "FS", "SOR", "MQRankSum", "ReadPosRankSum", "BaseQRankSum",
 Values = NDArray[np.float32]
 
 
-def annotations(
+def both(
     calls: Path, reference: Path, reads: Path, source: str = "reads", read_limit: int = 128
 ) -> tuple[Values, Values]:
     """The record's own and ours, a row a record that can be scored."""
@@ -51,10 +51,10 @@ def ranks(values: Values) -> NDArray[np.float64]:
 
 def agreement(own: Values, ours: Values) -> tuple[float, float]:
     """Median absolute difference and Spearman's rank correlation, where both have a value."""
-    both = np.isfinite(own) & np.isfinite(ours)
-    assert both.sum() > 100
-    rho = np.corrcoef(ranks(own[both]), ranks(ours[both]))[0, 1]
-    return float(np.median(np.abs(own - ours)[both])), float(rho)
+    known = np.isfinite(own) & np.isfinite(ours)
+    assert known.sum() > 100
+    rho = np.corrcoef(ranks(own[known]), ranks(ours[known]))[0, 1]
+    return float(np.median(np.abs(own - ours)[known])), float(rho)
 
 
 def check(own: Values, ours: Values, least: dict[str, float]) -> None:
@@ -67,7 +67,7 @@ def check(own: Values, ours: Values, least: dict[str, float]) -> None:
 
 
 def test_synthetic_calls(data: Path) -> None:
-    own, ours = annotations(data / "calls.vcf.gz", data / "ref.fa", data / "reads.bam")
+    own, ours = both(data / "calls.vcf.gz", data / "ref.fa", data / "reads.bam")
     check(own, ours, {})
 
 
@@ -77,17 +77,17 @@ def test_real_calls(data: Path, shared: Path) -> None:
     reach it."""
     real = shared / "data" / "na12878-chr20"
     reads = real / "NA12878_S1.20.10.0-10.1M.bam"
-    own, ours = annotations(real / "calls.vcf.gz", real / "ref.20.fa.gz", reads)
+    own, ours = both(real / "calls.vcf.gz", real / "ref.20.fa.gz", reads)
     check(own, ours, {"FS": 0.87, "SOR": 0.85})
-    more_own, more_ours = annotations(data / "calls.vcf.gz", data / "ref.fa", data / "reads.bam")
+    more_own, more_ours = both(data / "calls.vcf.gz", data / "ref.fa", data / "reads.bam")
     check(np.concatenate([own, more_own]), np.concatenate([ours, more_ours]), {})
 
 
 def test_fill_keeps_what_the_record_has(data: Path) -> None:
     files = (data / "calls.vcf.gz", data / "ref.fa", data / "reads.bam")
-    own, filled = annotations(*files, source="fill")
-    _, ours = annotations(*files)
-    _, as_called = annotations(*files, source="caller")
+    own, filled = both(*files, source="fill")
+    _, ours = both(*files)
+    _, as_called = both(*files, source="caller")
     np.testing.assert_array_equal(own, as_called)
     np.testing.assert_array_equal(filled, np.where(np.isnan(own), ours, own))
     assert np.isnan(own).any()
@@ -95,8 +95,8 @@ def test_fill_keeps_what_the_record_has(data: Path) -> None:
 
 def test_counts_of_sampled_sites_are_scaled_up(data: Path) -> None:
     files = (data / "deep.vcf.gz", data / "ref.fa", data / "deep.bam")
-    _, sampled = annotations(*files, read_limit=64)
-    _, whole = annotations(*files, read_limit=1000)
+    _, sampled = both(*files, read_limit=64)
+    _, whole = both(*files, read_limit=1000)
     depth, qd = NAMES.index("DP"), NAMES.index("QD")
     np.testing.assert_allclose(sampled[:, depth], whole[:, depth], rtol=0.1)
     assert np.median(np.abs(sampled[:, qd] - whole[:, qd])) < 1
