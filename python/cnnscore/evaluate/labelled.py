@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -104,26 +103,6 @@ def known_keys(calls: Calls) -> str:
     )
 
 
-def header_lines(path: str) -> list[str]:
-    """The `##` lines of a VCF or BCF, compressed or not."""
-    with Path(path).open("rb") as plain:
-        zipped = plain.read(2) == b"\x1f\x8b"
-        plain.seek(0)
-        with gzip.open(plain) if zipped else plain as file:
-            start = file.read(9)
-            if start[:3] == b"BCF":
-                text = file.read(int.from_bytes(start[5:9], "little"))
-                lines: Iterator[bytes] = iter(text.split(b"\n"))
-            else:
-                lines = iter([start + file.readline(), *_until(file.readline)])
-            return [line.decode("utf-8", "replace").rstrip() for line in lines if line[:2] == b"##"]
-
-
-def _until(readline: Callable[[], bytes]) -> Iterator[bytes]:
-    while (line := readline()).startswith(b"##"):
-        yield line
-
-
 @dataclass
 class _Batches:
     """Columns of the batches so far."""
@@ -194,7 +173,8 @@ class Reader:
             path=path,
             name=name,
             samples=calls.sample_names,
-            header=header_lines(path),
+            # Bytes that are no UTF-8 cannot stand in a page.
+            header=[line.encode("utf-8", "replace").decode() for line in calls.header()],
             is_true=batches.whole("is_true", bool),  # type: ignore[arg-type]
             type=batches.whole("type", np.uint8),  # type: ignore[arg-type]
             key=batches.whole("key", np.uint64),  # type: ignore[arg-type]
