@@ -141,7 +141,10 @@ def test_networks_without_reads_train(name: str, synthetic: Path, tmp_path: Path
 
 
 def test_separable_2d_trains_on_reads_by_gatks_rule(synthetic: Path, tmp_path: Path) -> None:
-    small = ("training.steps=2", "training.batch=8", "training.evaluate_every=2")
+    small = (
+        *("training.steps=2", "training.batch=8", "training.evaluate_every=2"),
+        *("network.filters=[4]", "network.kernels=[5]", "network.read_kernels=[5]"),
+    )
     refused = cli("separable-2d", synthetic, tmp_path / "a", sets=small)
     assert refused.code == 2
     assert "--read-rule gatk" in refused.err
@@ -169,8 +172,6 @@ def test_refining_starts_from_the_weights_and_distilling_learns_the_teachers(
 
     pupil = ("--teacher", first, "--seed", 9)
     assert cli("read-set", synthetic, tmp_path / "p", *pupil, sets=sets).code == 0
-    alone = ("--seed", 9)
-    assert cli("read-set", synthetic, tmp_path / "s", *alone, sets=sets).code == 0
 
     def agreement(folder: str) -> float:
         return float(np.corrcoef(scores(tmp_path / folder / "read-set.onnx"), scores(first))[0, 1])
@@ -188,7 +189,7 @@ def test_gatks_network_gets_better_on_a_data_set(
     samples = load_samples([synthetic], data, tmp_path / "planes")
     sets = (
         "training.steps=8",
-        "training.batch=24",
+        "training.batch=16",
         "training.evaluate_every=8",
         "training.learning_rate=1e-3",
     )
@@ -367,6 +368,7 @@ def test_a_full_disk_leaves_no_network(synthetic: Path, tmp_path: Path) -> None:
     )
     arguments = ["train", "read-set", synthetic, "-o", tmp_path / "out", "--quiet"]
     arguments += ["--set", "training.steps=2", "--set", "network.read=[300,300]"]
+    arguments += ["--set", "training.batch=8"]
     command = [sys.executable, "-c", code, *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     finished = subprocess.run(
