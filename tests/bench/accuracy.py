@@ -41,6 +41,7 @@ from call_sets import (
     real_sets,
     score,
     simulated_sets,
+    thinned,
 )
 from cnnscore.evaluate.metrics import METRICS, bootstrap, difference, figures, interval
 from cnnscore.model import find_model
@@ -323,6 +324,12 @@ def main() -> int:
     report = Report()
     pooled = join([sets[s.name] for s in held_out])
     simulated_claims(report, pooled)
+    report.figure(
+        "simulated, clusters as in real genomes",
+        thinned(pooled, SEED),
+        (*NETWORKS, *BASELINES[2:]),
+        BASELINES,
+    )
     for family in sorted({s.family for s in held_out}):
         part = join([sets[s.name] for s in held_out if s.family == family])
         report.figure(f"simulated, {family}", part, (*NETWORKS, *BASELINES[2:]), BASELINES)

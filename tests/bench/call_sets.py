@@ -24,9 +24,14 @@ from cnnscore.records import Calls, Records
 from cnnscore.regions import Regions
 from cnnscore.truth import FALSE, TRUE, Labeller, TruthSet
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "python/recipes/bundled-models"))
+from weigh import WEIGHT, clustered
+
 # What gradient-boosted trees see: GATK's seven annotations.
 ANNOTATIONS = ("MQ", "DP", "SOR", "FS", "QD", "MQRankSum", "ReadPosRankSum")
 TYPES = ("SNP", "INDEL")
+CLUSTERED = "clustered"
+"""Not a score: whether three other true variants lie within 100 bases (sets of one contig)."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,12 @@ def join(parts: Sequence[Labelled]) -> Labelled:
         np.concatenate([part.kind for part in parts]),
         {name: np.concatenate([part.scores[name] for part in parts]) for name in parts[0].scores},
     )
+
+
+def thinned(rows: Labelled, seed: int) -> Labelled:
+    """All but a part of the true calls in clusters: as many as real genomes have (weigh.py)."""
+    drawn = np.random.default_rng(seed).random(len(rows))
+    return rows.take(~rows.is_true | (rows.scores[CLUSTERED] == 0) | (drawn < WEIGHT))
 
 
 def run(*command: object) -> None:
@@ -133,6 +144,7 @@ def label(call_set: CallSet, scored: dict[str, Path]) -> Labelled:
         length = np.diff(sites.allele_offset)
         same = np.maximum.reduceat(length, first) == np.minimum.reduceat(length, first)
         values = {"QUAL": records.numbers("QUAL")[first]}
+        values[CLUSTERED] = clustered(sites.pos, truth.pos).astype(float)
         for key in ANNOTATIONS:
             missing = np.full(len(sites), np.nan)
             values[key] = records.numbers("INFO", key)[first] if key in declared else missing
