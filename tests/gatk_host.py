@@ -41,7 +41,7 @@ class ToolHost:
         self._log = log
         with log.open("w") as err:
             self._process = subprocess.Popen(
-                ["java", "-Xmx2g", "-cp", class_path, str(RUN_MANY)],
+                ["java", "-Xmx1g", "-cp", class_path, str(RUN_MANY)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=err,

@@ -19,7 +19,8 @@ from pathlib import Path
 
 GOAL = 0.7
 ENGINE = f"{sys.executable} -m cnnscore"
-MODELS = {"gatk-1d": False, "gatk-2d": True}
+TURNS = 2  # the better of each side counts: the machine has other work
+MODELS = {"gatk-1d": ("dense.vcf.gz", ""), "gatk-2d": ("sparse.vcf.gz", "30x.bam")}
 
 
 def command_seconds(model: str, inputs: list[str], out: Path) -> float:
@@ -55,17 +56,21 @@ THREADS = str(len(os.sched_getaffinity(0)))
 def main() -> int:
     """Print a line a network; 1 when the goal is missed."""
     data = Path(sys.argv[1]) / "small"
-    calls, reference, reads = (data / name for name in ("sparse.vcf.gz", "ref.fa", "30x.bam"))
     worst = 1e9
     with tempfile.TemporaryDirectory() as folder:
-        for model, by_reads in MODELS.items():
-            inputs = [str(calls), "-R", str(reference), *(["-I", str(reads)] if by_reads else [])]
-            ours = command_seconds(model, inputs, Path(folder) / "command.vcf.gz")
-            walker, whole = walker_seconds(model, inputs, Path(folder) / "walker.vcf.gz")
-            worst = min(worst, ours / walker)
+        for model, (calls, reads) in MODELS.items():
+            inputs = [str(data / calls), "-R", str(data / "ref.fa")]
+            inputs += ["-I", str(data / reads)] if reads else []
+            ours, walker = [], []
+            for _ in range(TURNS):
+                ours.append(command_seconds(model, inputs, Path(folder) / "command.vcf.gz"))
+                walker.append(walker_seconds(model, inputs, Path(folder) / "walker.vcf.gz"))
+            command, (tool, whole) = min(ours), min(walker)
+            worst = min(worst, command / tool)
             print(
-                f"{model}: cnnscore score {ours:.1f} s, walker {walker:.1f} s (with its start "
-                f"{whole:.1f} s): {ours / walker:.2f} of its speed"
+                f"{model}: cnnscore score {command:.1f} s, walker {tool:.1f} s (with its start "
+                f"{whole:.1f} s): {command / tool:.2f} of its speed",
+                flush=True,
             )
     print(f"goal: {GOAL} of `cnnscore score`: {'met' if worst >= GOAL else 'MISSED'}")
     return 0 if worst >= GOAL else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,13 @@ def test_several_read_files(doors: Doors) -> None:
     both = DATA / "reads.bam", DATA / "deep.bam"
     doors.score(DATA / "deep.vcf.gz", DATA / "ref.fa", *both, model="read-set")
     doors.score(DATA / "edge.vcf.gz", DATA / "ref.fa", *both)
+
+
+def test_long_site(doors: Doors, tmp_path: Path) -> None:
+    """A deletion of 25 kb: its reads stream by."""
+    calls = tmp_path / "long.vcf"
+    header = gzip.decompress((DATA / "edge.vcf.gz").read_bytes()).decode().split("#CHROM")[0]
+    columns = ["CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
+    record = ["synA", "5901", ".", "C", "<DEL>", "100", ".", "DP=50;END=31000"]
+    calls.write_text(header + "#" + "\t".join(columns) + "\n" + "\t".join(record) + "\n")
+    doors.score(calls, DATA / "ref.fa", DATA / "reads.bam")
