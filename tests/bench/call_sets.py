@@ -24,12 +24,12 @@ from cnnscore.records import Calls, Records
 from cnnscore.regions import Regions
 from cnnscore.truth import FALSE, TRUE, Labeller, TruthSet
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "python/recipes/bundled-models"))
-from weigh import WEIGHT, clustered
-
 # What gradient-boosted trees see: GATK's seven annotations.
 ANNOTATIONS = ("MQ", "DP", "SOR", "FS", "QD", "MQRankSum", "ReadPosRankSum")
 TYPES = ("SNP", "INDEL")
+# Two fifths of the simulated true variants have three others within 100 bases; in HG002 one in
+# fifteen. `thinned` keeps this part of them.
+NEAR, NEIGHBOURS, KEPT = 100, 3, 0.12
 CLUSTERED = "clustered"
 """Not a score: whether three other true variants lie within 100 bases (sets of one contig)."""
 
@@ -76,10 +76,17 @@ def join(parts: Sequence[Labelled]) -> Labelled:
     )
 
 
+def clustered(pos: NDArray[np.int64], truth: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """[n] positions with at least NEIGHBOURS of `truth` within NEAR bases, itself not counted."""
+    truth = np.sort(truth)
+    low, high = np.searchsorted(truth, pos - NEAR), np.searchsorted(truth, pos + NEAR, "right")
+    return np.asarray(high - low - 1 >= NEIGHBOURS)
+
+
 def thinned(rows: Labelled, seed: int) -> Labelled:
-    """All but a part of the true calls in clusters: as many as real genomes have (weigh.py)."""
+    """All but a part of the true calls in clusters: as many as real genomes have."""
     drawn = np.random.default_rng(seed).random(len(rows))
-    return rows.take(~rows.is_true | (rows.scores[CLUSTERED] == 0) | (drawn < WEIGHT))
+    return rows.take(~rows.is_true | (rows.scores[CLUSTERED] == 0) | (drawn < KEPT))
 
 
 def run(*command: object) -> None:

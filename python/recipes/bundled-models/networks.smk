@@ -34,26 +34,16 @@ rule dataset:
         truth="{sample}/truth.vcf.gz",
         confident="{sample}/{caller}.bed",
     output:
-        temp("unweighted/{sample}.{caller}.parquet"),
+        "data/{sample}.{caller}.parquet",
     params:
         tags=tags,
         split=split,
     log:
-        "unweighted/{sample}.{caller}.log",
+        "data/{sample}.{caller}.log",
     shell:
         "{CNNSCORE} dataset {input.calls} -R {input.ref} -I {input.bam} --truth {input.truth} "
         "--confident {input.confident} --name {wildcards.sample} {params.tags} {params.split} "
         "--overwrite -o {output} >{log} 2>&1"
-
-
-rule weigh:
-    input:
-        data="unweighted/{sample}.{caller}.parquet",
-        truth="{sample}/truth.vcf.gz",
-    output:
-        "data/{sample}.{caller}.parquet",
-    shell:
-        "{PYTHON} {RECIPE}/weigh.py {input.data} {input.truth} {output}"
 
 
 DATA = expand("data/{sample}.{caller}.parquet", sample=OF["train"] + OF["valid"], caller=CALLERS)
