@@ -141,9 +141,9 @@ $(MODELS): $(GATK_JAR) $(WORK)/built python/cnnscore/gatk_models.py python/cnnsc
 
 DEMO := tests/data/synthetic
 
-demo: $(MODELS) $(WORK)/apt-test
+demo: build $(WORK)/apt-test
 	@set -x; $(BIN)/cnnscore score $(DEMO)/calls.vcf.gz -R $(DEMO)/ref.fa -I $(DEMO)/reads.bam \
-	  -m gatk-2d -o $(WORK)/demo.vcf.gz -W
+	  -o $(WORK)/demo.vcf.gz -W
 	@echo; echo "Scores of real variants and of artefacts ($(WORK)/demo.vcf.gz):"
 	@$(BIN)/python tests/data/demo_result.py $(WORK)/demo.vcf.gz $(DEMO)/truth.vcf.gz
 

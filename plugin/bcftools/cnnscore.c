@@ -44,7 +44,7 @@ const char *usage(void) {
            "Options:\n"
            "   -f, --fasta-ref FILE            FASTA with .fai that the variants were called against\n"
            "   -b, --reads FILE                Indexed BAM or CRAM; may be given several times\n"
-           "   -m, --model NAME|FILE           Network [gatk-2d with reads, gatk-1d without]; see `cnnscore "
+           "   -m, --model NAME|FILE           Network [reads, or reference without -b]; see `cnnscore "
            "model\n"
            "                                     list`\n"
            "   -k, --info-key TAG              INFO tag of the score [the network's own: CNN_2D, CNN_1D]\n"

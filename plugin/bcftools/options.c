@@ -246,7 +246,7 @@ int options_parse(int argc, char **argv, plugin_options *o, cnnscore_error *err)
     if (code == CNNSCORE_OK && !o->help) code = set_calls(o, n - optind, words + optind, err);
     if (code == CNNSCORE_OK && !o->help) code = set_mode(o, type, err);
     if (code == CNNSCORE_OK && !o->help) code = check_reference(o, err);
-    if (!o->model) o->model = o->n_reads ? "gatk-2d" : "gatk-1d";
+    if (!o->model) o->model = o->n_reads ? "reads" : "reference";
     free(words);
     return code;
 }

@@ -16,7 +16,7 @@ def main() -> None:
     scores: dict[bool, list[float]] = {True: [], False: []}
     for record in pysam.VariantFile(scored):
         real = any((record.chrom, record.pos, alt) in known for alt in record.alts or ())
-        scores[real].append(record.info["CNN_2D"])
+        scores[real].append(record.info["CNN_READS"])
     print(f"{'':<10} {'records':>8} {'above 0':>8} {'median':>8}")
     for real, name in ((True, "real"), (False, "artefact")):
         values = sorted(scores[real])

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-m",
         "--model",
         metavar="MODEL",
-        help="name or .onnx file [gatk-2d with reads, gatk-1d without]; see `cnnscore model list`",
+        help="name or .onnx file [reads, or reference without -I]; see `cnnscore model list`",
     )
     network.add_argument(
         "--info-key", metavar="KEY", help="INFO key of the score [the network's own]"
@@ -181,7 +181,7 @@ def _engine(options: argparse.Namespace) -> WindowScorer:
         return engine
     from cnnscore.engines import open_engine
 
-    model = options.model or ("gatk-2d" if options.reads else "gatk-1d")
+    model = options.model or ("reads" if options.reads else "reference")
     return open_engine(
         model,
         provider=options.provider,

@@ -100,7 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-m",
         "--model",
         metavar="MODEL",
-        help="name or .onnx file [gatk-2d with reads, gatk-1d without]",
+        help="name or .onnx file [reads, or reference without -I]",
     )
     network.add_argument(
         "--info-key", metavar="KEY", help="INFO key to choose by [the network's own, or scored now]"

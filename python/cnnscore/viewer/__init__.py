@@ -75,7 +75,7 @@ def open_view(
     """
     choice, intervals = choice or Choice(), intervals or Intervals()
     progress = progress or NoProgress()
-    engine = Engine(model or ("gatk-2d" if reads else "gatk-1d"), provider=provider)
+    engine = Engine(model or ("reads" if reads else "reference"), provider=provider)
     scorer, manifest = Scorer(engine, threads=threads), engine.manifest
     if manifest.encoder.needs_reads and not reads:
         raise UsageError(f"the network {manifest.name} looks at reads: give them with --reads (-I)")
