@@ -20,12 +20,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_import_list_info_score(tiny: dict[str, str], home: Path, tmp_path: Path) -> None:
-    assert "no networks" in run_cli("model", "list").out
+    bundled = run_cli("model", "list").out.splitlines()
+    assert [line.split("\t")[0] for line in bundled] == ["reads", "reference"]
     source = Path(tiny["reads"]).with_suffix(".hd5")
     run = run_cli("model", "import", source)
     assert (run.code, run.out) == (0, f"reads\t{home / 'reads.onnx'}\n")
     assert [path.name for path in home.iterdir()] == ["reads.onnx"]
-    assert run_cli("model", "list").out == f"reads\tgatk-reads\tCNN_2D\t{home / 'reads.onnx'}\n"
+    # one's own network of a name stands before the bundled one
+    listed = run_cli("model", "list").out.splitlines()
+    assert listed == [f"reads\tgatk-reads\tCNN_2D\t{home / 'reads.onnx'}", bundled[1]]
     manifest = json.loads(run_cli("model", "info", "reads", "--json").out)
     assert manifest["window"] == 128
     assert manifest["annotations"][:2] == ["MQ", "DP"]
@@ -70,7 +73,9 @@ def test_models_folder_that_cannot_be(home: Path, tiny: dict[str, str]) -> None:
 def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CNNSCORE_MODELS", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert os.fspath(tmp_path / "cnnscore" / "models") in run_cli("model", "list").out
+    run = run_cli("model", "info", "none")
+    assert run.code == 2
+    assert os.fspath(tmp_path / "cnnscore" / "models") in run.err
 
 
 def test_gatk_networks(gatk_models: Path) -> None:
@@ -79,5 +84,7 @@ def test_gatk_networks(gatk_models: Path) -> None:
         ["gatk-1d", "gatk-reference", "CNN_1D"],
         ["gatk-2d", "gatk-reads", "CNN_2D"],
         ["gatk-2d-large", "gatk-reads", "CNN_2D"],
+        ["reads", "read-set", "CNN_READS"],
+        ["reference", "reference", "CNN_REF"],
     ]
     assert str(gatk_models) in lines[0]
