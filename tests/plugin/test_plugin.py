@@ -146,9 +146,17 @@ def test_other_options(tiny: dict[str, str], tmp_path: Path) -> None:
 )
 @pytest.mark.usefixtures("gatk_models")
 def test_gatk_networks(model: str, calls: str, reads: str | None, tmp_path: Path) -> None:
-    """The networks that -b alone chooses, held to GATK's tools by tests/cli/test_golden.py."""
+    """Held to GATK's tools by tests/cli/test_golden.py."""
     arguments: list[object] = [DATA / f"{calls}.vcf.gz", "-f", REF, "--downsampling", "gatk"]
     arguments += ["-b", DATA / f"{reads}.bam"] if reads else []
+    arguments += ["-m", model]
+    assert by_plugin(*arguments) == by_cli(tmp_path, *arguments)
+
+
+@pytest.mark.parametrize("model", ["reads", "reference"])
+def test_reads_choose_the_bundled_network(model: str, tmp_path: Path) -> None:
+    arguments: list[object] = [CALLS, "-f", REF]
+    arguments += ["-b", DATA / "reads.bam"] if model == "reads" else []
     assert by_plugin(*arguments) == by_cli(tmp_path, *arguments, "-m", model)
 
 
