@@ -141,10 +141,11 @@ $(MODELS): $(GATK_JAR) $(WORK)/built python/cnnscore/gatk_models.py python/cnnsc
 
 DEMO := tests/data/synthetic
 
-demo: build $(WORK)/apt-test
+demo: build
 	@set -x; $(BIN)/cnnscore score $(DEMO)/calls.vcf.gz -R $(DEMO)/ref.fa -I $(DEMO)/reads.bam \
-	  -o $(WORK)/demo.vcf.gz -W
-	@echo; echo "Scores of real variants and of artefacts ($(WORK)/demo.vcf.gz):"
+	  -o $(WORK)/scored.vcf.gz -W && \
+	$(BIN)/cnnscore filter $(WORK)/scored.vcf.gz -o $(WORK)/demo.vcf.gz -W
+	@echo; echo "Real variants and artefacts ($(WORK)/demo.vcf.gz):"
 	@$(BIN)/python tests/data/demo_result.py $(WORK)/demo.vcf.gz $(DEMO)/truth.vcf.gz
 
 # ---- tests ----

@@ -185,9 +185,14 @@ def bundled_folder() -> Path:
     return Path(__file__).parent / "models"
 
 
+def default_model(has_reads: bool) -> str:
+    """The network that is taken when none is named: a bundled one."""
+    return "reads" if has_reads else "reference"
+
+
 def find_model(name: str) -> Path:
-    """The file of a network: a path to an .onnx, a name in the models folder, or else the name of
-    one that comes with cnnscore.
+    """The file of a network: a path to an .onnx, the name of one that comes with cnnscore, or a
+    name in the models folder.
 
     Errors: BadInput that says how to get one of GATK's, or which names there are.
     """
@@ -197,7 +202,7 @@ def find_model(name: str) -> Path:
                 f"no network at {name}: give a file, or a name that `cnnscore model list` shows"
             )
         return Path(name)
-    for folder in (models_folder(), bundled_folder()):
+    for folder in (bundled_folder(), models_folder()):
         path = folder / f"{name}.onnx"
         if os.path.isfile(path):  # noqa: PTH113
             return path
@@ -210,14 +215,22 @@ def find_model(name: str) -> Path:
 def installed_models() -> Iterator[Path]:
     """Files of networks that have a name, by name."""
     found: dict[str, Path] = {}
-    for folder in (bundled_folder(), models_folder()):
+    for folder in (models_folder(), bundled_folder()):
         if folder.is_dir():
             found |= {path.stem: path for path in folder.glob("*.onnx")}
     return iter(found[name] for name in sorted(found))
 
 
 def install_model(name: str, content: bytes) -> Path:
-    """Write a network into the models folder, whole or not at all. Errors: BadOutput."""
+    """Write a network into the models folder, whole or not at all.
+
+    Errors: BadOutput, BadInput for the name of one that comes with cnnscore.
+    """
+    if (bundled_folder() / f"{name}.onnx").is_file():
+        raise BadInput(
+            f"{name} is the name of a network that comes with cnnscore: give the .hd5 and .json "
+            "another name"
+        )
     path = models_folder() / f"{name}.onnx"
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from conftest import DATA, run_cli, scores_of
+
+BUNDLED = [["reads", "read-set", "CNN_READS"], ["reference", "reference", "CNN_REF"]]
+
+
+def listed() -> list[list[str]]:
+    """Name, encoding and INFO key of each network that `model list` shows."""
+    lines = run_cli("model", "list").out.splitlines()
+    return [line.split("\t")[:3] for line in lines]
 
 
 @pytest.fixture
@@ -19,38 +28,52 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_import_list_info_score(tiny: dict[str, str], home: Path, tmp_path: Path) -> None:
-    bundled = run_cli("model", "list").out.splitlines()
-    assert [line.split("\t")[0] for line in bundled] == ["reads", "reference"]
-    source = Path(tiny["reads"]).with_suffix(".hd5")
-    run = run_cli("model", "import", source)
-    assert (run.code, run.out) == (0, f"reads\t{home / 'reads.onnx'}\n")
-    assert [path.name for path in home.iterdir()] == ["reads.onnx"]
-    # one's own network of a name stands before the bundled one
-    listed = run_cli("model", "list").out.splitlines()
-    assert listed == [f"reads\tgatk-reads\tCNN_2D\t{home / 'reads.onnx'}", bundled[1]]
-    manifest = json.loads(run_cli("model", "info", "reads", "--json").out)
+@pytest.fixture
+def keras(tiny: dict[str, str], tmp_path: Path) -> Path:
+    """A folder of two networks as the trainer of GATK leaves them: mine-reads, mine-reference."""
+    folder = tmp_path / "keras"
+    folder.mkdir()
+    for kind, path in tiny.items():
+        for suffix in (".hd5", ".json"):
+            shutil.copy(Path(path).with_suffix(suffix), folder / f"mine-{kind}{suffix}")
+    return folder
+
+
+def test_import_list_info_score(keras: Path, home: Path, tmp_path: Path) -> None:
+    assert listed() == BUNDLED
+    run = run_cli("model", "import", keras / "mine-reads.hd5")
+    path = home / "mine-reads.onnx"
+    assert (run.code, run.out) == (0, f"mine-reads\t{path}\n")
+    assert list(home.iterdir()) == [path]
+    assert f"mine-reads\tgatk-reads\tCNN_2D\t{path}\n" in run_cli("model", "list").out
+    manifest = json.loads(run_cli("model", "info", "mine-reads", "--json").out)
     assert manifest["window"] == 128
     assert manifest["annotations"][:2] == ["MQ", "DP"]
     assert len(manifest["source"]["sha256"]) == 64
-    assert "CNN_2D" in run_cli("model", "info", "reads").out
+    assert "CNN_2D" in run_cli("model", "info", "mine-reads").out
     out = tmp_path / "out.vcf"
     files = ["-R", DATA / "ref.fa", "-I", DATA / "reads.bam", "-o", out]
-    assert run_cli("score", DATA / "calls.vcf.gz", *files, "-m", "reads").code == 0
+    assert run_cli("score", DATA / "calls.vcf.gz", *files, "-m", "mine-reads").code == 0
     assert None not in scores_of(out, "CNN_2D")
 
 
-def test_a_folder_holds_several(tiny: dict[str, str], home: Path) -> None:
-    folder = Path(tiny["reads"]).parent
-    assert len(run_cli("model", "import", folder).out.splitlines()) == 2
-    run = run_cli("model", "import", folder, "--only", "none")
+def test_a_folder_holds_several(keras: Path, home: Path) -> None:
+    assert len(run_cli("model", "import", keras).out.splitlines()) == 2
+    run = run_cli("model", "import", keras, "--only", "none")
     assert run.code == 2
-    assert "reads" in run.err
+    assert "mine-reads" in run.err
     (home / "broken.onnx").write_bytes(b"not a network")
     run = run_cli("model", "list")
     assert run.code == 0
-    assert len(run.out.splitlines()) == 3
+    assert len(run.out.splitlines()) == 3 + len(BUNDLED)
     assert "broken\tdamaged" in run.out
+
+
+def test_bundled_names_are_taken(tiny: dict[str, str], home: Path) -> None:
+    run = run_cli("model", "import", Path(tiny["reads"]).with_suffix(".hd5"))
+    assert run.code == 2
+    assert "comes with cnnscore" in run.err
+    assert not home.exists()
 
 
 @pytest.mark.parametrize("name", ["none.jar", "empty"])
@@ -63,28 +86,25 @@ def test_sources_without_networks(home: Path, tmp_path: Path, name: str) -> None
     assert not home.exists()
 
 
-def test_models_folder_that_cannot_be(home: Path, tiny: dict[str, str]) -> None:
+def test_models_folder_that_cannot_be(home: Path, keras: Path) -> None:
     home.write_text("a file, not a folder")
-    run = run_cli("model", "import", Path(tiny["reads"]).with_suffix(".hd5"))
+    run = run_cli("model", "import", keras / "mine-reads.hd5")
     assert run.code == 2
     assert "CNNSCORE_MODELS" in run.err
 
 
-def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_default_folder(monkeypatch: pytest.MonkeyPatch, keras: Path, tmp_path: Path) -> None:
     monkeypatch.delenv("CNNSCORE_MODELS", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    run = run_cli("model", "info", "none")
-    assert run.code == 2
-    assert os.fspath(tmp_path / "cnnscore" / "models") in run.err
+    run_cli("model", "import", keras / "mine-reads.hd5")
+    assert os.fspath(tmp_path / "cnnscore" / "models") in run_cli("model", "list").out
 
 
 def test_gatk_networks(gatk_models: Path) -> None:
-    lines = run_cli("model", "list").out.splitlines()
-    assert [line.split("\t")[:3] for line in lines] == [
+    assert listed() == [
         ["gatk-1d", "gatk-reference", "CNN_1D"],
         ["gatk-2d", "gatk-reads", "CNN_2D"],
         ["gatk-2d-large", "gatk-reads", "CNN_2D"],
-        ["reads", "read-set", "CNN_READS"],
-        ["reference", "reference", "CNN_REF"],
+        *BUNDLED,
     ]
-    assert str(gatk_models) in lines[0]
+    assert str(gatk_models) in run_cli("model", "list").out

@@ -1,29 +1,33 @@
-"""demo_result.py SCORED TRUTH: print how scores tell real variants from artefacts."""
+"""demo_result.py FILTERED TRUTH: print how scores and FILTER tell real variants from artefacts."""
 
 import sys
 
-import pysam
+import numpy as np
+
+from cnnscore.records import Calls, Records
+from cnnscore.truth import BATCH, TRUE, Labeller, TruthSet
+
+KEY = "CNN_READS"
 
 
 def main() -> None:
-    """Compare position and alleles with the truth set of the simulated sample."""
-    scored, truth = sys.argv[1:3]
-    known = {
-        (record.chrom, record.pos, alt)
-        for record in pysam.VariantFile(truth)
-        for alt in record.alts or ()
-    }
-    scores: dict[bool, list[float]] = {True: [], False: []}
-    for record in pysam.VariantFile(scored):
-        real = any((record.chrom, record.pos, alt) in known for alt in record.alts or ())
-        scores[real].append(record.info["CNN_READS"])
-    print(f"{'':<10} {'records':>8} {'above 0':>8} {'median':>8}")
-    for real, name in ((True, "real"), (False, "artefact")):
-        values = sorted(scores[real])
-        above = sum(value > 0 for value in values)
-        print(f"{name:<10} {len(values):>8} {above:>8} {values[len(values) // 2]:>8.2f}")
-    wins = sum((r > a) + 0.5 * (r == a) for r in scores[True] for a in scores[False])
-    print(f"ROC AUC {wins / (len(scores[True]) * len(scores[False])):.3f}")
+    """Compare with the truth set of the simulated sample."""
+    filtered, truth = sys.argv[1:3]
+    calls, records = Calls(filtered, annotations=(KEY,)), Records()
+    labeller = Labeller(TruthSet.read(truth), None)
+    real, passing, score = [], [], []
+    while calls.read(records, BATCH):
+        sites = records.sites()
+        real.append(labeller.label(sites).record == TRUE)
+        passing.append(~records.filtered())
+        score.append(sites.annotations[:, 0].copy())
+    is_real, passes, scores = map(np.concatenate, (real, passing, score))
+    print(f"{'':<10} {'records':>8} {'PASS':>8} {'median':>8}")
+    for name, which in (("real", is_real), ("artefact", ~is_real)):
+        passed, median = passes[which].sum(), np.median(scores[which])
+        print(f"{name:<10} {which.sum():>8} {passed:>8} {median:>8.2f}")
+    true, false = scores[is_real][:, None], scores[~is_real][None, :]
+    print(f"ROC AUC {np.mean((true > false) + 0.5 * (true == false)):.3f}")
 
 
 main()

@@ -18,12 +18,10 @@ from pathlib import Path
 
 from cnnscore.errors import BadInput
 from cnnscore.model import (
-    IMPORT_HINT,
     Manifest,
     find_model,
     install_model,
     installed_models,
-    models_folder,
 )
 from cnnscore.provenance import cutoffs_text
 
@@ -65,10 +63,7 @@ def _import(source: Path, only: str | None) -> None:
 
 
 def _list() -> None:
-    paths = list(installed_models())
-    if not paths:
-        print(f"no networks in {models_folder()}; for GATK's, {IMPORT_HINT}")
-    for path in paths:
+    for path in installed_models():
         try:
             manifest = _manifest(path)
         except BadInput as error:

@@ -5,9 +5,9 @@ A network that looks at reads needs them indexed (BAM or CRAM); every network ne
 that the variants were called against. Single samples; of a cohort's VCF, one sample at a time.
 
 Examples:
-  cnnscore score calls.vcf.gz -R ref.fa -m gatk-1d -o scored.vcf.gz -W
-  cnnscore score calls.vcf.gz -R ref.fa -I reads.bam -m gatk-2d -o scored.vcf.gz
-  bcftools call ... | cnnscore score - -R ref.fa -I reads.bam | bcftools filter -e 'CNN_2D<0'
+  cnnscore score calls.vcf.gz -R ref.fa -I reads.bam -o scored.vcf.gz -W
+  cnnscore score calls.vcf.gz -R ref.fa -m gatk-1d -o scored.vcf.gz
+  bcftools call ... | cnnscore score - -R ref.fa -I reads.bam | bcftools filter -e 'CNN_READS<0'
 """
 
 from __future__ import annotations
@@ -180,8 +180,9 @@ def _engine(options: argparse.Namespace) -> WindowScorer:
             engine.check_model(options.model)
         return engine
     from cnnscore.engines import open_engine
+    from cnnscore.model import default_model
 
-    model = options.model or ("reads" if options.reads else "reference")
+    model = options.model or default_model(bool(options.reads))
     return open_engine(
         model,
         provider=options.provider,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from cnnscore.annotate import Scorer
 from cnnscore.engine import Engine
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.model import Manifest
+from cnnscore.model import Manifest, default_model
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.records import Calls, Intervals
 from cnnscore.regions import Regions
@@ -75,7 +75,7 @@ def open_view(
     """
     choice, intervals = choice or Choice(), intervals or Intervals()
     progress = progress or NoProgress()
-    engine = Engine(model or ("reads" if reads else "reference"), provider=provider)
+    engine = Engine(model or default_model(bool(reads)), provider=provider)
     scorer, manifest = Scorer(engine, threads=threads), engine.manifest
     if manifest.encoder.needs_reads and not reads:
         raise UsageError(f"the network {manifest.name} looks at reads: give them with --reads (-I)")
