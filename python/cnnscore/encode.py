@@ -206,8 +206,13 @@ def encode_read_set(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes:
 
     Returns `reads` float32 [n, R, F] (READ_SCALARS; zeros beyond a site's reads, whose order is one
     of content), `mask` float32 [n, R] (1 where there is a read), `variant` float32 [n, V]
-    (VARIANT_FEATURES), `annotations` float32 [n, A] (NaN = missing).
+    (VARIANT_FEATURES), `annotations` float32 [n, A] (NaN = missing). Errors: ValueError when the
+    batch has other annotation columns than `spec` names.
     """
+    if len(spec.annotations) != native.batch.annotations.shape[1]:
+        raise ValueError(
+            f"{native.batch.annotations.shape[1]} annotation columns, {len(spec.annotations)} names"
+        )
     n, n_reads = len(rows), native.deepest(rows)
     reads = np.empty((n, n_reads, len(READ_SCALARS)), np.float32)
     mask = np.empty((n, n_reads), np.float32)

@@ -22,7 +22,7 @@ from genome import (
     to_codes,
     without_overlaps,
 )
-from judgeable import subtract
+from judgeable import CLUSTERS_KEPT, MARGIN, clusters_left_out, subtract
 from profiles import PROFILES, draw_profile
 from simulate import simulate, write_truth
 
@@ -148,3 +148,13 @@ def test_codes_and_letters() -> None:
 def test_holes_are_taken_out_of_regions() -> None:
     regions, holes = [("a", 0, 100), ("b", 5, 10)], [("a", 40, 50), ("a", 90, 120), ("b", 0, 20)]
     assert subtract(regions, holes) == [("a", 0, 40), ("a", 50, 90)]
+
+
+def test_most_true_clusters_are_not_judged() -> None:
+    alone = {("a", 50 + 1_000 * i, "A", "C") for i in range(500)}
+    clusters = {("a", 500 + 1_000 * i + 10 * k, "A", "C") for i in range(500) for k in range(4)}
+    holes = clusters_left_out(alone | clusters)
+    left_out = {(contig, start + MARGIN, "A", "C") for contig, start, _ in holes}
+    assert left_out <= clusters
+    assert len(left_out) == pytest.approx((1 - CLUSTERS_KEPT) * len(clusters), rel=0.06)
+    assert clusters_left_out(alone) == []

@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="size of the regions that fall into one split as a whole [100000]",
     )
     windows = parser.add_argument_group("windows")
-    windows.add_argument("--window", metavar="W", type=int, default=128, help="columns [128]")
+    windows.add_argument("--window", metavar="W", type=int, default=600, help="columns [600]")
     windows.add_argument("--read-limit", metavar="N", type=int, default=256, help="[256]")
     windows.add_argument(
         "--read-rule", metavar="RULE", help="which reads count [that of the encoding read-set]"

@@ -76,7 +76,7 @@ class DatasetOptions:
     tags: Mapping[str, str] = field(default_factory=dict)
     split: SplitRule = field(default_factory=SplitRule)
     annotations: tuple[str, ...] = ANNOTATIONS
-    window: int = 128
+    window: int = 600
     read_rule: str | None = None
     """None takes that of the encoding `read-set`."""
     read_limit: int = 256
