@@ -57,8 +57,9 @@ def sections(figures: dict[str, Any], network: str) -> list[str]:
         "",
         "ROC AUC with 95 % bootstrap interval, `tests/bench/accuracy.py`. The simulated sets are "
         "HaplotypeCaller's calls of samples whose seeds, region, artefact strengths and one error "
-        "profile are not in training; the real ones were looked at when the network and its "
-        "cut-offs were done.",
+        "profile are not in training. Weights, calibration and cut-offs come from training and "
+        "validation samples alone; but figures of earlier versions, on these sets too, were known "
+        "when settings were chosen.",
         "",
         *table(whole, (*NETWORKS, *OTHERS)),
         "",
