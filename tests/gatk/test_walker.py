@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -148,9 +149,12 @@ def test_ref_that_the_reference_lacks(
 def test_old_command_line(tools: ToolHost, tiny: dict[str, str], tmp_path: Path) -> None:
     """Every argument of the old tools, with an engine of the tool's own."""
     out, plain = tmp_path / "out.vcf", tmp_path / "plain.vcf"
-    files = Path(tiny["reads"]).parent
+    files = tmp_path / "keras"  # under names that no bundled network has
+    files.mkdir()
+    for suffix in (".hd5", ".json"):
+        shutil.copy(Path(tiny["reads"]).with_suffix(suffix), files / f"mine{suffix}")
     old = (
-        *("--architecture", files / "reads.json", "--weights", files / "reads.hd5"),
+        *("--architecture", files / "mine.json", "--weights", files / "mine.hd5"),
         *("--tensor-type", "read_tensor", "--inference-batch-size", 8, "--intra-op-threads", 1),
         *("--inter-op-threads", 1, "--disable-avx-check", "--output-tensor-dir", tmp_path),
         *("--enable-journal", "--keep-temp-file", "--python-profile", "--random-seed", 7),
