@@ -15,6 +15,7 @@ from typing import Any
 
 import pysam
 import pytest
+from playwright.sync_api import expect
 
 from conftest import run_cli
 from web.conftest import Opened, OpenPage
@@ -166,7 +167,8 @@ def test_copy(opened: Opened) -> None:
     page = opened.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click("#copy")
-    page.wait_for_function("document.getElementById('copy').textContent !== 'Copy'")
+    # Not wait_for_function: it evaluates strings, which the page's policy forbids.
+    expect(page.locator("#copy")).not_to_have_text("Copy")
     if page.inner_text("#copy") == "Copied":
         assert page.evaluate("navigator.clipboard.readText()") == page.inner_text("#command")
 
