@@ -39,6 +39,7 @@ final class EngineClient implements AutoCloseable {
   static final int PROTOCOL_VERSION = 1;
 
   private static final Duration DESCRIBE_PATIENCE = Duration.ofSeconds(20);
+  private static final Duration DEATH_PATIENCE = Duration.ofSeconds(1);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(8);
 
   private static final Logger logger = LogManager.getLogger(EngineClient.class);
@@ -224,8 +225,17 @@ final class EngineClient implements AutoCloseable {
     return scores;
   }
 
+  /** How the engine ended; its socket closes a moment before it has, so this waits for that. */
+  private String deathByNow() {
+    Instant deadline = Instant.now().plus(DEATH_PATIENCE);
+    while (death.get() == null && Instant.now().isBefore(deadline)) {
+      pause(Duration.ofMillis(50));
+    }
+    return death.get();
+  }
+
   private UserException failure(Status status) {
-    String ended = death.get();
+    String ended = status.getCode() == Status.Code.UNAVAILABLE ? deathByNow() : death.get();
     String why = status.getDescription() == null ? "" : ": " + status.getDescription();
     if (ended != null) {
       return new UserException("the scoring engine ended before its work was done: " + ended);
