@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from cnnscore.records import Calls, Records
@@ -27,11 +26,6 @@ from cnnscore.truth import FALSE, TRUE, Labeller, TruthSet
 # What gradient-boosted trees see: GATK's seven annotations.
 ANNOTATIONS = ("MQ", "DP", "SOR", "FS", "QD", "MQRankSum", "ReadPosRankSum")
 TYPES = ("SNP", "INDEL")
-# Two fifths of the simulated true variants have three others within 100 bases; in HG002 one in
-# fifteen. `thinned` keeps this part of them.
-NEAR, NEIGHBOURS, KEPT = 100, 3, 0.12
-CLUSTERED = "clustered"
-"""Not a score: whether three other true variants lie within 100 bases (sets of one contig)."""
 
 
 @dataclass(frozen=True)
@@ -76,19 +70,6 @@ def join(parts: Sequence[Labelled]) -> Labelled:
     )
 
 
-def clustered(pos: NDArray[np.int64], truth: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """[n] positions with at least NEIGHBOURS of `truth` within NEAR bases, itself not counted."""
-    truth = np.sort(truth)
-    low, high = np.searchsorted(truth, pos - NEAR), np.searchsorted(truth, pos + NEAR, "right")
-    return np.asarray(high - low - 1 >= NEIGHBOURS)
-
-
-def thinned(rows: Labelled, seed: int) -> Labelled:
-    """All but a part of the true calls in clusters: as many as real genomes have."""
-    drawn = np.random.default_rng(seed).random(len(rows))
-    return rows.take(~rows.is_true | (rows.scores[CLUSTERED] == 0) | (drawn < KEPT))
-
-
 def run(*command: object) -> None:
     """Run a command; a failure ends the benchmark with what it said."""
     done = subprocess.run(
@@ -102,25 +83,17 @@ def run(*command: object) -> None:
         raise SystemExit(f"{' '.join(map(str, command))}\nfailed ({done.returncode}):\n{text}")
 
 
-def manifest(network: Path) -> dict[str, object]:
-    """The manifest inside a network's file."""
-    session = ort.InferenceSession(str(network), providers=["CPUExecutionProvider"])
-    found: dict[str, object] = json.loads(
-        session.get_modelmeta().custom_metadata_map["cnnscore.manifest"]
-    )
-    return found
-
-
 def score(call_set: CallSet, networks: dict[str, str], folder: Path) -> dict[str, Path]:
     """Scored copies of a call file, by the network's name; made once for a network's bytes.
 
-    `networks`: name -> what `-m` takes. The score is INFO/SCORE.
+    `networks`: name -> what `-m` takes. The score is INFO/SCORE. Copies older than the calls are
+    made anew.
     """
     done = {}
     for name, network in networks.items():
         print_ = hashlib.sha256(Path(network).read_bytes()).hexdigest()[:12]
         scored = folder / f"{name.replace(' ', '-')}.{print_}" / f"{call_set.name}.vcf.gz"
-        if not scored.exists():
+        if not scored.exists() or scored.stat().st_mtime < call_set.calls.stat().st_mtime:
             scored.parent.mkdir(parents=True, exist_ok=True)
             run(
                 sys.executable, "-m", "cnnscore", "score", call_set.calls,
@@ -151,7 +124,6 @@ def label(call_set: CallSet, scored: dict[str, Path]) -> Labelled:
         length = np.diff(sites.allele_offset)
         same = np.maximum.reduceat(length, first) == np.minimum.reduceat(length, first)
         values = {"QUAL": records.numbers("QUAL")[first]}
-        values[CLUSTERED] = clustered(sites.pos, truth.pos).astype(float)
         for key in ANNOTATIONS:
             missing = np.full(len(sites), np.nan)
             values[key] = records.numbers("INFO", key)[first] if key in declared else missing

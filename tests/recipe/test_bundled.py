@@ -9,9 +9,9 @@ import pytest
 
 import cnnscore
 from accuracy import MOST_BYTES, MOST_MACS, multiply_accumulates
-from call_sets import manifest
 from cnnscore.model import bundled_folder
 from cnnscore.records import Calls, Records
+from cnnscore.session import Session
 from cnnscore.truth import TRUE, Labeller, TruthSet
 
 SYNTHETIC = Path(__file__).parents[1] / "data/synthetic"
@@ -26,8 +26,8 @@ def test_a_bundled_network_is_small_and_has_a_card(name: str) -> None:
     card = path.with_suffix(".md").read_text(encoding="utf-8")
     assert card.startswith(f"# {name}\n")
     for kind in ("SNP", "INDEL"):
-        cutoffs = manifest(path)["cutoffs"][kind]  # type: ignore[index]
-        assert cutoffs["99.9"] < cutoffs["99.0"]
+        cutoffs = Session(path, "cpu").manifest.cutoffs[kind]
+        assert cutoffs[99.9] < cutoffs[99.0]
 
 
 @pytest.mark.parametrize("name", ["reads", "reference"])
@@ -44,7 +44,7 @@ def test_a_bundled_network_knows_artefacts_of_another_simulator(name: str, tmp_p
     truth = TruthSet.read(str(SYNTHETIC / "truth.vcf.gz"), reference=str(reference))
     file.read(records, 1000)
     is_true = Labeller(truth, None).label(records.sites()).record == TRUE
-    key = str(manifest(bundled_folder() / f"{name}.onnx")["info_key"])
+    key = Session(bundled_folder() / f"{name}.onnx", "cpu").manifest.info_key
     score = records.numbers("INFO", key)[records.sites().site_allele[:-1]]
     assert np.isfinite(score).all()
     above = score[is_true][:, None] > score[~is_true][None]

@@ -4,16 +4,16 @@
 rule plan:
     output:
         "design.json",
+    params:
+        text=json.dumps([asdict(sample) for sample in SAMPLES.values()], indent=1),
     run:
-        from dataclasses import asdict
-
-        text = json.dumps([asdict(sample) for sample in SAMPLES.values()], indent=1)
-        Path(output[0]).write_text(text + "\n")
+        Path(output[0]).write_text(params.text + "\n")
 
 
 rule simulate:
     input:
         design="design.json",
+        script=RECIPE / "simulate.py",
         reference=REFERENCE,
         truth=TRUTH,
     output:
@@ -22,7 +22,7 @@ rule simulate:
         confident="{sample}/confident.bed",
         fastq=temp(["{sample}/reads_1.fq", "{sample}/reads_2.fq"]),
     shell:
-        "{PYTHON} {RECIPE}/simulate.py {input.design} {wildcards.sample} "
+        "{PYTHON} {input.script} {input.design} {wildcards.sample} "
         "--reference {input.reference} --truth {input.truth} --out {wildcards.sample}"
 
 
@@ -110,9 +110,11 @@ rule normalised_truth:
 
 
 # A caller may spell a true haplotype in other records than the truth does: such calls would be
-# labelled false. Places within 30 bases of a variant that the caller misses are not judged.
+# labelled false. Places within 30 bases of a variant that the caller misses are not judged, nor are
+# most clusters of true variants (judgeable.py).
 rule judgeable:
     input:
+        script=RECIPE / "judgeable.py",
         calls="{sample}/{caller}.vcf.gz",
         truth="{sample}/truth.vcf.gz",
         confident="{sample}/confident.bed",
@@ -123,5 +125,5 @@ rule judgeable:
     log:
         "{sample}/{caller}.judgeable.log",
     shell:
-        "{PYTHON} {RECIPE}/judgeable.py --calls {input.calls} --truth {input.truth} "
+        "{PYTHON} {input.script} --calls {input.calls} --truth {input.truth} "
         "--confident {input.confident} --reference {input.ref} --out {output} 2>{log}"

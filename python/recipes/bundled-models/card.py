@@ -1,6 +1,6 @@
 """The card of a trained network, and what accuracy.py found, in Markdown on standard output.
 
-Command: python card.py CARD.md ACCURACY.json NETWORK
+Command: PYTHONPATH=tests/bench python card.py CARD.md ACCURACY.json NETWORK
 """
 
 from __future__ import annotations
@@ -10,24 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NETWORKS = ("reads", "reference", "gatk-1d", "gatk-2d")
-OTHERS = ("QUAL", "QD", "boosted trees")
-
-
-def table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> list[str]:
-    """ROC AUC and its 95 % interval, a row a set and type."""
-    lines = ["| set | type | true ; false | " + " | ".join(keys) + " |"]
-    lines.append("|---" * (3 + len(keys)) + "|")
-    for row in rows:
-        cells = []
-        for key in keys:
-            found = row["scores"].get(key)
-            limits = found and found["roc_auc_interval"]
-            text = f"{found['roc_auc']:.3f}" if found else ""
-            cells.append(f"{text} ({limits[0]:.3f} to {limits[1]:.3f})" if limits else text)
-        counts = f"{row['true']} ; {row['false']}"
-        lines.append(f"| {row['set']} | {row['type']} | {counts} | " + " | ".join(cells) + " |")
-    return lines
+from accuracy_table import NETWORKS, OTHERS, table
 
 
 def losses(rows: list[dict[str, Any]], network: str) -> list[str]:
@@ -56,8 +39,9 @@ def sections(figures: dict[str, Any], network: str) -> list[str]:
         "## Against other scores",
         "",
         "ROC AUC with 95 % bootstrap interval, `tests/bench/accuracy.py`. The simulated sets are "
-        "HaplotypeCaller's calls of samples whose seeds, region, artefact strengths and one error "
-        "profile are not in training. Weights, calibration and cut-offs come from training and "
+        "HaplotypeCaller's calls of samples whose seeds, region and one error profile are not in "
+        "training; artefacts are of strengths that training samples of one family never have, but "
+        "in mixtures. Weights, calibration and cut-offs come from training and "
         "validation samples alone; but figures of earlier versions, on these sets too, were known "
         "when settings were chosen.",
         "",

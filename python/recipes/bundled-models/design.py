@@ -1,9 +1,9 @@
 """The samples: which genome, reads, artefacts and callers each has, all drawn from one seed.
 
 Training and validation samples take strengths of 0.25-0.55 and 0.7-1.0; test samples take the gap
-and what lies above, chr21 beyond 8.1 Mb, seeds of their own and a profile that training never
-sees. A sample carries one family, or a mixture of 4-7, or none; `families` names them, so that any
-family or profile can be left out of training.
+and what lies above (mixtures: 0.45 of it, which training knows), chr21 beyond 8.1 Mb, seeds of
+their own and a profile that training never sees. A sample carries one family, or a mixture of 4-7,
+or none; `families` names them, so that any family or profile can be left out of training.
 """
 
 from __future__ import annotations

@@ -49,15 +49,21 @@ rule dataset:
 DATA = expand("data/{sample}.{caller}.parquet", sample=OF["train"] + OF["valid"], caller=CALLERS)
 
 
+def settings(wildcards):
+    """The configuration of a network."""
+    return RECIPE / f"{wildcards.network}.toml"
+
+
 rule seed:
     input:
-        DATA,
+        data=DATA,
+        settings=settings,
     output:
         "networks/{network}/seed{seed}/{network}.onnx",
     log:
         "networks/{network}/seed{seed}.log",
     shell:
-        "{CNNSCORE} train {RECIPE}/{wildcards.network}.toml data --seed {wildcards.seed} "
+        "{CNNSCORE} train {input.settings} {input.data} --seed {wildcards.seed} "
         "--overwrite --threads 1 --log-level info "
         "-o networks/{wildcards.network}/seed{wildcards.seed} >{log} 2>&1"
 
@@ -65,6 +71,7 @@ rule seed:
 rule distil:
     input:
         data=DATA,
+        settings=settings,
         teachers=lambda wildcards: [
             f"networks/{wildcards.network}/seed{seed}/{wildcards.network}.onnx"
             for seed in range(1, config["seeds"][wildcards.network] + 1)
@@ -77,14 +84,15 @@ rule distil:
     log:
         "networks/{network}/distilled.log",
     shell:
-        "{CNNSCORE} train {RECIPE}/{wildcards.network}.toml data {params.teachers} --overwrite "
+        "{CNNSCORE} train {input.settings} {input.data} {params.teachers} --overwrite "
         "--threads 1 --log-level info "
         "-o networks/{wildcards.network}/distilled >{log} 2>&1"
 
 
 rule left_out:
     input:
-        DATA,
+        data=DATA,
+        settings=RECIPE / "reads.toml",
     output:
         "networks/without/{key}={value}/without.onnx",
     params:
@@ -93,7 +101,7 @@ rule left_out:
     log:
         "networks/without/{key}={value}.log",
     shell:
-        "{CNNSCORE} train {RECIPE}/reads.toml data --overwrite --set name=without "
+        "{CNNSCORE} train {input.settings} {input.data} --overwrite --set name=without "
         "--set training.steps={params.steps} --leave-out {params.key}={wildcards.value} --threads 1 "
         "-o networks/without/{wildcards.key}={wildcards.value} >{log} 2>&1"
 
@@ -110,7 +118,7 @@ rule accuracy:
         figures="accuracy/accuracy.json",
         text="accuracy/accuracy.txt",
     params:
-        script=RECIPE.parents[2] / "tests/bench/accuracy.py",
+        script=BENCH / "accuracy.py",
     threads: 2
     shell:
         "cd {RECIPE}/../../.. && W=$OLDPWD && {PYTHON} {params.script} $W --reads $W/{input.reads} "
@@ -128,4 +136,4 @@ rule card:
         card="bundled/{network}.md",
     shell:
         "cp {input.network} {output.network} && "
-        "{PYTHON} {RECIPE}/card.py {input.card} {input.figures} {wildcards.network} >{output.card}"
+        "PYTHONPATH={BENCH} {PYTHON} {RECIPE}/card.py {input.card} {input.figures} {wildcards.network} >{output.card}"
