@@ -68,7 +68,7 @@ $(WORK)/apt-lint: $(WORK)/apt-build
 	@touch $@
 
 $(WORK)/apt-bench: $(WORK)/apt-test
-	@$(call need,command -v art_illumina && command -v bwa,art-nextgen-simulation-tools bwa)
+	@$(call need,command -v art_illumina && command -v bwa && command -v tabix,art-nextgen-simulation-tools bwa tabix)
 	@touch $@
 
 $(WORK)/venv: pyproject.toml $(WORK)/apt-build
@@ -153,12 +153,13 @@ demo: build
 export CNNSCORE_LIBRARY := $(CURDIR)/$(LIBRARY)
 export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
 
+# tests/seam loads libcnnscore into its own Python, so it has one to itself.
 test: build $(WORK)/train gatk $(MODELS) $(OLD_GATK) $(WORK)/apt-test $(WORK)/apt-web
-	@export CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR); \
+	@export CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) CNNSCORE_TEST_ALL=1; \
 	  $(BIN)/python -m pytest --ignore=tests/seam && $(BIN)/python -m pytest tests/seam
 
 test-core: build $(WORK)/apt-test
-	@CNNSCORE_MODELS= $(BIN)/python -m pytest
+	@export CNNSCORE_MODELS=; $(BIN)/python -m pytest --ignore=tests/seam && $(BIN)/python -m pytest tests/seam
 
 C_FLAGS := -std=gnu11 -Wall -Wextra -Werror -Wconversion -Wshadow \
   -Inative/include -Inative/window -Inative/records -Inative/encode -Inative/shim \
@@ -186,7 +187,7 @@ format: $(WORK)/built $(WORK)/apt-lint $(JAVA_FORMAT)
 	@clang-format -i $$(git ls-files '*.[ch]')
 	@$(call java_format,-i)
 
-asan: build $(WORK)/apt-lint $(MODELS)
+asan: build $(WORK)/apt-lint $(WORK)/apt-test $(MODELS)
 	@CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) bash tests/native/asan.sh
 
 # ---- figures ----

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +16,10 @@ from pathlib import Path
 import pytest
 
 from cnnscore.cli import main
+from stand_in import write_stand_ins
+from tiny_network import write_tiny_networks
 
 TESTS = Path(__file__).parent
-sys.path.insert(0, str(TESTS))
-
-from stand_in import write_stand_ins  # noqa: E402
-from tiny_network import write_tiny_networks  # noqa: E402
 
 pytest_plugins = ["scoring_server", "gatk_host"]
 
@@ -29,6 +29,31 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 DATA = TESTS / "data" / "synthetic"
 SHARED = Path(os.environ.get("CNNSCORE_SHARED", TESTS.parent.parent / "shared"))
+
+
+# Where `make test` promises all that tests need, a test that skips for want of it fails.
+NOTHING_MISSING = "CNNSCORE_TEST_ALL" in os.environ
+
+
+def _not_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if NOTHING_MISSING and report.skipped and "`make test`" in str(report.longrepr):
+        report.outcome = "failed"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test's skip."""
+    report = yield
+    _not_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A whole module's skip."""
+    report = yield
+    _not_skipped(report)
+    return report
 
 
 @dataclass(frozen=True)
@@ -61,6 +86,17 @@ def run_process(*arguments: object, **options: object) -> subprocess.CompletedPr
 def data() -> Path:
     """The synthetic data set that ships with the tests."""
     return DATA
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Path:
+    """A folder with private copies of the data, indexes not older than their files."""
+    for name in ("calls.vcf.gz", "ref.fa", "reads.bam"):
+        shutil.copy(DATA / name, tmp_path)
+    for name in ("calls.vcf.gz.tbi", "ref.fa.fai", "reads.bam.bai"):
+        shutil.copy(DATA / name, tmp_path)
+        os.utime(tmp_path / name)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

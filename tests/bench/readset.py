@@ -2,8 +2,8 @@
 
 `cnnscore score` over all sites of a 30x BAM, on as many threads as samtools, in turns; of either a
 run over one site is taken off, so that start-up is left out. The best of TURNS counts. MODEL is by
-default a stand-in of the size of a real network (tests/stand_in.py): nothing but its weights
-differs. The rest says where the time of one thread goes, in CPU microseconds a site.
+default the bundled `reads`. The rest says where the time of one thread goes, in CPU microseconds a
+site.
 """
 
 import os
@@ -20,10 +20,6 @@ from cnnscore.engine import Engine
 from cnnscore.records import Calls, Records
 from cnnscore.windows import ReaderOptions, WindowBuffers, WindowReader
 from timing import Run, print_row, run_once
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from stand_in import stand_in
 
 TURNS = 5
 REQUIRED = 2.5
@@ -137,9 +133,7 @@ def main() -> None:
     """Exit 1 when a claim fails."""
     data = Path(sys.argv[1]) / "large"
     with tempfile.TemporaryDirectory() as folder:
-        model = sys.argv[2] if len(sys.argv) > 2 else f"{folder}/stand-in.onnx"
-        if len(sys.argv) < 3:
-            Path(model).write_bytes(stand_in("read-set"))
+        model = sys.argv[2] if len(sys.argv) > 2 else "reads"
         ok = parts(data, model)
         for name in ("dense", "sparse"):
             ok = compare(data, model, name, Path(folder), THREADS) and ok

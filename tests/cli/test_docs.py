@@ -12,7 +12,6 @@ from conftest import TESTS, run_cli
 ROOT = TESTS.parent
 
 
-@pytest.mark.usefixtures("gatk_models")
 def test_python_example(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -24,7 +23,9 @@ def test_python_example(
     assert (tmp_path / "scored.vcf.gz").exists()
 
 
-@pytest.mark.parametrize("command", ["score", "view"])
+@pytest.mark.parametrize(
+    "command", ["score", "filter", "evaluate", "report", "view", "dataset", "train", "serve"]
+)
 def test_options_in_the_documents_exist(command: str) -> None:
     text = run_cli(command, "--help").out
     lines = rf"cnnscore {command} [^`\n]*(?:\\\n[^`\n]*)*"

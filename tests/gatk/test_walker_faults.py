@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from fake_engine import SCORE_OF_ALL
 
 from conftest import DATA, scores_of
 from gatk_host import Ran, ToolHost
-from scoring_server import Server, StartServer
+from scoring_server import Server, StartServer, wait_until
 
 FAKE = Path(__file__).parent / "fake_engine.py"
 INPUTS = ("-V", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa")
@@ -101,7 +100,7 @@ def test_server_killed_while_it_scores(
 
 
 def _kill_when_written(server: Server, out: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not out.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    server.stop(signal.SIGKILL)
+    try:
+        wait_until(out.exists, 60)
+    finally:
+        server.stop(signal.SIGKILL)

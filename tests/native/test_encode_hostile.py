@@ -279,9 +279,9 @@ def test_a_hostile_cigar_costs_no_more_than_its_length() -> None:
     batch.columns["reads"] = np.frombuffer(records, np.uint8)
     batch.columns["read_offset"] = np.arange(33, dtype=np.int64) * len(record)
     batch.columns["site_read"] = np.array([0, 32], np.int64)
-    started = time.perf_counter()
+    started = time.process_time()
     native_encode.encode_reads(batch, [0], WINDOW, 32)
-    assert time.perf_counter() - started < 10  # measured: 0.3 s
+    assert time.process_time() - started < 10  # measured: 0.3 s
 
 
 def test_fuzz_target_under_sanitizers(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from cnnscore.records import htslib_version
 from cnnscore.version import __version__
 from conftest import DATA, TESTS, run_cli
 from plugin_host import bcftools, plugin, plugin_folder, start, text
-from scoring_server import Server
+from scoring_server import Server, wait_until
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
 USAGE = TESTS / "golden" / "plugin-usage.txt"
@@ -317,12 +316,7 @@ def test_one_htslib_and_no_pysam(tiny: dict[str, str], tmp_path: Path) -> None:
     records = lines[len(header) :] * 20  # more than are read ahead
     process.stdin.write("\n".join([*header, *records, ""]).encode())
     process.stdin.flush()
-    deadline = time.monotonic() + 30
-    while (
-        not any(path.stat().st_size for path in tmp_path.glob(".out.vcf.*"))
-        and time.monotonic() < deadline
-    ):
-        time.sleep(0.05)
+    wait_until(lambda: any(path.stat().st_size for path in tmp_path.glob(".out.vcf.*")), 60)
     maps = Path(f"/proc/{process.pid}/maps").read_text()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err

@@ -16,20 +16,10 @@ import pytest
 
 from conftest import DATA
 from plugin_host import Ran, environment, plugin, plugin_folder, start, text
+from scoring_server import wait_until
 
 USAGE, ERROR = 1, 255
 Arguments = list[object]
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Path:
-    """A folder with private copies of the data, indexes not older than their files."""
-    for name in ("calls.vcf.gz", "ref.fa", "reads.bam"):
-        shutil.copy(DATA / name, tmp_path)
-    for name in ("calls.vcf.gz.tbi", "ref.fa.fai", "reads.bam.bai"):
-        shutil.copy(DATA / name, tmp_path)
-        os.utime(tmp_path / name)
-    return tmp_path
 
 
 def fails(box: Path, run: Ran, code: int, *parts: str) -> None:
@@ -347,12 +337,10 @@ def test_killed(box: Path, tiny: dict[str, str], number: signal.Signals) -> None
     assert process.stdin
     process.stdin.write(text(box / "calls.vcf.gz").encode())
     process.stdin.flush()
-    deadline = time.monotonic() + 20
-    while not list(box.glob(".out.vcf.gz.*")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: bool(list(box.glob(".out.vcf.gz.*"))), 60)
     time.sleep(0.2)
     process.send_signal(number)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (-number, b"")
     assert not out.exists()
     if number != signal.SIGKILL:

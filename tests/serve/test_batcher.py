@@ -64,7 +64,7 @@ def test_never_more_than_wanted_together(windows: dict[str, Windows]) -> None:
     engine = HeldEngine(case.model)
     with batching(engine, Filling(enough=1, seconds=0, most=10)) as (batcher, jobs):
         batcher.submit(case.batch.part(0, 1))
-        engine.entered.wait(10)
+        assert engine.entered.wait(60)
         futures = [batcher.submit(part) for part in parts(case.batch, 4, 4, 4, 20, 1)]
         engine.go.set()
         got = np.concatenate([future.result(20) for future in futures])
@@ -95,7 +95,7 @@ def test_a_bad_batch_harms_no_neighbour(windows: dict[str, Windows]) -> None:
     bad = replace(good, site_allele=good.site_allele * 0)
     with batching(engine, AT_ONCE) as (batcher, _):
         batcher.submit(good)
-        engine.entered.wait(10)
+        assert engine.entered.wait(60)
         futures = [batcher.submit(batch) for batch in (good, bad, good)]
         engine.go.set()
         assert futures[0].result(20).tobytes() == case.scores[:4].tobytes()
@@ -131,7 +131,7 @@ def test_windows_of_another_layout_are_scored_apart(what: str, windows: dict[str
         wide = replace(wide, qual=np.zeros(0 if len(wide.qual) else 2, np.float32))
     with batching(engine, AT_ONCE) as (batcher, jobs):
         batcher.submit(wide)
-        engine.entered.wait(10)
+        assert engine.entered.wait(60)
         futures = [batcher.submit(batch) for batch in (wide, case.batch.part(2, 5), wide)]
         engine.go.set()
         for future, sites in zip(futures, (slice(2), slice(2, 5), slice(2)), strict=True):
@@ -144,7 +144,7 @@ def test_what_was_given_up_is_not_scored(windows: dict[str, Windows]) -> None:
     engine = HeldEngine(case.model)
     with batching(engine, AT_ONCE) as (batcher, jobs):
         batcher.submit(case.batch.part(0, 1))
-        engine.entered.wait(10)
+        assert engine.entered.wait(60)
         gone = batcher.submit(case.batch.part(0, 100))
         stays = batcher.submit(case.batch.part(0, 3))
         assert gone.cancel()

@@ -17,13 +17,13 @@ from training_data import COUNTS, make, need_extra
 
 need_extra("pyarrow")
 
-import pyarrow.parquet  # noqa: E402
+import pyarrow.parquet
 
-from cnnscore.batch import WindowBatch  # noqa: E402
-from cnnscore.records import Calls, Records  # noqa: E402
-from cnnscore.train.dataset import LABELS, SPLITS, Dataset  # noqa: E402
-from cnnscore.train.label import SplitRule  # noqa: E402
-from cnnscore.windows import ReaderOptions, WindowReader  # noqa: E402
+from cnnscore.batch import WindowBatch
+from cnnscore.records import Calls, Records
+from cnnscore.train.dataset import LABELS, SPLITS, Dataset
+from cnnscore.train.label import SplitRule
+from cnnscore.windows import ReaderOptions, WindowReader
 
 
 def test_rows_are_the_windows_of_scoring_to_the_byte(synthetic: Path) -> None:

@@ -11,18 +11,18 @@ from training_data import need_extra
 
 need_extra("torch", "pyarrow")
 
-import onnx  # noqa: E402
-import torch  # noqa: E402
+import onnx
+import torch
 
-from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES, Planes  # noqa: E402
-from cnnscore.errors import BadInput  # noqa: E402
-from cnnscore.session import Session  # noqa: E402
-from cnnscore.train.config import load_config  # noqa: E402
-from cnnscore.train.export import make_manifest, write_onnx  # noqa: E402
-from cnnscore.train.init import load_weights  # noqa: E402
-from cnnscore.train.loop import to_torch  # noqa: E402
-from cnnscore.train.network import Network, make_network  # noqa: E402
-from cnnscore.train.randomise import randomise  # noqa: E402
+from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES, Planes
+from cnnscore.errors import BadInput
+from cnnscore.session import Session
+from cnnscore.train.config import load_config
+from cnnscore.train.export import make_manifest, write_onnx
+from cnnscore.train.init import load_weights
+from cnnscore.train.loop import to_torch
+from cnnscore.train.network import Network, make_network
+from cnnscore.train.randomise import randomise
 
 CONFIGS = ("read-set", "reference", "annotations", "separable-2d", "gatk-1d")
 SMALL = {

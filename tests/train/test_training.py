@@ -17,17 +17,17 @@ from training_data import make, need_extra
 
 need_extra("torch", "pyarrow", "matplotlib", "tensorboard")
 
-import torch  # noqa: E402
+import torch
 
-from cnnscore.model import parse_manifest  # noqa: E402
-from cnnscore.session import Session  # noqa: E402
-from cnnscore.train.config import Randomisation, load_config, parse_config, to_toml  # noqa: E402
-from cnnscore.train.dataset import SPLITS  # noqa: E402
-from cnnscore.train.logs import Logs  # noqa: E402
-from cnnscore.train.loop import predict, train  # noqa: E402
-from cnnscore.train.losses import loss_of_classes, loss_of_log_odds  # noqa: E402
-from cnnscore.train.network import make_network  # noqa: E402
-from cnnscore.train.samples import ClassSampler, Samples, load_samples  # noqa: E402
+from cnnscore.model import parse_manifest
+from cnnscore.session import Session
+from cnnscore.train.config import Randomisation, load_config, parse_config, to_toml
+from cnnscore.train.dataset import SPLITS
+from cnnscore.train.logs import Logs
+from cnnscore.train.loop import predict, train
+from cnnscore.train.losses import loss_of_classes, loss_of_log_odds
+from cnnscore.train.network import make_network
+from cnnscore.train.samples import ClassSampler, Samples, load_samples
 
 CALM = (
     *(f"randomisation.{entry.name}=0" for entry in fields(Randomisation)),

@@ -494,7 +494,9 @@ def test_refuses_layers(tmp_path: Path, build: Callable[[Keras, str], str], mess
 def jar() -> Path:
     name = os.environ.get("CNNSCORE_GATK_JAR")
     if not name:
-        pytest.skip("CNNSCORE_GATK_JAR is unset: the path of gatk-4.6.0.0.jar")
+        pytest.skip(
+            "needs GATK's jar in CNNSCORE_GATK_JAR: run by `make test`, not by `make test-core`"
+        )
     return Path(name)
 
 

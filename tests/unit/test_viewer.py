@@ -28,6 +28,7 @@ from cnnscore.viewer.sites import Site
 from cnnscore.windows import ReaderOptions, WindowReader
 from conftest import DATA, run_cli
 from stand_in import stand_in
+from training_data import make, need_extra
 
 CALLS, REF, READS = (str(DATA / name) for name in ("calls.vcf.gz", "ref.fa", "reads.bam"))
 
@@ -442,13 +443,8 @@ def test_what_our_networks_cannot_score_is_shown_without(own: dict[str, str]) ->
 
 def test_rows_of_a_data_set(own: dict[str, str], tmp_path: Path) -> None:
     """The same picture as from the calls, without BAM and FASTA."""
-    pytest.importorskip("pyarrow", reason="data sets need the train extra")
-    data = tmp_path / "data.parquet"
-    made = run_cli(
-        *("dataset", CALLS, "-R", REF, "-I", READS, "--truth", DATA / "truth.vcf.gz"),
-        *("-o", data, "--window", "600"),
-    )
-    assert made.code == 0, made.err
+    need_extra("pyarrow")
+    data = make(tmp_path / "data.parquet")
     live = {site.record.name: site for site in sites_of(own["read-set"], Choice(limit=1000))}
     choice = Choice(limit=40, worst=True)
     with open_dataset_view(str(data), model=own["read-set"], choice=choice, runs=60) as view:
