@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -38,16 +40,11 @@ def figures_of(files: list[Rows], wanted_replicates: int | None, seed: int) -> d
             for i, column in enumerate(here):
                 scores.append(_one_score(column, kind, draws[:, i]))
                 strata += _strata(column, kind)
-            for a, b in combinations(range(len(here)), 2):
-                differences += _pair(
-                    here[a],
-                    here[b],
-                    kind,
-                    here[a].values,
-                    here[b].values,
-                    is_true,
-                    draws[:, [a, b]],
-                )
+            of_file = [
+                _Compared(column, column.figures, draws[:, i]) for i, column in enumerate(here)
+            ]
+            for a, b in combinations(of_file, 2):
+                differences += _pair(a, b, kind, len(is_true))
             columns += here
         differences += _across_files(columns, kind, replicates, seed)
     return {
@@ -69,6 +66,11 @@ class _Column:
         """[n] with missing ones lowest, and the value that stands for them."""
         self.is_true = rows.is_true[at]
 
+    @cached_property
+    def figures(self) -> dict[str, float | None]:
+        """`metrics.figures` of all its calls."""
+        return metrics.figures(self.values, self.is_true)
+
     def threshold(self, value: float | None) -> float | None:
         """None for a threshold that keeps calls without a score too."""
         if value is None or value == self.fill:
@@ -86,7 +88,7 @@ def _meaning(name: str) -> str | None:
 def _one_score(column: _Column, kind: str, draws: NDArray[np.float64]) -> dict[str, Any]:
     values, is_true = column.values, column.is_true
     meaning = _meaning(column.key)
-    found = metrics.figures(values, is_true)
+    found = column.figures
     table = {}
     for i, metric in enumerate(metrics.METRICS):
         limits = metrics.interval(draws[:, i]) if found[metric] is not None else None
@@ -177,46 +179,70 @@ def _strata(column: _Column, kind: str) -> list[dict[str, Any]]:
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """One score on calls that another has too."""
+
+    column: _Column
+    figures: dict[str, float | None]
+    draws: NDArray[np.float64]
+    """[replicates, METRICS]"""
+
+
 def _across_files(
     columns: list[_Column], kind: str, replicates: int, seed: int
 ) -> list[dict[str, Any]]:
     """Pairs of scores of two files, on the calls that both have."""
+    by_file: dict[int, list[_Column]] = {}
+    for column in columns:
+        by_file.setdefault(id(column.rows), []).append(column)
+    compared: dict[tuple[_Column, _Column], tuple[_Compared, _Compared, int]] = {}
+    for ours, theirs in combinations(by_file.values(), 2):
+        compared |= _of_two_files(ours, theirs, replicates, seed)
     found = []
     for a, b in combinations(columns, 2):
-        if a.rows is b.rows:
-            continue
-        keys = a.rows.key[a.at], b.rows.key[b.at]
-        _, in_a, in_b = np.intersect1d(*keys, return_indices=True)
-        of_a, of_b, is_true = a.values[in_a], b.values[in_b], a.is_true[in_a]
-        draws = metrics.bootstrap([of_a, of_b], is_true, replicates, seed)
-        found += _pair(a, b, kind, of_a, of_b, is_true, draws)
+        if a.rows is not b.rows:
+            one, other, calls = compared[a, b]
+            found += _pair(one, other, kind, calls)
     return found
 
 
-def _pair(
-    a: _Column,
-    b: _Column,
-    kind: str,
-    of_a: NDArray[np.float64],
-    of_b: NDArray[np.float64],
-    is_true: NDArray[np.bool_],
-    draws: NDArray[np.float64],
-) -> list[dict[str, Any]]:
-    figures_a, figures_b = metrics.figures(of_a, is_true), metrics.figures(of_b, is_true)
+def _of_two_files(
+    ours: list[_Column], theirs: list[_Column], replicates: int, seed: int
+) -> dict[tuple[_Column, _Column], tuple[_Compared, _Compared, int]]:
+    """Each pair of their scores on the calls that both files have, and how many these are."""
+    a, b = ours[0], theirs[0]
+    _, in_a, in_b = np.intersect1d(a.rows.key[a.at], b.rows.key[b.at], return_indices=True)
+    is_true = a.is_true[in_a]
+    columns = [*ours, *theirs]
+    values = [c.values[in_a if c.rows is a.rows else in_b] for c in columns]
+    draws = metrics.bootstrap(values, is_true, replicates, seed)
+    compared = [
+        _Compared(column, metrics.figures(of, is_true), draws[:, i])
+        for i, (column, of) in enumerate(zip(columns, values, strict=True))
+    ]
+    n = len(ours)
+    return {
+        (one.column, other.column): (one, other, len(is_true))
+        for one, other in product(compared[:n], compared[n:])
+    }
+
+
+def _pair(a: _Compared, b: _Compared, kind: str, calls: int) -> list[dict[str, Any]]:
     found = []
     for metric in DIFFERENCES:
         i = metrics.METRICS.index(metric)
-        value_a, value_b = figures_a[metric], figures_b[metric]
+        value_a, value_b = a.figures[metric], b.figures[metric]
         value = None if value_a is None or value_b is None else value_a - value_b
         none = {"low": None, "high": None, "p": None}
-        test = none if value is None else metrics.difference(draws[:, 0, i], draws[:, 1, i])
+        test = none if value is None else metrics.difference(a.draws[:, i], b.draws[:, i])
         found.append(
             {
                 "type": kind,
-                "a": a.name,
-                "b": b.name,
+                "a": a.column.name,
+                "b": b.column.name,
                 "metric": metric,
-                "calls": len(is_true),
+                "calls": calls,
                 "value": value,
                 **test,
             }
