@@ -112,25 +112,40 @@ def write_whole(path: str, content: bytes) -> None:
                 aside.unlink()
 
 
+def file_name(text: str) -> str:
+    """`text` as part of a file's name: letters, digits, `.`, `_` and `-`."""
+    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in text)
+
+
+@contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Errors: BadOutput that names `path`, in place of an OSError of the block."""
+    try:
+        yield
+    except OSError as error:
+        raise BadOutput(f"cannot write {path}: {error.strerror}") from None
+
+
 @contextmanager
 def open_folder(path: str) -> Iterator[Path]:
     """An empty folder aside, whose files appear in the folder `path` at the end, replacing those of
     the same name; nothing appears when the block is left by an exception.
 
-    Errors: BadOutput when it cannot be written.
+    Errors: BadOutput when it cannot be made, or its files cannot be moved; those of the block are
+    the block's (`writing`).
     """
-    target = Path(path)
+    target = Path(path).absolute()
+    if target.exists() and not target.is_dir():
+        raise BadOutput(f"{path} is a file, where a folder is wanted")
     aside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        if target.exists() and not target.is_dir():
-            raise BadOutput(f"{path} is a file, where a folder is wanted")
-        aside.mkdir(parents=True)
+        with writing(path):
+            aside.mkdir(parents=True)
         yield aside
-        target.mkdir(exist_ok=True)
-        for file in sorted(aside.iterdir()):
-            os.utime(file)  # in order, so that no index is older than what it indexes
-            file.replace(target / file.name)
-    except OSError as error:
-        raise BadOutput(f"cannot write {path}: {error.strerror}") from None
+        with writing(path):
+            target.mkdir(exist_ok=True)
+            for file in sorted(aside.iterdir()):
+                os.utime(file)  # in order, so that no index is older than what it indexes
+                file.replace(target / file.name)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

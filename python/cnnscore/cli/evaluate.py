@@ -22,7 +22,7 @@ import shlex
 import sys
 from datetime import datetime
 
-from cnnscore.errors import UsageError
+from cnnscore.extras import need
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,12 +99,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Evaluate and write the folder."""
     os.environ.setdefault("REF_PATH", os.devnull)
-    from cnnscore.extras import need
-
     need("evaluate", "sklearn", "jinja2", "plotly")
     from cnnscore.evaluate.run import Request, evaluate
     from cnnscore.evaluate.tables import summary, write_tables
-    from cnnscore.output import open_folder
+    from cnnscore.output import file_name, open_folder, writing
     from cnnscore.progress import NoProgress, Progress
     from cnnscore.records import htslib_verbosity
     from cnnscore.report import write_report
@@ -132,24 +130,18 @@ def run(options: argparse.Namespace) -> None:
         result = found.result
         result["command"] = shlex.join(["cnnscore", *sys.argv[1:]])
         result["date"] = datetime.now().astimezone().isoformat(timespec="seconds")
-        write_tables(result, folder)
-        several = len(found.files) > 1
-        for rows in found.files:
-            name = f"compared.{_plain(rows.name)}.vcf.gz" if several else "compared.vcf.gz"
-            rows.lines.write(str(folder / name), folder)
-        write_report(result, folder, viewer=options.viewer, title=options.title)
+        with writing(options.output):
+            write_tables(result, folder)
+            several = len(found.files) > 1
+            for rows in found.files:
+                name = f"compared.{file_name(rows.name)}.vcf.gz" if several else "compared.vcf.gz"
+                rows.lines.write(str(folder / name), folder)
+            write_report(result, folder, viewer=options.viewer, title=options.title)
     if not options.quiet:
         print(summary(result), file=sys.stderr)
-
-
-def _plain(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
 
 
 def _count(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     return int(text)
-
-
-__all__ = ["UsageError", "add_arguments", "run"]

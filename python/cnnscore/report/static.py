@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cnnscore.output import file_name
+
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a87400", "#56b4e9", "#000000", "#8a8500")
 """Okabe and Ito's, two of them darker so that they show on white."""
 STYLES = ("-", "--", ":", "-.")
@@ -39,7 +41,7 @@ def write_figures(result: Mapping[str, Any], folder: Path, kind: str) -> list[Pa
                 _curves(scores, folder / f"precision-recall.{variant}.{kind}", roc=False)
             )
             for score in scores:
-                name = f"{_plain(score['name'])}.{variant}.{kind}"
+                name = f"{file_name(score['name'])}.{variant}.{kind}"
                 written.append(_histogram(score, folder / f"scores.{name}"))
                 written.append(_calibration(score, folder / f"calibration.{name}"))
     return written
@@ -108,7 +110,3 @@ def _axes() -> tuple[Any, Any]:
 def _save(figure: Any, path: Path) -> Path:
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     return path
-
-
-def _plain(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)

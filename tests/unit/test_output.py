@@ -1,0 +1,51 @@
+"""Outputs appear whole or not at all, and say what went wrong in their own name alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnnscore.errors import BadOutput
+from cnnscore.output import open_folder, writing
+
+
+def test_a_folder_by_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    for name in (".", "new", "new/", "../c", str(tmp_path / "d")):
+        with open_folder(name) as aside:
+            (aside / "file").write_text(name)
+        assert (Path(name) / "file").read_text() == name
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_what_fails_within_the_block_is_not_the_folders_failure(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), open_folder(str(tmp_path / "out")):
+        (tmp_path / "elsewhere").read_text()
+    with pytest.raises(BadOutput, match="cannot write out: No such file"), writing("out"):
+        (tmp_path / "elsewhere").read_text()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(BadOutput, match="is a file"), open_folder(str(file)):
+        pass
+    with (
+        pytest.raises(BadOutput, match=r"cannot write .*: Not a directory"),
+        open_folder(str(file / "x")),
+    ):
+        pass
+    with (  # a file of ours cannot take a folder's place
+        pytest.raises(BadOutput, match="cannot write"),
+        open_folder(str(tmp_path / "out")) as aside,
+    ):
+        _in_the_way(aside / "name", tmp_path / "out" / "name")
+
+
+def _in_the_way(ours: Path, theirs: Path) -> None:
+    ours.touch()
+    theirs.mkdir(parents=True)
