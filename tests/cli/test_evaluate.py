@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -227,6 +228,52 @@ def test_bad_input(
 
     assert re.search(message, done.err), done.err
     assert not case["out"].exists()
+
+
+@pytest.mark.parametrize("again", ["S", "INFO/S"])
+def test_a_score_given_twice(case: dict[str, Path], again: str) -> None:
+    assert evaluate(case, "--score", "S", "--score=-S").code == 0
+    assert [s["name"] for s in result(case)["scores"] if s["type"] == "SNP"] == ["S", "-S"]
+    shutil.rmtree(case["out"])
+    done = evaluate(case, "--score", "S", "--score", again)
+    assert (done.code, done.err.count("\n")) == (1, 1), done.err
+    assert f"--score={again}: the score S is given twice" in done.err
+    assert not case["out"].exists()
+
+
+@pytest.mark.parametrize("name", ["low.bed", "depth.bed", "genotype.bed", "allele length.bed"])
+def test_strata_have_names_of_their_own(case: dict[str, Path], tmp_path: Path, name: str) -> None:
+    bed = tmp_path / "other" / name
+    bed.parent.mkdir()
+    bed.write_text("c\t0\t35\n")
+    done = evaluate(case, "--stratify", case["strata"], "--stratify", bed)
+    assert done.code == 1, done.err
+    assert f"--stratify {bed}: there are strata '{bed.stem}' already" in done.err
+    assert not case["out"].exists()
+
+
+def test_into_the_folder_at_hand(
+    case: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    done = evaluate({**case, "out": Path()}, "--score", "S")
+    assert done.code == 0, done.err
+    assert Path("evaluation.json").is_file()
+    assert not list(tmp_path.glob(".*")) + list(tmp_path.glob("here/.*"))
+
+
+def test_a_comparator_is_looked_for_before_anything_is_read(
+    case: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = {**case, "truth": tmp_path / "none.vcf"}
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = evaluate(missing, "--comparator", "vcfeval")
+    assert (done.code, "needs the program rtg" in done.err) == (1, True), done.err
+    (tmp_path / "rtg").touch(0o755)
+    assert "needs the reference" in evaluate(missing, "--comparator", "vcfeval").err
+    words = ["--truth", missing["truth"], "-o", case["out"], "--comparator", "vcfeval"]
+    assert "needs the confident regions" in run_cli("evaluate", case["calls"], *words).err
 
 
 def test_other_samples_other_contigs(case: dict[str, Path], tmp_path: Path) -> None:

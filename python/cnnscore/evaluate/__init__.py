@@ -4,3 +4,6 @@ metrics.py counts, strata.py divides, labelled.py reads and labels, compared.py 
 compared, comparator.py lets vcfeval or hap.py do the comparing, run.py puts it together and
 tables.py writes it down.
 """
+
+SCHEMA = "cnnscore-evaluation/1"
+"""The layout of a result, evaluation.json; docs/evaluate.md describes it."""

@@ -53,28 +53,34 @@ class Verdict:
         return Labels(record, allele, labels.alleles, part)
 
 
+def check_comparator(tool: str, confident: str | None, reference: str | None) -> None:
+    """Errors: UsageError when `tool` is not installed, or lacks an input that it needs."""
+    program = COMPARATORS[tool]
+    if shutil.which(program) is None:
+        raise UsageError(f"--comparator {tool} needs the program {program}, which is not installed")
+    if confident is None:
+        raise UsageError(f"--comparator {tool} needs the confident regions (--confident)")
+    if reference is None:
+        raise UsageError(f"--comparator {tool} needs the reference (-R)")
+
+
 def compare(
     tool: str,
     *,
     calls: str,
     truth: str,
     confident: str,
-    reference: str | None,
+    reference: str,
     match_genotype: bool,
     scratch: Path,
 ) -> Verdict:
-    """Run `tool` (vcfeval or hap.py). Errors: UsageError when it is not installed or needs the
-    reference; BadInput with its last lines when it fails.
+    """Run `tool` (vcfeval or hap.py), after `check_comparator`. Errors: BadInput with its last
+    lines when it fails.
     """
-    program = COMPARATORS[tool]
-    if shutil.which(program) is None:
-        raise UsageError(f"--comparator {tool} needs the program {program}, which is not installed")
-    if reference is None:
-        raise UsageError(f"--comparator {tool} needs the reference (-R)")
     folder = scratch / "comparator"
     folder.mkdir(exist_ok=True)
     run = _vcfeval if tool == "vcfeval" else _hap_py
-    parts = run(program, calls, truth, confident, reference, match_genotype, folder)
+    parts = run(COMPARATORS[tool], calls, truth, confident, reference, match_genotype, folder)
     sets: list[TruthSet | None] = []
     for name, lines in zip(("true", "false", "missed"), parts, strict=True):
         path = folder / f"{name}.vcf"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cnnscore.alleles import contig_names, fasta_contigs, point_columns
 from cnnscore.batch import WindowBatch
-from cnnscore.errors import BadInput
+from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import strata
 from cnnscore.evaluate.compared import Lines
 from cnnscore.records import Calls, Records
@@ -77,22 +77,29 @@ class Rows:
 def find_scores(calls: Calls, wanted: Sequence[str]) -> list[Score]:
     """The scores of a file that are wanted, `KEY`, `INFO/KEY`, `FORMAT/KEY` or `QUAL`, a `-` before
     it when low values mean true; by default CNN_*, QUAL, QD and VQSLOD, as far as they are there.
+
+    Errors: UsageError for one that is wanted twice.
     """
     info, fmt = calls.fields("INFO"), calls.fields("FORMAT")
     if not wanted:
         found = [f"INFO/{key}" for key in info if key.startswith("CNN_")]
         rest = [name for name in DEFAULT_SCORES if name.partition("/")[2] in ("", *info)]
         wanted = [*found, *rest]
-    scores = []
+    scores: list[Score] = []
     for text in wanted:
         sign = -1 if text.startswith("-") else 1
         place, _, key = text.removeprefix("-").rpartition("/")
         if not place and key == "QUAL":
-            scores.append(Score("QUAL", "QUAL", sign))
+            score = Score("QUAL", "QUAL", sign)
         elif place in ("", "INFO") and key in info:
-            scores.append(Score("INFO", key, sign))
+            score = Score("INFO", key, sign)
         elif place in ("", "FORMAT") and key in fmt:
-            scores.append(Score("FORMAT", key, sign))
+            score = Score("FORMAT", key, sign)
+        else:
+            continue
+        if score in scores:
+            raise UsageError(f"--score={text}: the score {score.name} is given twice")
+        scores.append(score)
     return scores
 
 
@@ -119,7 +126,7 @@ class _Batches:
 
 
 class Reader:
-    """Reads call files into Rows."""
+    """Reads call files into Rows. Errors: UsageError when two of the strata have one name."""
 
     def __init__(
         self,
@@ -142,6 +149,7 @@ class Reader:
                 )
             )
             self._buffers = WindowBuffers()
+        self._strata = self._strata_names()
 
     def read(
         self,
@@ -182,7 +190,7 @@ class Reader:
             scores={s.name: batches.whole(f"score {s.name}", np.float64) for s in scores},  # type: ignore[misc]
             strata={
                 name: (names, batches.whole(f"stratum {name}", np.int8))  # type: ignore[misc]
-                for name, names in self._strata_names().items()
+                for name, names in self._strata.items()
             },
             outside=outside,
             not_compared=not_compared,
@@ -200,7 +208,13 @@ class Reader:
         if self._context is not None:
             names["sequence"] = strata.CONTEXTS
         for bed in self._beds:
-            names[_stem(bed.path)] = ("inside", "outside")
+            name = _stem(bed.path)
+            if name in names:
+                raise UsageError(
+                    f"--stratify {bed.path}: there are strata {name!r} already; give the file "
+                    "another name"
+                )
+            names[name] = ("inside", "outside")
         return names
 
     def _add(

@@ -1,6 +1,6 @@
 """Call files, scores, a truth set -> one result: a plain dict that becomes evaluation.json.
 
-The layout of the result is `SCHEMA`; docs/evaluate.md describes it.
+The layout of the result is `evaluate.SCHEMA`; docs/evaluate.md describes it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.evaluate.comparator import Verdict, compare
+from cnnscore.evaluate import SCHEMA
+from cnnscore.evaluate.comparator import Verdict, check_comparator, compare
 from cnnscore.evaluate.figures import ALL, figures_of
 from cnnscore.evaluate.labelled import (
     TYPES,
@@ -36,8 +37,6 @@ from cnnscore.truth import NOT_CARRIED, Labeller, TruthSet
 from cnnscore.version import __version__
 
 log = logging.getLogger("cnnscore")
-
-SCHEMA = "cnnscore-evaluation/1"
 
 
 @dataclass(frozen=True)
@@ -76,13 +75,8 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
     """
     progress = progress or NoProgress()
     wanted = _scores(request)
-    truth = TruthSet.read(
-        request.truth,
-        reference=request.reference,
-        sample=request.truth_sample,
-        passing=request.passing_truth,
-    )
-    confident = None if request.confident is None else Regions.read(request.confident)
+    if request.comparator is not None:
+        check_comparator(request.comparator, request.confident, request.reference)
     contigs: dict[bytes, int] = {}
     reader = Reader(
         unit=request.unit,
@@ -91,6 +85,13 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
         sample=request.sample,
         contigs=contigs,
     )
+    truth = TruthSet.read(
+        request.truth,
+        reference=request.reference,
+        sample=request.truth_sample,
+        passing=request.passing_truth,
+    )
+    confident = None if request.confident is None else Regions.read(request.confident)
     files, counts = [], []
     with tempfile.TemporaryDirectory() as scratch:
         for path, name in zip(request.calls, _names(request.calls), strict=True):
@@ -178,8 +179,9 @@ def _source(
             return labeller.found[inside], truth.type[inside]
 
         return labeller, finish
-    if confident is None or request.confident is None:
-        raise UsageError("--comparator needs the confident regions (--confident)")
+    # check_comparator saw to these
+    assert request.confident is not None
+    assert request.reference is not None
     verdict: Verdict = compare(
         request.comparator,
         calls=path,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cnnscore.errors import BadInput
+from cnnscore.evaluate import SCHEMA
 from cnnscore.evaluate.metrics import METRICS
-from cnnscore.evaluate.run import SCHEMA
 
 JSON_NAME = "evaluation.json"
 NONE = "none"
