@@ -398,6 +398,31 @@ def test_report_again_figures_and_bad_json(case: dict[str, Path], tmp_path: Path
     assert "No such file" in run_cli("report", tmp_path / "none", "-o", page).err
 
 
+def test_the_report_asks_for_what_it_needs(tmp_path: Path) -> None:
+    """Wrong usage is said first, then what is missing; a result is read by Python alone."""
+    packages = "sklearn", "jinja2", "plotly", "matplotlib", "cnnscore._window", "cnnscore._encode"
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys({packages!r}))
+from cnnscore.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+    def report(*words: object) -> tuple[int, str]:
+        command = [sys.executable, "-c", code, "report", *map(str, words)]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return run.returncode, run.stderr
+
+    assert report(tmp_path)[0] == 1
+    assert "nothing to write" in report(tmp_path)[1]
+    assert "give one ending in _mqc.json" in report(tmp_path, "--multiqc", "x.json")[1]
+    for words in (("-o", "x.html"), ("--figures", "x")):
+        assert "pip install 'cnnscore[evaluate]'" in report(tmp_path, *words)[1]
+    probe = "from cnnscore.evaluate.tables import read_result; read_result(sys.argv[1])"
+    code = f"import sys; sys.modules.update(dict.fromkeys({packages!r})); {probe}"
+    assert "cannot read" in report()[1]
+
+
 def test_filters_tranches_in_the_report(case: dict[str, Path], tmp_path: Path) -> None:
     assert evaluate(case, "--score", "S").code == 0
     table, page = tmp_path / "tranches.tsv", tmp_path / "page.html"

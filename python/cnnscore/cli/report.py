@@ -17,6 +17,7 @@ import json
 from pathlib import Path
 
 from cnnscore.errors import UsageError
+from cnnscore.extras import need
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,14 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write what is asked for."""
-    from cnnscore.extras import need
-
-    need("evaluate", "sklearn", "jinja2", "plotly", "matplotlib")
-    from cnnscore.evaluate.tables import read_result
-    from cnnscore.output import open_folder, write_whole
-    from cnnscore.report import multiqc_section, page, read_tranche_table
-    from cnnscore.report.multiqc import MULTIQC_SUFFIX
-    from cnnscore.report.static import write_figures
+    from cnnscore.report.multiqc import MULTIQC_SUFFIX, multiqc_section
 
     if not (options.output or options.multiqc or options.figures):
         raise UsageError("nothing to write: give -o, --figures or --multiqc")
@@ -61,13 +55,24 @@ def run(options: argparse.Namespace) -> None:
         raise UsageError(
             f"MultiQC finds a section by its name: give one ending in {MULTIQC_SUFFIX}"
         )
+    if options.output:
+        need("evaluate", "jinja2", "plotly")
+    if options.figures:
+        need("evaluate", "matplotlib")
+    from cnnscore.evaluate.tables import read_result
+    from cnnscore.output import open_folder, write_whole, writing
+
     result = read_result(options.evaluation)
     if options.output:
+        from cnnscore.report import page, read_tranche_table
+
         table = read_tranche_table(options.tranche_table) if options.tranche_table else ()
         text = page(result, viewer=options.viewer, title=options.title, tranche_table=table)
         write_whole(options.output, text.encode())
     if options.multiqc:
         write_whole(options.multiqc, (json.dumps(multiqc_section(result)) + "\n").encode())
     if options.figures:
-        with open_folder(options.figures) as folder:
+        from cnnscore.report.static import write_figures
+
+        with open_folder(options.figures) as folder, writing(options.figures):
             write_figures(result, folder, options.format)

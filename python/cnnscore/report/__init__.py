@@ -16,7 +16,6 @@ from typing import Any
 
 from cnnscore.errors import BadInput
 from cnnscore.report.multiqc import MULTIQC_NAME, multiqc_section
-from cnnscore.tranche_table import COLUMNS
 
 __all__ = ["multiqc_section", "page", "read_tranche_table", "write_report"]
 
@@ -40,6 +39,8 @@ def read_tranche_table(path: str) -> list[list[str]]:
 
     Errors: BadInput for a file that is none.
     """
+    from cnnscore.tranche_table import COLUMNS
+
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
