@@ -73,4 +73,20 @@ static inline uint8_t cnnscore_bam_base(const cnnscore_bam_record *self, int64_t
     return (uint8_t)(i % 2 ? pair & 15 : pair >> 4);
 }
 
+/* Bases [from, from + n) of a record's `seq`, one a byte. */
+static inline void cnnscore_bam_bases(const uint8_t *restrict seq, int64_t from, int64_t n,
+                                      uint8_t *restrict to) {
+    if (n > 0 && from % 2) {
+        *to++ = seq[from / 2] & 15;
+        from++;
+        n--;
+    }
+    seq += from / 2;
+    for (int64_t i = 0; i < n / 2; i++) {
+        to[2 * i] = seq[i] >> 4;
+        to[2 * i + 1] = seq[i] & 15;
+    }
+    if (n % 2) to[n - 1] = seq[n / 2] >> 4;
+}
+
 #endif

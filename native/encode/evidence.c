@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "int64.h"
+
 #define NEAR 10 /* bases each side of the site */
 #define GOOD_QUALITY 20
 #define COMPARED_MAX 70    /* bases past the site that are compared with the haplotypes */
@@ -26,14 +28,6 @@ typedef struct {
     int64_t deleted;               /* changed positions that the read deletes */
     int64_t ratio;
 } walk;
-
-static int64_t min64(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t max64(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
 
 int cnnscore_evidence_init(cnnscore_evidence_scratch *self, int32_t window) {
     self->variant = NULL;
@@ -61,21 +55,6 @@ void cnnscore_evidence_row(cnnscore_evidence_scratch *self, const cnnscore_varia
 static uint8_t reference_at(const cnnscore_evidence_scratch *self, int64_t pos) {
     const cnnscore_reference_row *row = &self->variant->row;
     return pos < row->begin || pos >= row->end ? 0 : self->reference[pos - row->begin];
-}
-
-/* Bases [from, from + n) of a record, one a byte, as bits. */
-static void unpack(const uint8_t *restrict seq, int64_t from, int64_t n, uint8_t *restrict to) {
-    if (n > 0 && from % 2) {
-        *to++ = seq[from / 2] & 15;
-        from++;
-        n--;
-    }
-    seq += from / 2;
-    for (int64_t i = 0; i < n / 2; i++) {
-        to[2 * i] = seq[i] >> 4;
-        to[2 * i + 1] = seq[i] & 15;
-    }
-    if (n % 2) to[n - 1] = seq[n / 2] >> 4;
 }
 
 /* Adds the mismatches among n bases, and those of good quality. In parts short enough for a byte to
@@ -146,7 +125,7 @@ static void walk_aligned(cnnscore_evidence_scratch *self, walk *w, cnnscore_evid
 
     stretch s = {pos, index, max64(pos, row->begin), min64(pos + n, row->end)};
     if (s.begin >= s.end) return;
-    unpack(w->record->seq, index + (s.begin - pos), s.end - s.begin, self->read);
+    cnnscore_bam_bases(w->record->seq, index + (s.begin - pos), s.end - s.begin, self->read);
     count_within(self, w->record, &s, s.begin, site - NEAR, &e->mismatches, &e->mismatches_q20);
     count_within(self, w->record, &s, site_end + NEAR, s.end, &e->mismatches, &e->mismatches_q20);
     int32_t near = 0;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "gatk_reference.h"
+#include "int64.h"
 
 static const char cigar_letters[] = "MIDNSHP=XB";
 static const char base_letters[] = "=ACMGRSVTWYHKDBN";
@@ -59,14 +60,6 @@ typedef struct {
     int64_t drop;
     int64_t n;
 } row_source;
-
-static int64_t min64(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t clamp64(int64_t value, int64_t low, int64_t high) {
-    return value < low ? low : value > high ? high : value;
-}
 
 /* Whether an operator moves the index of gap keys. '=' and 'X' ought to and don't: a quirk. */
 static bool counts(uint32_t code) {
@@ -209,21 +202,6 @@ static void mark_used(row_writer *row, int64_t n) {
     row->last_used = row->at - 1;
 }
 
-/* Bases [from, from + n) of a record, one code a byte. */
-static void unpack_bases(const uint8_t *restrict seq, int64_t from, int64_t n, uint8_t *restrict out) {
-    if (n > 0 && from % 2) {
-        *out++ = seq[from / 2] & 15;
-        from++;
-        n--;
-    }
-    seq += from / 2;
-    for (int64_t i = 0; i < n / 2; i++) {
-        out[2 * i] = seq[i] >> 4;
-        out[2 * i + 1] = seq[i] & 15;
-    }
-    if (n % 2) out[n - 1] = seq[n / 2] >> 4;
-}
-
 /* Cells [from, to) of the source. */
 static void write_source(row_writer *row, const row_source *source, int64_t from, int64_t to) {
     to = min64(to, from + row->width - row->at);
@@ -236,7 +214,7 @@ static void write_source(row_writer *row, const row_source *source, int64_t from
     }
     if (from < to) {
         int64_t base = source->drop + from - source->skip;
-        unpack_bases(source->record->seq, base, to - from, row->bases + row->at);
+        cnnscore_bam_bases(source->record->seq, base, to - from, row->bases + row->at);
         memcpy(row->quals + row->at, source->record->qual + base, (size_t)(to - from));
         mark_used(row, to - from);
     }
