@@ -252,6 +252,30 @@ def encode_read_set(
     return reads, mask, variant
 
 
+def encode_annotations(
+    batch: Batch, rows: Sequence[tuple[int, int]], window: int, n_reads: int
+) -> np.ndarray:
+    """annotations of cnnscore_encode_read_set, worked out from the reads, in order of codes."""
+    ffi, lib = load()
+    wanted, _keep = _rows(rows, window, n_reads)
+    known = range(lib.CNNSCORE_ANNOTATION_MQ, lib.CNNSCORE_ANNOTATION_AB + 1)
+    codes = ffi.new("int32_t[]", list(known))
+    wanted.annotations_from, wanted.annotation_codes = lib.CNNSCORE_ANNOTATIONS_READS, codes
+    n = len(rows)
+    struct = batch.struct()
+    struct.n_annotations = len(codes)
+    missing = np.full((struct.n_sites, len(codes)), np.nan, np.float32)
+    struct.annotations = ffi.cast("const float *", missing.ctypes.data)
+    planes = (
+        _FloatPlane(n, n_reads, lib.CNNSCORE_READ_SCALARS),
+        _FloatPlane(n, n_reads),
+        _FloatPlane(n, lib.CNNSCORE_VARIANT_FEATURES),
+        _FloatPlane(n, len(codes)),
+    )
+    _checked(lib.cnnscore_encode_read_set, struct, wanted, *(plane.pointer for plane in planes))
+    return [plane.check() for plane in planes][-1]
+
+
 def encode_haplotypes(
     batch: Batch, rows: Sequence[tuple[int, int]], window: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

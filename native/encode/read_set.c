@@ -18,6 +18,11 @@ typedef struct {
     const read_row *row;
 } sorted_row;
 
+/* What a read supports of all ALT alleles of a site. */
+typedef struct {
+    bool ref, alt;
+} read_sides;
+
 /* All memory of a call. */
 typedef struct {
     cnnscore_evidence_scratch evidence;
@@ -25,6 +30,8 @@ typedef struct {
     read_row *rows;                     /* [R] */
     sorted_row *order;                  /* [R] */
     cnnscore_annotated_read *annotated; /* [R] */
+    read_sides *sides;                  /* [R] of site `sided`, in its order of reads */
+    int64_t sided;                      /* -1: of none yet */
 } scratch;
 
 static void scratch_free(scratch *self) {
@@ -33,6 +40,7 @@ static void scratch_free(scratch *self) {
     free(self->rows);
     free(self->order);
     free(self->annotated);
+    free(self->sides);
 }
 
 static int scratch_init(scratch *self, int32_t window, int32_t n_reads) {
@@ -42,7 +50,9 @@ static int scratch_init(scratch *self, int32_t window, int32_t n_reads) {
     self->rows = calloc(n, sizeof *self->rows);
     self->order = calloc(n, sizeof *self->order);
     self->annotated = calloc(n, sizeof *self->annotated);
-    if (self->records && self->rows && self->order && self->annotated &&
+    self->sides = calloc(n, sizeof *self->sides);
+    self->sided = -1;
+    if (self->records && self->rows && self->order && self->annotated && self->sides &&
         cnnscore_evidence_init(&self->evidence, window) == CNNSCORE_OK)
         return CNNSCORE_OK;
     scratch_free(self);
@@ -137,9 +147,12 @@ static void write_rows(scratch *self, int64_t n, int32_t n_reads, float *reads, 
 /* ---- annotations ---- */
 
 /* Annotations are the record's: a read that supports another of its ALT alleles supports ALT, and REF
- * only one that every allele leaves it. */
-static int see_other_alleles(scratch *self, const cnnscore_window_batch *batch, const cnnscore_rows *rows,
-                             int64_t row, const cnnscore_variant *own, cnnscore_error *err) {
+ * only one that every allele leaves it. The same for all rows of a site, so it is found once. */
+static int find_sides(scratch *self, const cnnscore_window_batch *batch, const cnnscore_rows *rows,
+                      int64_t row, const cnnscore_variant *own, cnnscore_error *err) {
+    int64_t n = own->site.n_reads;
+    for (int64_t i = 0; i < n; i++)
+        self->sides[i] = (read_sides){self->annotated[i].supports_ref, self->annotated[i].supports_alt};
     for (int64_t number = 1; number <= own->n_alts; number++) {
         cnnscore_allele allele;
         if (number == rows->alleles[row] || !cnnscore_site_allele(batch, &own->site, number, &allele))
@@ -151,13 +164,14 @@ static int see_other_alleles(scratch *self, const cnnscore_window_batch *batch, 
         int rc = cnnscore_variant_open(batch, &other, 0, CNNSCORE_VIEW_READS, &variant, err);
         if (rc != CNNSCORE_OK) return rc;
         cnnscore_evidence_row(&self->evidence, &variant);
-        for (int64_t i = 0; i < variant.site.n_reads; i++) {
+        for (int64_t i = 0; i < n; i++) {
             cnnscore_evidence e;
             cnnscore_evidence_of(&self->evidence, &self->records[i], &e);
-            self->annotated[i].supports_alt |= e.leaning == CNNSCORE_SUPPORTS_ALT;
-            self->annotated[i].supports_ref &= e.leaning == CNNSCORE_SUPPORTS_REF;
+            self->sides[i].alt |= e.leaning == CNNSCORE_SUPPORTS_ALT;
+            self->sides[i].ref &= e.leaning == CNNSCORE_SUPPORTS_REF;
         }
     }
+    self->sided = own->site.index;
     return CNNSCORE_OK;
 }
 
@@ -183,13 +197,17 @@ static int work_out_annotations(scratch *self, const cnnscore_window_batch *batc
                                 int64_t row, const cnnscore_variant *variant, float *to,
                                 cnnscore_error *err) {
     size_t n = (size_t)batch->n_annotations;
-    int64_t site = variant->site.index;
+    int64_t site = variant->site.index, n_reads = variant->site.n_reads;
     if (variant->n_alts > 1) {
-        int rc = see_other_alleles(self, batch, rows, row, variant, err);
+        int rc = self->sided == site ? CNNSCORE_OK : find_sides(self, batch, rows, row, variant, err);
         if (rc != CNNSCORE_OK) return rc;
+        for (int64_t i = 0; i < n_reads; i++) {
+            self->annotated[i].supports_ref = self->sides[i].ref;
+            self->annotated[i].supports_alt = self->sides[i].alt;
+        }
     }
     float values[CNNSCORE_N_ANNOTATIONS];
-    cnnscore_annotate(self->annotated, variant->site.n_reads, batch->site_depth ? batch->site_depth[site] : 0,
+    cnnscore_annotate(self->annotated, n_reads, batch->site_depth ? batch->site_depth[site] : 0,
                       batch->qual ? (double)batch->qual[site] : (double)NAN, values);
     for (size_t a = 0; a < n; a++)
         if (is_wanted(rows, a, to[a])) to[a] = values[rows->annotation_codes[a]];

@@ -284,6 +284,20 @@ def test_a_hostile_cigar_costs_no_more_than_its_length() -> None:
     assert time.process_time() - started < 10  # measured: 0.3 s
 
 
+def test_many_alleles_cost_no_more_than_their_number() -> None:
+    """400 ALT alleles, 60 reads: each read is held against each allele twice, not 400 times."""
+    reads = [Read(250, [("M", 100)], "ACGT" * 25, [30] * 100)] * 60
+    alts = ["A" + "ACGT"[i % 4] * (1 + i // 4) for i in range(400)]
+    batch = Batch([Site(CONTIG, 300, "A", alts, reads)], left=64, width=192)
+    rows = native_encode.scorable(batch)
+    times = []
+    for encode in (native_encode.encode_read_set, native_encode.encode_annotations):
+        started = time.process_time()
+        encode(batch, rows, WINDOW, 60)
+        times.append(time.process_time() - started)
+    assert times[1] < 10 * times[0], times  # measured: 2 times, where 400 would be 300
+
+
 def test_fuzz_target_under_sanitizers(tmp_path: Path) -> None:
     """20,000 pseudo-random inputs; fuzz_encode.c says how to run it for longer."""
     program = tmp_path / "fuzz_encode"

@@ -139,6 +139,23 @@ def test_the_order_of_reads_never_matters() -> None:
         assert reads[:half].tobytes() == reads[half:].tobytes()
 
 
+def test_rows_of_a_site_need_not_stand_together() -> None:
+    """Bit for bit: annotations, which are of all alleles, of shuffled rows and of rows alone."""
+    rng = random.Random(12)
+    sites = [real_site(rng, 40) for _ in range(20)]
+    batch = native_encode.Batch(sites, left=150, width=300)
+    rows = native_encode.scorable(batch)
+    assert any(number > 1 for _, number in rows)
+    together = native_encode.encode_annotations(batch, rows, 300, 40)
+    assert np.isfinite(together).any(axis=0).sum() > 5
+    order = rng.sample(range(len(rows)), len(rows))
+    shuffled = native_encode.encode_annotations(batch, [rows[i] for i in order], 300, 40)
+    assert shuffled.tobytes() == together[order].tobytes()
+    for i, row in enumerate(rows):
+        alone = native_encode.encode_annotations(batch, [row], 300, 40)
+        assert alone.tobytes() == together[i].tobytes(), row
+
+
 def test_a_wider_reference_changes_nothing() -> None:
     rng = random.Random(13)
     sites = [real_site(rng, 10) for _ in range(20)]
