@@ -19,6 +19,15 @@ from cnnscore.errors import raise_native
 
 Planes = dict[str, NDArray[Any]]
 
+READ_N = 15
+READ_GAP, READ_NONE = lib.CNNSCORE_READ_GAP, lib.CNNSCORE_READ_NONE
+"""Codes of a read's cell beside BAM's own, of which READ_N is one: a gap in it, no read there."""
+READ_SPAN = lib.CNNSCORE_READ_SPAN
+"""A bit of the same cells: what a read says of all its columns (flags, MAPQ) counts there."""
+REFERENCE_GAP = lib.CNNSCORE_REF_GAP
+REFERENCE_ANY, REFERENCE_NONE = lib.CNNSCORE_REF_ANY, lib.CNNSCORE_REF_NONE
+"""Codes of the reference beside A C G T = 0-3: an insertion in a read, any base, none."""
+
 READ_SCALARS = (
     "reverse",
     "mapq",
@@ -319,6 +328,8 @@ class Encoding:
     """Sites a worker reads, encodes and scores at a time."""
     shifts: bool = True
     """Whether bases from the right of the window may move into it."""
+    annotations_from: tuple[str, ...] = ("caller",)
+    """Names of ANNOTATION_SOURCES that it can take, the default first."""
 
     @property
     def needs_reads(self) -> bool:
@@ -329,11 +340,6 @@ class Encoding:
     def by_allele(self) -> bool:
         """Whether rows are ALT alleles, not records."""
         return self.rows is allele_rows
-
-    @property
-    def annotations_from(self) -> tuple[str, ...]:
-        """Names of ANNOTATION_SOURCES that it can take, the default first."""
-        return ("fill", "reads", "caller") if self.encode is encode_read_set else ("caller",)
 
     def reference_columns(self, window: int) -> tuple[int, int]:
         """(columns left of POS, columns in all) that a window batch must hold. Right of POS there
@@ -372,6 +378,7 @@ ENCODINGS = {
             sites_per_run=64,
             sites_per_job=512,
             shifts=False,
+            annotations_from=("fill", "reads", "caller"),
         ),
         Encoding(
             "reference",

@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, TensorProto
 
+from cnnscore.encode import READ_NONE
 from cnnscore.graph_builder import GraphBuilder
 
 Array = npt.NDArray[Any]
 
 READ_CHANNELS = 15
 REFERENCE_CHANNELS = 4
-READ_NONE = 17
 _REFERENCE_OF_READS = slice(5, 10)  # channels of the read tensor, the same in every row
 _NIBBLES = "=ACMGRSVTWYHKDBN"
 # GATK's ambiguity table: its values are listed as A, C, T, G but stored to channels A, C, G, T.

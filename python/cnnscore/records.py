@@ -143,10 +143,6 @@ class Calls:
         """Whether the header declares the INFO key."""
         return bool(lib.cnnscore_calls_has_info(self.handle, key.encode()))
 
-    def sample_index(self, name: str) -> int:
-        """The column of a sample, or -1."""
-        return int(lib.cnnscore_calls_sample(self.handle, name.encode()))
-
     @property
     def sample_names(self) -> list[str]:
         """Names of the sample columns."""

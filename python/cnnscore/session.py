@@ -120,9 +120,8 @@ class Session:
             "reference": manifest.window,
             "alternate": manifest.window,
             "variant": len(VARIANT_FEATURES),
+            "reads": len(READ_SCALARS),
         }
-        if manifest.encoding == "read-set":
-            widths["reads"] = len(READ_SCALARS)
         problem = None
         if set(shapes) != wanted:
             problem = f"inputs {sorted(shapes)} instead of {sorted(wanted)}"

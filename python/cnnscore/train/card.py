@@ -15,8 +15,8 @@ _FIGURES = {
 }
 
 
-def write_card(manifest: dict[str, Any], path: Path | None = None, more: str = "") -> str:
-    """The card of a network; `path` is its file, for the size, `more` goes to the end.
+def write_card(manifest: dict[str, Any], path: Path | None = None) -> str:
+    """The card of a network; `path` is its file, for the size.
 
     Networks that were imported have a short one: what they take, give and are from.
     """
@@ -39,7 +39,7 @@ def write_card(manifest: dict[str, Any], path: Path | None = None, more: str = "
         lines += _cutoffs(manifest["cutoffs"])
     if training:
         lines += _limits(training)
-    return "\n".join(lines) + "\n" + (f"\n{more.strip()}\n" if more else "")
+    return "\n".join(lines) + "\n"
 
 
 def _training(training: dict[str, Any]) -> list[str]:

@@ -9,8 +9,9 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
+from cnnscore.encode import READ_NONE
 from cnnscore.graph_builder import GraphBuilder
-from cnnscore.onnx_graph import READ_CHANNELS, READ_NONE, cell_table, reference_table
+from cnnscore.onnx_graph import READ_CHANNELS, cell_table, reference_table
 from cnnscore.train.layers import UNIT, values_of
 
 _FLAGS = 4

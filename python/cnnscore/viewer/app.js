@@ -86,7 +86,6 @@ function heading(row, site) {
 // ---- channels ----
 
 function chips(channels) {
-  options.shownChannels = channels.length;
   const groups = new Map();
   channels.forEach((channel, i) => {
     const chip = make("button", { className: `chip ${channel.group}`, text: channel.label,

@@ -14,11 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.encode import Planes
+from cnnscore.encode import (
+    READ_N,
+    READ_NONE,
+    READ_SPAN,
+    REFERENCE_ANY,
+    REFERENCE_NONE,
+    Planes,
+)
 from cnnscore.engine import Engine
-
-READ_NONE, READ_GAP, READ_SPAN, READ_N = 17, 16, 32, 15
-REFERENCE_ANY, REFERENCE_NONE = 5, 6
 
 Hide = Callable[[Planes, int], None]
 """Hides a part in copy number i of the planes, in place."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.encode import READ_GAP, READ_NONE, REFERENCE_GAP
 from cnnscore.errors import UsageError
 from cnnscore.extras import need
 from cnnscore.output import write_whole
@@ -23,7 +24,6 @@ WIDTH_INCHES, ROW_INCHES, LEAST_INCHES, MOST_INCHES = 12.0, 0.13, 3.6, 14.0
 QUALITY_FULL, FAINTEST = 40, 0.12
 LETTERS_AROUND = 24
 """Columns on each side of the site whose mismatches carry letters."""
-GAP, NONE, REFERENCE_GAP = 16, 17, 4
 
 
 def write_picture(view: View, output: str) -> int:
@@ -56,15 +56,15 @@ def cells(site: Site) -> NDArray[np.float32]:
     if not site.reads:
         return painted
     bases = site.pile["bases"][: len(site.reads)] & 31
-    letters = np.array([*READ_LETTERS, "*", " "])[np.minimum(bases, NONE)]
+    letters = np.array([*READ_LETTERS, "*", " "])[np.minimum(bases, READ_NONE)]
     full = np.array([_rgb(letter) for letter in letters.ravel()], np.float32).reshape(
         *letters.shape, 3
     )
-    same = (letters == reference) & (bases < GAP)
+    same = (letters == reference) & (bases < READ_GAP)
     full[same] = np.array(rgb(colour("match"))) / 255
     quality = site.pile["quals"][: len(site.reads)].astype(np.float32) / QUALITY_FULL
     opacity = np.clip(quality, FAINTEST, 1)[..., None]
-    opacity[bases >= GAP] = 1
+    opacity[bases >= READ_GAP] = 1
     painted[1:] = 1 - opacity * (1 - full)
     return painted
 
@@ -128,7 +128,7 @@ def _bar(x: float, y: float, width: float) -> Any:
 def _gaps(axes: Any, site: Site, codes: NDArray[np.uint8]) -> None:
     if not site.reads:
         return
-    gap = (site.pile["bases"][: len(site.reads)] & 31) == GAP
+    gap = (site.pile["bases"][: len(site.reads)] & 31) == READ_GAP
     for name, where in (("deletion", codes != REFERENCE_GAP), ("line", codes == REFERENCE_GAP)):
         row, column = np.nonzero(gap & where)
         style = {"color": colour(name), "linewidth": 1.4 if name == "deletion" else 0.6}
@@ -143,7 +143,7 @@ def _letters(axes: Any, site: Site, codes: NDArray[np.uint8], at: int) -> None:
         axes.text(column + 0.5, 0.55, letter.strip(), **style)
         for row in range(len(site.reads)):
             code = int(site.pile["bases"][row, column]) & 31
-            if code < GAP and READ_LETTERS[code] != letter:
+            if code < READ_GAP and READ_LETTERS[code] != letter:
                 axes.text(column + 0.5, row + 1.55, READ_LETTERS[code], **style)
 
 

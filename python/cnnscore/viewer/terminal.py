@@ -15,6 +15,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.encode import READ_GAP, READ_NONE
 from cnnscore.viewer import View
 from cnnscore.viewer.palette import BASES, rgb
 from cnnscore.viewer.reads import OTHER, UNSEEN
@@ -22,7 +23,6 @@ from cnnscore.viewer.sites import Site
 
 READ_LETTERS = "=ACMGRSVTWYHKDBN"
 REFERENCE_LETTERS = "ACGT*N "
-GAP, NONE = 16, 17
 GUTTER = 12
 NARROWEST, WIDEST, NO_TERMINAL = 40, 400, 120
 FAINT_QUALITY = 20
@@ -119,9 +119,9 @@ def _pile(site: Site, ink: Ink, width: int) -> list[str]:
 
 def _cell(site: Site, row: int, column: int, reference: int) -> Cell:
     code = int(site.pile["bases"][row, column]) & 31
-    if code == NONE:
+    if code == READ_NONE:
         return " ", ""
-    if code == GAP:
+    if code == READ_GAP:
         return ("-", FAINT) if REFERENCE_LETTERS[reference] == "*" else ("*", BOLD)
     letter = READ_LETTERS[code]
     reverse = bool(site.reads[row].flag & 16)
