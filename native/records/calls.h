@@ -1,4 +1,4 @@
-/* calls.h: what reading (calls.c), columns (columns.c) and writing (writer.c) share. */
+/* calls.h: what reading (calls.c), columns (columns.c, fields.c) and writing (writer.c) share. */
 #ifndef CNNSCORE_CALLS_H
 #define CNNSCORE_CALLS_H
 
@@ -51,6 +51,10 @@ struct cnnscore_records {
 
 /* Fill the columns from records[0..n). */
 int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, cnnscore_error *err);
+
+/* Value `i` of a packed vector of a BCF type; NaN when missing, beyond its end, or text that is no
+ * number. */
+double cnnscore_number_at(const uint8_t *at, int type, int length, int i);
 
 /* Fails when the index of a file is older than the file. */
 int cnnscore_stale_index(const char *path, cnnscore_error *err);

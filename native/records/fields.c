@@ -7,49 +7,58 @@
 
 enum { FIELD_QUAL, FIELD_INFO, FIELD_FORMAT };
 
-/* Value `i` of a packed vector; NaN when missing, beyond its end, or text that is no number. */
-static double value_at(const uint8_t *at, int type, int length, int i) {
-    if (type == BCF_BT_CHAR) {
-        char text[64], *rest;
-        size_t size = (size_t)length < sizeof text - 1 ? (size_t)length : sizeof text - 1;
-        memcpy(text, at, size);
-        text[size] = '\0';
-        char *from = text;
-        for (int skipped = 0; skipped < i && from; skipped++) {
-            from = strchr(from, ',');
-            if (from) from++;
-        }
-        if (!from) return NAN;
-        double value = strtod(from, &rest);
-        return rest == from ? (double)NAN : value;
+/* Integer `i` of a packed vector, what stands for none or for the end as in the widest of its types. */
+static int32_t integer_at(const uint8_t *at, int type, int i) {
+    if (type == BCF_BT_INT8) {
+        int8_t value = (int8_t)at[i];
+        return value == bcf_int8_missing      ? bcf_int32_missing
+               : value == bcf_int8_vector_end ? bcf_int32_vector_end
+                                              : value;
     }
+    if (type == BCF_BT_INT16) {
+        int16_t value;
+        memcpy(&value, at + 2 * (size_t)i, sizeof value);
+        return value == bcf_int16_missing      ? bcf_int32_missing
+               : value == bcf_int16_vector_end ? bcf_int32_vector_end
+                                               : value;
+    }
+    int32_t value;
+    memcpy(&value, at + 4 * (size_t)i, sizeof value);
+    return value;
+}
+
+static bool is_integer(int type) {
+    return type == BCF_BT_INT8 || type == BCF_BT_INT16 || type == BCF_BT_INT32;
+}
+
+/* Number `i` of a comma-separated list; NaN where that is none. */
+static double text_number(const uint8_t *at, int length, int i) {
+    char text[64], *rest;
+    size_t size = (size_t)length < sizeof text - 1 ? (size_t)length : sizeof text - 1;
+    memcpy(text, at, size);
+    text[size] = '\0';
+    char *from = text;
+    for (int skipped = 0; skipped < i && from; skipped++) {
+        from = strchr(from, ',');
+        if (from) from++;
+    }
+    if (!from) return NAN;
+    double value = strtod(from, &rest);
+    return rest == from ? (double)NAN : value;
+}
+
+double cnnscore_number_at(const uint8_t *at, int type, int length, int i) {
+    if (length < 1) return NAN;
+    if (type == BCF_BT_CHAR) return text_number(at, length, i);
     if (i >= length) return NAN;
-    switch (type) {
-        case BCF_BT_INT8: {
-            int8_t value = (int8_t)at[i];
-            return value == bcf_int8_missing || value == bcf_int8_vector_end ? (double)NAN : value;
-        }
-        case BCF_BT_INT16: {
-            int16_t value;
-            memcpy(&value, at + 2 * (size_t)i, sizeof value);
-            return value == bcf_int16_missing || value == bcf_int16_vector_end ? (double)NAN : value;
-        }
-        case BCF_BT_INT32: {
-            int32_t value;
-            memcpy(&value, at + 4 * (size_t)i, sizeof value);
-            return value == bcf_int32_missing || value == bcf_int32_vector_end ? (double)NAN : value;
-        }
-        case BCF_BT_FLOAT: {
-            uint32_t bits;
-            float value;
-            memcpy(&bits, at + 4 * (size_t)i, sizeof bits);
-            if (bits == bcf_float_missing || bits == bcf_float_vector_end) return NAN;
-            memcpy(&value, &bits, sizeof value);
-            return value;
-        }
-        default:
-            return NAN;
+    if (is_integer(type)) {
+        int32_t value = integer_at(at, type, i);
+        return value == bcf_int32_missing || value == bcf_int32_vector_end ? (double)NAN : value;
     }
+    if (type != BCF_BT_FLOAT) return NAN;
+    float value;
+    memcpy(&value, at + 4 * (size_t)i, sizeof value);
+    return bcf_float_is_missing(value) || bcf_float_is_vector_end(value) ? (double)NAN : (double)value;
 }
 
 /* Values over the alleles of a record: an A vector has one an ALT, an R vector one an allele, of
@@ -57,7 +66,7 @@ static double value_at(const uint8_t *at, int type, int length, int i) {
 static void spread(const uint8_t *at, int type, int length, int vector, int n_allele, double *values) {
     for (int a = 0; a < n_allele; a++) {
         int i = vector == BCF_VL_R ? a : vector == BCF_VL_A ? a - 1 : 0;
-        values[a] = i < 0 ? (double)NAN : value_at(at, type, length, i);
+        values[a] = i < 0 ? (double)NAN : cnnscore_number_at(at, type, length, i);
     }
 }
 
@@ -128,20 +137,12 @@ int cnnscore_records_copies(const cnnscore_records *records, int32_t sample, int
                                      records->calls->path, bcf_hdr_id2name(header, record->rid),
                                      (long long)record->pos + 1);
             const bcf_fmt_t *format = bcf_get_fmt_id(record, id);
-            bool whole = format && format->p && format->n > 0;
+            bool whole = format && format->p && format->n > 0 && is_integer(format->type);
             if (whole) memset(copies, 0, (size_t)n_allele);
             for (int i = 0; whole && i < format->n; i++) {
                 const uint8_t *at = format->p + (size_t)sample * (size_t)format->size;
-                int32_t code;
-                if (format->type == BCF_BT_INT8) {
-                    int8_t narrow = (int8_t)at[i];
-                    if (narrow == bcf_int8_vector_end) break;
-                    code = narrow == bcf_int8_missing ? 0 : narrow;
-                } else {
-                    double wide = value_at(at, format->type, format->n, i);
-                    if (isnan(wide)) break;
-                    code = (int32_t)wide;
-                }
+                int32_t code = integer_at(at, format->type, i);
+                if (code == bcf_int32_vector_end && i > 0) break;
                 int allele = bcf_gt_allele(code); /* -1: missing */
                 whole = code > 0 && allele >= 0 && allele < n_allele;
                 if (whole && copies[allele] < INT8_MAX) copies[allele]++;

@@ -1,0 +1,86 @@
+"""Fields and genotypes of records as numbers, however widely htslib stores them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnscore.records import Calls, Records
+
+HEADER = """##fileformat=VCFv4.2
+##contig=<ID=1,length=1000>
+##INFO=<ID=I,Number=.,Type=Integer,Description="integers">
+##INFO=<ID=F,Number=.,Type=Float,Description="floats">
+##INFO=<ID=S,Number=.,Type=String,Description="text">
+##INFO=<ID=A,Number=A,Type=Integer,Description="one an ALT">
+##FORMAT=<ID=DP,Number=1,Type=Integer,Description="depth">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="genotype">
+"""
+COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t"
+
+
+def read(
+    tmp_path: Path, samples: int, lines: list[str], annotations: tuple[str, ...] = ()
+) -> tuple[Calls, Records]:
+    """The calls too, as records are of an open file."""
+    path = tmp_path / "calls.vcf"
+    columns = COLUMNS + "\t".join(f"s{i}" for i in range(samples)) + "\n"
+    path.write_text(HEADER + columns + "".join(f"{line}\n" for line in lines))
+    calls, records = Calls(str(path), annotations=annotations), Records()
+    assert calls.read(records, 100) == len(lines)
+    return calls, records
+
+
+@pytest.mark.parametrize("n_alts", [2, 70, 17000])
+def test_genotypes_of_any_width(tmp_path: Path, n_alts: int) -> None:
+    """One byte a number, two, four, as the last sample needs."""
+    alts = ",".join(f"<X{i}>" for i in range(n_alts))
+    genotypes = {
+        "5:.": None,
+        "5:./.": None,
+        "5:./1": None,
+        "5": None,  # left out at the end
+        ".": None,
+        "5:0/0": {0: 2},
+        "5:1": {1: 1},
+        "5:1|2": {1: 1, 2: 1},
+        "5:0/1/1": {0: 1, 1: 2},
+        f"5:0/{n_alts}": {0: 1, n_alts: 1},
+    }
+    line = f"1\t5\t.\tA\t{alts}\t.\t.\t.\tDP:GT\t" + "\t".join(genotypes)
+    _calls, records = read(tmp_path, len(genotypes), [line])
+    for sample, (text, found) in enumerate(genotypes.items()):
+        wanted = np.full(n_alts + 1, -1 if found is None else 0)
+        for allele, number in (found or {}).items():
+            wanted[allele] = number
+        assert records.copies(sample).tolist() == wanted.tolist(), text
+
+
+@pytest.mark.parametrize(
+    ("info", "number"),
+    [
+        ("I=7,8", 7), ("I=-100,7", -100), ("I=-300", -300), ("I=300,.", 300), ("I=70000", 70000),
+        ("I=.,7", None), ("I=.,300", None), ("I=.,70000", None), ("I=.", None),
+        ("F=1.5,2", 1.5), ("F=.,2", None), ("F=nan", None), ("F=1e30", np.float32(1e30)),
+        ("S=2.5", 2.5), ("S=2.5,7", 2.5), ("S=x", None), ("S=.,7", None), ("S=,7", None),
+        (".", None),
+    ],
+)  # fmt: skip
+def test_the_first_value_of_a_field(tmp_path: Path, info: str, number: float | None) -> None:
+    """The same as an annotation column and as a number over alleles."""
+    key = info[0] if info != "." else "I"
+    _calls, records = read(tmp_path, 1, [f"1\t5\t.\tA\tC,G\t.\t.\t{info}\tGT\t0/1"], (key,))
+    wanted = np.nan if number is None else number
+    np.testing.assert_array_equal(records.sites().annotations, [[wanted]])
+    np.testing.assert_array_equal(records.numbers("INFO", key), [wanted] * 3)
+
+
+def test_a_value_an_alt(tmp_path: Path) -> None:
+    lines = [f"1\t5\t.\tA\tC,G\t.\t.\tA={values}\tGT\t0/1" for values in ("7,300", "70000,.", "5")]
+    _calls, records = read(tmp_path, 1, lines, ("A",))
+    nan = np.nan
+    wanted = [nan, 7, 300, nan, 70000, nan, nan, 5, nan]
+    np.testing.assert_array_equal(records.numbers("INFO", "A"), wanted)
+    np.testing.assert_array_equal(records.sites().annotations[:, 0], [7, 70000, 5])
