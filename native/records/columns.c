@@ -80,40 +80,7 @@ static void look_up_ids(cnnscore_calls *calls) {
 /* First value of an INFO tag as a number; NaN when missing. An undeclared tag is text. */
 static double info_number(bcf1_t *record, int id) {
     const bcf_info_t *info = id < 0 ? NULL : bcf_get_info_id(record, id);
-    if (!info || !info->vptr || info->len < 1) return NAN;
-    const uint8_t *at = info->vptr;
-    switch (info->type) {
-        case BCF_BT_INT8: {
-            int8_t value = (int8_t)*at;
-            return value == bcf_int8_missing || value == bcf_int8_vector_end ? (double)NAN : value;
-        }
-        case BCF_BT_INT16: {
-            int16_t value;
-            memcpy(&value, at, sizeof value);
-            return value == bcf_int16_missing || value == bcf_int16_vector_end ? (double)NAN : value;
-        }
-        case BCF_BT_INT32: {
-            int32_t value;
-            memcpy(&value, at, sizeof value);
-            return value == bcf_int32_missing || value == bcf_int32_vector_end ? (double)NAN : value;
-        }
-        case BCF_BT_FLOAT: {
-            float value;
-            memcpy(&value, at, sizeof value);
-            return bcf_float_is_missing(value) || bcf_float_is_vector_end(value) ? (double)NAN
-                                                                                 : (double)value;
-        }
-        case BCF_BT_CHAR: {
-            char text[64], *rest;
-            size_t length = (size_t)info->len < sizeof text - 1 ? (size_t)info->len : sizeof text - 1;
-            memcpy(text, at, length);
-            text[length] = '\0';
-            double value = strtod(text, &rest);
-            return rest == text ? NAN : value;
-        }
-        default:
-            return NAN;
-    }
+    return info && info->vptr ? cnnscore_number_at(info->vptr, info->type, info->len, 0) : (double)NAN;
 }
 
 /* The type that decides which classes a score is read from: by allele lengths alone, as
