@@ -142,7 +142,7 @@ int cnnscore_site_read(const cnnscore_window_batch *batch, const cnnscore_site *
 }
 
 int cnnscore_request_check(const cnnscore_window_batch *batch, const int64_t *order, int64_t n,
-                           int32_t window, cnnscore_error *err) {
+                           int32_t window, int32_t right, cnnscore_error *err) {
     if (n < 0 || (n > 0 && !order)) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: no list of sites");
     if (window < 1)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: a window of %ld columns", (long)window);
@@ -151,11 +151,11 @@ int cnnscore_request_check(const cnnscore_window_batch *batch, const int64_t *or
             return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                                  "encode: site %lld was asked for, the batch has %ld", (long long)order[i],
                                  (long)batch->n_sites);
-    int32_t left = batch->reference_left, right = batch->reference_width - batch->reference_left;
-    if (n > 0 && (left < window / 2 || right < window))
+    int32_t has_left = batch->reference_left, has_right = batch->reference_width - batch->reference_left;
+    if (n > 0 && (has_left < window / 2 || has_right < right))
         return cnnscore_fail(err, CNNSCORE_ERR_BATCH,
                              "window batch: %ld reference columns before POS and %ld from it on, "
                              "a window of %ld needs %ld and %ld",
-                             (long)left, (long)right, (long)window, (long)(window / 2), (long)window);
+                             (long)has_left, (long)has_right, (long)window, (long)(window / 2), (long)right);
     return CNNSCORE_OK;
 }

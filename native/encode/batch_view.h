@@ -40,8 +40,9 @@ int cnnscore_site_open(const cnnscore_window_batch *batch, int64_t index, int wh
 int cnnscore_site_read(const cnnscore_window_batch *batch, const cnnscore_site *site, int64_t i,
                        cnnscore_bam_record *record, cnnscore_error *err);
 
-/* Checks the arguments that all encoders share, `order` included. */
+/* Checks the arguments that all encoders share, `order` included, and that an opened batch's reference
+ * has window/2 columns before POS and `right` from it on. */
 int cnnscore_request_check(const cnnscore_window_batch *batch, const int64_t *order, int64_t n,
-                           int32_t window, cnnscore_error *err);
+                           int32_t window, int32_t right, cnnscore_error *err);
 
 #endif

@@ -377,7 +377,7 @@ int cnnscore_encode_gatk_reads(const cnnscore_window_batch *batch, const int64_t
                                int32_t window, int32_t n_rows, uint8_t *bases, uint8_t *quals, uint8_t *rows,
                                uint8_t *reference, cnnscore_error *err) {
     int rc = cnnscore_batch_open(batch, CNNSCORE_VIEW_READS, err);
-    if (rc == CNNSCORE_OK) rc = cnnscore_request_check(batch, order, n, window, err);
+    if (rc == CNNSCORE_OK) rc = cnnscore_request_check(batch, order, n, window, window, err);
     if (rc != CNNSCORE_OK) return rc;
     if (n_rows < 1) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: %ld rows a site", (long)n_rows);
 

@@ -42,7 +42,7 @@ void cnnscore_gatk_reference_codes(const cnnscore_window_batch *batch, const cnn
 int cnnscore_encode_gatk_reference(const cnnscore_window_batch *batch, const int64_t *order, int64_t n,
                                    int32_t window, uint8_t *reference, cnnscore_error *err) {
     int rc = cnnscore_batch_open(batch, CNNSCORE_VIEW_SITES, err);
-    if (rc == CNNSCORE_OK) rc = cnnscore_request_check(batch, order, n, window, err);
+    if (rc == CNNSCORE_OK) rc = cnnscore_request_check(batch, order, n, window, window, err);
     for (int64_t i = 0; rc == CNNSCORE_OK && i < n; i++) {
         cnnscore_site site;
         rc = cnnscore_site_open(batch, order[i], CNNSCORE_VIEW_SITES, &site, err);

@@ -26,23 +26,9 @@ int cnnscore_rows_check(const cnnscore_window_batch *batch, const cnnscore_rows 
                         int32_t right, cnnscore_error *err) {
     int rc = cnnscore_batch_open(batch, what, err);
     if (rc != CNNSCORE_OK) return rc;
-    if (rows->n < 0 || (rows->n > 0 && (!rows->sites || !rows->alleles)))
+    if (rows->n > 0 && !rows->alleles)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: no list of alleles");
-    if (rows->window < 1)
-        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: a window of %ld columns", (long)rows->window);
-    for (int64_t i = 0; i < rows->n; i++)
-        if (rows->sites[i] < 0 || rows->sites[i] >= batch->n_sites)
-            return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
-                                 "encode: site %lld was asked for, the batch has %ld",
-                                 (long long)rows->sites[i], (long)batch->n_sites);
-    int32_t has_left = batch->reference_left, has_right = batch->reference_width - batch->reference_left;
-    if (rows->n > 0 && (has_left < rows->window / 2 || has_right < right))
-        return cnnscore_fail(err, CNNSCORE_ERR_BATCH,
-                             "window batch: %ld reference columns before POS and %ld from it on, "
-                             "a window of %ld needs %ld and %ld",
-                             (long)has_left, (long)has_right, (long)rows->window, (long)(rows->window / 2),
-                             (long)right);
-    return CNNSCORE_OK;
+    return cnnscore_request_check(batch, rows->sites, rows->n, rows->window, right, err);
 }
 
 bool cnnscore_site_allele(const cnnscore_window_batch *batch, const cnnscore_site *site, int64_t number,

@@ -12,8 +12,8 @@ typedef struct {
     cnnscore_reference_row row; /* the window: nothing beyond it is looked at */
 } cnnscore_variant;
 
-/* Checks what concerns no single row: counts, sites, and that the batch's reference has window/2
- * columns before POS and `right` from it on. `what` as for cnnscore_batch_open. */
+/* Opens the batch as cnnscore_batch_open does and checks what concerns no single row, as
+ * cnnscore_request_check does. */
 int cnnscore_rows_check(const cnnscore_window_batch *batch, const cnnscore_rows *rows, int what,
                         int32_t right, cnnscore_error *err);
 

@@ -200,6 +200,9 @@ def test_a_reference_too_narrow_for_the_window() -> None:
         for call in (
             lambda w=window: native_encode.encode_reads(good_batch(), [0], w, ROWS),
             lambda w=window: native_encode.encode_reference(good_batch(), [0], w),
+            lambda w=window: native_encode.encode_haplotypes(good_batch(), [(0, 1)], w),
+            # which needs as much as the window alone
+            lambda w=window + 1: native_encode.encode_read_set(good_batch(), [(0, 1)], w, ROWS),
         ):
             with pytest.raises(EncodeError, match="64 reference columns before POS and 128 from"):
                 call()
@@ -212,6 +215,8 @@ def test_sites_that_the_batch_has_not(site: int) -> None:
     assert caught.value.code == ERR_USAGE
     with pytest.raises(EncodeError, match="the batch has 3"):
         native_encode.encode_reference(good_batch(), [0, site], WINDOW)
+    with pytest.raises(EncodeError, match="the batch has 3"):
+        native_encode.encode_read_set(good_batch(), [(0, 1), (site, 1)], WINDOW, ROWS)
 
 
 def test_windows_and_rows_that_make_no_sense() -> None:
