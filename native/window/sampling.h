@@ -1,4 +1,5 @@
-/* sampling.h: reservoir sampling (Vitter's algorithm R) with java.util.Random's generator. */
+/* sampling.h: for reservoir sampling (Vitter's algorithm R) java.util.Random's generator, and hashes of
+ * names and places. */
 #ifndef CNNSCORE_SAMPLING_H
 #define CNNSCORE_SAMPLING_H
 
@@ -34,13 +35,27 @@ static inline int32_t cnnscore_random_below(cnnscore_random *random, int32_t bou
     return value;
 }
 
-/* A seed from the site alone: FNV-1a of the contig's name, then the position, then mixed. */
-static inline uint64_t cnnscore_site_seed(const char *contig, size_t length, int64_t pos) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)contig[i]) * UINT64_C(0x100000001b3);
-    hash ^= (uint64_t)pos * UINT64_C(0x9E3779B97F4A7C15);
+/* FNV-1a, from CNNSCORE_HASH_START on; what comes of it is then mixed. */
+#define CNNSCORE_HASH_START UINT64_C(0xcbf29ce484222325)
+
+static inline uint64_t cnnscore_hash_add(uint64_t hash, uint64_t value) {
+    return (hash ^ value) * UINT64_C(0x100000001b3);
+}
+
+static inline uint64_t cnnscore_hash_add_bytes(uint64_t hash, const char *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++) hash = cnnscore_hash_add(hash, (unsigned char)bytes[i]);
+    return hash;
+}
+
+static inline uint64_t cnnscore_hash_mix(uint64_t hash) {
     hash = (hash ^ (hash >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
     return hash ^ (hash >> 31);
+}
+
+/* A seed from the site alone: its contig's name and its position. */
+static inline uint64_t cnnscore_site_seed(const char *contig, size_t length, int64_t pos) {
+    uint64_t hash = cnnscore_hash_add_bytes(CNNSCORE_HASH_START, contig, length);
+    return cnnscore_hash_mix(hash ^ (uint64_t)pos * UINT64_C(0x9E3779B97F4A7C15));
 }
 
 #endif

@@ -193,14 +193,11 @@ static int check_ref(cnnscore_reader *reader, const cnnscore_window_batch *sites
 
 /* ---- sampling ---- */
 
-/* READS_PRIMARY: FNV-1a of the read's name and of which of its pair it is, then mixed. */
+/* READS_PRIMARY: of the read's name and of which of its pair it is. */
 static uint64_t read_hash(const bam1_t *read) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (const char *name = bam_get_qname(read); *name; name++)
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
-    hash = (hash ^ (read->core.flag >> 6 & 3)) * UINT64_C(0x100000001b3);
-    hash = (hash ^ hash >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    return hash ^ hash >> 31;
+    const char *name = bam_get_qname(read);
+    uint64_t hash = cnnscore_hash_add_bytes(CNNSCORE_HASH_START, name, strlen(name));
+    return cnnscore_hash_mix(cnnscore_hash_add(hash, read->core.flag >> 6 & 3));
 }
 
 /* By hash; records of one name by what they hold, so that the order of files never matters. */
