@@ -109,8 +109,6 @@ void cnnscore_resource_close(cnnscore_resource *resource);
 int cnnscore_resource_match(cnnscore_resource *resource, const cnnscore_records *records,
                             const uint8_t *wanted, uint8_t *known, cnnscore_error *err);
 int32_t cnnscore_resource_has_contig(cnnscore_resource *resource, const char *name);
-/* Name of a contig that it declares or was met; NULL past the last. */
-const char *cnnscore_resource_contig(const cnnscore_resource *resource, int32_t i);
 
 /* 0: htslib says nothing on stderr; 3: all but debug. */
 void cnnscore_htslib_verbosity(int32_t level);

@@ -7,7 +7,6 @@
  * The calls are sorted, so the resource is read once, forwards. Contigs may come in another order: an
  * index leads to each; without one the file is read as far as is needed, remembering where contigs
  * begin. Only the records at one position are held. */
-#include <ctype.h>
 #include <errno.h>
 #include <htslib/bgzf.h>
 #include <htslib/hfile.h>
@@ -34,9 +33,8 @@ struct cnnscore_resource {
 
     const cnnscore_calls *calls; /* whose contig we stand on; */
     int32_t contig;              /* the calls' number of it */
-    bool has_contig;
-    int32_t own_contig; /* and ours */
-    bcf1_t *next;       /* the first record behind `site` */
+    int32_t own_contig;          /* and ours */
+    bcf1_t *next;                /* the first record behind `site` */
     bool has_next;
     bcf1_t **site; /* [n_site] records at site_pos */
     size_t n_site, site_capacity;
@@ -142,10 +140,6 @@ void cnnscore_resource_close(cnnscore_resource *resource) {
 int32_t cnnscore_resource_has_contig(cnnscore_resource *resource, const char *name) {
     return bcf_hdr_name2id(resource->header, name) >= 0 ||
            (resource->tbx && tbx_name2id(resource->tbx, name) >= 0);
-}
-
-const char *cnnscore_resource_contig(const cnnscore_resource *resource, int32_t i) {
-    return i >= 0 && i < resource->header->n[BCF_DT_CTG] ? contig_text(resource, i) : NULL;
 }
 
 /* ---- walking ---- */
@@ -265,7 +259,6 @@ static int go_to(cnnscore_resource *resource, const cnnscore_calls *calls, int32
     resource->has_next = false;
     int code = resource->tbx || resource->index ? find_by_index(resource, name, pos, err)
                                                 : find_by_reading(resource, name, err);
-    resource->has_contig = resource->has_next;
     resource->own_contig = resource->has_next ? resource->next->rid : -1;
     return code;
 }

@@ -8,7 +8,6 @@ normalises, is for judging calls.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,13 +58,6 @@ class Resource:
                         "contigs with `bcftools annotate --rename-chrs MAP`, MAP having a line "
                         f'"{other} {contig}" for each'
                     )
-
-    def contigs(self) -> Iterator[str]:
-        """Names of its contigs."""
-        i = 0
-        while (name := lib.cnnscore_resource_contig(self._handle, i)) != ffi.NULL:
-            yield ffi.string(name).decode("utf-8", "replace")
-            i += 1
 
     def _has(self, contig: str) -> bool:
         return bool(lib.cnnscore_resource_has_contig(self._handle, contig.encode()))
