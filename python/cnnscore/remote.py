@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from cnnscore.address import parse_address
 from cnnscore.batch import WindowBatch
+from cnnscore.credentials import read_file, read_token
 from cnnscore.description import Description
 from cnnscore.errors import (
     BadBatch,
@@ -81,10 +81,9 @@ class RemoteEngine:
                     f"a server at {address} wants a token: name its file with --token-file, or in "
                     f"the environment variable {TOKEN_FILE}"
                 )
-            token = _read(token_file).decode("ascii", "replace").strip()
-            self._metadata = (("authorization", f"Bearer {token}"),)
+            self._metadata = (("authorization", f"Bearer {read_token(token_file)}"),)
             authority = tls_ca or os.environ.get(TLS_CA)
-            credentials = grpc.ssl_channel_credentials(_read(authority) if authority else None)
+            credentials = grpc.ssl_channel_credentials(read_file(authority) if authority else None)
             self._channel = grpc.secure_channel(self._address.target, credentials, options)
         self._ids = count(1)
         self._calls: set[Any] = set()
@@ -210,10 +209,3 @@ def _seconds(text: str | None) -> float:
         return float(text) if text else SCORE_SECONDS
     except ValueError:
         raise BadInput(f"{TIMEOUT}={text} is no number of seconds") from None
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from None

@@ -20,8 +20,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from cnnscore.address import Address
 from cnnscore.batcher import Batcher, Filling
+from cnnscore.credentials import read_file, read_token
 from cnnscore.engine import Engine
-from cnnscore.errors import BadInput, BadOutput, UsageError
+from cnnscore.errors import BadOutput, UsageError
 from cnnscore.metrics import Metrics
 from cnnscore.service import ScorerService
 from cnnscore.wire import SERVICE, ServerDescription
@@ -33,7 +34,6 @@ LOG_SECONDS = 60
 FILL_SECONDS = 0.002  # a small part of what a network call takes
 MAX_IN_FLIGHT = 8  # batches of one stream: enough to hide the way there and back
 MAX_STREAMS = 256
-MIN_TOKEN = 16  # characters
 
 
 @dataclass(frozen=True)
@@ -96,17 +96,6 @@ def check_security(options: ServeOptions) -> None:
         raise UsageError(
             "a TCP server needs --tls-cert, --tls-key and --token-file, or --insecure on loopback"
         )
-
-
-def read_token(path: str) -> str:
-    """The token in a file, without white space around it. Errors: BadInput."""
-    token = _read(path).decode("ascii", "replace").strip()
-    if len(token) < MIN_TOKEN or not token.isprintable() or not token.isascii():
-        raise BadInput(
-            f"{path} must hold a token of at least {MIN_TOKEN} printable characters: make one "
-            "with `openssl rand -hex 32`"
-        )
-    return token
 
 
 class _Server:
@@ -281,12 +270,7 @@ def _make_way(path: Path) -> None:
 
 
 def _credentials(options: ServeOptions) -> grpc.ServerCredentials:
-    certificate, key = _read(options.tls_cert), _read(options.tls_key)
+    assert options.tls_cert is not None  # check_security saw to these
+    assert options.tls_key is not None
+    certificate, key = read_file(options.tls_cert), read_file(options.tls_key)
     return grpc.ssl_server_credentials([(key, certificate)])
-
-
-def _read(path: str | None) -> bytes:
-    try:
-        return Path(path or "").read_bytes()
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from None

@@ -106,6 +106,11 @@ def test_options_from_the_environment(
         RemoteEngine(guarded.address)
 
 
+def test_a_token_that_no_server_takes(tls: dict[str, Path]) -> None:
+    with pytest.raises(BadInput, match="short must hold a token of at least 16"):
+        RemoteEngine("tcp:127.0.0.1:1", token_file=str(tls["short"]))
+
+
 def test_a_token_never_goes_out_in_plain_text(tls: dict[str, Path]) -> None:
     with pytest.raises(BadInput, match="wants a token"):
         RemoteEngine("tcp:example.org:1")
