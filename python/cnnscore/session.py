@@ -74,7 +74,9 @@ class Session:
         return "cpu", self._open("cpu")
 
     def _open(self, provider: str) -> ort.InferenceSession:
-        wanted = PROVIDERS[provider]
+        wanted = PROVIDERS.get(provider)
+        if wanted is None:
+            raise UsageError(f"no provider {provider!r}: there are auto, {', '.join(PROVIDERS)}")
         if wanted not in ort.get_available_providers():
             raise UsageError(
                 f"this ONNX Runtime has no {wanted}: `pip install 'cnnscore[cuda]'`, "

@@ -17,23 +17,18 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from cnnscore.batch import WindowBatch, from_native
 from cnnscore.description import WindowScorer
 from cnnscore.engines import open_engine
 from cnnscore.errors import INTERNAL, UsageError, code_of
-from cnnscore.session import PROVIDERS
 
 log = logging.getLogger("cnnscore")
 
 
 def attach(ffi: Any, lib: Any) -> None:
     """Define the functions of native/shim/seam.h."""
-    # A library does not print: not what nobody listens to, and not what ONNX Runtime says of
-    # providers that do not load, which arrives as an exception.
-    log.addHandler(logging.NullHandler())
-    ort.set_default_logger_severity(4)
+    log.addHandler(logging.NullHandler())  # a library does not print what nobody listens to
     seam = _Seam(ffi, lib)
     for function in (
         seam.open,
@@ -127,8 +122,6 @@ class _Seam:
             raise UsageError(
                 "no network named: set `model` to one that `cnnscore model list` shows"
             )
-        if provider != "auto" and provider not in PROVIDERS:
-            raise UsageError(f"no provider {provider!r}: there are auto, {', '.join(PROVIDERS)}")
         if options.threads < 0 or options.batch_size < 0:
             raise UsageError("threads and batch_size are 0 (the default) or more")
         handler = _HostLog(self._ffi, options) if options.log else None

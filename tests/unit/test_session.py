@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP
 from cnnscore.engine import gatk_log_odds
+from cnnscore.errors import UsageError
+from cnnscore.session import Session
 
 LABELS = ("NOT_SNP", "NOT_INDEL", "SNP", "INDEL")
 
@@ -22,6 +25,16 @@ def test_usage_reports_are_off_unless_the_user_says_so(setting: str | None, kept
     code = "import cnnscore.session, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True)
     assert run.stdout.decode().strip() == kept
+
+
+def test_a_provider_that_there_is_not() -> None:
+    with pytest.raises(UsageError, match="no provider 'abacus': there are auto, cpu, cuda"):
+        Session(Path("any.onnx"), "abacus")
+
+
+def test_the_c_librarys_side_loads_the_runtime_for_networks_alone() -> None:
+    code = "import sys, cnnscore.shim; assert 'onnxruntime' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_score_formula() -> None:
