@@ -339,6 +339,9 @@ class _Run:
         verdict = np.full(len(scores), NOT_JUDGED, np.int32)
         sensitivity = np.full(len(scores), np.nan, np.float32)
         first_name = 0
+        counted: tuple[NDArray[np.int8], list[NDArray[np.int8]]] | None = None
+        if self._options.table:
+            counted = transitions(sites, types), self._zygosities(records, sites)
         for cut_offs in self.cut_offs:
             kind = KINDS.index(cut_offs.kind)
             rows = np.flatnonzero(scored & (judged == kind))
@@ -348,10 +351,10 @@ class _Run:
             sensitivity[rows] = sensitivities(scores[rows], self._resource_scores[kind])
             summary.judged[cut_offs.kind] += len(rows)
             summary.failed[cut_offs.kind] += int(np.count_nonzero(grades))
-            if self._options.table:
-                genotypes = [z[rows] for z in self._zygosities(records, sites)]
-                changes = transitions(sites, types)[rows]
-                self.table.add(cut_offs.kind, grades, known[rows], changes, genotypes)
+            if counted is not None:
+                changes, genotypes = counted
+                of_rows = [genotype[rows] for genotype in genotypes]
+                self.table.add(cut_offs.kind, grades, known[rows], changes[rows], of_rows)
         summary.unscored += int(np.count_nonzero(~scored))
         summary.not_judged += int(np.count_nonzero(scored & (verdict == NOT_JUDGED)))
         return verdict, sensitivity
