@@ -177,6 +177,9 @@ def test_refining_starts_from_the_weights_and_distilling_learns_the_teachers(
         return float(np.corrcoef(scores(tmp_path / folder / "read-set.onnx"), scores(first))[0, 1])
 
     assert agreement("p") > 0.9
+    training = manifest_of(tmp_path / "p/read-set.onnx")["training"]
+    assert training["teachers"] == ["read-set.onnx, seed 1"]  # type: ignore[index]
+    assert "log-odds of `read-set.onnx, seed 1`." in (tmp_path / "p/read-set.md").read_text()
     foreign = cli("reference", synthetic, tmp_path / "f", "--teacher", first)
     assert foreign.code == 2
     assert "a teacher must see what its pupil sees" in foreign.err

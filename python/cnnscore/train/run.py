@@ -8,7 +8,6 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from cnnscore.encode import Planes
 from cnnscore.errors import BadInput, BadOutput, UsageError
 from cnnscore.model import find_model
+from cnnscore.output import write_whole
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.session import Session
 from cnnscore.train.calibrate import (
@@ -84,7 +84,7 @@ def run_training(
         if options.init is None:
             rows = samples.of_split("train")
             network.annotations.fit(np.asarray(samples.planes["annotations"][rows]))
-        _write(output / "config.toml", to_toml(config))
+        write_whole(str(output / "config.toml"), to_toml(config).encode())
         trained = train(
             network,
             samples,
@@ -92,7 +92,7 @@ def run_training(
             checkpoint=checkpoint,
             logs=logs,
             device=device,
-            teachers=teachers,
+            teachers=[teacher for _, teacher in teachers],
             resume=options.resume,
         )
         network.to("cpu")
@@ -105,7 +105,7 @@ def run_training(
             "seconds": round(trained.seconds, 1),
             "best_step": trained.step,
             "init": options.init,
-            "teachers": [Path(teacher).name for teacher in options.teachers],
+            "teachers": [called for called, _ in teachers],
             "metrics": metrics,
         }
         manifest = make_manifest(config, network, cutoffs, training, source)
@@ -115,7 +115,7 @@ def run_training(
     finally:
         logs.close()
         shutil.rmtree(cache, ignore_errors=True)
-    _write(output / f"{config.name}.md", write_card(manifest, network_path))
+    write_whole(str(network_path.with_suffix(".md")), write_card(manifest, network_path).encode())
     return manifest
 
 
@@ -194,7 +194,8 @@ def _held_out(samples: Samples) -> NDArray[np.int64]:
     return rows if len(rows) else samples.of_split("train")
 
 
-def _teacher(name: str, config: Config) -> Teacher:
+def _teacher(name: str, config: Config) -> tuple[str, Teacher]:
+    """What the card calls a teacher, by its file and its seed, and the teacher."""
     session = Session(find_model(name), "cpu")
     manifest, data = session.manifest, config.data
     if manifest.score != "log-odds" or (
@@ -210,7 +211,11 @@ def _teacher(name: str, config: Config) -> Teacher:
     def log_odds(planes: Planes) -> NDArray[np.float32]:
         return session.run({key: planes[key] for key in manifest.encoder.inputs})[:, 0]
 
-    return log_odds
+    try:
+        seed = manifest.training["configuration"]["training"]["seed"]
+    except (KeyError, TypeError):  # of another maker
+        return Path(name).name, log_odds
+    return f"{Path(name).name}, seed {seed}", log_odds
 
 
 def _describe(
@@ -254,17 +259,6 @@ def _device(wanted: str) -> str:
         return "cpu"
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # equal seeds, equal curves
     return "cuda"
-
-
-def _write(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            aside.unlink()
-        raise BadOutput(f"cannot write {path}: {error.strerror}") from None
 
 
 def summary(manifest: dict[str, Any], output: Path) -> str:
