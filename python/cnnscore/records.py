@@ -17,19 +17,25 @@ from numpy.typing import NDArray
 
 from cnnscore._window import ffi, lib
 from cnnscore.batch import WindowBatch, from_native
-from cnnscore.errors import BadInput, raise_native
+from cnnscore.errors import BadInput, UsageError, raise_native
 
 
 @dataclass(frozen=True)
 class Intervals:
     """Which records: `regions` jump by index and take overlapping records, `targets` stream and
     take records whose POS lies within; each a list in bcftools' notation, or a file's path.
+    Errors: UsageError for both a list and a file.
     """
 
     regions: str | None = None
     regions_file: str | None = None
     targets: str | None = None
     targets_file: str | None = None
+
+    def __post_init__(self) -> None:
+        for kind in ("regions", "targets"):
+            if getattr(self, kind) and getattr(self, f"{kind}_file"):
+                raise UsageError(f"give --{kind} or --{kind}-file, not both")
 
 
 class Records:

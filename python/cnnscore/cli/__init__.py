@@ -70,7 +70,7 @@ def _run(command: ModuleType, name: str, arguments: list[str]) -> int:
         print(f"cnnscore: error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("cnnscore: interrupted; nothing was written", file=sys.stderr)
+        print("cnnscore: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except MemoryError:
         print("cnnscore: error: out of memory: use fewer --threads", file=sys.stderr)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from cnnscore.errors import UsageError
 from cnnscore.version import __version__
+
+if TYPE_CHECKING:
+    from cnnscore.records import Intervals
 
 # Options whose value is optional and joined with "=": the next word is never taken for it.
 OUTPUT_ALONE = {"-W": "-W=csi", "--write-index": "--write-index=csi"}
@@ -37,15 +43,62 @@ def add_output_arguments(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def add_running_arguments(group: argparse._ArgumentGroup) -> None:
+def add_input_arguments(group: argparse._ArgumentGroup, *, reference_required: bool = True) -> None:
+    """The reference and the reads that calls were made of."""
+    group.add_argument(
+        "-R", "--reference", metavar="REF", required=reference_required, help="FASTA with .fai"
+    )
+    group.add_argument(
+        "-I",
+        "--reads",
+        metavar="READS",
+        action="append",
+        default=[],
+        help="indexed BAM or CRAM; may be given several times",
+    )
+
+
+def add_record_arguments(group: argparse._ArgumentGroup) -> None:
+    """Which records count, and of which sample; as in bcftools. `intervals_of` reads them."""
+    group.add_argument(
+        "-r",
+        "--regions",
+        metavar="REGIONS",
+        help="CHR, CHR:BEG-END,...: jump by index, overlapping",
+    )
+    group.add_argument("--regions-file", metavar="BED", help="the same from a file")
+    group.add_argument(
+        "-t", "--targets", metavar="TARGETS", help="CHR, CHR:BEG-END,...: stream, POS within"
+    )
+    group.add_argument("--targets-file", metavar="BED", help="the same from a file")
+    group.add_argument(
+        "--sample",
+        metavar="NAME",
+        help="the VCF column, and the reads whose read group has this SM",
+    )
+
+
+def intervals_of(options: argparse.Namespace) -> Intervals:
+    """The intervals that were asked for. Errors: UsageError."""
+    from cnnscore.records import Intervals
+
+    return Intervals(options.regions, options.regions_file, options.targets, options.targets_file)
+
+
+def add_running_arguments(group: argparse._ActionsContainer) -> None:
     """What is said while it runs."""
     group.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    add_log_argument(group)
+
+
+def add_log_argument(group: argparse._ActionsContainer, default: str = "warning") -> None:
+    """How much is said on stderr."""
     group.add_argument(
         "--log-level",
         metavar="LEVEL",
-        default="warning",
+        default=default,
         choices=["debug", "info", "warning", "error"],
-        help="debug, info, warning or error [warning]",
+        help=f"debug, info, warning or error [{default}]",
     )
 
 
@@ -56,6 +109,17 @@ def version_lines(command: str, htslib: str) -> list[str]:
         f"##cnnscore_{command}Version={__version__}+htslib-{htslib}",
         f"##cnnscore_{command}Command={shlex.join(sys.argv[1:])}; Date={date}",
     ]
+
+
+def pairs(option: str, given: Iterable[str]) -> list[tuple[str, str]]:
+    """Key and value of each KEY=VALUE, neither empty. Errors: UsageError that names the option."""
+    found = []
+    for text in given:
+        key, _, value = text.partition("=")
+        if not key or not value:
+            raise UsageError(f"{option} {text}: give KEY=VALUE")
+        found.append((key, value))
+    return found
 
 
 def positive(text: str) -> int:

@@ -20,7 +20,15 @@ import shlex
 import sys
 from pathlib import Path
 
+from cnnscore.cli.arguments import (
+    add_input_arguments,
+    add_record_arguments,
+    add_running_arguments,
+    intervals_of,
+    pairs,
+)
 from cnnscore.errors import UsageError
+from cnnscore.extras import need
 
 log = logging.getLogger("cnnscore")
 
@@ -29,15 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("calls", metavar="CALLS", help="VCF or BCF; - is standard input")
     files = parser.add_argument_group("files")
-    files.add_argument("-R", "--reference", metavar="REF", required=True, help="FASTA with .fai")
-    files.add_argument(
-        "-I",
-        "--reads",
-        metavar="READS",
-        action="append",
-        default=[],
-        help="indexed BAM or CRAM; may be given several times",
-    )
+    add_input_arguments(files)
     files.add_argument("--truth", metavar="VCF", required=True, help="true variants of the sample")
     files.add_argument(
         "--confident", metavar="BED", help="where the truth set is complete [everywhere]"
@@ -48,11 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument("--overwrite", action="store_true", help="replace a file that is there")
     rows = parser.add_argument_group("rows")
     rows.add_argument("--name", help="the sample column [the sample, or the name of CALLS]")
-    rows.add_argument(
-        "--sample",
-        metavar="NAME",
-        help="the VCF column, and the reads whose read group has this SM",
-    )
     rows.add_argument(
         "--tag",
         metavar="KEY=VALUE",
@@ -94,30 +89,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     windows.add_argument("--info", metavar="KEYS", help="annotations to keep, with commas")
     records = parser.add_argument_group("records")
-    records.add_argument("-r", "--regions", metavar="REGIONS", help="as in `cnnscore score`")
-    records.add_argument("--regions-file", metavar="BED", help="the same from a file")
-    records.add_argument("-t", "--targets", metavar="TARGETS", help="as in `cnnscore score`")
-    records.add_argument("--targets-file", metavar="BED", help="the same from a file")
-    parser.add_argument("--quiet", action="store_true", help="no progress, no summary")
-    parser.add_argument(
-        "--log-level",
-        metavar="LEVEL",
-        default="warning",
-        choices=["debug", "info", "warning", "error"],
-        help="debug, info, warning or error [warning]",
-    )
+    add_record_arguments(records)
+    add_running_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Make a data set of a call file."""
     os.environ.setdefault("REF_PATH", os.devnull)
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.records import Intervals, htslib_verbosity
-    from cnnscore.train import need
+    from cnnscore.records import htslib_verbosity
     from cnnscore.train.label import ANNOTATIONS, DatasetOptions, SplitRule, make_dataset
     from cnnscore.windows import READ_RULES
 
-    need("pyarrow")
+    need("train", "pyarrow")
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     if options.read_rule not in (None, *READ_RULES):
         raise UsageError(f"--read-rule {options.read_rule}: one of {', '.join(READ_RULES)}")
@@ -142,9 +126,9 @@ def run(options: argparse.Namespace) -> None:
         options=DatasetOptions(
             sample=options.sample,
             name=name,
-            keep={key: _number(value) for key, value in map(_pair, options.keep)},
+            keep={key: _number(value) for key, value in pairs("--keep", options.keep)},
             weight=options.weight,
-            tags=dict(map(_pair, options.tag)),
+            tags=dict(pairs("--tag", options.tag)),
             split=SplitRule(
                 tuple(filter(None, options.hold_out.split(","))),
                 options.validation,
@@ -155,9 +139,7 @@ def run(options: argparse.Namespace) -> None:
             window=options.window,
             read_rule=options.read_rule,
             read_limit=options.read_limit,
-            intervals=Intervals(
-                options.regions, options.regions_file, options.targets, options.targets_file
-            ),
+            intervals=intervals_of(options),
         ),
         command=shlex.join(["cnnscore", *sys.argv[1:]]),
         progress=NoProgress() if options.quiet else Progress(),
@@ -168,13 +150,6 @@ def run(options: argparse.Namespace) -> None:
     if not options.quiet:
         rows = ", ".join(f"{count:,} {label}" for label, count in counts.items())
         print(f"cnnscore: {output}: {rows}", file=sys.stderr)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key or not value:
-        raise UsageError(f"{text!r}: give KEY=VALUE")
-    return key, value
 
 
 def _number(text: str) -> float:

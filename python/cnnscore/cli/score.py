@@ -21,8 +21,11 @@ from typing import TYPE_CHECKING
 
 from cnnscore.cli.arguments import (
     OUTPUT_ALONE,
+    add_input_arguments,
     add_output_arguments,
+    add_record_arguments,
     add_running_arguments,
+    intervals_of,
     positive,
     version_lines,
 )
@@ -40,15 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("calls", metavar="CALLS", help="VCF or BCF; - is standard input")
     files = parser.add_argument_group("files")
-    files.add_argument("-R", "--reference", metavar="REF", required=True, help="FASTA with .fai")
-    files.add_argument(
-        "-I",
-        "--reads",
-        metavar="READS",
-        action="append",
-        default=[],
-        help="indexed BAM or CRAM; may be given several times",
-    )
+    add_input_arguments(files)
     add_output_arguments(files)
     network = parser.add_argument_group("network")
     network.add_argument(
@@ -103,22 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="most that a batch may take, waiting included [600]",
     )
     records = parser.add_argument_group("records")
-    records.add_argument(
-        "-r",
-        "--regions",
-        metavar="REGIONS",
-        help="CHR, CHR:BEG-END,...: jump by index, overlapping",
-    )
-    records.add_argument("--regions-file", metavar="BED", help="the same from a file")
-    records.add_argument(
-        "-t", "--targets", metavar="TARGETS", help="CHR, CHR:BEG-END,...: stream, POS within"
-    )
-    records.add_argument("--targets-file", metavar="BED", help="the same from a file")
-    records.add_argument(
-        "--sample",
-        metavar="NAME",
-        help="the VCF column, and the reads whose read group has this SM",
-    )
+    add_record_arguments(records)
     running = parser.add_argument_group("running")
     running.add_argument("--threads", metavar="N", type=positive, help="worker threads [cores]")
     running.add_argument(
@@ -133,11 +113,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Score a call file."""
     _check_usage(options)
+    intervals = intervals_of(options)
     # Never ask the network for a CRAM's reference: it is --reference or an error.
     os.environ.setdefault("REF_PATH", os.devnull)
     from cnnscore.annotate import Scorer, warn_about_reads
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.records import Intervals, htslib_verbosity, htslib_version
+    from cnnscore.records import htslib_verbosity, htslib_version
 
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     scorer = Scorer(_engine(options), threads=options.threads)
@@ -150,9 +131,7 @@ def run(options: argparse.Namespace) -> None:
         output=options.output,
         output_type=options.output_type,
         write_index=options.write_index,
-        intervals=Intervals(
-            options.regions, options.regions_file, options.targets, options.targets_file
-        ),
+        intervals=intervals,
         sample=options.sample,
         info_key=options.info_key,
         overwrite=options.overwrite,
@@ -192,10 +171,6 @@ def _engine(options: argparse.Namespace) -> WindowScorer:
 
 
 def _check_usage(options: argparse.Namespace) -> None:
-    if options.regions and options.regions_file:
-        raise UsageError("give --regions or --regions-file, not both")
-    if options.targets and options.targets_file:
-        raise UsageError("give --targets or --targets-file, not both")
     if options.server and (options.provider != "auto" or options.batch_size or options.annotations):
         raise UsageError(
             "--provider, --batch-size and --annotations are the server's: it has its own"

@@ -18,7 +18,7 @@ import argparse
 import logging
 
 from cnnscore.address import Address, parse_address
-from cnnscore.cli.arguments import positive
+from cnnscore.cli.arguments import add_log_argument, positive
 from cnnscore.errors import UsageError
 
 log = logging.getLogger("cnnscore")
@@ -88,13 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         help="end when no client came for so long [never]",
     )
-    limits.add_argument(
-        "--log-level",
-        metavar="LEVEL",
-        default="info",
-        choices=["debug", "info", "warning", "error"],
-        help="debug, info, warning or error [info]",
-    )
+    add_log_argument(limits, "info")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -16,7 +16,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cnnscore.cli.arguments import add_running_arguments, pairs
 from cnnscore.errors import UsageError
+from cnnscore.extras import need
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,19 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="[1: small networks gain little by more]",
     )
-    running.add_argument("--quiet", action="store_true", help="no progress, no summary")
-    running.add_argument(
-        "--log-level",
-        metavar="LEVEL",
-        default="warning",
-        choices=["debug", "info", "warning", "error"],
-        help="debug, info, warning or error [warning]",
-    )
+    add_running_arguments(running)
 
 
 def run(options: argparse.Namespace) -> None:
     """Train a network."""
-    from cnnscore.train import need
     from cnnscore.train.config import load_config
     from cnnscore.train.dataset import dataset_files
 
@@ -84,8 +78,7 @@ def run(options: argparse.Namespace) -> None:
     if options.threads < 1:
         raise UsageError("--threads must be 1 or more")
     files = dataset_files(options.data)
-    for module in ("pyarrow", "torch", "matplotlib", "tensorboard"):
-        need(module)
+    need("train", "pyarrow", "torch", "matplotlib", "tensorboard")
     from cnnscore.train.run import RunOptions, run_training, say, summary
 
     output = Path(options.output)
@@ -96,7 +89,7 @@ def run(options: argparse.Namespace) -> None:
         RunOptions(
             init=options.init,
             teachers=tuple(options.teacher),
-            leave_out=tuple(map(_pair, options.leave_out)),
+            leave_out=tuple(pairs("--leave-out", options.leave_out)),
             resume=options.resume,
             overwrite=options.overwrite,
             device=options.device,
@@ -106,10 +99,3 @@ def run(options: argparse.Namespace) -> None:
     )
     if not options.quiet:
         say(summary(manifest, output))
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key or not value:
-        raise UsageError(f"--leave-out {text}: give KEY=VALUE")
-    return key, value

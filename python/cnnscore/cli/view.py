@@ -19,7 +19,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnscore.cli.arguments import positive
+from cnnscore.cli.arguments import (
+    add_input_arguments,
+    add_record_arguments,
+    add_running_arguments,
+    intervals_of,
+    positive,
+)
 from cnnscore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,15 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "neither -R nor -I",
     )
     files = parser.add_argument_group("files")
-    files.add_argument("-R", "--reference", metavar="REF", help="FASTA with .fai")
-    files.add_argument(
-        "-I",
-        "--reads",
-        metavar="READS",
-        action="append",
-        default=[],
-        help="indexed BAM or CRAM; may be given several times",
-    )
+    add_input_arguments(files, reference_required=False)
     files.add_argument(
         "-o", "--output", metavar="OUT", help="the page, or the picture (.png, .svg or .pdf)"
     )
@@ -84,15 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sites.add_argument(
         "--sites", metavar="N", type=positive, help=f"most sites, up to 1,000 [{DEFAULT_SITES}]"
     )
-    sites.add_argument("-r", "--regions", metavar="REGIONS", help="CHR, CHR:BEG-END,...: by index")
-    sites.add_argument("--regions-file", metavar="BED", help="the same from a file")
-    sites.add_argument("-t", "--targets", metavar="TARGETS", help="CHR, CHR:BEG-END,...: stream")
-    sites.add_argument("--targets-file", metavar="BED", help="the same from a file")
-    sites.add_argument(
-        "--sample",
-        metavar="NAME",
-        help="the VCF column, and the reads whose read group has this SM",
-    )
+    add_record_arguments(sites)
     sites.add_argument("--truth", metavar="VCF", help="label the sites by this truth set")
     sites.add_argument("--confident", metavar="BED", help="regions where the truth set is whole")
     network = parser.add_argument_group("network")
@@ -120,14 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     running = parser.add_argument_group("running")
     running.add_argument("--threads", metavar="N", type=positive, help="worker threads [cores]")
-    running.add_argument("--quiet", action="store_true", help="no progress, no summary")
-    running.add_argument(
-        "--log-level",
-        metavar="LEVEL",
-        default="warning",
-        choices=["debug", "info", "warning", "error"],
-        help="debug, info, warning or error [warning]",
-    )
+    add_running_arguments(running)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -184,7 +167,6 @@ def _open(
             runs=runs,
             progress=progress,
         )
-    from cnnscore.records import Intervals
     from cnnscore.viewer import open_view
 
     return open_view(
@@ -193,9 +175,7 @@ def _open(
         reads=options.reads,
         model=options.model,
         choice=choice,
-        intervals=Intervals(
-            options.regions, options.regions_file, options.targets, options.targets_file
-        ),
+        intervals=intervals_of(options),
         sample=options.sample,
         info_key=options.info_key,
         truth=options.truth,
@@ -218,10 +198,6 @@ def _check_usage(options: argparse.Namespace) -> Choice:
         _check_dataset_usage(options)
     elif not options.reference:
         raise UsageError("give the FASTA that the calls were made against with -R")
-    if options.regions and options.regions_file:
-        raise UsageError("give --regions or --regions-file, not both")
-    if options.targets and options.targets_file:
-        raise UsageError("give --targets or --targets-file, not both")
     if options.confident and not options.truth:
         raise UsageError("--confident goes with --truth: a truth set says what is true there")
     if options.png and options.terminal:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.errors import BadInput, BadOutput
-from cnnscore.train import need
+from cnnscore.extras import need
 
 METADATA_KEY = b"cnnscore.dataset"
 SCHEMA = 1
@@ -87,7 +87,7 @@ class DatasetWriter:
         self._schema = _schema(layout)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = need("pyarrow.parquet").ParquetWriter(
+            self._writer = need("train", "pyarrow.parquet").ParquetWriter(
                 self._aside, self._schema, compression="zstd"
             )
         except OSError as error:
@@ -139,7 +139,7 @@ class Dataset:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        parquet = need("pyarrow.parquet")
+        parquet = need("train", "pyarrow.parquet")
         try:
             self._file = parquet.ParquetFile(path)
         except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
@@ -223,19 +223,19 @@ def dataset_files(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def _schema(layout: Layout) -> Any:
-    pa = need("pyarrow")
+    pa = need("train", "pyarrow")
     columns = _columns(len(layout.annotations)) | dict.fromkeys(layout.tags, _text())
     metadata = json.dumps({"schema": SCHEMA, **asdict(layout)}, sort_keys=True)
     return pa.schema(columns, metadata={METADATA_KEY: metadata.encode()})
 
 
 def _text() -> Any:
-    pa = need("pyarrow")
+    pa = need("train", "pyarrow")
     return pa.dictionary(pa.int32(), pa.string())
 
 
 def _columns(n_annotations: int) -> dict[str, Any]:
-    pa, text = need("pyarrow"), _text()
+    pa, text = need("train", "pyarrow"), _text()
     return {
         "contig": text,
         "pos": pa.int64(),
@@ -256,7 +256,7 @@ def _columns(n_annotations: int) -> dict[str, Any]:
 
 
 def _to_table(batch: WindowBatch, rows: Rows, layout: Layout, schema: Any) -> Any:
-    pa = need("pyarrow")
+    pa = need("train", "pyarrow")
     n = len(batch)
 
     def text(values: Sequence[str]) -> Any:

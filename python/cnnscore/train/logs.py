@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cnnscore.errors import BadOutput
-from cnnscore.train import need
+from cnnscore.extras import need
 from cnnscore.train.calibrate import Ranking
 
 COLUMNS = (
@@ -93,14 +93,14 @@ class Logs:
 
     def _tensorboard(self) -> Any:
         if self._board is None:
-            need("tensorboard")
+            need("train", "tensorboard")
             from torch.utils.tensorboard import SummaryWriter
 
             self._board = SummaryWriter(str(self._folder / "tensorboard"))
         return self._board
 
     def _draw(self) -> None:
-        need("matplotlib")
+        need("train", "matplotlib")
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
