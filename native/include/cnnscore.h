@@ -143,11 +143,13 @@ int cnnscore_engine_open(const cnnscore_engine_options *options, cnnscore_engine
                          cnnscore_error *err);
 int cnnscore_engine_describe(const cnnscore_engine *engine, cnnscore_engine_description *description,
                              cnnscore_error *err);
-/* Score a batch on the calling thread; scores[n_sites], NaN where there is none and on failure. */
+/* Score a batch on the calling thread; scores[n_sites], NaN where there is none and on failure. Of no
+ * sites, scores may be NULL. */
 int cnnscore_engine_score(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
                           cnnscore_error *err);
-/* The same with a score for each ALT allele of the batch, scores[site_allele[n_sites] - n_sites]. Of
- * networks that score alleles; others are USAGE. */
+/* The same with a score for each ALT allele of the batch:
+ * scores[site_allele[n_sites] - site_allele[0] - n_sites], untouched where the batch contradicts itself.
+ * Of networks that score alleles; others are USAGE. */
 int cnnscore_engine_score_alleles(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
                                   cnnscore_error *err);
 /* Score a batch on a worker: batch and scores stay the caller's and must live until collected. */

@@ -50,17 +50,33 @@ int cnnscore_engine_describe(const cnnscore_engine *engine, cnnscore_engine_desc
     return rc == CNNSCORE_OK ? cnnscore_py_describe(engine, description, err) : rc;
 }
 
-/* Checks a request to score and empties the scores, which hold NaN from here on. */
+/* Empties n scores, which hold NaN from here on. */
+static int take(const cnnscore_engine *engine, float *scores, int64_t n, cnnscore_error *err) {
+    if (!scores && n != 0) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine: scores is NULL");
+    for (int64_t i = 0; i < n; i++) scores[i] = NAN;
+    if (!engine) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine: engine is NULL");
+    return CNNSCORE_OK;
+}
+
+/* Checks a request to score sites. */
 static int prepare(const cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
                    cnnscore_error *err) {
     if (!batch) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine: batch is NULL");
     /* An older layout, or none: n_sites may not be where we would read it. Newer ones only append. */
     if (batch->struct_size < sizeof *batch) return cnnscore_batch_check(batch, err);
-    if (!scores && batch->n_sites != 0)
-        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine: scores is NULL");
-    for (int32_t i = 0; i < batch->n_sites; i++) scores[i] = NAN;
-    if (!engine) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine: engine is NULL");
-    return cnnscore_batch_check(batch, err);
+    int rc = take(engine, scores, batch->n_sites, err);
+    return rc == CNNSCORE_OK ? cnnscore_batch_check(batch, err) : rc;
+}
+
+/* The same of alleles: only a batch that is sound says how many there are. */
+static int prepare_alleles(const cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
+                           cnnscore_error *err) {
+    if (!batch) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine: batch is NULL");
+    int rc = cnnscore_batch_check(batch, err);
+    if (rc != CNNSCORE_OK) return rc;
+    int32_t n_sites = batch->n_sites;
+    int64_t n = n_sites ? batch->site_allele[n_sites] - batch->site_allele[0] - n_sites : 0;
+    return take(engine, scores, n, err);
 }
 
 int cnnscore_engine_score(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
@@ -73,15 +89,8 @@ int cnnscore_engine_score(cnnscore_engine *engine, const cnnscore_window_batch *
 int cnnscore_engine_score_alleles(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,
                                   cnnscore_error *err) {
     ERROR_OR_OWN(err);
-    if (!engine || !batch || !scores)
-        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
-                             "engine_score_alleles: engine, batch or scores is NULL");
-    /* How many scores there are is known of a batch that is sound. */
-    int rc = cnnscore_batch_check(batch, err);
-    if (rc != CNNSCORE_OK || batch->n_sites == 0) return rc;
-    int64_t n = batch->site_allele[batch->n_sites] - batch->site_allele[0] - batch->n_sites;
-    for (int64_t i = 0; i < n; i++) scores[i] = NAN;
-    return cnnscore_py_score_alleles(engine, batch, scores, err);
+    int rc = prepare_alleles(engine, batch, scores, err);
+    return rc == CNNSCORE_OK ? cnnscore_py_score_alleles(engine, batch, scores, err) : rc;
 }
 
 int cnnscore_engine_submit(cnnscore_engine *engine, const cnnscore_window_batch *batch, float *scores,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -404,9 +405,16 @@ class Library:
 
     def score(self, engine: Any, struct: Any, n_sites: int) -> bytes:
         """Scores; when refused, all were NaN."""
-        scores = np.full(n_sites, 7, np.float32)
+        return self._score(self.lib.cnnscore_engine_score, engine, struct, n_sites)
+
+    def score_alleles(self, engine: Any, struct: Any, n_alts: int) -> bytes:
+        """The same of alleles."""
+        return self._score(self.lib.cnnscore_engine_score_alleles, engine, struct, n_alts)
+
+    def _score(self, function: Any, engine: Any, struct: Any, n: int) -> bytes:
+        scores = np.full(n, 7, np.float32)
         target = self.ffi.cast("float *", scores.ctypes.data)
-        code = self.lib.cnnscore_engine_score(engine, struct, target, self.error)
+        code = function(engine, struct, target, self.error)
         if code != OK:
             raise Refused(code, self.message(), bool(np.isnan(scores).all()))
         return scores.tobytes()
@@ -592,6 +600,80 @@ def test_an_empty_batch(inside: Library, engine: Any, case: Case) -> None:
         assert lib.cnnscore_engine_score(engine, empty, null, inside.error) == OK
         assert lib.cnnscore_engine_submit(engine, empty, null, ticket, inside.error) == OK
         assert lib.cnnscore_engine_collect(engine, ticket[0], inside.error) == OK
+
+
+@pytest.fixture
+def allele_case(stand_ins: dict[str, str], tmp_path: Path) -> Case:
+    """A network that scores alleles, of which every third site has two; `scores` are theirs."""
+    case = make_case("reference", stand_ins["reference"], tmp_path / "alleles")
+    batch, alleles, counts = case.batch, [], []
+    for i in range(len(batch)):
+        of_site = [
+            batch.alleles[begin:end].tobytes()
+            for begin, end in pairwise(
+                batch.allele_offset[batch.site_allele[i] : batch.site_allele[i + 1] + 1]
+            )
+        ]
+        of_site += [of_site[1] + b"A"] if i % 3 == 0 else []
+        counts.append(len(of_site))
+        alleles += of_site
+    batch = replace(
+        batch,
+        site_allele=np.concatenate([[0], np.cumsum(counts)]),
+        allele_offset=np.concatenate([[0], np.cumsum([len(allele) for allele in alleles])]),
+        alleles=np.frombuffer(b"".join(alleles), batch.alleles.dtype),
+    )
+    scores = Engine(case.model, provider="cpu").score_alleles(batch)
+    assert len(scores) > len(batch)
+    return replace(case, batch=batch, scores=scores.tobytes())
+
+
+def test_a_score_for_each_allele(inside: Library, allele_case: Case) -> None:
+    batch, wanted = allele_case.batch, np.frombuffer(allele_case.scores, np.float32)
+    engine = inside.open(allele_case.model)
+    assert inside.score_alleles(engine, inside.batch(batch), len(wanted)) == allele_case.scores
+    # The last sites of a batch by moved columns: offsets need not begin at 0.
+    struct = inside.batch(batch, n_sites=len(batch) - 5)
+    for name in ("contig", "pos", "end", "kind", "site_allele", "site_read"):
+        setattr(struct, name, getattr(struct, name) + 5)
+    struct.annotations += 5 * struct.n_annotations
+    struct.reference += 5 * struct.reference_width
+    first = int(batch.site_allele[5]) - 5
+    scores = inside.score_alleles(engine, struct, len(wanted) - first)
+    assert scores == wanted[first:].tobytes()
+    inside.lib.cnnscore_engine_close(engine)
+
+
+def test_allele_scores_on_failure(
+    inside: Library, cases: dict[str, Case], allele_case: Case
+) -> None:
+    """NaN once the batch is found sound, untouched where it is not: nobody knows how many."""
+    null, batch, of_records = inside.ffi.NULL, allele_case.batch, cases["reference"]
+    engine, records = inside.open(allele_case.model), inside.open(of_records.model)
+    for taken, given, lies, code, words, emptied in (
+        (null, batch, {}, USAGE, "engine is NULL", True),
+        (engine, batch, {"reference_width": 70}, BATCH, "reference columns before POS", True),
+        (engine, batch, {"pos": null}, BATCH, "positions or alleles are missing", False),
+        (records, of_records.batch, {}, USAGE, "scores records, not alleles", True),
+    ):
+        n_alts = int(given.site_allele[-1]) - len(given)
+        with pytest.raises(Refused) as refused:
+            inside.score_alleles(taken, inside.batch(given, **lies), n_alts)
+        assert refused.value.args[0] == code
+        assert words in refused.value.args[1]
+        assert refused.value.args[2] == emptied, words
+    score = inside.lib.cnnscore_engine_score_alleles
+    assert score(engine, null, null, inside.error) == USAGE
+    assert score(engine, inside.batch(batch), null, inside.error) == USAGE
+    assert inside.message() == "engine: scores is NULL"
+    # Where there is none to write, none is needed.
+    empty = inside.batch(batch, n_sites=0)
+    assert score(engine, empty, null, inside.error) == OK
+    without = replace(batch, site_allele=np.arange(len(batch) + 1, dtype=np.int64))
+    assert score(engine, inside.batch(without), null, inside.error) == OK
+    for opened in (engine, records):
+        inside.lib.cnnscore_engine_close(opened)
+    assert score(engine, empty, null, inside.error) == USAGE
 
 
 def test_a_closed_engine_is_told(inside: Library, tiny: dict[str, str], case: Case) -> None:
