@@ -70,16 +70,25 @@ static int rename_to(const char *from, const char *to, cnnscore_error *err) {
     return cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot write %s: %s", to, strerror(errno));
 }
 
+/* The index of what was there before goes first: at no moment has an output another one's. */
+static int remove_old_index(const plugin_output *output, cnnscore_error *err) {
+    if (unlink(output->index_path) == 0 || errno == ENOENT) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot write %s: %s", output->index_path,
+                         strerror(errno));
+}
+
 int output_finish(plugin_output *output, cnnscore_error *err) {
     int code = cnnscore_writer_close(output->writer, err);
     output->writer = NULL;
     if (code == CNNSCORE_OK && output->index)
         code =
             cnnscore_index_build(output->aside, output->index_aside, strcmp(output->index, "csi") == 0, err);
+    if (code == CNNSCORE_OK && output->index) code = remove_old_index(output, err);
     if (code == CNNSCORE_OK && output->aside) code = rename_to(output->aside, output->path, err);
     if (code == CNNSCORE_OK && output->index) {
         utimensat(AT_FDCWD, output->index_aside, NULL, 0); /* never older than what it indexes */
         code = rename_to(output->index_aside, output->index_path, err);
+        if (code != CNNSCORE_OK) unlink(output->path);
     }
     output_close(output);
     return code;

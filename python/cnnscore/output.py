@@ -63,7 +63,7 @@ def open_output(
             writer.close()
         return
     aside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    index_aside = Path(f"{aside}.{index}")
+    index_aside, index_path = Path(f"{aside}.{index}"), Path(f"{path}.{index}")
     try:
         writer = Writer(calls, os.fspath(aside), name, form.mode, threads)
         try:
@@ -72,10 +72,16 @@ def open_output(
             writer.close()
         if index:
             build_index(os.fspath(aside), os.fspath(index_aside), index)
+            with writing(str(index_path)):  # at no moment has an output another one's index
+                index_path.unlink(missing_ok=True)
         aside.replace(target)
         if index:
             os.utime(index_aside)  # never older than what it indexes
-            index_aside.replace(f"{target}.{index}")
+            try:
+                index_aside.replace(index_path)
+            except OSError:
+                target.unlink()
+                raise
     except OSError as error:
         raise BadOutput(f"cannot write {path}: {error.strerror}") from None
     finally:

@@ -378,3 +378,18 @@ def test_file_size_limit(box: Path, tiny: dict[str, str]) -> None:
         check=False,
     )
     fails(box, Ran(run.returncode, b"", run.stderr), ERROR, "out.vcf", "File too large")
+
+
+def test_an_index_that_cannot_be_written(box: Path, tiny: dict[str, str]) -> None:
+    """The output would have no index, or another one's: what was there before stays."""
+    arguments = ("-m", tiny["reference"], "-W", "-O", "z")
+    (box / "out.vcf.gz.csi").mkdir()
+    run = score(box, *arguments)
+    (box / "out.vcf.gz.csi").rmdir()
+    fails(box, run, ERROR, "cannot write", "out.vcf.gz.csi", "Is a directory")
+    calls = box / "calls.vcf.gz"
+    before = calls.read_bytes()
+    Path(f"{calls}.csi").mkdir()
+    run = score(box, *arguments, "-o", calls)
+    fails(box, run, ERROR, "cannot write", "calls.vcf.gz.csi", "Is a directory")
+    assert calls.read_bytes() == before

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from cnnscore.errors import BadOutput
-from cnnscore.output import open_folder, writing
+from cnnscore.output import open_folder, open_output, output_format, writing
+from cnnscore.records import Calls
+from conftest import DATA
 
 
 def test_a_folder_by_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,6 +46,28 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
         open_folder(str(tmp_path / "out")) as aside,
     ):
         _in_the_way(aside / "name", tmp_path / "out" / "name")
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_an_index_that_cannot_be(tmp_path: Path, blocked: bool) -> None:
+    """What was there before stays; another file's index does not."""
+    calls = Calls(str(DATA / "calls.vcf.gz"))
+    out, index = tmp_path / "out.vcf.gz", tmp_path / "out.vcf.gz.tbi"
+    out.write_text("before")
+    index.mkdir() if blocked else index.write_text("of something else")
+    form = output_format(str(out), None)
+    if blocked:
+        with (
+            pytest.raises(BadOutput, match=r"cannot write .*out\.vcf\.gz\.tbi: Is a directory"),
+            open_output(calls, str(out), form, "tbi"),
+        ):
+            pass
+        assert out.read_text() == "before"
+    else:
+        with open_output(calls, str(out), form, "tbi"):
+            pass
+        assert index.read_bytes()[:2] == b"\x1f\x8b"
+    assert sorted(tmp_path.iterdir()) == [out, index]
 
 
 def _in_the_way(ours: Path, theirs: Path) -> None:
