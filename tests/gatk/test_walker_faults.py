@@ -78,10 +78,20 @@ def test_engine_does_not_start(engine: str, words: str, tools: ToolHost, out: Pa
     assert words in ran.answer
 
 
-def test_nobody_listens(tools: ToolHost, out: Path) -> None:
-    ran = tools.score(*INPUTS, "-O", out, "--server", "unix:/nowhere/socket")
-    assert "no scoring server answers at unix:/nowhere/socket" in ran.answer
-    assert "cnnscore serve" in ran.answer
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("unix:/nowhere/socket", "`cnnscore serve` running"),
+        ("tcp:127.0.0.1:1", "`cnnscore serve` running"),
+        ("tcp:127.0.0.1:65536", "unix:PATH or tcp:HOST:PORT"),
+        ("tcp:127.example.org:5000", "wants a token"),
+    ],
+)
+def test_nobody_listens(address: str, words: str, tools: ToolHost, out: Path) -> None:
+    ran = tools.score(*INPUTS, "-O", out, "--server", address)
+    assert ran.answer.startswith("user error: ")
+    assert address in ran.answer
+    assert words in ran.answer
     assert not out.exists()
 
 

@@ -25,7 +25,10 @@ import org.broadinstitute.hellbender.exceptions.UserException;
 final class EngineAddress implements AutoCloseable {
 
   private static final Pattern TCP = Pattern.compile("tcp:(\\[[^\\]]+\\]|[^:]+):(\\d{1,5})");
+  private static final Pattern LOOPBACK =
+      Pattern.compile("localhost|127(\\.\\d{1,3}){3}|\\[::1\\]");
   private static final String UNIX = "unix:";
+  private static final int MAX_PORT = 65535;
 
   private final String text;
   private final File certificates;
@@ -38,21 +41,17 @@ final class EngineAddress implements AutoCloseable {
    */
   EngineAddress(String text, boolean hasToken, File certificates) {
     Matcher tcp = TCP.matcher(text);
-    if (!text.startsWith(UNIX) && !tcp.matches()) {
+    if (!text.startsWith(UNIX) && !(tcp.matches() && Integer.parseInt(tcp.group(2)) <= MAX_PORT)) {
       throw new UserException.BadInput(
           "the server's address is unix:PATH or tcp:HOST:PORT, not " + text);
     }
     this.text = text;
     this.certificates = certificates;
-    plain = text.startsWith(UNIX) || (!hasToken && isLoopback(tcp.group(1)));
+    plain = text.startsWith(UNIX) || (!hasToken && LOOPBACK.matcher(tcp.group(1)).matches());
     if (!plain && !hasToken) {
       throw new UserException.BadInput(
           "a server at " + text + " wants a token: name its file with --token-file");
     }
-  }
-
-  private static boolean isLoopback(String host) {
-    return host.equals("localhost") || host.startsWith("127.") || host.equals("[::1]");
   }
 
   @Override
