@@ -85,10 +85,17 @@ def test_keys_and_symbolic_records(
     first, again, cut = (tmp_path / f"{name}.vcf" for name in ("first", "again", "cut"))
     common = ("-R", REFERENCE, "--server", servers["reference"].address)
     assert tools.score(*common, "-V", CALLS, "-O", first, "--info-key", "MINE").ok
+    line, other = '##cnnscore_model=<ID=MINE,Model="', '##cnnscore_model=<ID=MINE2,Model="a">'
+    text = first.read_text()
+    assert text.count(line) == 1
+    first.write_text(text.replace(line, f"{other}\n{line}an older ", 1))
     ran = tools.score(*common, "-V", first, "-O", again, "--info-key", "MINE")
     assert ran.ok
     assert "has INFO/MINE already: it is replaced" in ran.log
     assert scores_of(again, "MINE") == scores_of(first, "MINE")
+    text = again.read_text()
+    assert text.count(line) == text.count(other) == 1
+    assert f"{line}an older " not in text
     edge = DATA / "edge.vcf.gz"
     assert tools.score(*common, "-V", edge, "-O", cut, "--filter-symbolic-and-sv").ok
     alts = [line[4] for line in records(cut)]

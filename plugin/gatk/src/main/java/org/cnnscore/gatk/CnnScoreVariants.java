@@ -69,6 +69,7 @@ public final class CnnScoreVariants extends VariantWalker {
           + " (-I) too and writes CNN_2D; --model takes any other network of `cnnscore model list`."
           + " FilterVariantTranches is the step after.";
 
+  private static final String MODEL_LINE = "cnnscore_model";
   private static final Pattern INFO_KEY = Pattern.compile("[A-Za-z_][0-9A-Za-z_.]*");
   private static final Duration SERVER_PATIENCE = Duration.ofSeconds(2);
   private static final Duration ENGINE_PATIENCE = Duration.ofMinutes(2);
@@ -319,6 +320,7 @@ public final class CnnScoreVariants extends VariantWalker {
       lines.remove(before);
     }
     lines.add(new VCFInfoHeaderLine(key, 1, VCFHeaderLineType.Float, network.getInfoDescription()));
+    lines.removeIf(this::isModelLine);
     lines.add(modelLine());
     lines.addAll(getDefaultToolVCFHeaderLines());
     return new VCFHeader(lines, input.getGenotypeSamples());
@@ -328,7 +330,7 @@ public final class CnnScoreVariants extends VariantWalker {
   private VCFHeaderLine modelLine() {
     String cutoffs = network.getCutoffs();
     return new VCFHeaderLine(
-        "cnnscore_model",
+        MODEL_LINE,
         String.format(
             "<ID=%s,Model=\"%s\",Network=%s,Version=%s%s>",
             key,
@@ -336,6 +338,11 @@ public final class CnnScoreVariants extends VariantWalker {
             network.getNetwork(),
             network.getServerVersion(),
             cutoffs.isEmpty() ? "" : ",Cutoffs=\"" + cutoffs + "\""));
+  }
+
+  /** Whether a line says which network the scores of our key are from. */
+  private boolean isModelLine(VCFHeaderLine line) {
+    return line.getKey().equals(MODEL_LINE) && line.getValue().startsWith("<ID=" + key + ",");
   }
 
   @Override
