@@ -8,9 +8,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pysam
 import pytest
 
-from conftest import DATA, scores_of
+from conftest import DATA, run_cli, scores_of
 from gatk_host import ENGINE, Gatk, ToolHost, run
 from scoring_server import Server
 
@@ -151,6 +152,38 @@ def test_ref_that_the_reference_lacks(
     )
     assert "record synA:276 has REF C, but the reference has A at synA:276" in ran.answer
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("lacks", "words"),
+    [
+        ("group", "reads have no read group and were dropped, as GATK does: give the reads one"),
+        ("qualities", "reads have no base qualities and were dropped"),
+    ],
+)
+def test_reads_that_do_not_count(
+    lacks: str, words: str, tools: ToolHost, servers: dict[str, Server], tmp_path: Path
+) -> None:
+    """Two of three: a warning, as the command gives it."""
+    reads, out = tmp_path / "reads.bam", tmp_path / "out.vcf"
+    with (
+        pysam.AlignmentFile(str(READS)) as source,
+        pysam.AlignmentFile(str(reads), "wb", template=source) as changed,
+    ):
+        for number, read in enumerate(source.fetch("synB")):
+            if number % 3 and lacks == "group":
+                read.set_tag("RG", None)
+            elif number % 3:
+                read.query_qualities = None
+            changed.write(read)
+    pysam.index(str(reads))
+    common = ("-I", reads, "--server", servers["reads"].address)
+    ran = tools.score(*INPUTS, "-O", out, *common, "-L", "synB")
+    assert ran.ok, ran.answer
+    assert [line for line in ran.log.splitlines() if "WARN" in line and words in line]
+    done = run_cli("score", CALLS, "-R", REFERENCE, "-o", out, *common, "-r", "synB")
+    assert done.code == 0, done.err
+    assert words in done.err
 
 
 def test_old_command_line(tools: ToolHost, tiny: dict[str, str], tmp_path: Path) -> None:

@@ -77,6 +77,9 @@ public final class CnnScoreVariants extends VariantWalker {
   /** When so many reads were seen and none has a read group, none will. */
   private static final long READS_WITHOUT_GROUP = 100_000;
 
+  private static final String ADD_READ_GROUP =
+      "give the reads one with `samtools addreplacerg -r ID:1 -r SM:NAME`";
+
   private static final int RECORDS_PER_CHECK = 100;
 
   private static final List<String> OUTPUT_ENDINGS = List.of("", ".tbi", ".idx", ".md5");
@@ -382,8 +385,27 @@ public final class CnnScoreVariants extends VariantWalker {
           "{} records have more reads than the network takes, {} have none",
           reads.sitesSampled(),
           reads.sitesEmpty());
+      warnAboutReads();
     }
     return null;
+  }
+
+  /** What `cnnscore score` says of the reads that did not count. */
+  private void warnAboutReads() {
+    long seen = networkFilter.seen();
+    if (2 * networkFilter.withoutGroup() > seen) {
+      logger.warn(
+          "{} of {} reads have no read group and were dropped, as GATK does: {}",
+          networkFilter.withoutGroup(),
+          seen,
+          ADD_READ_GROUP);
+    }
+    if (2 * networkFilter.withoutBases() > seen) {
+      logger.warn(
+          "{} of {} reads have no base qualities and were dropped",
+          networkFilter.withoutBases(),
+          seen);
+    }
   }
 
   private void checkReadGroups(long enough) {
@@ -392,7 +414,8 @@ public final class CnnScoreVariants extends VariantWalker {
       throw new UserException.BadInput(
           "no read has a read group, and "
               + network.getModel()
-              + " drops such reads, as GATK does: give them one with `samtools addreplacerg`");
+              + " drops such reads, as GATK does: "
+              + ADD_READ_GROUP);
     }
   }
 
