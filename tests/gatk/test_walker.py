@@ -154,6 +154,26 @@ def test_ref_that_the_reference_lacks(
     assert not out.exists()
 
 
+def test_ref_longer_than_the_window(
+    tools: ToolHost, servers: dict[str, Server], tmp_path: Path
+) -> None:
+    """The second of two deletions: its REF is wrong where the window has ended."""
+    with pysam.FastaFile(str(REFERENCE)) as fasta:
+        ref = fasta.fetch("synA", 275, 575)
+    wrong = ref[:250] + {"A": "C"}.get(ref[250], "A") + ref[251:]
+    header = gzip.decompress(CALLS.read_bytes()).decode().split("#CHROM")[0]
+    lines = ["#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
+    lines += [f"synA\t276\t.\t{text}\t{ref[0]}\t50\t.\tDP=9" for text in (ref, wrong)]
+    calls, out = tmp_path / "calls.vcf", tmp_path / "out.vcf"
+    server = ("--server", servers["reference"].address)
+    calls.write_text(header + "\n".join(lines[:2]) + "\n")
+    ran = tools.score("-V", calls, "-R", REFERENCE, "-O", out, *server)
+    assert ran.ok, ran.answer
+    calls.write_text(header + "\n".join(lines) + "\n")
+    ran = tools.score("-V", calls, "-R", REFERENCE, "-O", out, *server)
+    assert f"but the reference has {ref[250]} at synA:526" in ran.answer
+
+
 @pytest.mark.parametrize(
     ("lacks", "words"),
     [

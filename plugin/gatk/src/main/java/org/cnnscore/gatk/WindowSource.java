@@ -17,6 +17,10 @@ final class WindowSource {
   private final SAMSequenceDictionary contigs;
   private final SAMSequenceDictionary readContigs;
   private final SiteReads reads;
+
+  /** Our own networks look at the places of an indel. */
+  private final boolean tractsCount;
+
   private String contig = "";
   private int contigLength;
 
@@ -34,6 +38,7 @@ final class WindowSource {
     this.contigs = contigs;
     this.reads = reads;
     this.readContigs = readContigs;
+    tractsCount = NetworkReadFilter.rule(network.getReadRule()) == NetworkReadFilter.Rule.primary;
   }
 
   /** Adds a record's window to a batch; the contexts are GATK's doors to all bases and reads. */
@@ -45,7 +50,7 @@ final class WindowSource {
     enterContig(record);
     int start = Sites.start(record);
     byte[] window = window(bases, start - network.getReferenceLeft(), network.getReferenceWidth());
-    checkReference(record, bases, start);
+    checkReference(record, bases, start, window);
     if (reads == null) {
       batch.add(record, contigLength, window, List.of(), 0);
       return;
@@ -55,10 +60,11 @@ final class WindowSource {
     batch.add(record, contigLength, window, over, reads.depth());
   }
 
-  /** Where the stretch ends whose reads count: our own networks look at the places of an indel. */
+  /** Where the stretch ends whose reads count. */
   private long end(VariantContext record, byte[] window) {
-    boolean ours = network.getReadRule().equals(NetworkReadFilter.Rule.primary.name());
-    return ours ? AlleleSpan.end(record, window, network.getReferenceLeft()) : Sites.end(record);
+    return tractsCount
+        ? AlleleSpan.end(record, window, network.getReferenceLeft())
+        : Sites.end(record);
   }
 
   private void enterContig(VariantContext record) {
@@ -108,7 +114,8 @@ final class WindowSource {
   }
 
   /** REF must be what the reference says, where both name a base. */
-  private void checkReference(VariantContext record, ReferenceContext source, int start) {
+  private void checkReference(
+      VariantContext record, ReferenceContext source, int start, byte[] window) {
     byte[] ref = record.getReference().getBases();
     if (start < 0 || start + (long) ref.length > contigLength) {
       throw new UserException.BadInput(
@@ -117,16 +124,20 @@ final class WindowSource {
                   + " reference that the variants were called against",
               place(record), contig, contigLength));
     }
-    byte[] bases = window(source, start, ref.length);
+    int left = network.getReferenceLeft();
+    boolean within = ref.length <= window.length - left;
+    byte[] bases = within ? window : window(source, start, ref.length);
+    int first = within ? left : 0;
     for (int i = 0; i < ref.length; i++) {
-      if (ref[i] != bases[i] && isBase(ref[i]) && isBase(bases[i])) {
+      byte base = bases[first + i];
+      if (ref[i] != base && isBase(ref[i]) && isBase(base)) {
         throw new UserException.BadInput(
             String.format(
                 "record %s has REF %.40s, but the reference has %c at %s:%d: give the reference"
                     + " that the variants were called against",
                 place(record),
                 record.getReference().getBaseString(),
-                (char) bases[i],
+                (char) base,
                 contig,
                 start + i + 1));
       }
