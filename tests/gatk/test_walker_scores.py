@@ -115,6 +115,21 @@ def test_our_networks_on_real_and_odd_reads(doors: Doors, shared: Path) -> None:
         doors.score(golden / "odd" / "odd.vcf.gz", golden / "ref.fa", reads, model="read-set")
 
 
+def test_gatks_sampling_is_for_its_networks(
+    tools: ToolHost, engines: dict[str, Server], tmp_path: Path
+) -> None:
+    """The tool refuses what the command refuses, in the same words."""
+    out, calls = tmp_path / "out.vcf", DATA / "deep.vcf.gz"
+    inputs = ("-R", DATA / "ref.fa", "-I", DATA / "deep.bam", "--downsampling", "gatk")
+    server = ("--server", engines["read-set"].address)
+    ran = tools.score("-V", calls, "-O", out, *inputs, *server)
+    done = run_cli("score", calls, "-o", out, *inputs, *server)
+    words = "chooses reads by their names: --downsampling gatk is for GATK's networks"
+    assert words in ran.answer
+    assert words in done.err
+    assert not out.exists()
+
+
 def test_several_read_files(doors: Doors) -> None:
     both = DATA / "reads.bam", DATA / "deep.bam"
     doors.score(DATA / "deep.vcf.gz", DATA / "ref.fa", *both, model="read-set")

@@ -56,8 +56,8 @@ final class NetworkChoice implements AutoCloseable {
   /** Refuses an engine whose network is not the one that was asked for. */
   void check(Description network, boolean hasReads) {
     String name = "the network " + network.getModel();
-    boolean wantsReads =
-        NetworkReadFilter.rule(network.getReadRule()) != NetworkReadFilter.Rule.none;
+    NetworkReadFilter.Rule rule = NetworkReadFilter.rule(network.getReadRule());
+    boolean wantsReads = rule != NetworkReadFilter.Rule.none;
     if (tool.server != null && tool.model != null && !isNamed(network, tool.model)) {
       throw new UserException.BadInput(
           "the server has " + name + ", not " + tool.model + ": leave --model out to use it");
@@ -72,6 +72,11 @@ final class NetworkChoice implements AutoCloseable {
     }
     if (wantsReads && !hasReads) {
       throw new UserException.BadInput(name + " looks at reads: give them with -I");
+    }
+    if (tool.downsampling == Reservoir.Downsampling.gatk
+        && rule == NetworkReadFilter.Rule.primary) {
+      throw new UserException.BadInput(
+          name + " chooses reads by their names: --downsampling gatk is for GATK's networks");
     }
     differs("window-size", old.windowSize, network.getWindow(), name);
     if (wantsReads) {
