@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,21 @@ def test_nobody_listens(address: str, words: str, tools: ToolHost, out: Path) ->
     assert address in ran.answer
     assert words in ran.answer
     assert not out.exists()
+
+
+def test_stream_is_open_before_the_first_batch(tools: ToolHost, out: Path) -> None:
+    """As an engine without one ends by itself: the tool is held up where it opens its output."""
+    marker, pipe = out.with_name("marker"), out.with_name("out.vcf")
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as thread:
+        options = ("--create-output-variant-index", "false")
+        ran = thread.submit(with_fake, tools, f"tell:{marker}", pipe, *options)
+        try:
+            wait_until(lambda: marker.exists() or ran.done(), 60)
+        finally:
+            text = "" if ran.done() else pipe.read_text()  # the tool goes on
+        assert ran.result().ok, ran.result().answer
+    assert text.count(f"CNN_1D={SCORE_OF_ALL}") == 294
 
 
 def test_server_killed_while_it_scores(

@@ -96,7 +96,10 @@ final class EngineClient implements AutoCloseable {
     }
   }
 
-  /** What the server's network wants; tries for as long as {@code startup} to reach it. */
+  /**
+   * What the server's network wants; tries for as long as {@code startup} to reach it. Then the
+   * stream is open: an engine that ends when it is idle knows that someone is there.
+   */
   Description describe(Duration startup) {
     DescribeRequest request =
         DescribeRequest.newBuilder().setProtocolVersion(PROTOCOL_VERSION).build();
@@ -110,6 +113,7 @@ final class EngineClient implements AutoCloseable {
             ClientCalls.blockingUnaryCall(
                 authorized, ScorerGrpc.getDescribeMethod(), options, request);
         checkVersion(description);
+        stream = open();
         return description;
       } catch (StatusRuntimeException error) {
         boolean notYet = error.getStatus().getCode() == Status.Code.UNAVAILABLE;
@@ -140,11 +144,8 @@ final class EngineClient implements AutoCloseable {
     return inFlight.size();
   }
 
-  /** Sends a batch. */
+  /** Sends a batch to the server that was described. */
   void send(WindowBatch batch) {
-    if (stream == null) {
-      stream = open();
-    }
     inFlight.add(batch);
     stream.requests.onNext(batch);
   }
