@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pysam
 import pytest
 
 from conftest import DATA, run_cli, scores_of
@@ -113,6 +114,21 @@ def test_our_networks_on_real_and_odd_reads(doors: Doors, shared: Path) -> None:
     for name in ("soft", "indel", "unm", "norg"):
         reads = golden / "odd" / f"{name}.bam"
         doors.score(golden / "odd" / "odd.vcf.gz", golden / "ref.fa", reads, model="read-set")
+
+
+def test_reads_of_one_name(doors: Doors, tmp_path: Path) -> None:
+    """Their hashes are equal: which of a deep site's stay is decided by what they hold."""
+    reads = tmp_path / "reads.bam"
+    with (
+        pysam.AlignmentFile(str(DATA / "deep.bam")) as source,
+        pysam.AlignmentFile(str(reads), "wb", template=source) as renamed,
+    ):
+        for read in source:
+            read.query_name = "one"
+            read.flag &= 16
+            renamed.write(read)
+    pysam.index(str(reads))
+    doors.score(DATA / "deep.vcf.gz", DATA / "ref.fa", reads, model="read-set")
 
 
 def test_gatks_sampling_is_for_its_networks(

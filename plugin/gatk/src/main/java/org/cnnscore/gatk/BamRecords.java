@@ -4,26 +4,49 @@ import htsjdk.samtools.Cigar;
 import htsjdk.samtools.CigarElement;
 import htsjdk.samtools.CigarOperator;
 import htsjdk.samtools.GenomicIndexUtil;
+import htsjdk.samtools.SAMFlag;
 import htsjdk.samtools.SAMRecord;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Comparator;
 
 /** Reads as BAM records (SAM specification 4.2): without block_size, without tags. */
 final class BamRecords {
 
   private static final int FIXED_BYTES = 32;
+  private static final int POSITION_AT = 4;
+  private static final int NAME_LENGTH_AT = 8;
+  private static final int QUALITY_AT = 9;
   private static final int FLAGS_AT = 14;
 
   /** Where the name begins, which ends with 0. */
   static final int NAME_AT = FIXED_BYTES;
 
   private static final int MATE_CONTIG_AT = 20;
+  private static final int MATE_POSITION_AT = 24;
+  private static final int INSERT_AT = 28;
   private static final int MAX_NAME_BYTES = 254;
   private static final int MAX_CIGAR_OPERATORS = 0xffff;
   private static final byte NO_QUALITY = (byte) 0xff;
   private static final byte[] BASE_CODES = baseCodes();
+
+  /**
+   * By what encoded records of one contig hold, as cnnscore_reads_compare in native/window; tags,
+   * which are not encoded, count there too.
+   */
+  static final Comparator<byte[]> ORDER =
+      Comparator.<byte[]>comparingInt(record -> number(record, POSITION_AT))
+          .thenComparing(record -> (flags(record) & SAMFlag.READ_REVERSE_STRAND.intValue()) != 0)
+          .thenComparing(BamRecords::compareNames)
+          .thenComparingInt(BamRecords::flags)
+          .thenComparingInt(record -> record[QUALITY_AT] & 0xff)
+          .thenComparingInt(record -> number(record, MATE_CONTIG_AT))
+          .thenComparingInt(record -> number(record, MATE_POSITION_AT))
+          .thenComparingInt(record -> number(record, INSERT_AT))
+          .thenComparingInt(record -> record.length)
+          .thenComparing(BamRecords::compareRest);
 
   private BamRecords() {}
 
@@ -39,7 +62,7 @@ final class BamRecords {
     return codes;
   }
 
-  /** Encodes a read; its contig is number 0, its mate's 0 when it is the same, else -1. */
+  /** Encodes a read; contigs are numbered as in its header. */
   static byte[] encode(SAMRecord read) {
     byte[] name = nameBytes(read);
     Cigar cigar = read.getCigar() == null ? new Cigar() : read.getCigar();
@@ -58,12 +81,9 @@ final class BamRecords {
             + packed
             + bases.length;
     ByteBuffer record = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
-    boolean mateHere =
-        read.getMateReferenceName() != null
-            && read.getMateReferenceName().equals(read.getReferenceName());
     int position = read.getAlignmentStart() - 1;
     record
-        .putInt(0)
+        .putInt(read.getReferenceIndex())
         .putInt(position)
         .put((byte) (name.length + 1))
         .put((byte) read.getMappingQuality())
@@ -71,7 +91,7 @@ final class BamRecords {
         .putShort((short) (longCigar ? 2 : operators))
         .putShort((short) read.getFlags())
         .putInt(bases.length)
-        .putInt(mateHere ? 0 : -1)
+        .putInt(read.getMateReferenceIndex())
         .putInt(read.getMateAlignmentStart() - 1)
         .putInt(read.getInferredInsertSize())
         .put(name)
@@ -113,13 +133,29 @@ final class BamRecords {
     return ByteBuffer.wrap(record).order(ByteOrder.LITTLE_ENDIAN).getShort(FLAGS_AT) & 0xffff;
   }
 
-  /** Gives an encoded record another contig number. */
+  /** Gives an encoded record another contig number, and its mate: -1 when that is elsewhere. */
   static void setContig(byte[] records, int offset, int contig) {
     ByteBuffer record = ByteBuffer.wrap(records).order(ByteOrder.LITTLE_ENDIAN);
+    boolean mateHere = record.getInt(offset + MATE_CONTIG_AT) == record.getInt(offset);
     record.putInt(offset, contig);
-    if (record.getInt(offset + MATE_CONTIG_AT) >= 0) {
-      record.putInt(offset + MATE_CONTIG_AT, contig);
-    }
+    record.putInt(offset + MATE_CONTIG_AT, mateHere ? contig : -1);
+  }
+
+  private static int number(byte[] record, int at) {
+    return ByteBuffer.wrap(record).order(ByteOrder.LITTLE_ENDIAN).getInt(at);
+  }
+
+  /** Where the name ends, its 0 included. */
+  private static int nameEnd(byte[] record) {
+    return NAME_AT + (record[NAME_LENGTH_AT] & 0xff);
+  }
+
+  private static int compareNames(byte[] a, byte[] b) {
+    return Arrays.compareUnsigned(a, NAME_AT, nameEnd(a), b, NAME_AT, nameEnd(b));
+  }
+
+  private static int compareRest(byte[] a, byte[] b) {
+    return Arrays.compareUnsigned(a, nameEnd(a), a.length, b, nameEnd(b), b.length);
   }
 
   private static byte[] nameBytes(SAMRecord read) {

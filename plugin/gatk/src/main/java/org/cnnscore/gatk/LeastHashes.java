@@ -1,7 +1,6 @@
 package org.cnnscore.gatk;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 
@@ -15,7 +14,7 @@ final class LeastHashes implements ReadChoice {
 
   private static final Comparator<Hashed> ORDER =
       Comparator.<Hashed>comparingLong(read -> read.hash ^ Long.MIN_VALUE)
-          .thenComparing(Hashed::record, Arrays::compareUnsigned);
+          .thenComparing(Hashed::record, BamRecords.ORDER);
 
   private final int limit;
   private List<byte[]> kept = new ArrayList<>();
