@@ -297,8 +297,8 @@ public final class CnnScoreVariants extends VariantWalker {
       readFilter = super.makeReadFilter();
       boolean ours = rule == NetworkReadFilter.Rule.primary;
       int limit = network.getReadLimit();
-      ReadChoice choice = ours ? new LeastHashes(limit) : new Reservoir(limit, downsampling);
-      reads = new SiteReads(readFilter, choice, ours, limit);
+      ReadChoice sample = ours ? new LeastHashes(limit) : new Reservoir(limit, downsampling);
+      reads = new SiteReads(readFilter, sample, ours);
     } else if (hasReads()) {
       logger.warn(
           "the network {} does not look at reads, they are not used; --tensor-type read_tensor"

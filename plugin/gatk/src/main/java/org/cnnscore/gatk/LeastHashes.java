@@ -65,12 +65,10 @@ final class LeastHashes implements ReadChoice {
 
   /** FNV-1a of the read's name and of which of its pair it is, then mixed. */
   static long hash(byte[] record) {
-    long hash = 0xcbf29ce484222325L;
+    long hash = Fnv.BASIS;
     for (int i = BamRecords.NAME_AT; record[i] != 0; i++) {
-      hash = (hash ^ (record[i] & 0xff)) * 0x100000001b3L;
+      hash = Fnv.add(hash, record[i]);
     }
-    hash = (hash ^ (BamRecords.flags(record) >> 6 & 3)) * 0x100000001b3L;
-    hash = (hash ^ hash >>> 30) * 0xBF58476D1CE4E5B9L;
-    return hash ^ hash >>> 31;
+    return Fnv.mix(Fnv.add(hash, BamRecords.flags(record) >> 6 & 3));
   }
 }

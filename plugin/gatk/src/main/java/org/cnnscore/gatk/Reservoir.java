@@ -62,12 +62,10 @@ final class Reservoir implements ReadChoice {
 
   /** FNV-1a of the contig's name, then the position, then mixed. */
   static long siteSeed(String contig, long position) {
-    long hash = 0xcbf29ce484222325L;
+    long hash = Fnv.BASIS;
     for (byte letter : contig.getBytes(StandardCharsets.UTF_8)) {
-      hash = (hash ^ (letter & 0xff)) * 0x100000001b3L;
+      hash = Fnv.add(hash, letter);
     }
-    hash ^= position * 0x9E3779B97F4A7C15L;
-    hash = (hash ^ (hash >>> 30)) * 0xBF58476D1CE4E5B9L;
-    return hash ^ (hash >>> 31);
+    return Fnv.mix(hash ^ position * 0x9E3779B97F4A7C15L);
   }
 }

@@ -45,7 +45,6 @@ final class SiteReads {
   private final Predicate<GATKRead> filter;
   private final ReadChoice choice;
   private final int reach;
-  private final int limit;
 
   private final List<Pooled> pool = new ArrayList<>();
   private long poolBytes;
@@ -62,13 +61,11 @@ final class SiteReads {
 
   /**
    * @param clipsCount whether soft clips count as part of a read
-   * @param limit most reads a site that {@code choice} keeps
    */
-  SiteReads(Predicate<GATKRead> filter, ReadChoice choice, boolean clipsCount, int limit) {
+  SiteReads(Predicate<GATKRead> filter, ReadChoice choice, boolean clipsCount) {
     this.filter = filter;
     this.choice = choice;
     this.reach = clipsCount ? CLIP_REACH : 0;
-    this.limit = limit;
   }
 
   /** Sites whose reads had to be sampled. */
@@ -111,13 +108,14 @@ final class SiteReads {
     } else {
       choose(start, last);
     }
-    if (choice.seen() > limit) {
+    List<byte[]> chosen = choice.chosen();
+    if (choice.seen() > chosen.size()) {
       sitesSampled++;
     }
-    if (choice.seen() == 0) {
+    if (chosen.isEmpty()) {
       sitesEmpty++;
     }
-    return choice.chosen();
+    return chosen;
   }
 
   private void choose(int start, int end) {
