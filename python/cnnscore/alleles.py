@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.batch import WindowBatch
+from cnnscore.batch import WindowBatch, offsets_of, spans
 from cnnscore.errors import BadInput
 from cnnscore.windows import ReaderOptions, WindowBuffers, WindowReader
 
@@ -107,7 +107,8 @@ class Normaliser:
         if self._reader is not None:
             known = self._known(sites)
             if known.any():
-                self._reader.read(sites if known.all() else _sites(sites, known), self._buffers)
+                part = sites if known.all() else sites.take_sites(np.flatnonzero(known))
+                self._reader.read(part, self._buffers)
         split = _split(sites, text)
         split = _trim(split, text)
         return self._finish(sites, split, text)
@@ -293,7 +294,7 @@ def _build(
     alt_length = np.where(keep, parts[1], n_inserted + has_anchor)
     rotation = np.where(indel, shift, 0)
     size = ref_length + alt_length
-    offset = np.concatenate([[0], np.cumsum(size)])
+    offset = offsets_of(size)
     out = np.zeros(int(offset[-1]), np.uint8)
     ref_skip, alt_skip = np.where(keep, 0, skip), np.where(keep, 0, skip)
     n_ref, n_alt = np.where(keep, a.ref_length, removed), np.where(keep, a.alt_length, n_inserted)
@@ -303,7 +304,7 @@ def _build(
         (offset[:-1] + lead, n_ref, a.ref + ref_skip),
         (offset[:-1] + ref_length + lead, n_alt, a.alt + alt_skip),
     ):
-        out[_ragged(begin, length)] = text[_rotated(source, length, rotation)]
+        out[spans(begin, length)] = text[_rotated(source, length, rotation)]
     led = np.flatnonzero(lead)
     out[offset[led]] = anchor[led]
     out[offset[led] + ref_length[led]] = anchor[led]
@@ -316,7 +317,7 @@ def _build(
             np.cumsum(inserted.astype(np.uint64) * power[_within(n_inserted)], dtype=np.uint64),
         ]
     )
-    ends = np.concatenate([[0], np.cumsum(n_inserted)])
+    ends = offsets_of(n_inserted)
     change = sums[ends[1:]] - sums[ends[:-1]]
     change = (change ^ (change >> np.uint64(31))) * _MULTIPLIER + removed.astype(np.uint64)
     return Alleles(
@@ -335,12 +336,7 @@ def _build(
 
 def _within(length: NDArray[np.int64]) -> NDArray[np.int64]:
     """0, 1, ... length-1 of each length, one after the other."""
-    ends = np.cumsum(length)
-    return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - length, length)
-
-
-def _ragged(begin: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.repeat(begin, length) + _within(length)
+    return spans(np.zeros(len(length), np.int64), length)
 
 
 def _rotated(
@@ -374,15 +370,3 @@ def point_columns(
         contig_offset=sites.contig_offset,
         contig_names=sites.contig_names,
     )
-
-
-def _sites(sites: WindowBatch, chosen: NDArray[np.bool_]) -> WindowBatch:
-    """The chosen sites with their REF alone."""
-    at = np.flatnonzero(chosen)
-    row = sites.site_allele[:-1][at]
-    length = np.diff(sites.allele_offset)[row]
-    points = point_columns(sites, sites.contig[at], sites.pos[at])
-    columns = {name: getattr(points, name) for name in points.__dataclass_fields__}
-    columns["allele_offset"] = np.concatenate([[0], np.cumsum(length)])
-    columns["alleles"] = sites.alleles[_ragged(sites.allele_offset[:-1][row], length)]
-    return WindowBatch(**columns)

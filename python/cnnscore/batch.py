@@ -88,7 +88,7 @@ class WindowBatch:
     def take_sites(self, sites: NDArray[np.int64]) -> WindowBatch:
         """The site columns of some sites, in that order, with memory of their own; no windows."""
         counts = np.diff(self.site_allele)[sites]
-        alleles = _spans(self.site_allele[sites], counts)
+        alleles = spans(self.site_allele[sites], counts)
         lengths = np.diff(self.allele_offset)[alleles]
         n = len(sites)
         return replace(
@@ -97,9 +97,9 @@ class WindowBatch:
             pos=self.pos[sites],
             end=self.end[sites],
             kind=self.kind[sites],
-            site_allele=_offsets(counts),
-            allele_offset=_offsets(lengths),
-            alleles=self.alleles[_spans(self.allele_offset[alleles], lengths)],
+            site_allele=offsets_of(counts),
+            allele_offset=offsets_of(lengths),
+            alleles=self.alleles[spans(self.allele_offset[alleles], lengths)],
             annotations=self.annotations[sites],
             reference=np.zeros((n, 0), np.uint8),
             site_read=np.zeros(n + 1, np.int64),
@@ -134,7 +134,7 @@ class WindowBatch:
             read_offset=read_offset,
             reads=self.reads[read_bytes],
             contig_length=self.contig_length[contigs],
-            contig_offset=_offsets([len(name) for name in names]),
+            contig_offset=offsets_of([len(name) for name in names]),
             contig_names=np.concatenate([np.zeros(0, np.uint8), *names]),
             qual=self.qual[begin:end],
             site_depth=self.site_depth[begin:end],
@@ -159,7 +159,7 @@ def concatenate(batches: Sequence[WindowBatch]) -> WindowBatch:
 
     def joined_offsets(name: str) -> NDArray[Any]:
         columns = [getattr(batch, name) for batch in batches]
-        return _offsets(np.concatenate([np.diff(column) for column in columns]))
+        return offsets_of(np.concatenate([np.diff(column) for column in columns]))
 
     columns = {
         name: joined_offsets(name) if name in _OFFSETS else joined(name) for name in _COLUMNS
@@ -174,13 +174,14 @@ def _rebased(offsets: NDArray[np.int64]) -> tuple[NDArray[np.int64], slice]:
     return offsets - offsets[0], slice(int(offsets[0]), int(offsets[-1]))
 
 
-def _offsets(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+def offsets_of(lengths: Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:
+    """[n+1] where each of n parts of these lengths begins, and where the last ends."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
-def _spans(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+def spans(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """The numbers begin[i], begin[i] + 1, ... of each span, one after another."""
-    offsets = _offsets(lengths)
+    offsets = offsets_of(lengths)
     return np.repeat(begin - offsets[:-1], lengths) + np.arange(int(offsets[-1]))
 
 

@@ -229,7 +229,7 @@ class _Run:
                 self._scored[kind] += int(np.count_nonzero(scored & (judged == i)))
             self._known.append(known)
             n_records, n_scored = n_records + n, n_scored + int(np.count_nonzero(scored))
-            contigs.update(_contigs(sites))
+            contigs.update(sites.contig_name(int(contig)) for contig in np.unique(sites.contig))
             self._report(calls, sites, n_records, 0.0)
         if n_records and not n_scored:
             raise BadInput(
@@ -416,15 +416,6 @@ def _readable_twice(calls: str, wanted: bool) -> Iterator[tuple[str, str | None]
                 "twice, so give a file, or another folder as TMPDIR"
             ) from None
         yield f"/dev/fd/{spool.fileno()}", name
-
-
-def _contigs(sites: WindowBatch) -> list[str]:
-    """Names of the contigs of the sites."""
-    offset, names = sites.contig_offset, sites.contig_names.tobytes()
-    return [
-        names[offset[contig] : offset[contig + 1]].decode("utf-8", "replace")
-        for contig in np.unique(sites.contig)
-    ]
 
 
 def _verdict_key(key: str) -> str:

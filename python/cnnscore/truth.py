@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.alleles import Alleles, Normaliser, contig_names
-from cnnscore.batch import WindowBatch
+from cnnscore.batch import WindowBatch, offsets_of, spans
 from cnnscore.errors import BadInput
 from cnnscore.records import Calls, Records
 from cnnscore.regions import Regions
@@ -354,7 +354,7 @@ def _truth_set(
         pos=pos[first],
         start=start[first],
         zygosity=zygosities,
-        offset=np.concatenate([[0], np.cumsum(size)]),
+        offset=offsets_of(size),
         ref_length=ref_length,
         text=np.concatenate([alleles.text for alleles, _ in parts]),
         text_row=first,
@@ -368,8 +368,6 @@ def _truth_set(
 def _take(alleles: Alleles, at: NDArray[np.int64]) -> Alleles:
     """The chosen alleles, with memory of their own."""
     size = np.diff(alleles.offset)[at]
-    offset = np.concatenate([[0], np.cumsum(size)])
-    from_ = np.repeat(alleles.offset[at] - offset[:-1], size) + np.arange(int(offset[-1]))
     return Alleles(
         row=alleles.row[at],
         site=alleles.site[at],
@@ -377,9 +375,9 @@ def _take(alleles: Alleles, at: NDArray[np.int64]) -> Alleles:
         start=alleles.start[at],
         removed=alleles.removed[at],
         pos=alleles.pos[at],
-        offset=offset,
+        offset=offsets_of(size),
         ref_length=alleles.ref_length[at],
-        text=alleles.text[from_],
+        text=alleles.text[spans(alleles.offset[at], size)],
         change=alleles.change[at],
     )
 

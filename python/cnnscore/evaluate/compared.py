@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.batch import WindowBatch
+from cnnscore.batch import WindowBatch, offsets_of
 from cnnscore.output import open_output, output_format
 from cnnscore.records import Calls, Records
 from cnnscore.truth import BATCH, TRUE, Labels, TruthSet
@@ -93,12 +93,13 @@ class Lines:
         for bare, index, length in zip(truth.names, contig.tolist(), truth.lengths, strict=True):
             self._names.setdefault(index, (bare.decode("utf-8", "replace"), int(length)))
         lines = []
-        for i in missed.tolist():
+        for i, kind in zip(missed.tolist(), truth.type[missed].tolist(), strict=True):
             ref, alt = truth.ref_alt(i)
             name = self._names[int(contig[truth.contig[i]])][0]
-            kind = "SNP" if len(ref) == len(alt) == 1 else "INDEL"
-            line = f"{name}\t{truth.pos[i] + 1}\t.\t{ref}\t{alt}\t.\t.\tLABEL=FN;TYPE={kind}\n"
-            lines.append(line.encode())
+            lines.append(
+                f"{name}\t{truth.pos[i] + 1}\t.\t{ref}\t{alt}\t.\t.\t"
+                f"LABEL=FN;TYPE={'INDEL' if kind else 'SNP'}\n".encode()
+            )
         self._add(lines, contig[truth.contig[missed]], truth.pos[missed])
 
     def _add(self, lines: list[bytes], contig: NDArray[np.int64], pos: NDArray[np.int64]) -> None:
@@ -112,7 +113,7 @@ class Lines:
 
     def texts(self, at: NDArray[np.int64]) -> list[str]:
         """The chosen lines."""
-        starts = np.cumsum([0, *(len(ends) for ends in self._ends[1:])])
+        starts = offsets_of([len(ends) for ends in self._ends[1:]])
         found = []
         for i in at.tolist():
             blob = int(np.searchsorted(starts, i, "right")) - 1

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.batch import WindowBatch
+from cnnscore.batch import WindowBatch, offsets_of
 from cnnscore.errors import BadInput, BadOutput
 from cnnscore.extras import need
 
@@ -198,7 +198,7 @@ class Dataset:
             read_offset=read_offset,
             reads=reads,
             contig_length=np.array([length for _, length in layout.contigs], np.int64),
-            contig_offset=np.cumsum([0, *map(len, names)], dtype=np.int64),
+            contig_offset=offsets_of(list(map(len, names))),
             contig_names=np.frombuffer(b"".join(names), np.uint8),
             qual=column("qual").to_numpy(zero_copy_only=False),
             site_depth=column("site_depth").to_numpy(zero_copy_only=False),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.batch import WindowBatch
+from cnnscore.batch import WindowBatch, offsets_of
 from cnnscore.encode import ENCODINGS, Encoding, NativeBatch, Planes, PlaneSpec
 from cnnscore.encode import Rows as EncodeRows
 from cnnscore.errors import BadInput, BadOutput
@@ -164,7 +164,7 @@ def load_samples(
         raise BadInput(f"no rows are left of {len(files)} data sets")
     return Samples(
         planes=store.arrays(),
-        row_read=np.concatenate([[0], np.cumsum(store.depths())]).astype(np.int64),
+        row_read=offsets_of(store.depths()),
         label=np.concatenate([part.label for part in rows]),
         split=np.concatenate([part.split for part in rows]),
         weight=np.concatenate([part.weight for part in rows]),
