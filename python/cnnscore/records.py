@@ -39,10 +39,14 @@ class Intervals:
 
 
 class Records:
-    """Some records of a call file with their columns; filled again and again."""
+    """Some records of a call file with their columns; filled again and again.
+
+    `numbers` and `copies` need the file open.
+    """
 
     def __init__(self) -> None:
         self.handle = ffi.gc(lib.cnnscore_records_new(), lib.cnnscore_records_free)
+        self.lenders: list[Calls] = []  # whose header the native records may look into
 
     def sites(self) -> WindowBatch:
         """The site columns; valid until the records are filled again."""
@@ -186,9 +190,13 @@ class Calls:
         Errors: BadInput naming the place of a truncated or malformed record.
         """
         error = ffi.new("cnnscore_error *")
+        # Native records know their calls by address: the last must not make room for these. After
+        # an error they may be of either.
+        records.lenders.append(self)
         n = int(lib.cnnscore_calls_read(self.handle, records.handle, limit, error))
         if n < 0:
             raise_native(ffi, error)
+        records.lenders = [self]
         return n
 
     def progress(self) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +25,13 @@ COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t"
 
 def read(
     tmp_path: Path, samples: int, lines: list[str], annotations: tuple[str, ...] = ()
-) -> tuple[Calls, Records]:
-    """The calls too, as records are of an open file."""
+) -> Records:
     path = tmp_path / "calls.vcf"
     columns = COLUMNS + "\t".join(f"s{i}" for i in range(samples)) + "\n"
     path.write_text(HEADER + columns + "".join(f"{line}\n" for line in lines))
     calls, records = Calls(str(path), annotations=annotations), Records()
     assert calls.read(records, 100) == len(lines)
-    return calls, records
+    return records
 
 
 @pytest.mark.parametrize("n_alts", [2, 70, 17000])
@@ -50,7 +51,7 @@ def test_genotypes_of_any_width(tmp_path: Path, n_alts: int) -> None:
         f"5:0/{n_alts}": {0: 1, n_alts: 1},
     }
     line = f"1\t5\t.\tA\t{alts}\t.\t.\t.\tDP:GT\t" + "\t".join(genotypes)
-    _calls, records = read(tmp_path, len(genotypes), [line])
+    records = read(tmp_path, len(genotypes), [line])
     for sample, (text, found) in enumerate(genotypes.items()):
         wanted = np.full(n_alts + 1, -1 if found is None else 0)
         for allele, number in (found or {}).items():
@@ -71,7 +72,7 @@ def test_genotypes_of_any_width(tmp_path: Path, n_alts: int) -> None:
 def test_the_first_value_of_a_field(tmp_path: Path, info: str, number: float | None) -> None:
     """The same as an annotation column and as a number over alleles."""
     key = info[0] if info != "." else "I"
-    _calls, records = read(tmp_path, 1, [f"1\t5\t.\tA\tC,G\t.\t.\t{info}\tGT\t0/1"], (key,))
+    records = read(tmp_path, 1, [f"1\t5\t.\tA\tC,G\t.\t.\t{info}\tGT\t0/1"], (key,))
     wanted = np.nan if number is None else number
     np.testing.assert_array_equal(records.sites().annotations, [[wanted]])
     np.testing.assert_array_equal(records.numbers("INFO", key), [wanted] * 3)
@@ -79,8 +80,35 @@ def test_the_first_value_of_a_field(tmp_path: Path, info: str, number: float | N
 
 def test_a_value_an_alt(tmp_path: Path) -> None:
     lines = [f"1\t5\t.\tA\tC,G\t.\t.\tA={values}\tGT\t0/1" for values in ("7,300", "70000,.", "5")]
-    _calls, records = read(tmp_path, 1, lines, ("A",))
+    records = read(tmp_path, 1, lines, ("A",))
     nan = np.nan
     wanted = [nan, 7, 300, nan, 70000, nan, nan, 5, nan]
     np.testing.assert_array_equal(records.numbers("INFO", "A"), wanted)
     np.testing.assert_array_equal(records.sites().annotations[:, 0], [7, 70000, 5])
+
+
+def test_records_outlive_their_calls(tmp_path: Path) -> None:
+    """Their fields are looked up in the header of the file: else wrong numbers, or a crash."""
+    path = tmp_path / "calls.vcf"
+    path.write_text(HEADER + COLUMNS + "s0\n1\t5\t.\tA\tC\t.\t.\tI=7\tGT\t0/1\n")
+    program = f"""
+from cnnscore.records import Calls, Records
+records = Records()
+Calls({str(path)!r}).read(records, 10)
+print(records.numbers("INFO", "I").tolist(), records.copies().tolist())
+"""
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == "[7.0, 7.0] [1, 1]\n"
+
+
+def test_records_of_one_file_then_another(tmp_path: Path) -> None:
+    """Contigs are the file's own, even where it takes the last one's place in memory."""
+    records = Records()
+    for contig in map(str, range(20)):
+        path = tmp_path / "calls.vcf"
+        header = HEADER.replace("ID=1,", f"ID={contig},")
+        path.write_text(header + COLUMNS + f"s0\n{contig}\t5\t.\tA\tC\t.\t.\t.\tGT\t0/1\n")
+        assert Calls(str(path)).read(records, 10) == 1
+        assert records.sites().place(0) == f"{contig}:5"
