@@ -123,7 +123,7 @@ class Windows:
     model: str
     network: str  # SHA-256
     batch: WindowBatch
-    scores: np.ndarray
+    scores: NDArray[np.float32]
 
 
 @pytest.fixture(scope="session")
@@ -150,7 +150,10 @@ def make_windows(kind: str, model: str) -> Windows:
         )
     )
     batch = reader.read(records.sites())
-    return Windows(model, network.network, batch, engine.score(batch))
+    scores = engine.score(batch)
+    assert np.isfinite(scores).all()
+    assert len(np.unique(scores)) > len(batch) / 2
+    return Windows(model, network.network, batch, scores)
 
 
 # ---- hostile messages ----

@@ -80,7 +80,7 @@ static cnnscore_engine *open_engine(const char *model) {
     return engine;
 }
 
-/* A batch as test_c_abi.py writes it: five counts, then each column behind its size in bytes. */
+/* A batch as test_host_program.py writes it: five counts, then each column behind its size in bytes. */
 static void *read_column(FILE *file) {
     int64_t size;
     CHECK(fread(&size, sizeof size, 1, file) == 1);

@@ -111,7 +111,6 @@ def test_joining_changes_no_bit(encoding: str, tmp_path: Path) -> None:
         "reads" if encoding == "read-set" else "reference", write_stand_ins(tmp_path)[encoding]
     )
     engine = Engine(case.model, provider="cpu")
-    assert len(np.unique(case.scores)) > 12
     for step in (1, 2, 3, 5, 7, 16):
         for begin in range(0, len(case.batch), step):
             sites = slice(begin, min(begin + step, len(case.batch)))

@@ -1,15 +1,14 @@
-"""libcnnscore.so: from programs without Python (host.c), and from this one, which has its own."""
+"""libcnnscore.so in a program that runs Python: this one."""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,347 +19,8 @@ from cffi import FFI
 
 from cnnscore.batch import WindowBatch, to_native
 from cnnscore.engine import Engine
-from cnnscore.records import Calls, Records
-from cnnscore.windows import ReaderOptions, WindowReader
-from conftest import DATA
-from scoring_server import Server
-
-ROOT = Path(__file__).parents[2]
-NATIVE, HERE = ROOT / "native", Path(__file__).parent
-OK, INPUT, USAGE, BATCH, SERVER = 0, -2, -3, -5, -7
-STRICT = ["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow"]
-SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
-# Python and ONNX Runtime keep what they have until the process ends: leaks are stress's to find.
-ASAN_OPTIONS = "detect_leaks=0:abort_on_error=1"
-
-Host = Callable[..., subprocess.CompletedProcess[str]]
-
-
-# ---- what is built once ----
-
-
-def build_library(folder: Path, flags: list[str]) -> Path:
-    environment = {**os.environ, "CFLAGS": " ".join(flags), "LDFLAGS": " ".join(flags)}
-    command = [sys.executable, str(NATIVE / "build_shim.py"), str(folder)]
-    subprocess.run(command, env=environment, check=True)
-    return folder / "libcnnscore.so"
-
-
-def build_program(source: Path, output: Path, *flags: str) -> Path:
-    include = f"-I{NATIVE / 'include'}"
-    command = ["cc", *STRICT, include, str(source), *flags, "-ldl", "-lpthread", "-o", str(output)]
-    subprocess.run(command, check=True)
-    return output
-
-
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library under test: the one that `make` built, else one built here."""
-    made = os.environ.get("CNNSCORE_LIBRARY")
-    return Path(made) if made else build_library(tmp_path_factory.mktemp("library"), [])
-
-
-@pytest.fixture(scope="session")
-def host(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Host:
-    """Runs a command of host.c; the library must say nothing on stderr."""
-    program = build_program(HERE / "host.c", tmp_path_factory.mktemp("host") / "host")
-
-    def run(*arguments: object, env: dict[str, str] | None = None, **options: Any) -> Any:
-        finished = subprocess.run(
-            [program, library, *map(str, arguments)],
-            env=dict(os.environ) if env is None else env,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            **options,
-        )
-        assert finished.stderr == ""
-        assert finished.returncode == 0
-        return finished
-
-    return run
-
-
-# ---- what is scored ----
-
-
-@dataclass(frozen=True)
-class Case:
-    """A network, windows that fit it, and what the Python engine says of them."""
-
-    model: str
-    batch: WindowBatch
-    file: Path
-    scores: bytes
-
-
-def write_batch(path: Path, batch: WindowBatch) -> None:
-    """As host.c reads it."""
-    counts = [len(batch), batch.annotations.shape[1], batch.reference_left]
-    counts += [batch.reference.shape[1], len(batch.contig_length)]
-    columns = (
-        *(batch.contig, batch.pos, batch.end, batch.kind, batch.site_allele, batch.allele_offset),
-        *(batch.alleles, batch.annotations, batch.reference, batch.site_read, batch.read_offset),
-        *(batch.reads, batch.contig_length, batch.contig_offset, batch.contig_names),
-    )
-    with path.open("wb") as file:
-        file.write(np.array(counts, np.int32).tobytes())
-        for column in columns:
-            file.write(np.int64(column.nbytes).tobytes() + column.tobytes())
-
-
-def make_case(kind: str, model: str, path: Path) -> Case:
-    engine = Engine(model, provider="cpu")
-    manifest = engine.manifest
-    left, width = manifest.encoder.reference_columns(manifest.window)
-    options = ReaderOptions(
-        str(DATA / "ref.fa"),
-        (str(DATA / "reads.bam"),) if kind == "reads" else (),
-        read_rule=manifest.encoder.read_rule,
-        read_limit=manifest.read_limit,
-        reference_left=left,
-        reference_width=width,
-    )
-    records = Records()
-    # Two hundred sites without reads are quick; half of that with.
-    Calls(str(DATA / "calls.vcf.gz"), annotations=manifest.annotations).read(
-        records, 40 if kind == "reads" else 200
-    )
-    batch = WindowReader(options).read(records.sites())
-    write_batch(path, batch)
-    scores = engine.score(batch)
-    assert np.isfinite(scores).all()
-    assert len(np.unique(scores)) > len(batch) / 2
-    return Case(model, batch, path, scores.tobytes())
-
-
-@pytest.fixture(scope="session")
-def cases(tiny: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    """One case for each encoding."""
-    folder = tmp_path_factory.mktemp("batches")
-    return {kind: make_case(kind, model, folder / kind) for kind, model in tiny.items()}
-
-
-@pytest.fixture(params=["reference", "reads"])
-def case(request: pytest.FixtureRequest, cases: dict[str, Case]) -> Case:
-    return cases[request.param]
-
-
-# ---- a program without Python ----
-
-
-@pytest.mark.parametrize("command", ["score", "submit", "threads", "reopen"])
-def test_scores_are_the_engines_to_the_bit(
-    host: Host, case: Case, command: str, tmp_path: Path
-) -> None:
-    host(command, case.model, case.file, tmp_path / "scores")
-    assert (tmp_path / "scores").read_bytes() == case.scores
-
-
-@pytest.mark.parametrize("command", ["score", "submit", "threads", "reopen", "leave"])
-def test_a_server_instead_of_a_network(
-    host: Host, cases: dict[str, Case], servers: dict[str, Server], command: str, tmp_path: Path
-) -> None:
-    case = cases["reads"]
-    host(command, servers["reads"].address, case.file, tmp_path / "scores")
-    if command != "leave":
-        assert (tmp_path / "scores").read_bytes() == case.scores
-
-
-def test_a_server_that_is_gone(host: Host, cases: dict[str, Case], tmp_path: Path) -> None:
-    said = host("open", f"unix:{tmp_path}/gone").stdout
-    assert re.match(rf"{SERVER} no answer from the server at unix:\S+gone .*cnnscore serve", said)
-
-
-def test_without_an_environment(host: Host, cases: dict[str, Case], tmp_path: Path) -> None:
-    case = cases["reference"]
-    host("score", case.model, case.file, tmp_path / "scores", env={})
-    assert (tmp_path / "scores").read_bytes() == case.scores
-
-
-def test_in_a_hostile_environment(host: Host, cases: dict[str, Case], tmp_path: Path) -> None:
-    """Python's variables are for the user's Python, not for the one inside."""
-    case = cases["reference"]
-    (tmp_path / "numpy.py").write_text("raise SystemExit('the wrong numpy')")
-    env = {"PYTHONHOME": "/nowhere", "PYTHONPATH": str(tmp_path), "PYTHONVERBOSE": "1"}
-    env |= {"PYTHONWARNINGS": "error", "PYTHONSTARTUP": "/nowhere", "LC_ALL": "C"}
-    host("score", case.model, case.file, tmp_path / "scores", env=env, cwd=tmp_path)
-    assert (tmp_path / "scores").read_bytes() == case.scores
-
-
-def test_loaded_locally(host: Host, cases: dict[str, Case], tmp_path: Path) -> None:
-    """As bcftools loads plugins: Python's symbols become global all the same."""
-    case = cases["reference"]
-    env = {**os.environ, "HOST_DLOPEN": "local"}
-    host("score", case.model, case.file, tmp_path / "scores", env=env)
-    assert (tmp_path / "scores").read_bytes() == case.scores
-
-
-def test_signal_handlers_stay_the_hosts(host: Host, tiny: dict[str, str]) -> None:
-    assert host("signals", tiny["reads"]).stdout == "0 changed\n"
-
-
-def test_leaving_with_batches_in_flight(host: Host, cases: dict[str, Case]) -> None:
-    """As bcftools' error() would: without waiting, ONNX Runtime crashed in one run of three."""
-    for _ in range(5):
-        host("leave", cases["reads"].model, cases["reads"].file)
-
-
-@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_a_provider_that_does_not_work_here(
-    host: Host, tiny: dict[str, str], provider: str
-) -> None:
-    said = host("open", tiny["reads"], provider).stdout
-    if said == "0 \n":
-        pytest.skip(f"{provider} works here")
-    assert re.match(rf"{USAGE} .*ExecutionProvider( does not work here|: `pip install)", said)
-
-
-def test_nothing_is_reported_home(host: Host, cases: dict[str, Case], tmp_path: Path) -> None:
-    """ONNX Runtime's wheels keep a device id in the home folder and send events: not in here."""
-    host("files", cases["reads"].model, cases["reads"].file, env={"HOME": str(tmp_path)})
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_no_htslib_comes_with_the_engine(host: Host, cases: dict[str, Case]) -> None:
-    """The host has one of its own, as bcftools has; pysam would bring another beside it."""
-    env = {**os.environ, "LD_PRELOAD": "libhts.so"}
-    loaded = set(host("files", cases["reads"].model, cases["reads"].file, env=env).stdout.split())
-    names = {Path(file).name for file in loaded}
-    assert any(name.startswith("onnxruntime_pybind11_state") for name in names)
-    assert any(name.startswith("_encode") for name in names)
-    assert len([name for name in names if name.startswith("libhts.so")]) == 1
-    assert not [name for name in names if re.search("chtslib|pysam|_window", name)]
-
-
-def test_memory_stays_flat(host: Host, cases: dict[str, Case]) -> None:
-    seconds = float(os.environ.get("CNNSCORE_STRESS_SECONDS", "5"))
-    case = cases["reference"]
-    said = host("stress", case.model, case.file, seconds).stdout
-    print(said)
-    found = re.match(r"(\d+) rounds, (\d+) kB after warming up, (\d+) kB at the end", said)
-    assert found, said
-    rounds, before, after = map(int, found.groups())
-    assert rounds > 3
-    # What engines (2 MB each), tickets or thread states left behind would show by its sum.
-    assert after - before < 4096, said
-
-
-def test_the_interpreter_can_be_chosen(host: Host, tiny: dict[str, str]) -> None:
-    env = {**os.environ, "CNNSCORE_PYTHON": sys.executable}
-    assert host("open", tiny["reads"], env=env).stdout == "0 \n"
-
-
-@pytest.fixture(scope="session")
-def broken_pythons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Interpreters that cannot serve, by what is wrong with them."""
-    folder = tmp_path_factory.mktemp("pythons")
-    plain = folder / "plain"
-    plain.write_text("#!/bin/sh\n")
-    bare, other = folder / "bare", folder / "other"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
-    # An environment of another version: its packages lie where this one does not look.
-    shutil.copytree(bare, other, symlinks=True)
-    (other / "lib" / f"python3.{sys.version_info.minor}").rename(other / "lib" / "python3.9")
-    (other / "pyvenv.cfg").write_text("home = /nowhere/bin\nversion = 3.9.1\n")
-    wrecked = folder / "wrecked"
-    shutil.copytree(bare, wrecked, symlinks=True)
-    packages = wrecked / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
-    (packages / "cnnscore").mkdir(parents=True)
-    (packages / "cnnscore" / "__init__.py").write_text("print('loud')\n1 / 0\n")
-    return {
-        "missing": folder / "nonexistent",
-        "a folder": folder,
-        "not executable": plain,
-        "without cnnscore": bare / "bin" / "python",
-        "of another version": other / "bin" / "python",
-        "with a broken cnnscore": wrecked / "bin" / "python",
-        "no python at all": Path("/bin/true"),
-    }
-
-
-@pytest.mark.parametrize(
-    ("what", "words"),
-    [
-        ("missing", "there is no Python at"),
-        ("a folder", "there is no Python at"),
-        ("not executable", "there is no Python at"),
-        ("without cnnscore", "No module named 'cnnscore'"),
-        ("of another version", "No module named 'cnnscore'"),
-        ("with a broken cnnscore", "division by zero"),
-        ("no python at all", "No module named 'cnnscore'"),
-    ],
-)
-def test_broken_interpreters_are_errors_with_a_remedy(
-    host: Host, tiny: dict[str, str], broken_pythons: dict[str, Path], what: str, words: str
-) -> None:
-    python = broken_pythons[what]
-    said = host("open", tiny["reads"], env={"CNNSCORE_PYTHON": str(python)}).stdout
-    assert said.startswith(f"{USAGE} ")
-    assert str(python) in said
-    assert words in said
-    assert "set CNNSCORE_PYTHON to the python of an environment with Python 3." in said
-
-
-# ---- the example, and sanitizers ----
-
-
-def example(library: Path, output: Path, *flags: str) -> Path:
-    linked = [f"-L{library.parent}", f"-Wl,-rpath,{library.parent}", "-lcnnscore"]
-    return build_program(NATIVE / "examples" / "score_one.c", output, *flags, *linked)
-
-
-@pytest.mark.parametrize("kind", ["reference", "reads"])
-def test_score_one(library: Path, tiny: dict[str, str], tmp_path: Path, kind: str) -> None:
-    program = example(library, tmp_path / "score_one")
-    run = subprocess.run([program, tiny[kind]], capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stderr) == (0, "")
-    assert re.fullmatch(rf"{kind} on .*\nchr1:1001 A>G -?\d+\.\d{{3}}\n", run.stdout)
-    run = subprocess.run([program, "nowhere.onnx"], capture_output=True, text=True, check=False)
-    assert run.returncode == 1
-    assert run.stderr.startswith("score_one: no network at nowhere.onnx: give a file")
-
-
-def test_score_one_is_short() -> None:
-    source = (NATIVE / "examples" / "score_one.c").read_text()
-    assert len(source.splitlines()) <= 80
-
-
-def test_under_address_sanitizer(
-    cases: dict[str, Case], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """The library's own code and its callers' buffers; Python itself is not instrumented."""
-    folder = tmp_path_factory.mktemp("asan")
-    library = build_library(folder, SANITIZE)
-    program = build_program(HERE / "host.c", folder / "host", *SANITIZE)
-    one = example(library, folder / "score_one", *SANITIZE)
-    env = {**os.environ, "ASAN_OPTIONS": ASAN_OPTIONS}
-    case = cases["reads"]
-    commands: list[list[str | Path]] = [[one, case.model]]
-    for name in ("threads", "submit", "reopen"):
-        commands.append([program, library, name, case.model, case.file, folder / name])
-    for command in commands:
-        run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-        assert (run.returncode, run.stderr) == (0, "")
-    assert (folder / "threads").read_bytes() == case.scores
-
-
-@pytest.mark.skipif(
-    not os.environ.get("CNNSCORE_VALGRIND"), reason="CNNSCORE_VALGRIND=1 asks: 20 s"
-)
-def test_score_one_under_valgrind(library: Path, tiny: dict[str, str], tmp_path: Path) -> None:
-    """No error anywhere but in the two places of valgrind.supp, and nothing lost."""
-    program = example(library, tmp_path / "score_one")
-    valgrind = ["valgrind", "-q", "--error-exitcode=9", "--leak-check=full"]
-    valgrind += ["--errors-for-leak-kinds=definite", "--show-leak-kinds=definite"]
-    valgrind.append(f"--suppressions={HERE / 'valgrind.supp'}")
-    command = [*valgrind, str(program), tiny["reads"]]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stderr) == (0, "")
-
-
-# ---- a program that runs Python: this one ----
+from scoring_server import Windows, make_windows
+from seam.conftest import BATCH, INPUT, NATIVE, OK, USAGE
 
 
 class Library:
@@ -424,23 +84,28 @@ class Refused(Exception):
     """A status below 0: (code, message, whether all scores were NaN)."""
 
 
+@pytest.fixture(params=["reference", "reads"])
+def case(request: pytest.FixtureRequest, windows: dict[str, Windows]) -> Windows:
+    return windows[request.param]
+
+
 @pytest.fixture(scope="module")
 def inside(library: Path) -> Library:
     return Library(library)
 
 
 @pytest.fixture
-def engine(inside: Library, case: Case) -> Iterator[Any]:
+def engine(inside: Library, case: Windows) -> Iterator[Any]:
     opened = inside.open(case.model, threads=2)
     yield opened
     inside.lib.cnnscore_engine_close(opened)
 
 
-def test_a_host_with_python_of_its_own(inside: Library, engine: Any, case: Case) -> None:
-    assert inside.score(engine, inside.batch(case.batch), len(case.batch)) == case.scores
+def test_a_host_with_python_of_its_own(inside: Library, engine: Any, case: Windows) -> None:
+    assert inside.score(engine, inside.batch(case.batch), len(case.batch)) == case.scores.tobytes()
 
 
-def test_a_host_that_loads_with_ctypes(library: Path, cases: dict[str, Case]) -> None:
+def test_a_host_that_loads_with_ctypes(library: Path, windows: dict[str, Windows]) -> None:
     """Holding Python's lock while it calls (PyDLL) or not (CDLL), in threads of its own."""
     program = f"""
 import ctypes, threading
@@ -452,7 +117,7 @@ class Options(ctypes.Structure):
 def use(library):
     engine = ctypes.c_void_p()
     error = ctypes.create_string_buffer(4096)
-    options = Options(ctypes.sizeof(Options), 1, {cases["reads"].model.encode()!r}, b"cpu")
+    options = Options(ctypes.sizeof(Options), 1, {windows["reads"].model.encode()!r}, b"cpu")
     assert library.cnnscore_engine_open(ctypes.byref(options), ctypes.byref(engine), error) == 0
     library.cnnscore_engine_close(engine)
 path = {str(library)!r}
@@ -540,7 +205,7 @@ def test_unknown_networks(inside: Library, model: str | None, code: int, words: 
     assert words in refused.value.args[1]
 
 
-def test_null_pointers(inside: Library, engine: Any, case: Case) -> None:
+def test_null_pointers(inside: Library, engine: Any, case: Windows) -> None:
     lib, null, error = inside.lib, inside.ffi.NULL, inside.error
     batch = inside.batch(case.batch)
     scores = inside.ffi.new("float[]", len(case.batch))
@@ -566,7 +231,7 @@ def test_null_pointers(inside: Library, engine: Any, case: Case) -> None:
     assert lib.cnnscore_engine_score(engine, batch, scores, null) == OK
 
 
-def test_tickets(inside: Library, engine: Any, case: Case) -> None:
+def test_tickets(inside: Library, engine: Any, case: Windows) -> None:
     lib = inside.lib
     ticket = inside.ffi.new("uint64_t *")
     batch = inside.batch(case.batch)
@@ -576,7 +241,7 @@ def test_tickets(inside: Library, engine: Any, case: Case) -> None:
     assert inside.message() == "ticket 12345 was never given, or is collected already"
     assert lib.cnnscore_engine_submit(engine, batch, target, ticket, inside.error) == OK
     assert lib.cnnscore_engine_collect(engine, ticket[0], inside.error) == OK
-    assert scores.tobytes() == case.scores
+    assert scores.tobytes() == case.scores.tobytes()
     assert lib.cnnscore_engine_collect(engine, ticket[0], inside.error) == USAGE
     # What is no batch for this network is refused at once, what it looks at later by the ticket.
     scores[:] = 7
@@ -592,7 +257,7 @@ def test_tickets(inside: Library, engine: Any, case: Case) -> None:
     assert np.isnan(scores).all()
 
 
-def test_an_empty_batch(inside: Library, engine: Any, case: Case) -> None:
+def test_an_empty_batch(inside: Library, engine: Any, case: Windows) -> None:
     lib, null, ticket = inside.lib, inside.ffi.NULL, inside.ffi.new("uint64_t *")
     lost = inside.ffi.cast("int64_t *", 8)  # of an empty batch, no column is looked at
     for lies in ({}, {"site_allele": null, "site_read": null}, {"site_allele": lost}):
@@ -603,9 +268,9 @@ def test_an_empty_batch(inside: Library, engine: Any, case: Case) -> None:
 
 
 @pytest.fixture
-def allele_case(stand_ins: dict[str, str], tmp_path: Path) -> Case:
+def allele_case(stand_ins: dict[str, str]) -> Windows:
     """A network that scores alleles, of which every third site has two; `scores` are theirs."""
-    case = make_case("reference", stand_ins["reference"], tmp_path / "alleles")
+    case = make_windows("reference", stand_ins["reference"])
     batch, alleles, counts = case.batch, [], []
     for i in range(len(batch)):
         of_site = [
@@ -625,13 +290,13 @@ def allele_case(stand_ins: dict[str, str], tmp_path: Path) -> Case:
     )
     scores = Engine(case.model, provider="cpu").score_alleles(batch)
     assert len(scores) > len(batch)
-    return replace(case, batch=batch, scores=scores.tobytes())
+    return replace(case, batch=batch, scores=scores)
 
 
-def test_a_score_for_each_allele(inside: Library, allele_case: Case) -> None:
-    batch, wanted = allele_case.batch, np.frombuffer(allele_case.scores, np.float32)
+def test_a_score_for_each_allele(inside: Library, allele_case: Windows) -> None:
+    batch, wanted = allele_case.batch, allele_case.scores
     engine = inside.open(allele_case.model)
-    assert inside.score_alleles(engine, inside.batch(batch), len(wanted)) == allele_case.scores
+    assert inside.score_alleles(engine, inside.batch(batch), len(wanted)) == wanted.tobytes()
     # The last sites of a batch by moved columns: offsets need not begin at 0.
     struct = inside.batch(batch, n_sites=len(batch) - 5)
     for name in ("contig", "pos", "end", "kind", "site_allele", "site_read"):
@@ -645,10 +310,10 @@ def test_a_score_for_each_allele(inside: Library, allele_case: Case) -> None:
 
 
 def test_allele_scores_on_failure(
-    inside: Library, cases: dict[str, Case], allele_case: Case
+    inside: Library, windows: dict[str, Windows], allele_case: Windows
 ) -> None:
     """NaN once the batch is found sound, untouched where it is not: nobody knows how many."""
-    null, batch, of_records = inside.ffi.NULL, allele_case.batch, cases["reference"]
+    null, batch, of_records = inside.ffi.NULL, allele_case.batch, windows["reference"]
     engine, records = inside.open(allele_case.model), inside.open(of_records.model)
     for taken, given, lies, code, words, emptied in (
         (null, batch, {}, USAGE, "engine is NULL", True),
@@ -676,7 +341,7 @@ def test_allele_scores_on_failure(
     assert score(engine, empty, null, inside.error) == USAGE
 
 
-def test_a_closed_engine_is_told(inside: Library, tiny: dict[str, str], case: Case) -> None:
+def test_a_closed_engine_is_told(inside: Library, tiny: dict[str, str], case: Windows) -> None:
     engine = inside.open(tiny["reads"])
     inside.lib.cnnscore_engine_close(engine)
     inside.lib.cnnscore_engine_close(engine)
@@ -685,15 +350,15 @@ def test_a_closed_engine_is_told(inside: Library, tiny: dict[str, str], case: Ca
     assert refused.value.args == (USAGE, "this is no engine, or it is closed", True)
 
 
-def test_two_engines(inside: Library, cases: dict[str, Case]) -> None:
-    engines = {kind: inside.open(case.model) for kind, case in cases.items()}
-    for kind, case in [*cases.items(), *cases.items()]:
+def test_two_engines(inside: Library, windows: dict[str, Windows]) -> None:
+    engines = {kind: inside.open(case.model) for kind, case in windows.items()}
+    for kind, case in [*windows.items(), *windows.items()]:
         struct = inside.batch(case.batch)
-        assert inside.score(engines[kind], struct, len(case.batch)) == case.scores
+        assert inside.score(engines[kind], struct, len(case.batch)) == case.scores.tobytes()
     inside.lib.cnnscore_engine_close(engines["reads"])
-    case = cases["reference"]
+    case = windows["reference"]
     assert inside.score(engines["reference"], inside.batch(case.batch), len(case.batch)) == (
-        case.scores
+        case.scores.tobytes()
     )
     inside.lib.cnnscore_engine_close(engines["reference"])
 
@@ -718,7 +383,7 @@ def test_two_engines(inside: Library, cases: dict[str, Case]) -> None:
     ],
 )
 def test_lying_batches(
-    inside: Library, engine: Any, case: Case, lies: dict[str, Any], words: str
+    inside: Library, engine: Any, case: Windows, lies: dict[str, Any], words: str
 ) -> None:
     pointers = {name: inside.ffi.NULL for name, value in lies.items() if value is None}
     struct = inside.batch(case.batch, **(lies | pointers))
@@ -734,23 +399,23 @@ def test_lying_batches(
 @pytest.mark.parametrize("column", ["site_allele", "allele_offset", "site_read", "read_offset"])
 @pytest.mark.parametrize("lie", [-1, 10**9, 2**62])
 def test_lying_offsets(
-    inside: Library, engine: Any, cases: dict[str, Case], case: Case, column: str, lie: int
+    inside: Library, engine: Any, windows: dict[str, Windows], case: Windows, column: str, lie: int
 ) -> None:
-    changed = getattr(cases["reads"].batch, column).copy()
+    changed = getattr(windows["reads"].batch, column).copy()
     changed[3] = lie
     with pytest.raises(Refused, match="out of range") as refused:
         inside.score(
             engine,
-            inside.batch(replace(cases["reads"].batch, **{column: changed})),
-            len(cases["reads"].batch),
+            inside.batch(replace(windows["reads"].batch, **{column: changed})),
+            len(windows["reads"].batch),
         )
     assert refused.value.args[0] == BATCH
     assert refused.value.args[2]
 
 
-def test_more_reads_than_the_network_takes(inside: Library, cases: dict[str, Case]) -> None:
+def test_more_reads_than_the_network_takes(inside: Library, windows: dict[str, Windows]) -> None:
     """The reads of a site a hundred times over."""
-    batch = cases["reads"].batch
+    batch = windows["reads"].batch
     n_reads = int(batch.site_read[1])
     sizes = np.tile(np.diff(batch.read_offset[: n_reads + 1]), 100)
     deep = replace(
@@ -759,7 +424,7 @@ def test_more_reads_than_the_network_takes(inside: Library, cases: dict[str, Cas
         read_offset=np.concatenate([[0], np.cumsum(sizes)]),
         reads=np.tile(batch.reads[: batch.read_offset[n_reads]], 100),
     )
-    engine = inside.open(cases["reads"].model)
+    engine = inside.open(windows["reads"].model)
     with pytest.raises(Refused) as refused:
         inside.score(engine, inside.batch(deep), len(deep))
     inside.lib.cnnscore_engine_close(engine)
