@@ -12,6 +12,7 @@ from collections.abc import Generator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,10 +77,10 @@ def run_cli(*arguments: object) -> Finished:
     return Finished(code, err.getvalue(), out.getvalue())
 
 
-def run_process(*arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:
+def run_process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Run `cnnscore ARGUMENTS` as a process of its own."""
     command = [sys.executable, "-m", "cnnscore", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
 
 
 @pytest.fixture(scope="session")

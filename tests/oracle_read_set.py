@@ -7,6 +7,7 @@ must give the same numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -191,7 +192,7 @@ def look_at_changed(read: Read, a: Aligned, allele: Allele, deleted: int) -> tup
     return support, ratio, n - missing + deleted == n
 
 
-def look(read: Read, allele: Allele) -> dict[str, object]:
+def look(read: Read, allele: Allele) -> dict[str, Any]:
     """What evidence.c finds."""
     a = lay_out(read)
     begin, end = allele.tract_begin, allele.tract_end
@@ -258,14 +259,14 @@ def scalars(read: Read, allele: Allele) -> list[float]:
     """One row of `reads`, in the order of READ_SCALARS."""
     e = look(read, allele)
     f = np.float32
-    index, last = int(e["index"]), len(read.seq) - 1  # type: ignore[call-overload]
+    index, last = int(e["index"]), len(read.seq) - 1
     ends = (0, 0) if index < 0 else (index, last - index)
     if read.flag & 0x10:
         ends = ends[::-1]
     quality = read.qual[index] if index >= 0 else 0
 
-    def scaled(value: object, scale: int, limit: float) -> float:
-        return float(min(f(value) / f(scale), f(limit)))  # type: ignore[arg-type]
+    def scaled(value: float, scale: int, limit: float) -> float:
+        return float(min(f(value) / f(scale), f(limit)))
 
     return [
         float(bool(read.flag & 0x10)),
@@ -282,7 +283,7 @@ def scalars(read: Read, allele: Allele) -> list[float]:
         scaled(e["mismatches_near"], 3, 2),
         scaled(e["indels"], 2, 2),
         scaled(e["indels_near"], 2, 2),
-        float(f(e["clipped"]) / f(len(read.seq))) if read.seq else 0.0,  # type: ignore[arg-type]
+        float(f(e["clipped"]) / f(len(read.seq))) if read.seq else 0.0,
         float(bool(e["clip_near"])),
         float(bool(read.flag & 0x2)),
         # Reads of the tests have no mate's contig: -1.

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -91,12 +91,12 @@ def parts(data: Path, model: str) -> bool:
         reference_left=network.reference_left,
         reference_width=network.reference_width,
     )
-    spent: Counter[str] = Counter()
+    spent: defaultdict[str, float] = defaultdict(float)
     sites = 0
 
     def lap(part: str, since: float) -> float:
         now = time.process_time()
-        spent[part] += now - since  # type: ignore[assignment]
+        spent[part] += now - since
         return now
 
     buffers, records = WindowBuffers(), Records()

@@ -31,7 +31,7 @@ def test_a_page_by_any_choice(tmp_path: Path, tiny: dict[str, str]) -> None:
     ]:
         done = run_cli("view", CALLS, *reads, *choice)
         assert done.code == 0, done.err
-        shown, all_of = re.search(r"([\d,]+) of ([\d,]+) records in", done.err).groups()  # type: ignore[union-attr]
+        ((shown, all_of),) = re.findall(r"([\d,]+) of ([\d,]+) records in", done.err)
         assert sites is None or int(shown) == sites
         assert int(all_of) <= 294
         text = page.read_text()
@@ -91,7 +91,7 @@ def test_terminal(tiny: dict[str, str]) -> None:
     lines = plain.splitlines()
     (reference,) = [line for line in lines if line.startswith("reference")]
     marker = lines[lines.index(reference) - 1].index("v")
-    ref, alt = re.search(r"synA:257 (\w+)>(\w+)", plain).groups()  # type: ignore[union-attr]
+    ((ref, alt),) = re.findall(r"synA:257 (\w+)>(\w+)", plain)
     assert reference[marker] == ref[0]
     shown = [line[marker] for line in lines[lines.index(reference) + 1 :] if line[:1] == "+"]
     assert shown

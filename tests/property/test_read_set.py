@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -226,15 +227,16 @@ def test_what_reads_support(read: Read, ref: str, alt: str, expected: str) -> No
 def test_alleles_that_are_no_sequence_are_not_scored(alt: str) -> None:
     batch = native_encode.Batch([Site(CONTIG, SITE, "C", [alt, "T"])], left=64, width=192)
     assert native_encode.scorable(batch) == [(0, 2)]
-    for encode in (
+    encoders: list[Callable[[list[tuple[int, int]]], object]] = [
         lambda rows: native_encode.encode_read_set(batch, rows, 128, 1),
         lambda rows: native_encode.encode_haplotypes(batch, rows, 128),
-    ):
+    ]
+    for encode in encoders:
         with pytest.raises(native_encode.EncodeError, match=r"chrT:97\): its ALT allele 1 is no"):
-            encode([(0, 1)])  # type: ignore[no-untyped-call]
+            encode([(0, 1)])
         for wrong in (0, 3, -1):
             with pytest.raises(native_encode.EncodeError, match="was asked for"):
-                encode([(0, wrong)])  # type: ignore[no-untyped-call]
+                encode([(0, wrong)])
 
 
 def test_letters_of_bam_are_known() -> None:

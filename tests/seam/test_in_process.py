@@ -438,7 +438,7 @@ def test_messages_go_to_the_hosts_log(
 ) -> None:
     heard = []
 
-    @inside.ffi.callback("cnnscore_log_function")  # type: ignore[untyped-decorator]
+    @inside.ffi.callback("cnnscore_log_function")  # type: ignore[untyped-decorator]  # cffi has no types
     def listen(data: Any, level: int, message: Any) -> None:
         heard.append((int(inside.ffi.cast("intptr_t", data)), level, inside.ffi.string(message)))
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def cli(
     return run_cli("train", config, data, "-o", output, "--quiet", *settings, *more)
 
 
-def manifest_of(path: Path) -> dict[str, object]:
+def manifest_of(path: Path) -> dict[str, Any]:
     return dict(vars(Session(path, "cpu").manifest))
 
 
@@ -87,12 +88,12 @@ def test_a_killed_run_resumes_to_the_same_end(samples: Samples, tmp_path: Path) 
     sets = ("training.steps=16", "training.batch=32", "training.evaluate_every=8")
     config = load_config("read-set", sets)
 
-    def run(folder: str, **how: object) -> dict[str, torch.Tensor]:
+    def run(folder: str, **how: Any) -> dict[str, torch.Tensor]:
         (tmp_path / folder).mkdir(exist_ok=True)
         torch.manual_seed(1)
         network, logs = make_network(config), Logs(tmp_path / folder, quiet=True)
         checkpoint = tmp_path / folder / "checkpoint.pt"
-        train(network, samples, config, checkpoint=checkpoint, logs=logs, **how)  # type: ignore[arg-type]
+        train(network, samples, config, checkpoint=checkpoint, logs=logs, **how)
         return dict(network.state_dict())
 
     whole = run("whole")
@@ -168,7 +169,7 @@ def test_refining_starts_from_the_weights_and_distilling_learns_the_teachers(
     assert cli("read-set", synthetic, tmp_path / "r", "--init", first, sets=still).code == 0
     # Calibration is fitted anew, on the same rows: nothing else moved.
     np.testing.assert_allclose(scores(tmp_path / "r/read-set.onnx"), scores(first), atol=2e-3)
-    assert manifest_of(tmp_path / "r/read-set.onnx")["source"]["init"] == "read-set.onnx"  # type: ignore[index]
+    assert manifest_of(tmp_path / "r/read-set.onnx")["source"]["init"] == "read-set.onnx"
 
     pupil = ("--teacher", first, "--seed", 9)
     assert cli("read-set", synthetic, tmp_path / "p", *pupil, sets=sets).code == 0
@@ -178,7 +179,7 @@ def test_refining_starts_from_the_weights_and_distilling_learns_the_teachers(
 
     assert agreement("p") > 0.9
     training = manifest_of(tmp_path / "p/read-set.onnx")["training"]
-    assert training["teachers"] == ["read-set.onnx, seed 1"]  # type: ignore[index]
+    assert training["teachers"] == ["read-set.onnx, seed 1"]
     assert "log-odds of `read-set.onnx, seed 1`." in (tmp_path / "p/read-set.md").read_text()
     foreign = cli("reference", synthetic, tmp_path / "f", "--teacher", first)
     assert foreign.code == 2

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pysam
@@ -64,8 +65,8 @@ def reservoir(reads: list[str], limit: int, random: JavaRandom) -> list[str]:
     return kept
 
 
-def batches(calls: Path, limit: int, **options: object) -> Iterator[WindowBatch]:
-    source = Calls(str(calls), annotations=ANNOTATIONS, **options)  # type: ignore[arg-type]
+def batches(calls: Path, limit: int, **options: Any) -> Iterator[WindowBatch]:
+    source = Calls(str(calls), annotations=ANNOTATIONS, **options)
     while True:
         records = Records()
         if source.read(records, limit) == 0:
@@ -73,9 +74,9 @@ def batches(calls: Path, limit: int, **options: object) -> Iterator[WindowBatch]
         yield records.sites()
 
 
-def reader(reads: Path, **changes: object) -> WindowReader:
+def reader(reads: Path, **changes: Any) -> WindowReader:
     options = {"read_rule": "gatk", "read_limit": LIMIT, **changes}
-    return WindowReader(ReaderOptions(REF, (str(reads),), **options))  # type: ignore[arg-type]
+    return WindowReader(ReaderOptions(REF, (str(reads),), **options))
 
 
 def names(batch: WindowBatch, site: int) -> list[str]:

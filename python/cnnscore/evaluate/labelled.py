@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +119,7 @@ class _Batches:
     def add(self, name: str, values: NDArray[np.generic]) -> None:
         self.columns.setdefault(name, []).append(values)
 
-    def whole(self, name: str, dtype: type) -> NDArray[np.generic]:
+    def whole(self, name: str, dtype: type) -> NDArray[Any]:
         """The column; its parts are let go."""
         parts = self.columns.pop(name, [])
         return np.concatenate(parts) if parts else np.zeros(0, dtype)
@@ -183,13 +183,13 @@ class Reader:
             samples=calls.sample_names,
             # Bytes that are no UTF-8 cannot stand in a page.
             header=[line.encode("utf-8", "replace").decode() for line in calls.header()],
-            is_true=batches.whole("is_true", bool),  # type: ignore[arg-type]
-            type=batches.whole("type", np.uint8),  # type: ignore[arg-type]
-            key=batches.whole("key", np.uint64),  # type: ignore[arg-type]
-            line=batches.whole("line", np.int64),  # type: ignore[arg-type]
-            scores={s.name: batches.whole(f"score {s.name}", np.float64) for s in scores},  # type: ignore[misc]
+            is_true=batches.whole("is_true", bool),
+            type=batches.whole("type", np.uint8),
+            key=batches.whole("key", np.uint64),
+            line=batches.whole("line", np.int64),
+            scores={s.name: batches.whole(f"score {s.name}", np.float64) for s in scores},
             strata={
-                name: (names, batches.whole(f"stratum {name}", np.int8))  # type: ignore[misc]
+                name: (names, batches.whole(f"stratum {name}", np.int8))
                 for name, names in self._strata.items()
             },
             outside=outside,

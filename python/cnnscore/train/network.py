@@ -6,7 +6,7 @@ normalised inside, so that a network takes them as the record has them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -334,7 +334,7 @@ class Separable2d(_Classes):
         return self.read_planes.write_pool(graph, x, inside)
 
 
-ARCHITECTURES: dict[str, Callable[[Config], Network]] = {
+ARCHITECTURES: dict[str, type[Network]] = {
     "read-set": ReadSet,
     "reference": Reference,
     "annotations": SiteAnnotations,
@@ -378,10 +378,10 @@ def make_network(config: Config) -> Network:
             f"unknown architecture {config.network.architecture!r}: "
             f"choose one of {', '.join(ARCHITECTURES)}"
         )
-    if config.data.encoding not in known.encodings:  # type: ignore[attr-defined]
+    if config.data.encoding not in known.encodings:
         raise BadInput(
             f"architecture {config.network.architecture} takes the encoding "
-            f"{' or '.join(known.encodings)}, not {config.data.encoding}"  # type: ignore[attr-defined]
+            f"{' or '.join(known.encodings)}, not {config.data.encoding}"
         )
     network = known(config)
     for name, module in network.named_modules():

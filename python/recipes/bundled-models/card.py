@@ -19,9 +19,9 @@ def losses(rows: list[dict[str, Any]], network: str) -> list[str]:
     for row in rows:
         scores = {key: value["roc_auc"] for key, value in row["scores"].items()}
         rivals = [key for key in (*NETWORKS, *OTHERS) if key in scores and key != network]
-        ahead = sorted((key for key in rivals if scores[key] > scores[network]), key=scores.get)  # type: ignore[arg-type]
+        ahead = [key for key in rivals if scores[key] > scores[network]]
         if network in scores and ahead:
-            best = ahead[-1]
+            best = max(ahead, key=lambda key: scores[key])
             found.append(
                 f"- {row['set']}, {row['type']}: {scores[network]:.3f}, behind "
                 f"{best} ({scores[best]:.3f})"
