@@ -25,9 +25,13 @@ class Opened:
 OpenPage = Callable[..., Opened]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """The browser; `make test` names it, `make test-core` goes without."""
+    """The browser; `make test` names it, `make test-core` goes without.
+
+    Gone with the last page: an event loop of Playwright's runs in this thread meanwhile, and tests
+    of other folders have loops of their own.
+    """
     path = os.environ.get("CNNSCORE_CHROMIUM")
     if not path:
         pytest.skip("needs Chromium: run by `make test`, not by `make test-core`")
