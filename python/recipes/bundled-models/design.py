@@ -1,7 +1,7 @@
 """The samples: which genome, reads, artefacts and callers each has, all drawn from one seed.
 
-Training and validation samples take strengths of 0.25-0.55 and 0.7-1.0; test samples take the gap
-and what lies above (mixtures: 0.45 of it, which training knows), chr21 beyond 8.1 Mb, seeds of
+Training and validation samples take strengths of 0.25-0.55, 0.7-1.0 and 1.3-1.6; test samples take
+the gaps between them (mixtures: 0.45 of it, which training knows), chr21 beyond 8.1 Mb, seeds of
 their own and a profile that training never sees. A sample carries one family, or a mixture of 4-7,
 or none; `families` names them, so that any family or profile can be left out of training.
 """
@@ -34,6 +34,8 @@ FAMILIES: dict[str, type[Artefact]] = {
     )
 }
 HELD_OUT_PROFILE = "binned4"
+TAUGHT = ((0.25, 0.55), (0.7, 1.0), (1.3, 1.6))
+"""Strengths that training may use."""
 
 # Where the real sequence comes from: contig, start, end, of which split. GRCh38 chr20 beyond
 # 9.9 Mb is left alone: b37 20:9.995-11.095M, where networks are tested, begins near there.
@@ -72,7 +74,7 @@ def strength(rng: np.random.Generator, split: str) -> float:
     """A strength that the split may use."""
     if split == "test":
         return float(rng.choice([rng.uniform(0.57, 0.68), rng.uniform(1.02, 1.25)]))
-    return float(rng.choice([rng.uniform(0.25, 0.55), rng.uniform(0.7, 1.0)]))
+    return float(rng.choice([rng.uniform(low, high) for low, high in TAUGHT]))
 
 
 def draw_thresholds(rng: np.random.Generator, ploidy: int) -> dict[str, str]:
@@ -101,7 +103,7 @@ def draw_sample(
         depth = float(rng.uniform(75, 200))
     if rng.random() < 0.12:
         depth = float(rng.uniform(6, 10))
-    scale = config["scale"] * (0.55 if split != "train" else 1.0)
+    scale = config["scale"] * config["sizes"][split]
     length = int(np.clip(config["bases"] / depth, 70_000, 280_000) * scale)
     length = max(length, 12_000)
     mixture = len(families) > 1
