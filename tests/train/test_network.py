@@ -187,11 +187,11 @@ def test_randomisation_repeats_keeps_shapes_and_can_be_off() -> None:
     config = load_config("read-set")
     planes = planes_of("read-set", 64)
     planes["annotations_from_reads"] = planes["annotations"] + 1
-    deviation = np.ones(6, np.float32)
+    keys, deviation = config.data.annotations, np.ones(6, np.float32)
 
     def changed(seed: int, *settings: str) -> Planes:
         options = load_config("read-set", settings).randomisation
-        return randomise(planes, options, deviation, np.random.default_rng(seed))
+        return randomise(planes, options, keys, deviation, np.random.default_rng(seed))
 
     once, twice, other = changed(1), changed(1), changed(2)
     for name in ("reads", "mask", "annotations", "variant"):
@@ -218,7 +218,37 @@ def test_randomisation_repeats_keeps_shapes_and_can_be_off() -> None:
     np.testing.assert_array_equal(calm["reads"][..., free], planes["reads"][..., free])
 
 
+def test_randomisation_thins_qual_with_the_reads_of_the_allele() -> None:
+    planes = planes_of("read-set", 64)
+    planes["reads"][..., READ_SCALARS.index("supports_alt")] = planes["mask"]
+    planes["annotations"][:] = 100
+    off = ["annotation_dropout", "annotation_noise"]
+    options = load_config("read-set", [f"randomisation.{name}=0" for name in off]).randomisation
+    keys = ("QD", "QUAL", "FS", "SOR", "MQ", "MQRankSum")
+    once = randomise(planes, options, keys, np.ones(6, np.float32), np.random.default_rng(1))
+    before, after = planes["mask"].sum(axis=1), once["mask"].sum(axis=1)
+    assert (after < before).any()
+    np.testing.assert_allclose(once["annotations"][:, 1], 100 * (after + 1) / (before + 1), 1e-5)
+    assert (np.delete(once["annotations"], 1, axis=1) == 100).all()
+
+
+def test_randomisation_makes_a_few_reads_odd() -> None:
+    planes = planes_of("read-set", 256)
+    planes["reads"][..., READ_SCALARS.index("mate_elsewhere")] = 0
+    planes["reads"][..., READ_SCALARS.index("mismatches")] = 0
+    others = [name for name in vars(load_config("read-set").randomisation) if name != "odd_reads"]
+    options = load_config("read-set", [f"randomisation.{name}=0" for name in others]).randomisation
+    once = randomise(planes, options, (), np.ones(6, np.float32), np.random.default_rng(1))
+    there = planes["mask"] > 0
+    lost = once["reads"][there][:, READ_SCALARS.index("mate_elsewhere")]
+    wrong = once["reads"][there][:, READ_SCALARS.index("mismatches")]
+    assert 0.005 < lost.mean() < 0.03
+    assert 0.003 < (wrong > 0).mean() < 0.03
+    assert wrong.max() <= 2
+
+
 CLIPPED = {
     *("base_quality", "mismatches", "mismatches_q20", "mismatches_near", "clipped_fraction"),
+    *("indels", "indels_near"),
 }
 """Scalars that randomisation keeps within their range, which random planes leave."""

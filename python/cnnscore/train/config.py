@@ -99,6 +99,11 @@ class Randomisation:
     """Greatest mean of extra mismatches a read."""
     clips: float = 0.1
     """Greatest part of reads that gain a soft clip."""
+    indels: float = 0.03
+    """Greatest mean of extra indels a read."""
+    odd_reads: float = 0.08
+    """Greatest part of the reads that gain many mismatches or whose mate maps elsewhere: every real
+    library has some, at true calls too."""
     pair_flags_lost: float = 0.2
     """Probability that a site's reads all look unpaired."""
     annotation_dropout: float = 0.2

@@ -64,7 +64,7 @@ def train(
     options, start = config.training, time.monotonic()
     network.to(device)
     sampler = ClassSampler(samples, samples.of_split("train"), options.batch, options.seed)
-    deviation = _deviations(samples)
+    annotations, deviation = config.data.annotations, _deviations(samples)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
     )
@@ -83,7 +83,8 @@ def train(
 
     for step in range(first + 1, options.steps + 1):
         rows, random = sampler.draw(step)
-        planes = randomise(samples.batch(rows), config.randomisation, deviation, random)
+        planes = samples.batch(rows)
+        planes = randomise(planes, config.randomisation, annotations, deviation, random)
         label = torch.from_numpy(samples.label[rows].astype(np.int64)).to(device)
         target = _target(label, planes, teachers)
         network.train()

@@ -6,6 +6,8 @@ samples differ that has nothing to do with whether a call is true (docs/training
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,9 +17,11 @@ from cnnscore.train.samples import ANNOTATIONS_FROM_READS
 
 # How READ_SCALARS are scaled: docs/encodings.md.
 _MISMATCH, _MISMATCH_LIMIT, _QUALITY = 1 / 5, 2.0, 1 / 40
-_NEAR, _INDEL_LIMIT = 1 / 3, 2.0
+_NEAR, _INDEL, _INDEL_LIMIT = 1 / 3, 1 / 2, 2.0
+# Of odd reads: the part without its mate, and the mean mismatches of the others.
+_MATE_LOST, _ODD_MISMATCHES = 0.6, 4
 _MOST_LOST_READS = 0.6
-_NEAR_PART = 0.15  # of extra mismatches, those that fall near the site
+_NEAR_PART = 0.15  # of extra mismatches and indels, those that fall near the site
 _COLUMN = {name: i for i, name in enumerate(READ_SCALARS)}
 _PAIR_SCALARS = ("proper_pair", "mate_elsewhere", "second_of_pair")
 _REVERSE_MAPQ, _UNKNOWN_MAPQ = 1, 255
@@ -26,20 +30,33 @@ _REVERSE_MAPQ, _UNKNOWN_MAPQ = 1, 255
 def randomise(
     planes: Planes,
     options: Randomisation,
+    keys: Sequence[str],
     deviation: NDArray[np.float32],
     random: np.random.Generator,
 ) -> Planes:
-    """The planes of a minibatch, changed; `deviation` [A] are the annotations' standard deviations.
+    """The planes of a minibatch, changed; `keys` and `deviation` [A] are the annotations' names and
+    standard deviations.
 
     The same generator gives the same changes.
     """
     planes = {name: np.array(plane) for name, plane in planes.items()}
     if "reads" in planes:
+        before = _alt_reads(planes)
         _read_scalars(planes, options, random)
+        if "QUAL" in keys:  # grows with the reads that support the allele
+            lost = (before + 1) / (_alt_reads(planes) + 1)
+            for name in {"annotations", ANNOTATIONS_FROM_READS} & planes.keys():
+                planes[name][:, keys.index("QUAL")] /= lost
     if "quals" in planes:
         _read_rows(planes, options, random)
     _annotations(planes, options, deviation, random)
     return planes
+
+
+def _alt_reads(planes: Planes) -> NDArray[np.float32]:
+    """[n] reads that support the allele."""
+    counts: NDArray[np.float32] = planes["reads"][..., _COLUMN["supports_alt"]].sum(axis=1)
+    return counts
 
 
 def _read_scalars(planes: Planes, options: Randomisation, random: np.random.Generator) -> None:
@@ -73,6 +90,19 @@ def _read_scalars(planes: Planes, options: Randomisation, random: np.random.Gene
     clipped = random.random((n, depth)) < of_site(options.clips)
     fraction = 0.4 * random.random((n, depth)) * clipped
     add("clipped_fraction", fraction.astype(np.float32), 1.0)
+
+    extra = random.poisson(of_site(options.indels), (n, depth)).astype(np.float32)
+    add("indels", extra * _INDEL, _INDEL_LIMIT)
+    near = random.binomial(extra.astype(np.int64), _NEAR_PART).astype(np.float32)
+    add("indels_near", near * _INDEL, _INDEL_LIMIT)
+
+    odd = random.random((n, depth)) < of_site(options.odd_reads)
+    broken = odd & (random.random((n, depth)) < _MATE_LOST)
+    for name, value in (("proper_pair", 0), ("mate_elsewhere", 1)):
+        reads[..., _COLUMN[name]][broken] = value
+    extra = random.geometric(1 / _ODD_MISMATCHES, (n, depth)) * (odd & ~broken)
+    for name in ("mismatches", "mismatches_q20"):
+        add(name, extra.astype(np.float32) * _MISMATCH, _MISMATCH_LIMIT)
 
     unpaired = random.random(n) < options.pair_flags_lost * random.random(n)
     for name in _PAIR_SCALARS:
