@@ -103,6 +103,8 @@ def draw_sample(
         depth = float(rng.uniform(75, 200))
     if rng.random() < 0.12:
         depth = float(rng.uniform(6, 10))
+    if split == "train" and not families and rng.random() < 0.5:  # where single reads decide
+        depth = float(rng.uniform(5, 12))
     scale = config["scale"] * config["sizes"][split]
     length = int(np.clip(config["bases"] / depth, 70_000, 280_000) * scale)
     length = max(length, 12_000)
