@@ -24,7 +24,7 @@ from genome import (
 )
 from judgeable import CLUSTERS_KEPT, MARGIN, clusters_left_out, subtract
 from profiles import PROFILES, draw_profile
-from simulate import simulate, write_truth
+from simulate import behind_gap, simulate, write_truth
 
 RECIPE = Path(__file__).parents[2] / "python/recipes/bundled-models"
 
@@ -141,6 +141,13 @@ def test_a_sample_is_the_same_every_time(samples: list[Sample], tmp_path: Path) 
         assert simulate(small, nowhere, nowhere, tmp_path / folder) > 100
     for file in ("ref.fa", "truth.vcf", "confident.bed", "reads_1.fq", "reads_2.fq"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_no_piece_lies_in_a_gap() -> None:
+    whole = to_codes("A" * 100 + "N" * 50 + "C" * 100)
+    assert [behind_gap(whole, start, 40) for start in (0, 70, 81, 105, 130, 160)] == [
+        0, 70, 150, 150, 130, 160
+    ]  # fmt: skip
 
 
 def test_codes_and_letters() -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from artefact import Artefact
 from design import FAMILIES, Sample
 from genome import (
+    Codes,
     Individual,
     confident_regions,
     haplotype,
@@ -32,6 +33,15 @@ from profiles import draw_profile
 from reads import Library, draw_fragments, write_fastq
 
 
+def behind_gap(whole: Codes, start: int, length: int) -> int:
+    """Where a piece begins: as designed, or, when most of it would lie in a gap, behind that."""
+    unknown = whole[start : start + length] == 4
+    if 2 * unknown.sum() <= length:
+        return start
+    known = np.flatnonzero(whole[start + int(unknown.argmax()) :] < 4)
+    return start + int(unknown.argmax()) + int(known[0])
+
+
 def make_individual(
     sample: Sample, artefacts: list[Artefact], reference: Path, truth: Path
 ) -> Individual:
@@ -40,9 +50,10 @@ def make_individual(
     real = []
     if sample.contig:
         whole = read_fasta(reference, sample.contig)
-        codes = whole[sample.start : sample.start + sample.length].copy()
+        start = behind_gap(whole, sample.start, sample.length)
+        codes = whole[start : start + sample.length].copy()
         if sample.contig == "chr20":
-            real = read_truth(truth, "chr20", sample.start, sample.start + sample.length)
+            real = read_truth(truth, "chr20", start, start + sample.length)
     else:
         codes = random_reference(rng, sample.length, sample.gc)
     before = codes.copy()
