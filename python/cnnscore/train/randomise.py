@@ -100,9 +100,9 @@ def _read_scalars(planes: Planes, options: Randomisation, random: np.random.Gene
     broken = odd & (random.random((n, depth)) < _MATE_LOST)
     for name, value in (("proper_pair", 0), ("mate_elsewhere", 1)):
         reads[..., _COLUMN[name]][broken] = value
-    extra = random.geometric(1 / _ODD_MISMATCHES, (n, depth)) * (odd & ~broken)
+    wrong = random.geometric(1 / _ODD_MISMATCHES, (n, depth)) * (odd & ~broken)
     for name in ("mismatches", "mismatches_q20"):
-        add(name, extra.astype(np.float32) * _MISMATCH, _MISMATCH_LIMIT)
+        add(name, wrong.astype(np.float32) * _MISMATCH, _MISMATCH_LIMIT)
 
     unpaired = random.random(n) < options.pair_flags_lost * random.random(n)
     for name in _PAIR_SCALARS:
