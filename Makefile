@@ -199,7 +199,8 @@ bench: build bench-data $(MODELS) gatk
 	@status=0; for claim in startup speed reader readset plugin server gatk memory filter evaluate; do CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) \
 	  $(BIN)/python tests/bench/$$claim.py bench-data || status=1; done; exit $$status
 
-# The networks that ship, made anew (python/recipes/bundled-models/README.md): 2 hours.
+# The networks that ship, made anew (python/recipes/bundled-models/README.md): an hour and a half, its steps
+# timed one by one.
 $(WORK)/recipe: $(WORK)/apt-bench
 	@$(call need,command -v freebayes,freebayes)
 	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[train,evaluate,recipe]'
