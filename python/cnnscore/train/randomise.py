@@ -44,9 +44,9 @@ def randomise(
         before = _alt_reads(planes)
         _read_scalars(planes, options, random)
         if "QUAL" in keys:  # grows with the reads that support the allele
-            lost = (before + 1) / (_alt_reads(planes) + 1)
+            thinned = (before + 1) / (_alt_reads(planes) + 1)
             for name in {"annotations", ANNOTATIONS_FROM_READS} & planes.keys():
-                planes[name][:, keys.index("QUAL")] /= lost
+                planes[name][:, keys.index("QUAL")] /= thinned
     if "quals" in planes:
         _read_rows(planes, options, random)
     _annotations(planes, options, deviation, random)
