@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES
 from cnnscore.model import MANIFEST_KEY
 
-ANNOTATIONS = ("QD", "FS", "SOR", "MQ", "MQRankSum", "ReadPosRankSum")
+ANNOTATIONS = ("QD", "FS", "SOR", "MQ", "MQRankSum", "ReadPosRankSum", "RelativeDepth")
 READ_SET_WINDOW, REFERENCE_WINDOW, READ_LIMIT = 600, 64, 128
 EMBEDDING, HIDDEN = 48, 64
 F, V = len(READ_SCALARS), len(VARIANT_FEATURES)

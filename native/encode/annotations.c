@@ -22,6 +22,7 @@
 #define EXACT_MAX 9      /* both series no longer: rank sums are exact */
 #define QD_MAX 35
 #define QD_TYPICAL 30 /* takes the place of larger values; GATK adds noise to it */
+#define RELATIVE_DEPTH_MAX 4
 
 /* ---- which reads count ---- */
 
@@ -213,9 +214,13 @@ static double rank_sum_of(const cnnscore_annotated_read *reads, int64_t n, int w
 
 /* ---- all ---- */
 
-void cnnscore_annotate(cnnscore_annotated_read *reads, int64_t n, int64_t depth, double qual, float *values) {
+void cnnscore_annotate(cnnscore_annotated_read *reads, int64_t n, const cnnscore_annotated_site *site,
+                       float *values) {
     for (int i = 0; i < CNNSCORE_N_ANNOTATIONS; i++) values[i] = NAN;
-    double scale = n > 0 && depth > n ? (double)depth / (double)n : 1;
+    double depth = (double)(site->depth > n ? site->depth : n), scale = n > 0 ? depth / (double)n : 1;
+    if (site->sample_depth > 0)
+        values[CNNSCORE_ANNOTATION_RELATIVE_DEPTH] =
+            (float)fmin(depth / site->sample_depth, RELATIVE_DEPTH_MAX);
     int64_t kept = 0, ref = 0, alt = 0;
     double squares = 0;
     strand_table table = {{0}, {0}};
@@ -239,6 +244,6 @@ void cnnscore_annotate(cnnscore_annotated_read *reads, int64_t n, int64_t depth,
     values[CNNSCORE_ANNOTATION_RO] = (float)nearbyint((double)ref * scale);
     values[CNNSCORE_ANNOTATION_AO] = (float)nearbyint((double)alt * scale);
     if (ref + alt > 0) values[CNNSCORE_ANNOTATION_AB] = (float)alt / (float)(ref + alt);
-    double sided = (double)(ref + alt > 0 ? ref + alt : kept) * scale, qd = qual / sided;
+    double sided = (double)(ref + alt > 0 ? ref + alt : kept) * scale, qd = site->qual / sided;
     values[CNNSCORE_ANNOTATION_QD] = (float)(qd < QD_MAX || isnan(qd) ? qd : QD_TYPICAL);
 }

@@ -4,7 +4,7 @@
 
 #include "evidence.h"
 
-#define CNNSCORE_N_ANNOTATIONS 12 /* codes CNNSCORE_ANNOTATION_* */
+#define CNNSCORE_N_ANNOTATIONS 13 /* codes CNNSCORE_ANNOTATION_* */
 
 /* A read as annotations see it. */
 typedef struct {
@@ -18,9 +18,16 @@ typedef struct {
 cnnscore_annotated_read cnnscore_annotated(const cnnscore_bam_record *record,
                                            const cnnscore_evidence *evidence);
 
-/* values[CNNSCORE_N_ANNOTATIONS] by code, NaN where there is none. `reads` are n of `depth` that counted
- * at the site; counts are scaled up to these. `qual` is the record's. n is at most 4096; `reads` is
- * reordered. */
-void cnnscore_annotate(cnnscore_annotated_read *reads, int64_t n, int64_t depth, double qual, float *values);
+/* What is known of a site beside its reads. */
+typedef struct {
+    int64_t depth;       /* reads that counted, of which not all may be there; 0: all are there */
+    double sample_depth; /* how many usually do, NaN: not known */
+    double qual;         /* the record's, NaN: none */
+} cnnscore_annotated_site;
+
+/* values[CNNSCORE_N_ANNOTATIONS] by code, NaN where there is none. `reads` are n of the site's; counts are
+ * scaled up to all of these. n is at most 4096; `reads` is reordered. */
+void cnnscore_annotate(cnnscore_annotated_read *reads, int64_t n, const cnnscore_annotated_site *site,
+                       float *values);
 
 #endif

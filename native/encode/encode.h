@@ -67,9 +67,10 @@ int cnnscore_encode_gatk_reads(const cnnscore_window_batch *batch, const int64_t
 #define CNNSCORE_ANNOTATION_READ_POS_RANK_SUM 6
 #define CNNSCORE_ANNOTATION_BASE_Q_RANK_SUM 7
 #define CNNSCORE_ANNOTATION_QD 8
-#define CNNSCORE_ANNOTATION_RO 9  /* reads that support REF */
-#define CNNSCORE_ANNOTATION_AO 10 /* reads that support an ALT */
-#define CNNSCORE_ANNOTATION_AB 11 /* AO / (RO + AO) */
+#define CNNSCORE_ANNOTATION_RO 9              /* reads that support REF */
+#define CNNSCORE_ANNOTATION_AO 10             /* reads that support an ALT */
+#define CNNSCORE_ANNOTATION_AB 11             /* AO / (RO + AO) */
+#define CNNSCORE_ANNOTATION_RELATIVE_DEPTH 12 /* site_depth / sample_depth */
 
 /* What to encode: row i is ALT allele alleles[i] (1 is the first) of site sites[i]. A window of `window`
  * columns begins window/2 before POS. */

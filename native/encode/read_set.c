@@ -207,8 +207,12 @@ static int work_out_annotations(scratch *self, const cnnscore_window_batch *batc
         }
     }
     float values[CNNSCORE_N_ANNOTATIONS];
-    cnnscore_annotate(self->annotated, n_reads, batch->site_depth ? batch->site_depth[site] : 0,
-                      batch->qual ? (double)batch->qual[site] : (double)NAN, values);
+    cnnscore_annotated_site known = {
+        .depth = batch->site_depth ? batch->site_depth[site] : 0,
+        .sample_depth = batch->sample_depth ? (double)batch->sample_depth[site] : (double)NAN,
+        .qual = batch->qual ? (double)batch->qual[site] : (double)NAN,
+    };
+    cnnscore_annotate(self->annotated, n_reads, &known, values);
     for (size_t a = 0; a < n; a++)
         if (is_wanted(rows, a, to[a])) to[a] = values[rows->annotation_codes[a]];
     return CNNSCORE_OK;

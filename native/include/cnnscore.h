@@ -82,6 +82,8 @@ typedef struct {
     const char *contig_names;
     const float *qual;         /* [N] the records' QUAL, NaN = missing; or NULL */
     const int32_t *site_depth; /* [N] reads that counted at a site, before read_limit; or NULL */
+    const float *sample_depth; /* [N] how many usually count where the sample has reads, NaN = not known;
+                                * or NULL */
 } cnnscore_window_batch;
 
 /* cdef end */

@@ -18,6 +18,7 @@ void cnnscore_windows_free(cnnscore_windows *windows) {
     free(windows->site_read);
     free(windows->read_offset);
     free(windows->site_depth);
+    free(windows->sample_depth);
     free(windows);
 }
 

@@ -11,7 +11,9 @@ struct cnnscore_windows {
     uint8_t *reference, *reads;
     int64_t *site_read, *read_offset;
     int32_t *site_depth;
-    size_t reference_capacity, reads_capacity, site_capacity, read_capacity, depth_capacity;
+    float *sample_depth;
+    size_t reference_capacity, reads_capacity, site_capacity, read_capacity, depth_capacity,
+        sample_depth_capacity;
 };
 
 /* Make read n of the batch one of the site's contig: a BAM record without tags. Reads are appended in

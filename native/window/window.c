@@ -1,6 +1,7 @@
 /* window.c: for each site the reference around it and the reads over it. */
 #include "window.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "grow.h"
 #include "reads.h"
 #include "reference.h"
+#include "sample_depth.h"
 #include "sampling.h"
 
 /* A site closer than this to those before it goes on with their region query. A fresh query starts
@@ -39,6 +41,7 @@ struct cnnscore_reader {
     cnnscore_reads reads;
     int32_t read_limit, read_rule, downsampling, reference_left, reference_width;
     cnnscore_random gatk_random;
+    float sample_depth; /* NaN: not known */
     /* the contig of the last site, checked against reference and reads */
     char *contig;
     int64_t contig_length;
@@ -69,6 +72,7 @@ int cnnscore_reader_open(const cnnscore_reader_options *o, cnnscore_reader **out
     reader->reference_left = o->reference_left;
     reader->reference_width = o->reference_width;
     reader->gatk_random = cnnscore_random_seeded(CNNSCORE_GATK_SEED);
+    reader->sample_depth = NAN;
     reader->chosen = calloc((size_t)o->read_limit + 1, sizeof *reader->chosen);
     int code = reader->chosen ? CNNSCORE_OK : cnnscore_fail_memory(err);
     if (code == CNNSCORE_OK) code = cnnscore_reference_open(&reader->reference, o->reference, err);
@@ -97,6 +101,10 @@ void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts
     *counts = reader->reads.counts;
 }
 
+void cnnscore_reader_set_depth(cnnscore_reader *reader, float depth) {
+    reader->sample_depth = depth;
+}
+
 /* Forget pooled reads that end at or before `pos`. */
 static void pool_trim(cnnscore_reader *reader, int64_t pos) {
     size_t kept = 0;
@@ -112,6 +120,16 @@ static void pool_trim(cnnscore_reader *reader, int64_t pos) {
 static void end_query(cnnscore_reader *reader) {
     pool_trim(reader, INT64_MAX);
     reader->query_end = 0;
+}
+
+int cnnscore_reader_measure_depth(cnnscore_reader *reader, float *depth, cnnscore_error *err) {
+    *depth = NAN;
+    if (reader->read_rule != CNNSCORE_READS_PRIMARY) return CNNSCORE_OK;
+    end_query(reader);
+    cnnscore_reader_counts counts = reader->reads.counts; /* are those of sites */
+    int code = cnnscore_sample_depth(&reader->reads, depth, err);
+    reader->reads.counts = counts;
+    return code;
 }
 
 /* ---- reference ---- */
@@ -409,10 +427,12 @@ int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *s
         cnnscore_reserve(&windows->site_read, &windows->site_capacity, n + 1, sizeof(int64_t)) < 0 ||
         cnnscore_reserve(&windows->read_offset, &windows->read_capacity, 1, sizeof(int64_t)) < 0 ||
         cnnscore_reserve(&windows->site_depth, &windows->depth_capacity, n + 1, sizeof(int32_t)) < 0 ||
+        cnnscore_reserve(&windows->sample_depth, &windows->sample_depth_capacity, n + 1, sizeof(float)) < 0 ||
         cnnscore_reserve(&windows->reads, &windows->reads_capacity, 1, 1) < 0)
         return cnnscore_fail_memory(err);
     memset(windows->site_read, 0, (n + 1) * sizeof(int64_t));
     memset(windows->site_depth, 0, n * sizeof(int32_t));
+    for (size_t i = 0; i < n; i++) windows->sample_depth[i] = reader->sample_depth;
     windows->read_offset[0] = 0;
 
     int code = CNNSCORE_OK;
@@ -442,5 +462,6 @@ int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *s
     windows->batch.read_offset = windows->read_offset;
     windows->batch.reads = windows->reads;
     windows->batch.site_depth = windows->site_depth;
+    windows->batch.sample_depth = isnan(reader->sample_depth) ? NULL : windows->sample_depth;
     return CNNSCORE_OK;
 }

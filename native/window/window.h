@@ -48,6 +48,13 @@ int cnnscore_reader_open(const cnnscore_reader_options *options, cnnscore_reader
 void cnnscore_reader_close(cnnscore_reader *reader);
 void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts *counts);
 
+/* How many reads usually count at a place that has any, of the files as a whole: a property of theirs,
+ * whatever sites are read. Looks at some hundred places; NaN of rules other than READS_PRIMARY, and where
+ * there are too few reads to tell. The rule in words: docs/encodings.md. */
+int cnnscore_reader_measure_depth(cnnscore_reader *reader, float *depth, cnnscore_error *err);
+/* What the batches of this reader say of it from now on; NaN, as at first: nothing. */
+void cnnscore_reader_set_depth(cnnscore_reader *reader, float depth);
+
 /* Buffers for the reference and read columns of one batch; grow as needed, reused by reading
  * again. The batch borrows the site columns of the `sites` it was read for. */
 cnnscore_windows *cnnscore_windows_new(void);

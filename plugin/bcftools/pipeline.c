@@ -67,6 +67,11 @@ static int open_readers(plugin_pipeline *p, cnnscore_error *err) {
         if (code != CNNSCORE_OK) return code;
         cnnscore_reader_count(p->workers[i].reader, &p->workers[i].counts);
     }
+    float depth;
+    int code = cnnscore_reader_measure_depth(p->workers[0].reader, &depth, err);
+    if (code != CNNSCORE_OK) return code;
+    for (int32_t i = 0; i < (p->in_order ? 1 : p->n_workers); i++)
+        cnnscore_reader_set_depth(p->workers[i].reader, depth);
     if (wanted.sample && p->workers[0].counts.sample_groups == 0)
         report_warning("no read group of %s%s has SM:%s, so no read counts: `samtools view -H` shows them",
                        o->reads[0], o->n_reads > 1 ? " and the others" : "", o->sample);

@@ -229,7 +229,9 @@ class _Pipeline:
         self._in_order = in_order
         self._all_readers = [WindowReader(options) for _ in range(1 if in_order else threads)]
         self._readers: queue.SimpleQueue[WindowReader] = queue.SimpleQueue()
+        depth = self._all_readers[0].measure_depth()
         for reader in self._all_readers:
+            reader.set_depth(depth)
             self._readers.put(reader)
         if options.sample is not None and self._all_readers[0].counts().sample_groups == 0:
             log.warning(

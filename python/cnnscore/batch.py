@@ -58,6 +58,8 @@ class WindowBatch:
     """[N] QUAL of the records, NaN = missing; or empty: not known."""
     site_depth: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     """[N] reads that counted at each site, before the read limit; or empty: those of the batch."""
+    sample_depth: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    """[N] how many reads usually count where the sample has any, NaN = not known; or empty."""
     reference_left: int = 0
     owner: Any = None
     """What keeps the memory of the columns alive."""
@@ -107,6 +109,7 @@ class WindowBatch:
             reads=np.zeros(0, np.uint8),
             qual=self.qual[sites] if len(self.qual) else self.qual,
             site_depth=np.zeros(0, np.int32),
+            sample_depth=np.zeros(0, np.float32),
         )
 
     def part(self, begin: int, end: int) -> WindowBatch:
@@ -138,6 +141,7 @@ class WindowBatch:
             contig_names=np.concatenate([np.zeros(0, np.uint8), *names]),
             qual=self.qual[begin:end],
             site_depth=self.site_depth[begin:end],
+            sample_depth=self.sample_depth[begin:end],
             reference_left=self.reference_left,
             owner=self.owner,
         )
@@ -186,7 +190,7 @@ def spans(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.in
 
 
 _OFFSETS = ["site_allele", "allele_offset", "site_read", "read_offset", "contig_offset"]
-_OPTIONAL = ("qual", "site_depth")
+_OPTIONAL = ("qual", "site_depth", "sample_depth")
 _COLUMNS = [f.name for f in fields(WindowBatch) if f.name not in ("reference_left", "owner")]
 
 
@@ -234,6 +238,7 @@ def from_native(ffi: Any, struct: Any, owner: Any) -> WindowBatch:
         contig_names=view(struct.contig_names, int(contig_offset[-1]), np.uint8),
         qual=view(struct.qual, n, np.float32),
         site_depth=view(struct.site_depth, n, np.int32),
+        sample_depth=view(struct.sample_depth, n, np.float32),
         reference_left=struct.reference_left,
         owner=owner,
     )
@@ -272,7 +277,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
         "u1"
         if name in ("kind", "alleles", "reference", "reads", "contig_names")
         else "f4"
-        if name in ("annotations", "qual")
+        if name in ("annotations", "qual", "sample_depth")
         else "i4"
         if name in ("contig", "site_depth")
         else "i8"

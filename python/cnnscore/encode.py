@@ -87,6 +87,7 @@ FROM_READS = {
     "RO": lib.CNNSCORE_ANNOTATION_RO,
     "AO": lib.CNNSCORE_ANNOTATION_AO,
     "AB": lib.CNNSCORE_ANNOTATION_AB,
+    "RelativeDepth": lib.CNNSCORE_ANNOTATION_RELATIVE_DEPTH,
 }
 """Annotations that can be worked out from the reads, and their codes in C."""
 

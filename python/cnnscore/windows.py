@@ -114,6 +114,20 @@ class WindowReader:
             raise_native(ffi, error)
         return from_native(ffi, lib.cnnscore_windows_batch(buffers.handle), (buffers, sites))
 
+    def measure_depth(self) -> float:
+        """How many reads usually count at a place that has any: of the files as a whole, whatever
+        sites are read (docs/encodings.md). NaN for a rule other than "primary", and where there are
+        too few reads to tell. Errors: BadInput of the files.
+        """
+        depth, error = ffi.new("float *"), ffi.new("cnnscore_error *")
+        if lib.cnnscore_reader_measure_depth(self._handle, depth, error) != 0:
+            raise_native(ffi, error)
+        return float(depth[0])
+
+    def set_depth(self, depth: float) -> None:
+        """What batches of this reader say of it from now on (`sample_depth`); NaN: nothing."""
+        lib.cnnscore_reader_set_depth(self._handle, depth)
+
     def counts(self) -> ReadCounts:
         """What this reader has met so far."""
         counts = ffi.new("cnnscore_reader_counts *")

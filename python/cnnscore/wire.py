@@ -95,6 +95,7 @@ _COLUMNS = {
     "contig_names": "u1",
     "qual": "<f4",
     "site_depth": "<i4",
+    "sample_depth": "<f4",
 }
 
 
@@ -221,6 +222,7 @@ def decode_batch(data: bytes, *, network: str) -> tuple[int, WindowBatch]:
         contig_names=column("contig_names", name_bytes),
         qual=column("qual", n if message.qual else 0),
         site_depth=column("site_depth", n if message.site_depth else 0),
+        sample_depth=column("sample_depth", n if message.sample_depth else 0),
         reference_left=left,
     )
     NativeBatch(batch).check()

@@ -21,7 +21,7 @@
 #define MAX_ALLELES 4
 #define MAX_READS 6
 #define MAX_BYTES 65536
-#define ANNOTATIONS 3
+#define ANNOTATIONS 4
 
 #define REQUIRE(condition)                                                           \
     do {                                                                             \
@@ -130,11 +130,18 @@ static void *exactly(const void *bytes, size_t size) {
     return block;
 }
 
+/* Whether no site has more than `limit` reads: a lie about where reads begin may give one those of others. */
+static bool reads_fit(const cnnscore_window_batch *batch, int64_t limit) {
+    for (int32_t i = 0; i < batch->n_sites; i++)
+        if (batch->site_read[i + 1] - batch->site_read[i] > limit) return false;
+    return true;
+}
+
 /* Our own encodings of all ALT alleles, last first, into blocks of exactly their size. */
 static void encode_alleles(const cnnscore_window_batch *batch, int32_t window, int32_t n_reads, int source,
                            bool sound) {
     static const int32_t codes[ANNOTATIONS] = {CNNSCORE_ANNOTATION_QD, CNNSCORE_ANNOTATION_READ_POS_RANK_SUM,
-                                               CNNSCORE_ANNOTATION_OTHER};
+                                               CNNSCORE_ANNOTATION_OTHER, CNNSCORE_ANNOTATION_RELATIVE_DEPTH};
     int64_t listed = batch->n_sites > 0 ? batch->site_allele[batch->n_sites] : 0, n = 0;
     size_t room = listed > 0 ? (size_t)listed : 0;
     int64_t *sites = malloc(room * sizeof *sites + 1), *alleles = malloc(room * sizeof *alleles + 1);
@@ -165,7 +172,7 @@ static void encode_alleles(const cnnscore_window_batch *batch, int32_t window, i
     uint8_t *reference = malloc(all * (size_t)window + 1), *alternate = malloc(all * (size_t)window + 1);
     REQUIRE(scalars && mask && variant && values && reference && alternate);
     code = cnnscore_encode_read_set(batch, &rows, scalars, mask, variant, values, &err);
-    REQUIRE(code == CNNSCORE_OK || !sound || n_reads < MAX_READS);
+    REQUIRE(code == CNNSCORE_OK || !sound || !reads_fit(batch, n_reads));
     if (code == CNNSCORE_OK)
         for (size_t i = 0; i < all * reads * CNNSCORE_READ_SCALARS; i++)
             REQUIRE(scalars[i] >= -1.5F && scalars[i] <= 7);
@@ -276,16 +283,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
     float annotations[MAX_SITES * ANNOTATIONS], qual[MAX_SITES];
     int32_t site_depth[MAX_SITES];
+    float sample_depth[MAX_SITES];
     for (size_t i = 0; i < sites; i++) {
         for (size_t a = 0; a < ANNOTATIONS; a++)
             annotations[i * ANNOTATIONS + a] = take(&in) & 1 ? NAN : (float)take(&in);
         qual[i] = (float)take_lie(&in);
         site_depth[i] = (int32_t)take_lie(&in);
+        sample_depth[i] = take(&in) & 1 ? NAN : (float)take_lie(&in);
     }
     batch.n_annotations = ANNOTATIONS;
     batch.annotations = exactly(annotations, sites * ANNOTATIONS * sizeof *annotations);
     if (take(&in) & 1) batch.qual = exactly(qual, sites * sizeof *qual);
     if (take(&in) & 1) batch.site_depth = exactly(site_depth, sites * sizeof *site_depth);
+    if (take(&in) & 1) batch.sample_depth = exactly(sample_depth, sites * sizeof *sample_depth);
 
     int64_t order[MAX_SITES];
     for (int64_t i = 0; i < n; i++) order[i] = n - 1 - i;
@@ -305,7 +315,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     /* What the check lets pass, the encoders can encode. */
     if (checked == CNNSCORE_OK && fits) {
         REQUIRE(references == CNNSCORE_OK);
-        REQUIRE(reads == CNNSCORE_OK || n_rows < MAX_READS);
+        REQUIRE((reads == CNNSCORE_OK) == reads_fit(&batch, n_rows));
     }
     if (reads == CNNSCORE_OK) {
         for (int64_t i = 0; i < n * n_rows * window; i++)
@@ -323,7 +333,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                             batch.kind,          batch.site_allele,  batch.allele_offset, batch.alleles,
                             batch.site_read,     batch.read_offset,  batch.reads,         batch.contig_length,
                             batch.contig_offset, batch.contig_names, batch.annotations,   batch.qual,
-                            batch.site_depth};
+                            batch.site_depth,    batch.sample_depth};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free((void *)blocks[i]);
     free(bytes);
     return 0;

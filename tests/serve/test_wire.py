@@ -33,7 +33,7 @@ from scoring_server import Windows, lie, mutated
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "wire"
-OPTIONAL = {"qual", "site_depth"}
+OPTIONAL = {"qual", "site_depth", "sample_depth"}
 BATCHES = ["window_batch", "window_batch_optional"]
 COLUMNS = [f.name for f in fields(WindowBatch) if f.name not in ("reference_left", "owner")]
 
@@ -94,7 +94,7 @@ def golden(name: str) -> Any:
 def golden_batch(vector: str) -> tuple[WindowBatch, Any]:
     values = golden(vector)
     types: dict[str, Any] = {"contig": np.int32, "site_depth": np.int32, "kind": np.uint8}
-    types |= {"annotations": np.float32, "qual": np.float32}
+    types |= dict.fromkeys(("annotations", "qual", "sample_depth"), np.float32)
     columns: dict[str, Any] = {}
     for name in set(COLUMNS) & set(values):
         value = values[name]

@@ -31,7 +31,7 @@ SPLITS = ("train", "validation", "calibration", "test")
 ROWS_PER_GROUP = 1024
 COLUMNS = (
     *("contig", "pos", "end", "kind", "qual", "alleles", "annotations", "reference", "reads"),
-    *("site_depth", "label", "sample", "split", "weight", "allele"),
+    *("site_depth", "sample_depth", "label", "sample", "split", "weight", "allele"),
 )
 """Columns of every data set; the user's tags come after them."""
 _ROW_COLUMNS = ("label", "sample", "split", "weight", "allele")
@@ -202,6 +202,7 @@ class Dataset:
             contig_names=np.frombuffer(b"".join(names), np.uint8),
             qual=column("qual").to_numpy(zero_copy_only=False),
             site_depth=column("site_depth").to_numpy(zero_copy_only=False),
+            sample_depth=column("sample_depth").to_numpy(zero_copy_only=False),
             reference_left=layout.reference_left,
             owner=table,
         )
@@ -247,6 +248,7 @@ def _columns(n_annotations: int) -> dict[str, Any]:
         "reference": pa.binary(),
         "reads": pa.list_(pa.binary()),
         "site_depth": pa.int32(),
+        "sample_depth": pa.float32(),
         "label": text,
         "sample": text,
         "split": text,
@@ -271,12 +273,13 @@ def _to_table(batch: WindowBatch, rows: Rows, layout: Layout, schema: Any) -> An
 
     width = batch.reference.shape[1]
     names = [name for name, _ in layout.contigs]
+    unknown = np.full(n, np.nan, np.float32)
     columns = [
         text([names[contig] for contig in batch.contig]),
         pa.array(batch.pos),
         pa.array(batch.end),
         pa.array(batch.kind),
-        pa.array(batch.qual if len(batch.qual) else np.full(n, np.nan, np.float32)),
+        pa.array(batch.qual if len(batch.qual) else unknown),
         lists(batch.site_allele, binary(batch.allele_offset, batch.alleles)),
         pa.FixedSizeListArray.from_arrays(
             pa.array(batch.annotations.reshape(-1)), len(layout.annotations)
@@ -284,6 +287,7 @@ def _to_table(batch: WindowBatch, rows: Rows, layout: Layout, schema: Any) -> An
         binary(np.arange(n + 1) * width, np.ascontiguousarray(batch.reference)),
         lists(batch.site_read, binary(batch.read_offset, batch.reads)),
         pa.array(batch.site_depth if len(batch.site_depth) else batch.depth.astype(np.int32)),
+        pa.array(batch.sample_depth if len(batch.sample_depth) else unknown),
         text([LABELS[label] for label in rows.label]),
         text(list(rows.sample)),
         text([SPLITS[split] for split in rows.split]),

@@ -36,6 +36,7 @@ ANNOTATIONS = (
     "MQRankSum",
     "ReadPosRankSum",
     "BaseQRankSum",
+    "RelativeDepth",
 )
 """Annotations kept by default: those that a network of ours or GATK's has use for."""
 
@@ -120,6 +121,7 @@ def make_dataset(
     n_sites = 0
     try:
         with WindowReader(reader_options) as reader:
+            reader.set_depth(reader.measure_depth())
             while source.read(records, SITES_PER_BATCH):
                 sites = records.sites()
                 n_sites += len(sites)

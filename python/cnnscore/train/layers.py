@@ -21,7 +21,7 @@ from cnnscore.graph_builder import GraphBuilder
 
 NORMALISED_LIMIT = 10.0
 """Standard deviations beyond which an annotation counts no more."""
-LOG_ANNOTATIONS = {"FS", "DP", "QUAL"}
+LOG_ANNOTATIONS = {"FS", "DP", "QUAL", "RelativeDepth"}
 """Annotations whose logarithm log(1 + max(x, 0)) is taken first: they have long tails."""
 UNIT = float(2**24)
 """Sums over reads are taken of whole multiples of 1/UNIT."""

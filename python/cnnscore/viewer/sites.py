@@ -162,6 +162,7 @@ class Looker:
         calls, records = Calls(str(vcf), annotations=self.engine.manifest.annotations), Records()
         with ExitStack() as stack:
             reader = stack.enter_context(WindowReader(self._options))
+            reader.set_depth(reader.measure_depth())
             beside = stack.enter_context(WindowReader(self._beside)) if self.beside else None
 
             def sites() -> Iterator[Site]:

@@ -30,6 +30,7 @@ final class WindowBatchBuilder {
   private final Column reads = new Column();
   private final Column qual = new Column();
   private final Column siteDepth = new Column();
+  private final Column sampleDepth = new Column();
   private int sites;
   private long alleleCount;
   private long readCount;
@@ -55,10 +56,16 @@ final class WindowBatchBuilder {
 
   /**
    * Adds a site: its reference window (as wide as the network's description says) and its reads as
-   * {@link BamRecords}, {@code depth} of which counted before they were chosen.
+   * {@link BamRecords}, {@code depth} of which counted before they were chosen; {@code usually} so
+   * many do, NaN: not known, as of all other sites then.
    */
   void add(
-      VariantContext record, int contigLength, byte[] window, List<byte[]> siteReads, long depth) {
+      VariantContext record,
+      int contigLength,
+      byte[] window,
+      List<byte[]> siteReads,
+      long depth,
+      float usually) {
     Contig place =
         contigs.computeIfAbsent(
             record.getContig(), name -> new Contig(contigs.size(), contigLength));
@@ -86,6 +93,9 @@ final class WindowBatchBuilder {
     siteRead.putLong(readCount);
     qual.putFloat(Sites.annotation(record, Sites.QUAL));
     siteDepth.putInt((int) Math.min(depth, Integer.MAX_VALUE));
+    if (!Float.isNaN(usually)) {
+      sampleDepth.putFloat(usually);
+    }
     sites++;
   }
 
@@ -123,6 +133,7 @@ final class WindowBatchBuilder {
         .setReads(reads.toBytes())
         .setQual(qual.toBytes())
         .setSiteDepth(siteDepth.toBytes())
+        .setSampleDepth(sampleDepth.toBytes())
         .setContigLength(contigLength.toBytes())
         .setContigOffset(contigOffset.toBytes())
         .setContigNames(contigNames.toBytes())

@@ -21,6 +21,8 @@ final class WindowSource {
   /** Our own networks look at the places of an indel. */
   private final boolean tractsCount;
 
+  private boolean depthKnown;
+  private float sampleDepth = Float.NaN;
   private String contig = "";
   private int contigLength;
 
@@ -52,12 +54,23 @@ final class WindowSource {
     byte[] window = window(bases, start - network.getReferenceLeft(), network.getReferenceWidth());
     checkReference(record, bases, start, window);
     if (reads == null) {
-      batch.add(record, contigLength, window, List.of(), 0);
+      batch.add(record, contigLength, window, List.of(), 0, Float.NaN);
       return;
     }
+    measureDepth(readSource);
     int end = (int) Math.min(end(record, window), contigLength);
     List<byte[]> over = reads.over(readSource, contig, contigLength, start, end);
-    batch.add(record, contigLength, window, over, reads.depth());
+    batch.add(record, contigLength, window, over, reads.depth(), sampleDepth);
+  }
+
+  /** Before the first site's reads: the depth is not of sites. */
+  private void measureDepth(ReadsContext readSource) {
+    if (!depthKnown && tractsCount) {
+      NetworkReadFilter filter = new NetworkReadFilter(); // of its own, as the other one counts
+      filter.setRule(NetworkReadFilter.Rule.primary);
+      sampleDepth = SampleDepth.measure(readSource, readContigs, filter);
+    }
+    depthKnown = true;
   }
 
   /** Where the stretch ends whose reads count. */

@@ -1,0 +1,162 @@
+/* sample_depth.c: how deep a sample usually is, from some hundred places of its reads.
+ *
+ * The contigs are cut into cells. The first reads of a cell show whether it has any, and how many lie
+ * over a place near its beginning. Where few places have reads (an exome, a file of one region), the
+ * cells that have any are cut finer, until there are enough. The rule in words: docs/encodings.md. */
+#include "sample_depth.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "grow.h"
+
+#define CELLS 128  /* of all contigs together, at first */
+#define FINER 16   /* parts of a cell */
+#define MOST 4096  /* cells that are looked at at a time */
+#define ENOUGH 16  /* places that have reads, of which no few have most (effective number, Kish 1965) */
+#define FEWEST 4   /* with fewer nothing is said */
+#define BEHIND 256 /* a place is so far behind a cell's first read: past the edge where depth builds up */
+#define SHORTEST (4 * BEHIND)
+#define SMALL_CONTIG 4 /* contigs shorter than this part of a cell are left out, if there are others */
+
+typedef struct {
+    const char *contig;
+    int64_t begin, end;
+    int64_t reads; /* over the place; -1: none was found */
+} cell;
+
+typedef struct {
+    cell *cells;
+    size_t n, capacity;
+} cell_list;
+
+/* Adds [begin, end) of a contig, in n cells of like size. */
+static int add_cells(cell_list *list, const char *contig, int64_t begin, int64_t end, int64_t n) {
+    if (n < 1) n = 1;
+    if (cnnscore_reserve(&list->cells, &list->capacity, list->n + (size_t)n, sizeof(cell)) < 0) return -1;
+    for (int64_t i = 0; i < n; i++)
+        list->cells[list->n++] =
+            (cell){contig, begin + (end - begin) * i / n, begin + (end - begin) * (i + 1) / n, -1};
+    return 0;
+}
+
+/* Whether all files have a contig of the first one. */
+static bool shared(const cnnscore_reads *reads, const char *contig) {
+    for (int32_t i = 1; i < reads->n_files; i++)
+        if (sam_hdr_name2tid(reads->files[i].header, contig) < 0) return false;
+    return true;
+}
+
+/* Every `step`-th contig, if it has `shortest` bases. */
+static int cut_contigs(const cnnscore_reads *reads, int64_t size, int64_t shortest, int step,
+                       cell_list *list) {
+    sam_hdr_t *header = reads->files[0].header;
+    for (int tid = 0; tid < sam_hdr_nref(header); tid += step) {
+        const char *contig = sam_hdr_tid2name(header, tid);
+        int64_t length = sam_hdr_tid2len(header, tid);
+        if (length < shortest || !shared(reads, contig)) continue;
+        if (add_cells(list, contig, 0, length, length / size) < 0) return -1;
+    }
+    return 0;
+}
+
+static int cut_genome(const cnnscore_reads *reads, cell_list *list) {
+    sam_hdr_t *header = reads->files[0].header;
+    int64_t total = 0;
+    for (int tid = 0; tid < sam_hdr_nref(header); tid++)
+        if (shared(reads, sam_hdr_tid2name(header, tid))) total += sam_hdr_tid2len(header, tid);
+    int64_t size = total / CELLS > SHORTEST ? total / CELLS : SHORTEST;
+    int status = cut_contigs(reads, size, size / SMALL_CONTIG, 1, list);
+    if (status == 0 && list->n == 0) /* scaffolds */
+        status = cut_contigs(reads, size, 0, sam_hdr_nref(header) / MOST + 1, list);
+    return status;
+}
+
+static int look(cnnscore_reads *reads, cell *at, cnnscore_error *err) {
+    int code = cnnscore_reads_query(reads, at->contig, at->begin, at->end, err);
+    if (code != CNNSCORE_OK) return code;
+    int64_t first = cnnscore_reads_next_pos(reads);
+    int64_t place = (first > at->begin ? first : at->begin) + BEHIND;
+    if (first == INT64_MAX || place >= at->end) return CNNSCORE_OK;
+    at->reads = 0;
+    while (code == CNNSCORE_OK && cnnscore_reads_next_pos(reads) <= place) {
+        bam1_t *read;
+        int64_t end;
+        code = cnnscore_reads_take(reads, place, &read, &end, err);
+        at->reads += read != NULL;
+        cnnscore_reads_give_back(reads, read);
+    }
+    return code;
+}
+
+/* Looks at all cells and keeps those with reads. */
+static int look_at_all(cnnscore_reads *reads, cell_list *list, cnnscore_error *err) {
+    size_t kept = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        int code = look(reads, &list->cells[i], err);
+        if (code != CNNSCORE_OK) return code;
+        if (list->cells[i].reads >= 0) list->cells[kept++] = list->cells[i];
+    }
+    list->n = kept;
+    return CNNSCORE_OK;
+}
+
+/* Cuts every cell finer; *cut says whether that could be done. */
+static int cut_finer(cell_list *list, bool *cut) {
+    cell_list finer = {0};
+    for (size_t i = 0; i < list->n; i++) {
+        const cell *c = &list->cells[i];
+        int64_t parts = (c->end - c->begin) / SHORTEST;
+        if (add_cells(&finer, c->contig, c->begin, c->end, parts < FINER ? parts : FINER) < 0) {
+            free(finer.cells);
+            return -1;
+        }
+    }
+    *cut = finer.n > list->n && finer.n <= MOST;
+    free(*cut ? list->cells : finer.cells);
+    if (*cut) *list = finer;
+    return 0;
+}
+
+/* (sum of reads)^2 / sum of reads^2: how many places of like depth would say as much. */
+static double effective_number(const cell_list *list) {
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        double reads = (double)list->cells[i].reads;
+        sum += reads;
+        squares += reads * reads;
+    }
+    return squares > 0 ? sum * sum / squares : 0;
+}
+
+static int compare_reads(const void *left, const void *right) {
+    const cell *a = left, *b = right;
+    return (a->reads > b->reads) - (a->reads < b->reads);
+}
+
+/* Most places of an exome are off target: weighted by their reads they do not count. */
+static float weighted_median(cell_list *list) {
+    int64_t all = 0, below = 0;
+    for (size_t i = 0; i < list->n; i++) all += list->cells[i].reads;
+    qsort(list->cells, list->n, sizeof(cell), compare_reads);
+    for (size_t i = 0; i < list->n; i++) {
+        below += list->cells[i].reads;
+        if (2 * below >= all) return (float)list->cells[i].reads;
+    }
+    return NAN;
+}
+
+int cnnscore_sample_depth(cnnscore_reads *reads, float *depth, cnnscore_error *err) {
+    cell_list list = {0};
+    bool cut = true;
+    int code = reads->n_files == 0 || cut_genome(reads, &list) == 0 ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    if (code == CNNSCORE_OK) code = look_at_all(reads, &list, err);
+    while (code == CNNSCORE_OK && effective_number(&list) < ENOUGH) {
+        if (cut_finer(&list, &cut) < 0) code = cnnscore_fail_memory(err);
+        if (!cut || code != CNNSCORE_OK) break;
+        code = look_at_all(reads, &list, err);
+    }
+    if (code == CNNSCORE_OK) *depth = effective_number(&list) >= FEWEST ? weighted_median(&list) : NAN;
+    free(list.cells);
+    return code;
+}

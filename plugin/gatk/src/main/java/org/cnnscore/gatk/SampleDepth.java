@@ -1,0 +1,177 @@
+package org.cnnscore.gatk;
+
+import htsjdk.samtools.SAMRecord;
+import htsjdk.samtools.SAMSequenceDictionary;
+import htsjdk.samtools.SAMSequenceRecord;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Iterator;
+import java.util.List;
+import java.util.function.Predicate;
+import org.broadinstitute.hellbender.engine.ReadsContext;
+import org.broadinstitute.hellbender.utils.SimpleInterval;
+import org.broadinstitute.hellbender.utils.read.GATKRead;
+import org.broadinstitute.hellbender.utils.read.SAMRecordToGATKReadAdapter;
+
+/**
+ * How many reads usually count at a place that has any: of the files as a whole, whatever sites are
+ * read. What native/window/sample_depth.c does, with GATK's readers; coordinates are 0-based
+ * half-open.
+ */
+final class SampleDepth {
+
+  /** Cells of all contigs together, at first. */
+  private static final long CELLS = 128;
+
+  /** Parts that a cell is cut into. */
+  private static final long FINER = 16;
+
+  /** Cells that are looked at at a time. */
+  private static final int MOST = 4096;
+
+  /** Places that have reads, of which no few have most. */
+  private static final double ENOUGH = 16;
+
+  /** With fewer nothing is said. */
+  private static final double FEWEST = 4;
+
+  /** A place is so far behind a cell's first read. */
+  private static final long BEHIND = 256;
+
+  private static final long SHORTEST = 4 * BEHIND;
+
+  /** Contigs shorter than this part of a cell are left out, if there are others. */
+  private static final long SMALL_CONTIG = 4;
+
+  private record Cell(String contig, long begin, long end) {
+    /** Adds itself in n parts of like size. */
+    void cut(long n, List<Cell> to) {
+      long parts = Math.max(n, 1);
+      for (long i = 0; i < parts; i++) {
+        long from = begin + (end - begin) * i / parts;
+        to.add(new Cell(contig, from, begin + (end - begin) * (i + 1) / parts));
+      }
+    }
+  }
+
+  /** A cell, and how many reads lie over its place. */
+  private record Seen(Cell cell, long reads) {}
+
+  private final ReadsContext source;
+  private final Predicate<GATKRead> filter;
+
+  private SampleDepth(ReadsContext source, Predicate<GATKRead> filter) {
+    this.source = source;
+    this.filter = filter;
+  }
+
+  /**
+   * The depth, NaN where there are too few reads to tell.
+   *
+   * @param source GATK's door to all reads, no query of which is under way
+   * @param contigs those of the reads' header
+   * @param filter the reads that count
+   */
+  static float measure(
+      ReadsContext source, SAMSequenceDictionary contigs, Predicate<GATKRead> filter) {
+    return new SampleDepth(source, filter).measure(contigs);
+  }
+
+  private float measure(SAMSequenceDictionary contigs) {
+    List<Seen> seen = lookAtAll(cutGenome(contigs));
+    while (effectiveNumber(seen) < ENOUGH) {
+      List<Cell> finer = new ArrayList<>();
+      for (Seen one : seen) {
+        Cell cell = one.cell;
+        cell.cut(Math.min((cell.end - cell.begin) / SHORTEST, FINER), finer);
+      }
+      if (finer.size() <= seen.size() || finer.size() > MOST) {
+        break;
+      }
+      seen = lookAtAll(finer);
+    }
+    return effectiveNumber(seen) >= FEWEST ? weightedMedian(seen) : Float.NaN;
+  }
+
+  private static List<Cell> cutGenome(SAMSequenceDictionary contigs) {
+    long size = Math.max(contigs.getReferenceLength() / CELLS, SHORTEST);
+    List<Cell> cells = cutContigs(contigs, size, size / SMALL_CONTIG, 1);
+    return cells.isEmpty() ? cutContigs(contigs, size, 0, contigs.size() / MOST + 1) : cells;
+  }
+
+  /** Every {@code step}-th contig, if it has {@code shortest} bases. */
+  private static List<Cell> cutContigs(
+      SAMSequenceDictionary contigs, long size, long shortest, int step) {
+    List<Cell> cells = new ArrayList<>();
+    for (int i = 0; i < contigs.size(); i += step) {
+      SAMSequenceRecord contig = contigs.getSequence(i);
+      long length = contig.getSequenceLength();
+      if (length >= shortest) {
+        new Cell(contig.getSequenceName(), 0, length).cut(length / size, cells);
+      }
+    }
+    return cells;
+  }
+
+  private List<Seen> lookAtAll(List<Cell> cells) {
+    List<Seen> seen = new ArrayList<>();
+    for (Cell cell : cells) {
+      long reads = look(cell);
+      if (reads >= 0) {
+        seen.add(new Seen(cell, reads));
+      }
+    }
+    return seen;
+  }
+
+  /** Reads over the place of a cell, -1 where it has none. */
+  private long look(Cell cell) {
+    Iterator<GATKRead> query =
+        source.iterator(new SimpleInterval(cell.contig, (int) cell.begin + 1, (int) cell.end));
+    long place = -1;
+    long reads = 0;
+    while (query.hasNext()) {
+      GATKRead read = query.next();
+      SAMRecord record = ((SAMRecordToGATKReadAdapter) read).getEncapsulatedSamRecord();
+      long start = record.getAlignmentStart() - 1L;
+      if (place < 0) {
+        place = Math.max(start, cell.begin) + BEHIND;
+        if (place >= cell.end) {
+          return -1;
+        }
+      }
+      if (start > place) {
+        break;
+      }
+      if (BamRecords.end(record) > place && filter.test(read)) {
+        reads++;
+      }
+    }
+    return place < 0 ? -1 : reads;
+  }
+
+  private static double effectiveNumber(List<Seen> seen) {
+    double sum = 0;
+    double squares = 0;
+    for (Seen one : seen) {
+      sum += one.reads;
+      squares += (double) one.reads * one.reads;
+    }
+    return squares > 0 ? sum * sum / squares : 0;
+  }
+
+  /** Most places of an exome are off target: weighted by their reads they do not count. */
+  private static float weightedMedian(List<Seen> seen) {
+    List<Seen> sorted = new ArrayList<>(seen);
+    sorted.sort(Comparator.comparingLong(Seen::reads));
+    long all = sorted.stream().mapToLong(Seen::reads).sum();
+    long below = 0;
+    for (Seen one : sorted) {
+      below += one.reads;
+      if (2 * below >= all) {
+        return one.reads;
+      }
+    }
+    return Float.NaN;
+  }
+}
