@@ -214,6 +214,11 @@ static double rank_sum_of(const cnnscore_annotated_read *reads, int64_t n, int w
 
 /* ---- all ---- */
 
+/* As GATK prints it: 10^-14 of rounding must not tell one site from another. */
+static float printed(double value, double decimals) {
+    return (float)(nearbyint(value * decimals) / decimals);
+}
+
 void cnnscore_annotate(cnnscore_annotated_read *reads, int64_t n, const cnnscore_annotated_site *site,
                        float *values) {
     for (int i = 0; i < CNNSCORE_N_ANNOTATIONS; i++) values[i] = NAN;
@@ -234,16 +239,16 @@ void cnnscore_annotate(cnnscore_annotated_read *reads, int64_t n, const cnnscore
         table.alt[read.reverse] += read.supports_alt;
     }
     if (kept == 0) return;
-    values[CNNSCORE_ANNOTATION_MQ] = (float)sqrt(squares / (double)kept);
+    values[CNNSCORE_ANNOTATION_MQ] = printed(sqrt(squares / (double)kept), 100);
     values[CNNSCORE_ANNOTATION_DP] = (float)nearbyint((double)kept * scale);
-    values[CNNSCORE_ANNOTATION_FS] = (float)fisher_strand(table);
-    values[CNNSCORE_ANNOTATION_SOR] = (float)strand_odds_ratio(&table);
-    values[CNNSCORE_ANNOTATION_MQ_RANK_SUM] = (float)rank_sum_of(reads, kept, BY_MAPQ);
-    values[CNNSCORE_ANNOTATION_READ_POS_RANK_SUM] = (float)rank_sum_of(reads, kept, BY_END_DISTANCE);
-    values[CNNSCORE_ANNOTATION_BASE_Q_RANK_SUM] = (float)rank_sum_of(reads, kept, BY_QUALITY);
+    values[CNNSCORE_ANNOTATION_FS] = printed(fisher_strand(table), 1000);
+    values[CNNSCORE_ANNOTATION_SOR] = printed(strand_odds_ratio(&table), 1000);
+    values[CNNSCORE_ANNOTATION_MQ_RANK_SUM] = printed(rank_sum_of(reads, kept, BY_MAPQ), 1000);
+    values[CNNSCORE_ANNOTATION_READ_POS_RANK_SUM] = printed(rank_sum_of(reads, kept, BY_END_DISTANCE), 1000);
+    values[CNNSCORE_ANNOTATION_BASE_Q_RANK_SUM] = printed(rank_sum_of(reads, kept, BY_QUALITY), 1000);
     values[CNNSCORE_ANNOTATION_RO] = (float)nearbyint((double)ref * scale);
     values[CNNSCORE_ANNOTATION_AO] = (float)nearbyint((double)alt * scale);
     if (ref + alt > 0) values[CNNSCORE_ANNOTATION_AB] = (float)alt / (float)(ref + alt);
     double sided = (double)(ref + alt > 0 ? ref + alt : kept) * scale, qd = site->qual / sided;
-    values[CNNSCORE_ANNOTATION_QD] = (float)(qd < QD_MAX || isnan(qd) ? qd : QD_TYPICAL);
+    values[CNNSCORE_ANNOTATION_QD] = printed(qd < QD_MAX || isnan(qd) ? qd : QD_TYPICAL, 100);
 }

@@ -76,18 +76,19 @@ def test_odd_alleles_get_no_score(data: Path, stand_ins: dict[str, str], tmp_pat
             assert found[5].endswith(",.")
 
 
-@pytest.mark.parametrize("encoding", KEYS)
+@pytest.mark.parametrize("network", [*KEYS, "reads"])
 def test_a_score_depends_on_its_site_alone(
-    encoding: str, data: Path, stand_ins: dict[str, str], tmp_path: Path
+    network: str, data: Path, stand_ins: dict[str, str], tmp_path: Path
 ) -> None:
-    network = stand_ins[encoding]
+    network = stand_ins.get(network, network)
     whole = score(data, network, tmp_path / "whole.vcf").read_bytes()
     for i, more in enumerate((("--batch-size", 1), ("--batch-size", 1000), ("--threads", 3))):
         assert score(data, network, tmp_path / f"{i}.vcf", *more).read_bytes() == whole
 
 
+@pytest.mark.parametrize("network", ["read-set", "reads"])
 def test_the_order_of_reads_and_files_never_matters(
-    data: Path, stand_ins: dict[str, str], tmp_path: Path
+    network: str, data: Path, stand_ins: dict[str, str], tmp_path: Path
 ) -> None:
     """At 200x, where 128 reads are chosen: one file, or two with the reads dealt out."""
     deep = data / "deep.bam"
@@ -104,8 +105,9 @@ def test_the_order_of_reads_and_files_never_matters(
     for reads in ([deep], parts, parts[::-1]):
         output = tmp_path / "out.vcf"
         run = run_cli(
-            "score", data / "deep.vcf.gz", "-R", data / "ref.fa", "-m", stand_ins["read-set"],
-            "--no-version", "-o", output, *(x for part in reads for x in ("-I", part)),
+            "score", data / "deep.vcf.gz", "-R", data / "ref.fa",
+            "-m", stand_ins.get(network, network), "--no-version", "-o", output,
+            *(x for part in reads for x in ("-I", part)),
         )  # fmt: skip
         assert run.code == 0, run.err
         scored.append(output.read_bytes())

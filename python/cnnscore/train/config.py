@@ -110,6 +110,9 @@ class Randomisation:
     """Probability that an annotation is missing."""
     annotation_noise: float = 0.1
     """Standard deviation of noise on annotations, in standard deviations."""
+    depth_noise: float = 0.2
+    """Standard deviation of noise on the logarithm of RelativeDepth: depth follows GC and
+    mapping, and the sample's usual depth is an estimate."""
     annotations_from_reads: float = 0.3
     """Probability that all annotations come from the reads, whatever the caller says."""
 

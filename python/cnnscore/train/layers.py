@@ -1,8 +1,9 @@
 """Layers told twice: `forward` to PyTorch, which trains them, and `write` to an ONNX graph.
 
 Both tellings stand side by side here and nowhere else; `export.py` checks that they agree. What is
-written gives a site the same bits in a batch of any size, padding and order of reads: products are
-row by row, and sums over reads are exact (`_exact`).
+written gives a site the same bits in a batch of any size: products are row by row. Sums over reads
+are those of one order and one padding, which are the site's own: `encode.py` gives reads an order
+of their content, `engine.py` pads them to a length that depends on their number alone.
 """
 
 from __future__ import annotations
@@ -23,11 +24,8 @@ NORMALISED_LIMIT = 10.0
 """Standard deviations beyond which an annotation counts no more."""
 LOG_ANNOTATIONS = {"FS", "DP", "QUAL", "RelativeDepth"}
 """Annotations whose logarithm log(1 + max(x, 0)) is taken first: they have long tails."""
-UNIT = float(2**24)
-"""Sums over reads are taken of whole multiples of 1/UNIT."""
 # Added under the root of a variance: rounding in the difference of two sums (1e-7) stays unseen.
 _LEAST_VARIANCE = 1e-4
-_LOWEST = -1e30
 
 
 def values_of(tensor: Tensor) -> NDArray[np.float32]:
@@ -175,20 +173,16 @@ class ReadPooling(nn.Module):
     """Reads -> site, apart over the reads that support the allele and over all others.
 
     Of `reads` [n, R, F], `mask` [n, R] and the reads' `embedding` [n, R, H] >= 0 it makes
-    [n, 2 (2 H + 3 F + 1) + 1]: per group mean and maximum of the embedding, mean, maximum and
-    standard deviation of the scalars, log(1 + reads); and the part of all reads that supports it.
-    A group without reads is 0 throughout.
+    [n, 2 (2 H + 3 F + 1) + 1]: per group mean and maximum (no less than 0) of embedding and
+    scalars, standard deviation of the scalars, log(1 + reads); and the part of all reads that
+    supports it. A group without reads is 0 throughout.
     """
 
-    def __init__(self, support: int) -> None:
-        """`support` is the scalar that is 1 where a read supports the allele."""
+    def __init__(self, support: int, scalars: int, hidden: int) -> None:
+        """`support` is the scalar that is 1 where a read supports the allele; of F and H."""
         super().__init__()
-        self.support = support
-
-    @staticmethod
-    def width(scalars: int, hidden: int) -> int:
-        """Values that come out."""
-        return 2 * (2 * hidden + 3 * scalars + 1) + 1
+        self.support, self.scalars, self.hidden = support, scalars, hidden
+        self.width = 2 * (2 * hidden + 3 * scalars + 1) + 1
 
     def in_groups(self, reads: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Reads without padding [T, F], group after group, and the groups' sizes [2n]: of each site
@@ -204,92 +198,58 @@ class ReadPooling(nn.Module):
         """To PyTorch, of reads as `in_groups` gives them."""
         counts = sizes[:, None].to(reads.dtype)
         group = torch.repeat_interleave(torch.arange(len(sizes), device=sizes.device), sizes)
-        embedding = embedding.to(reads.dtype)
-        mean_embedding = _means(embedding, group, counts)
-        mean = _means(reads, group, counts)
-        variance = _means((reads - mean[group]) ** 2, group, counts)
+        values = torch.cat([embedding.to(reads.dtype), reads], dim=1)
+        means = _means(values, group, counts)
+        most = torch.segment_reduce(values, "max", lengths=sizes, initial=0.0, unsafe=True)
+        variance = _means((reads - means[:, self.hidden :][group]) ** 2, group, counts)
         deviation = torch.where(counts > 0, torch.sqrt(variance + _LEAST_VARIANCE), 0.0)
-        most_embedding = _maxima(embedding, sizes, 0.0)
-        most = torch.where(counts > 0, _maxima(reads, sizes, _LOWEST), 0.0)
-        logs = torch.log(counts + 1)
-        pooled = torch.cat([mean_embedding, most_embedding, mean, most, deviation, logs], dim=1)
+        pooled = torch.cat([means, deviation, torch.log(counts + 1)], dim=1)
         of_site = counts.reshape(-1, 2)
         part = of_site[:, :1] / torch.clamp(of_site.sum(dim=1, keepdim=True), min=1)
-        return torch.cat([pooled.reshape(len(of_site), -1), part], dim=1)
+        sides = [side.reshape(len(of_site), -1) for side in (pooled, most)]
+        return torch.cat([*sides, part], dim=1)
 
     def write(self, graph: GraphBuilder, reads: str, mask: str, embedding: str) -> str:
         """To ONNX."""
-        one, zero, axis = graph.const(1.0), graph.const(0.0), graph.ints(2)
-        column = graph.op("Gather", [reads, graph.ints(self.support)], axis=2)
-        column = graph.op("Squeeze", [column, axis])
-        supports = graph.op("Greater", [column, graph.const(0.5)])
-        supports = graph.op("Cast", [supports], to=TensorProto.FLOAT)
-        supports = graph.op("Mul", [supports, mask])
-        others = graph.op("Sub", [mask, supports])
-        pair = [graph.op("Unsqueeze", [group, graph.ints(1)]) for group in (supports, others)]
-        groups = graph.op("Concat", pair, axis=1)
-        counts = graph.op("ReduceSum", [groups, axis], keepdims=1)
-        size = graph.op("Max", [counts, one])
+        one, zero = graph.const(1.0), graph.const(0.0)
+        supports = graph.op("Gather", [reads, graph.ints(self.support)], axis=2)
+        others = graph.op("Sub", [graph.op("Unsqueeze", [mask, graph.ints(2)]), supports])
+        groups = graph.op("Concat", [supports, others], axis=2)
+        counts = graph.op("ReduceSum", [groups, graph.ints(1)], keepdims=0)
+        size = graph.op("Unsqueeze", [graph.op("Max", [counts, one]), graph.ints(2)])
+        groups = graph.op("Transpose", [groups], perm=[0, 2, 1])
 
-        squares = graph.op("Mul", [reads, reads])
-        values = graph.op("Concat", [embedding, reads, squares], axis=2)
-        means = graph.op("Div", [_exact_sums(graph, groups, values), size])
-        scalars, hidden = self._sizes
-        mean_embedding, mean, square = graph.op(
-            "Split", [means, graph.ints(hidden, scalars, scalars)], outputs=3, axis=2
+        values = graph.op("Concat", [embedding, reads], axis=2)
+        means = graph.op("Div", [graph.op("MatMul", [groups, values]), size])
+        squares = graph.op("MatMul", [groups, graph.op("Mul", [reads, reads])])
+        _, mean = graph.op(
+            "Split", [means, graph.ints(self.hidden, self.scalars)], outputs=2, axis=2
         )
+        square = graph.op("Div", [squares, size])
         variance = graph.op("Sub", [square, graph.op("Mul", [mean, mean])])
-        least = graph.const(_LEAST_VARIANCE)
-        variance = graph.op("Add", [graph.op("Max", [variance, zero]), least])
-        some = graph.op("Greater", [counts, zero])
+        variance = graph.op(
+            "Add", [graph.op("Max", [variance, zero]), graph.const(_LEAST_VARIANCE)]
+        )
+        column = graph.op("Unsqueeze", [counts, graph.ints(2)])
+        some = graph.op("Greater", [column, zero])
         deviation = graph.op("Where", [some, graph.op("Sqrt", [variance]), zero])
+        pooled = graph.op("Concat", [means, deviation, _log1p(graph, column)], axis=2)
 
-        inside = graph.op("Greater", [groups, graph.const(0.5)])
-        inside = graph.op("Unsqueeze", [inside, graph.ints(3)])
-        every = graph.op("Unsqueeze", [embedding, graph.ints(1)])
-        every = graph.op("Where", [inside, every, zero])
-        most_embedding = graph.op("ReduceMax", [every], axes=[2], keepdims=0)
-        every = graph.op("Unsqueeze", [reads, graph.ints(1)])
-        every = graph.op("Where", [inside, every, graph.const(_LOWEST)])
-        most = graph.op("ReduceMax", [every], axes=[2], keepdims=0)
-        most = graph.op("Where", [some, most, zero])
-        logs = _log1p(graph, counts)
-        parts = [mean_embedding, most_embedding, mean, most, deviation, logs]
-        pooled = graph.op("Flatten", [graph.op("Concat", parts, axis=2)], axis=1)
-        total = graph.op("Max", [graph.op("ReduceSum", [counts, graph.ints(1)], keepdims=0), one])
-        first = graph.op("Gather", [counts, graph.const(0, np.int64)], axis=1)
-        first = graph.op("Squeeze", [first, graph.ints(1)])
-        part = graph.op("Div", [first, total])
-        return str(graph.op("Concat", [pooled, part], axis=1))
-
-    def sized(self, scalars: int, hidden: int) -> ReadPooling:
-        """Self, knowing how wide reads and embedding are."""
-        self._sizes = (scalars, hidden)
-        return self
+        most = [
+            graph.op("ReduceMax", [graph.op("Mul", [values, side])], axes=[1], keepdims=0)
+            for side in (supports, others)
+        ]
+        total = graph.op("ReduceSum", [counts, graph.ints(1)], keepdims=1)
+        first = graph.op("Gather", [counts, graph.ints(0)], axis=1)
+        part = graph.op("Div", [first, graph.op("Max", [total, one])])
+        parts = [graph.op("Relu", [graph.op("Concat", most, axis=1)]), part]
+        return str(graph.op("Concat", [graph.op("Flatten", [pooled], axis=1), *parts], axis=1))
 
 
 def _means(values: Tensor, group: Tensor, counts: Tensor) -> Tensor:
     """[groups, V]: the mean of each group's values, 0 where it has none."""
     sums = torch.zeros(len(counts), values.shape[1], dtype=values.dtype, device=values.device)
     return sums.index_add(0, group, values) / torch.clamp(counts, min=1)
-
-
-def _maxima(values: Tensor, sizes: Tensor, lowest: float) -> Tensor:
-    """[groups, V]: the greatest of each group's values, `lowest` where it has none."""
-    return torch.segment_reduce(values, "max", lengths=sizes, initial=lowest, unsafe=True)
-
-
-def _exact_sums(graph: GraphBuilder, groups: str, values: str) -> str:
-    """float32 [n, 2, V]: sums of values [n, R, V] over groups [n, 2, R] of ones and zeros.
-
-    Values are rounded to whole multiples of 2^-24 in double precision, where sums of 128 of them
-    below 2^20 are exact: no order of reads, padding or way of adding can change a bit.
-    """
-    double = graph.op("Cast", [values], to=TensorProto.DOUBLE)
-    whole = graph.op("Round", [graph.op("Mul", [double, graph.const(UNIT, np.float64)])])
-    sums = graph.op("MatMul", [graph.op("Cast", [groups], to=TensorProto.DOUBLE), whole])
-    sums = graph.op("Mul", [sums, graph.const(1 / UNIT, np.float64)])
-    return str(graph.op("Cast", [sums], to=TensorProto.FLOAT))
 
 
 def _log1p(graph: GraphBuilder, x: str) -> str:

@@ -101,9 +101,9 @@ class ReadSet(Network):
         super().__init__(config)
         options = config.network
         self.read = Mlp([len(READ_SCALARS), *options.read])
-        scalars, hidden = len(READ_SCALARS), options.read[-1]
-        self.pooling = ReadPooling(READ_SCALARS.index("supports_alt")).sized(scalars, hidden)
-        self._finish(ReadPooling.width(scalars, hidden) + self._site_width())
+        support = READ_SCALARS.index("supports_alt")
+        self.pooling = ReadPooling(support, len(READ_SCALARS), options.read[-1])
+        self._finish(self.pooling.width + self._site_width())
 
     def features(self, planes: Inputs) -> Tensor:
         """Pooled reads, annotations, variant features."""
@@ -113,7 +113,11 @@ class ReadSet(Network):
 
     def write_features(self, graph: GraphBuilder, inputs: dict[str, str]) -> str:
         """To ONNX."""
-        embedding = self.read.write(graph, inputs["reads"])
+        # Reads of all sites as rows of one matrix: a product with bias and ReLU is then one kernel.
+        flat = graph.op("Reshape", [inputs["reads"], graph.ints(-1, len(READ_SCALARS))])
+        shape = [graph.op("Shape", [inputs["mask"]]), graph.ints(self.pooling.hidden)]
+        shape = graph.op("Concat", shape, axis=0)
+        embedding = graph.op("Reshape", [self.read.write(graph, flat), shape])
         pooled = self.pooling.write(graph, inputs["reads"], inputs["mask"], embedding)
         return str(graph.op("Concat", [pooled, *self._write_site(graph, inputs)], axis=1))
 

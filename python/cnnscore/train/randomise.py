@@ -49,7 +49,7 @@ def randomise(
                 planes[name][:, keys.index("QUAL")] /= thinned
     if "quals" in planes:
         _read_rows(planes, options, random)
-    _annotations(planes, options, deviation, random)
+    _annotations(planes, options, keys, deviation, random)
     return planes
 
 
@@ -142,6 +142,7 @@ def _kept_reads(
 def _annotations(
     planes: Planes,
     options: Randomisation,
+    keys: Sequence[str],
     deviation: NDArray[np.float32],
     random: np.random.Generator,
 ) -> None:
@@ -152,6 +153,9 @@ def _annotations(
         values[chosen] = from_reads[chosen]
     noise = random.standard_normal(values.shape) * options.annotation_noise * deviation
     values += noise.astype(np.float32)
+    if "RelativeDepth" in keys:
+        factor = np.exp(random.standard_normal(len(values)) * options.depth_noise)
+        values[:, keys.index("RelativeDepth")] *= factor.astype(np.float32)
     # GATK's encodings write 0 for a missing annotation, ours NaN.
     missing = np.nan if "variant" in planes else 0.0
     values[random.random(values.shape) < options.annotation_dropout] = missing

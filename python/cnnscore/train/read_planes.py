@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from cnnscore.encode import READ_NONE
 from cnnscore.graph_builder import GraphBuilder
 from cnnscore.onnx_graph import READ_CHANNELS, cell_table, reference_table
-from cnnscore.train.layers import UNIT, values_of
+from cnnscore.train.layers import values_of
 
+_UNIT = float(2**24)
 _FLAGS = 4
 _QUALITIES = 256
 
@@ -90,13 +91,14 @@ class ReadPlanes(nn.Module):
 
     @staticmethod
     def write_pool(graph: GraphBuilder, x: str, inside: str) -> str:
-        """`pool` to ONNX; the sum is exact, as in layers.py."""
+        """`pool` to ONNX. Cells are rounded to whole multiples of 1/_UNIT in double precision,
+        where sums of 128 x 128 of them below 2^15 are exact: no padding changes a bit."""
         x = graph.op("Mul", [x, inside])
         most = graph.op("ReduceMax", [x], axes=[2, 3], keepdims=0)
         double = graph.op("Cast", [x], to=TensorProto.DOUBLE)
-        whole = graph.op("Round", [graph.op("Mul", [double, graph.const(UNIT, np.float64)])])
+        whole = graph.op("Round", [graph.op("Mul", [double, graph.const(_UNIT, np.float64)])])
         total = graph.op("ReduceSum", [whole, graph.ints(2, 3)], keepdims=0)
-        total = graph.op("Mul", [total, graph.const(1 / UNIT, np.float64)])
+        total = graph.op("Mul", [total, graph.const(1 / _UNIT, np.float64)])
         reads = graph.op("ReduceSum", [inside, graph.ints(2, 3)], keepdims=0)
         reads = graph.op("Max", [reads, graph.const(1.0)])
         width = graph.op("Cast", [graph.op("Shape", [x], start=3, end=4)], to=TensorProto.FLOAT)
