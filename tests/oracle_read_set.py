@@ -6,6 +6,7 @@ must give the same numbers.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -233,7 +234,7 @@ def look(read: Read, allele: Allele) -> dict[str, Any]:
         index = left if left >= 0 else right
 
     mismatches = [
-        (p, read.qual[i])
+        (p, read.qual[i], read.seq[i])
         for p, i in a.index_at.items()
         if not begin <= p < end
         and bases(read.seq[i])
@@ -246,18 +247,32 @@ def look(read: Read, allele: Allele) -> dict[str, Any]:
         "index": index,
         "spans": spans,
         "mismatches": len(mismatches),
-        "mismatches_q20": sum(q >= 20 for _, q in mismatches),
-        "mismatches_near": sum(begin - 10 <= p < end + 10 for p, _ in mismatches),
+        "mismatches_q20": sum(q >= 20 for _, q, _ in mismatches),
+        "mismatches_near": sum(begin - 10 <= p < end + 10 for p, _, _ in mismatches),
         "indels": len(other_indels),
         "indels_near": sum(b <= end + 10 and e >= begin - 10 for b, e in other_indels),
+        "listed": [(p, base) for p, _, base in sorted(mismatches) if base in "ACGT"][:16],
         "clipped": a.clip_left + a.clip_right,
         "clip_near": any(begin - 10 <= edge <= end + 10 for edge in a.clip_edges),
     }
 
 
-def scalars(read: Read, allele: Allele) -> list[float]:
-    """One row of `reads`, in the order of READ_SCALARS."""
-    e = look(read, allele)
+def rows(reads: list[Read], allele: Allele) -> list[list[float]]:
+    """A row of `reads` for each, in the order of READ_SCALARS."""
+    looks = [look(read, allele) for read in reads]
+    listed = Counter(mismatch for e in looks for mismatch in e["listed"])
+
+    def is_shared(mismatch: tuple[int, str]) -> bool:
+        return listed[mismatch] >= 3 and 10 * listed[mismatch] >= len(reads)
+
+    return [
+        [*scalars(read, e, allele), min(sum(map(is_shared, e["listed"])) / 5, 2)]
+        for read, e in zip(reads, looks, strict=True)
+    ]
+
+
+def scalars(read: Read, e: dict[str, Any], allele: Allele) -> list[float]:
+    """All that the read says by itself."""
     f = np.float32
     index, last = int(e["index"]), len(read.seq) - 1
     ends = (0, 0) if index < 0 else (index, last - index)

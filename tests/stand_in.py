@@ -47,6 +47,12 @@ class _Graph:
         y = self.node("Add", self.node("MatMul", x, self.constant(weight)), self.constant(bias))
         return self.node("Relu", y) if relu else y
 
+    def log(self, x: str) -> str:
+        """In double precision, as networks of ours take it: ONNX Runtime's single one gives a
+        number other bits in the middle of a batch than at its end."""
+        double = self.node("Log", self.node("Cast", x, to=TensorProto.DOUBLE))
+        return self.node("Cast", double, to=TensorProto.FLOAT)
+
     def pooled(self, x: str, weight: str, count: str) -> list[str]:
         """Mean and maximum over the reads that have weight 1."""
         axis = self.constant(np.array([1], np.int64))
@@ -70,7 +76,7 @@ def _pool_reads(graph: _Graph) -> tuple[list[str], int]:
         count = graph.node("Add", total, graph.constant(np.float32(1e-6)))
         pooled += graph.pooled(hidden, weight, count)
         pooled += graph.pooled(reads, weight, count)
-        pooled.append(graph.node("Log", graph.node("Add", total, one)))
+        pooled.append(graph.log(graph.node("Add", total, one)))
     return pooled, 2 * (2 * EMBEDDING + 2 * F + 1)
 
 

@@ -54,7 +54,7 @@ int cnnscore_encode_gatk_reads(const cnnscore_window_batch *batch, const int64_t
 
 /* ---- our own encodings: rows are ALT alleles of sites ---- */
 
-#define CNNSCORE_READ_SCALARS 20     /* F */
+#define CNNSCORE_READ_SCALARS 21     /* F */
 #define CNNSCORE_VARIANT_FEATURES 18 /* V */
 
 /* Annotations that can be worked out from reads: codes of columns, by name; OTHER is none of them. */

@@ -17,15 +17,16 @@
 /* What the walk along a CIGAR finds, for `haplotype_ratio` and `support_of`. */
 typedef struct {
     const cnnscore_bam_record *record;
-    int64_t clip_left, clip_right; /* soft-clipped bases */
-    int64_t aligned_end;           /* position past the last aligned base */
-    int64_t left, right;           /* index of the bases aligned just before and just after the site, or -1 */
-    int64_t at;                    /* index of the base aligned to the first changed position, or -1 */
-    int64_t net;                   /* bases inserted less bases deleted within the site */
-    int64_t covered;               /* changed positions that have an aligned base, */
-    int64_t equal_alt, equal_ref;  /* of these: like ALT, like REF, */
-    int64_t unknown;               /* and no A, C, G or T */
-    int64_t deleted;               /* changed positions that the read deletes */
+    cnnscore_mismatches *mismatches; /* or NULL */
+    int64_t clip_left, clip_right;   /* soft-clipped bases */
+    int64_t aligned_end;             /* position past the last aligned base */
+    int64_t left, right;          /* index of the bases aligned just before and just after the site, or -1 */
+    int64_t at;                   /* index of the base aligned to the first changed position, or -1 */
+    int64_t net;                  /* bases inserted less bases deleted within the site */
+    int64_t covered;              /* changed positions that have an aligned base, */
+    int64_t equal_alt, equal_ref; /* of these: like ALT, like REF, */
+    int64_t unknown;              /* and no A, C, G or T */
+    int64_t deleted;              /* changed positions that the read deletes */
     int64_t ratio;
 } walk;
 
@@ -85,13 +86,26 @@ typedef struct {
     int64_t pos, index, begin, end;
 } stretch;
 
-static void count_within(const cnnscore_evidence_scratch *self, const cnnscore_bam_record *record,
-                         const stretch *s, int64_t from, int64_t to, int32_t *all, int32_t *good) {
+/* Most stretches have none or few: they are looked for where the count says so. */
+static void list_mismatches(const uint8_t *read, const uint8_t *reference, int64_t column, int64_t n,
+                            cnnscore_mismatches *list) {
+    for (int64_t i = 0; i < n && list->n < CNNSCORE_MISMATCHES_MAX; i++) {
+        if ((read[i] & reference[i]) != 0 || reference[i] == 0) continue;
+        int number = read[i] == 1 ? 0 : read[i] == 2 ? 1 : read[i] == 4 ? 2 : read[i] == 8 ? 3 : -1;
+        if (number >= 0) list->cell[list->n++] = (int32_t)(4 * (column + i)) + number;
+    }
+}
+
+static void count_within(const cnnscore_evidence_scratch *self, const walk *w, const stretch *s, int64_t from,
+                         int64_t to, int32_t *all, int32_t *good) {
     from = max64(from, s->begin);
     to = min64(to, s->end);
-    if (from < to)
-        count_mismatches(self->read + (from - s->begin), self->reference + (from - self->variant->row.begin),
-                         record->qual + s->index + (from - s->pos), to - from, all, good);
+    if (from >= to) return;
+    int32_t before = *all;
+    int64_t column = from - self->variant->row.begin;
+    const uint8_t *read = self->read + (from - s->begin), *reference = self->reference + column;
+    count_mismatches(read, reference, w->record->qual + s->index + (from - s->pos), to - from, all, good);
+    if (*all > before && w->mismatches) list_mismatches(read, reference, column, to - from, w->mismatches);
 }
 
 /* The changed bases of a SNP or an MNP that lie in an aligned stretch. */
@@ -126,11 +140,11 @@ static void walk_aligned(cnnscore_evidence_scratch *self, walk *w, cnnscore_evid
     stretch s = {pos, index, max64(pos, row->begin), min64(pos + n, row->end)};
     if (s.begin >= s.end) return;
     cnnscore_bam_bases(w->record->seq, index + (s.begin - pos), s.end - s.begin, self->read);
-    count_within(self, w->record, &s, s.begin, site - NEAR, &e->mismatches, &e->mismatches_q20);
-    count_within(self, w->record, &s, site_end + NEAR, s.end, &e->mismatches, &e->mismatches_q20);
-    int32_t near = 0;
-    count_within(self, w->record, &s, site - NEAR, site, &near, &e->mismatches_q20);
-    count_within(self, w->record, &s, site_end, site_end + NEAR, &near, &e->mismatches_q20);
+    int32_t near = 0; /* along the read, as its mismatches are listed */
+    count_within(self, w, &s, s.begin, site - NEAR, &e->mismatches, &e->mismatches_q20);
+    count_within(self, w, &s, site - NEAR, site, &near, &e->mismatches_q20);
+    count_within(self, w, &s, site_end, site_end + NEAR, &near, &e->mismatches_q20);
+    count_within(self, w, &s, site_end + NEAR, s.end, &e->mismatches, &e->mismatches_q20);
     e->mismatches += near;
     e->mismatches_near += near;
 }
@@ -284,10 +298,11 @@ static int leaning_of(const walk *w, const cnnscore_allele *allele, const cnnsco
 }
 
 void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_record *record,
-                          cnnscore_evidence *e) {
+                          cnnscore_evidence *e, cnnscore_mismatches *mismatches) {
     const cnnscore_allele *allele = &self->variant->allele;
-    walk w = {.record = record, .left = -1, .right = -1, .at = -1};
+    walk w = {.record = record, .mismatches = mismatches, .left = -1, .right = -1, .at = -1};
     *e = (cnnscore_evidence){.index = -1};
+    if (mismatches) mismatches->n = 0;
     walk_cigar(self, &w, e);
     int64_t left, right;
     extend_into_clips(self, &w, &left, &right);

@@ -19,6 +19,13 @@ typedef struct {
     bool clip_near;  /* a soft clip begins near the site */
 } cnnscore_evidence;
 
+/* Mismatches of a read, along it; of more than there is room for the first ones. */
+#define CNNSCORE_MISMATCHES_MAX 16
+typedef struct {
+    int32_t n;
+    int32_t cell[CNNSCORE_MISMATCHES_MAX]; /* column of the window * 4 + number of the base, 0-3 */
+} cnnscore_mismatches;
+
 /* Memory for a row: the window as bits of bases, and a read's. Freed by cnnscore_evidence_free. */
 typedef struct {
     const cnnscore_variant *variant;
@@ -30,7 +37,8 @@ int cnnscore_evidence_init(cnnscore_evidence_scratch *self, int32_t window);
 void cnnscore_evidence_free(cnnscore_evidence_scratch *self);
 /* What follows is about this row; it must live as long. */
 void cnnscore_evidence_row(cnnscore_evidence_scratch *self, const cnnscore_variant *variant);
+/* `mismatches` may be NULL. */
 void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_record *record,
-                          cnnscore_evidence *evidence);
+                          cnnscore_evidence *evidence, cnnscore_mismatches *mismatches);
 
 #endif

@@ -8,6 +8,9 @@
 #include "evidence.h"
 
 #define F CNNSCORE_READ_SCALARS
+#define SHARED_AT (F - 1)    /* of `mismatches_shared`, which all reads of a site decide */
+#define SHARED_READS 3       /* a mismatch is shared that so many reads have, */
+#define SHARED_PART_OF_TEN 1 /* and so many of ten */
 
 typedef struct {
     float scalars[F];
@@ -30,6 +33,8 @@ typedef struct {
     read_row *rows;                     /* [R] */
     sorted_row *order;                  /* [R] */
     cnnscore_annotated_read *annotated; /* [R] */
+    cnnscore_mismatches *mismatches;    /* [R] */
+    uint16_t *tally;                    /* [4 * window] reads that have a mismatch; all 0 between rows */
     read_sides *sides;                  /* [R] of site `sided`, in its order of reads */
     int64_t sided;                      /* -1: of none yet */
 } scratch;
@@ -40,6 +45,8 @@ static void scratch_free(scratch *self) {
     free(self->rows);
     free(self->order);
     free(self->annotated);
+    free(self->mismatches);
+    free(self->tally);
     free(self->sides);
 }
 
@@ -50,10 +57,12 @@ static int scratch_init(scratch *self, int32_t window, int32_t n_reads) {
     self->rows = calloc(n, sizeof *self->rows);
     self->order = calloc(n, sizeof *self->order);
     self->annotated = calloc(n, sizeof *self->annotated);
+    self->mismatches = calloc(n, sizeof *self->mismatches);
+    self->tally = calloc((size_t)window * 4, sizeof *self->tally);
     self->sides = calloc(n, sizeof *self->sides);
     self->sided = -1;
-    if (self->records && self->rows && self->order && self->annotated && self->sides &&
-        cnnscore_evidence_init(&self->evidence, window) == CNNSCORE_OK)
+    if (self->records && self->rows && self->order && self->annotated && self->mismatches && self->tally &&
+        self->sides && cnnscore_evidence_init(&self->evidence, window) == CNNSCORE_OK)
         return CNNSCORE_OK;
     scratch_free(self);
     return CNNSCORE_ERR_NOMEM;
@@ -69,6 +78,7 @@ static float flag(bool value) {
     return value ? 1 : 0;
 }
 
+/* All but `mismatches_shared`. */
 static void write_scalars(const cnnscore_bam_record *record, const cnnscore_evidence *e, float *to) {
     bool reverse = record->flag & CNNSCORE_FLAG_REVERSE, paired = record->flag & CNNSCORE_FLAG_PAIRED;
     bool mate_lost =
@@ -96,6 +106,22 @@ static void write_scalars(const cnnscore_bam_record *record, const cnnscore_evid
     *to++ = flag(paired && mate_lost);
     *to++ = flag(record->flag & CNNSCORE_FLAG_SECOND);
     *to++ = flag(e->spans);
+}
+
+/* A real difference of haplotypes, or of copies, is in many reads; an error of sequencing in one. */
+static void write_shared(scratch *self, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < self->mismatches[i].n; j++) self->tally[self->mismatches[i].cell[j]]++;
+    for (int64_t i = 0; i < n; i++) {
+        int32_t shared = 0;
+        for (int32_t j = 0; j < self->mismatches[i].n; j++) {
+            int64_t reads = self->tally[self->mismatches[i].cell[j]];
+            shared += reads >= SHARED_READS && 10 * reads >= SHARED_PART_OF_TEN * n;
+        }
+        self->rows[i].scalars[SHARED_AT] = at_most((float)shared / 5, 2);
+    }
+    for (int64_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < self->mismatches[i].n; j++) self->tally[self->mismatches[i].cell[j]] = 0;
 }
 
 /* ---- order ---- */
@@ -166,7 +192,7 @@ static int find_sides(scratch *self, const cnnscore_window_batch *batch, const c
         cnnscore_evidence_row(&self->evidence, &variant);
         for (int64_t i = 0; i < n; i++) {
             cnnscore_evidence e;
-            cnnscore_evidence_of(&self->evidence, &self->records[i], &e);
+            cnnscore_evidence_of(&self->evidence, &self->records[i], &e, NULL);
             self->sides[i].alt |= e.leaning == CNNSCORE_SUPPORTS_ALT;
             self->sides[i].ref &= e.leaning == CNNSCORE_SUPPORTS_REF;
         }
@@ -236,10 +262,11 @@ static int encode_row(scratch *self, const cnnscore_window_batch *batch, const c
         rc = cnnscore_site_read(batch, &variant.site, read, record, err);
         if (rc != CNNSCORE_OK) return rc;
         cnnscore_evidence e;
-        cnnscore_evidence_of(&self->evidence, record, &e);
+        cnnscore_evidence_of(&self->evidence, record, &e, &self->mismatches[read]);
         write_scalars(record, &e, self->rows[read].scalars);
         if (annotate) self->annotated[read] = cnnscore_annotated(record, &e);
     }
+    write_shared(self, n);
     write_rows(self, n, rows->n_reads, reads, mask);
     cnnscore_variant_features(&variant, features);
     return annotate ? work_out_annotations(self, batch, rows, i, &variant, annotations, err) : CNNSCORE_OK;

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP, WindowBatch
 from cnnscore.description import Description
-from cnnscore.encode import NativeBatch, Planes, Rows
+from cnnscore.encode import NativeBatch, Planes, Rows, padded_depth
 from cnnscore.errors import UsageError
 from cnnscore.model import Manifest, find_model
 from cnnscore.provenance import cutoffs_text
@@ -42,27 +42,6 @@ def gatk_log_odds(
     ).astype(np.float32)
 
 
-def _steady_depth(depth: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What a site's reads are padded to, whoever is beside it: ONNX Runtime sums over 20 reads and
-    over 20 with 4 empty rows in another order. (Steps of 16 cost an eighth of the network's time.)
-    """
-    return np.maximum(-(-depth // 16), 1) * 16
-
-
-def _of_steady_shape(planes: Planes) -> Planes:
-    """Inputs of a call of one depth, its rows of reads padded to that."""
-    if "mask" not in planes:
-        return planes
-    n_reads = planes["mask"].shape[1]
-    empty = int(_steady_depth(np.array([n_reads]))[0]) - n_reads
-    return {
-        name: np.pad(plane, [(0, 0), (0, empty), (0, 0)][: plane.ndim])
-        if name in ("reads", "mask") and empty
-        else plane
-        for name, plane in planes.items()
-    }
-
-
 class Engine:
     """A network with its encoding: scores window batches, from any number of threads.
 
@@ -86,7 +65,8 @@ class Engine:
                 f"annotations from {annotations_from!r}: the network {self.manifest.name} takes "
                 f"them from {' or '.join(can)}"
             )
-        self._spec = self.manifest.planes(annotations_from)
+        self.spec = self.manifest.planes(annotations_from)
+        """What its planes are made by."""
         self.batch_size = batch_size or self.manifest.encoder.sites_per_run
 
     @property
@@ -167,14 +147,13 @@ class Engine:
         # Sites of like depth together: a network call is as deep as its deepest site.
         rows = rows[np.argsort(batch.depth[rows.site], kind="stable")]
         for part in self._calls(rows, batch.depth[rows.site]):
-            planes = encoder.encode(native, part, self._spec)
-            yield part, _of_steady_shape(planes) if encoder.by_allele else planes
+            yield part, encoder.encode(native, part, self.spec)
 
     def _calls(self, rows: Rows, depth: NDArray[np.int64]) -> Iterator[Rows]:
         """Rows, by depth, in parts for a network call each."""
         ends = [len(rows)]
         if self.manifest.encoder.by_allele:
-            ends = [*np.flatnonzero(np.diff(_steady_depth(depth))) + 1, len(rows)]
+            ends = [*np.flatnonzero(np.diff(padded_depth(depth))) + 1, len(rows)]
         begin = 0
         for end in ends:
             for first in range(begin, end, self.batch_size):

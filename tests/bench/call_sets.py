@@ -26,6 +26,7 @@ from cnnscore.truth import FALSE, TRUE, Labeller, TruthSet
 # What gradient-boosted trees see: GATK's seven annotations.
 ANNOTATIONS = ("MQ", "DP", "SOR", "FS", "QD", "MQRankSum", "ReadPosRankSum")
 TYPES = ("SNP", "INDEL")
+SYNTHETIC = Path(__file__).parents[1] / "data" / "synthetic"
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ def call(caller: str, reads: Path, reference: Path, region: str, calls: Path, ga
 
 
 def control_sets(shared: Path, folder: Path) -> dict[str, CallSet]:
-    """The haploid control, and the file with flaws."""
+    """The haploid control, the file with flaws, and the calls of a simulator not our own."""
     folder.mkdir(parents=True, exist_ok=True)
     sars, tiny = shared / "sars-cov-2", shared / "na12878-chr22-tiny"
     reference, reads = sars / "NC_045512.2.fasta", sars / "pos_MT007544_1_1.bam"
@@ -253,5 +254,12 @@ def control_sets(shared: Path, folder: Path) -> dict[str, CallSet]:
             tiny / "q.fa",
             tiny / "NA12878.chr22.tiny.bam",
             tiny / "NA12878.chr22.tiny.giab.vcf",
+        ),
+        "another simulator": CallSet(
+            "another simulator",
+            SYNTHETIC / "calls.vcf.gz",
+            SYNTHETIC / "ref.fa",
+            SYNTHETIC / "reads.bam",
+            SYNTHETIC / "truth.vcf.gz",
         ),
     }

@@ -103,6 +103,20 @@ def test_terminal(tiny: dict[str, str]) -> None:
     assert max(map(len, lines)) <= 140
 
 
+def test_annotations_are_what_the_network_sees(tmp_path: Path, stand_ins: dict[str, str]) -> None:
+    bare = tmp_path / "bare.vcf"
+    subprocess.run(["bcftools", "annotate", "-x", "INFO", "-o", bare, CALLS], check=True)
+    arguments = ("-R", REF, "-I", READS, "-m", stand_ins["read-set"], "--terminal", "--site", SITE)
+    shown = {
+        source: run_cli("view", bare, *arguments, "--annotations", source).out
+        for source in ("caller", "fill")
+    }
+    assert "QD .  FS .  SOR .  MQ .  " in shown["caller"]
+    assert re.search(r"QD \d\S*  FS \d\S*  .*RelativeDepth 0\.\d+", shown["fill"])
+    done = run_cli("view", tmp_path, "-m", "reads", "--annotations", "reads", "-o", tmp_path / "x")
+    assert "--annotations goes with calls" in done.err
+
+
 def test_terminal_takes_no_orders_from_a_file(tmp_path: Path, tiny: dict[str, str]) -> None:
     """Control characters in a record must not reach the terminal."""
     hostile = tmp_path / "calls.vcf"

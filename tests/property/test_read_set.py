@@ -39,8 +39,8 @@ def compare(sites: list[Site], window: int, **batch_options: bool) -> int:
         assert not reads[row, n:].any()
         # Rows come in an order of content: the same sets of numbers.
         want = sorted(
-            np.array(oracle_read_set.scalars(read, allele), np.float32).tolist()
-            for read in site.reads
+            np.array(found, np.float32).tolist()
+            for found in oracle_read_set.rows(site.reads, allele)
         )
         assert sorted(reads[row, :n].tolist()) == want, f"site {i}, allele {number}"
         features = np.array(oracle_read_set.variant_features(allele), np.float32)

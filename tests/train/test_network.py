@@ -182,7 +182,7 @@ def test_randomisation_repeats_keeps_shapes_and_can_be_off() -> None:
     config = load_config("read-set")
     planes = planes_of("read-set", 64)
     planes["annotations_from_reads"] = planes["annotations"] + 1
-    keys, deviation = config.data.annotations, np.ones(6, np.float32)
+    keys, deviation = config.data.annotations, np.ones(7, np.float32)
 
     def changed(seed: int, *settings: str) -> Planes:
         options = load_config("read-set", settings).randomisation
@@ -217,10 +217,10 @@ def test_randomisation_thins_qual_with_the_reads_of_the_allele() -> None:
     planes = planes_of("read-set", 64)
     planes["reads"][..., READ_SCALARS.index("supports_alt")] = planes["mask"]
     planes["annotations"][:] = 100
-    off = ["annotation_dropout", "annotation_noise"]
+    off = ["annotation_dropout", "annotation_noise", "depth_noise"]
     options = load_config("read-set", [f"randomisation.{name}=0" for name in off]).randomisation
-    keys = ("QD", "QUAL", "FS", "SOR", "MQ", "MQRankSum")
-    once = randomise(planes, options, keys, np.ones(6, np.float32), np.random.default_rng(1))
+    keys = ("QD", "QUAL", "FS", "SOR", "MQ", "MQRankSum", "RelativeDepth")
+    once = randomise(planes, options, keys, np.ones(7, np.float32), np.random.default_rng(1))
     before, after = planes["mask"].sum(axis=1), once["mask"].sum(axis=1)
     assert (after < before).any()
     np.testing.assert_allclose(once["annotations"][:, 1], 100 * (after + 1) / (before + 1), 1e-5)
@@ -233,7 +233,7 @@ def test_randomisation_makes_a_few_reads_odd() -> None:
     planes["reads"][..., READ_SCALARS.index("mismatches")] = 0
     others = [name for name in vars(load_config("read-set").randomisation) if name != "odd_reads"]
     options = load_config("read-set", [f"randomisation.{name}=0" for name in others]).randomisation
-    once = randomise(planes, options, (), np.ones(6, np.float32), np.random.default_rng(1))
+    once = randomise(planes, options, (), np.ones(7, np.float32), np.random.default_rng(1))
     there = planes["mask"] > 0
     lost = once["reads"][there][:, READ_SCALARS.index("mate_elsewhere")]
     wrong = once["reads"][there][:, READ_SCALARS.index("mismatches")]

@@ -103,6 +103,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "read and column by itself [64 for gatk-reads networks, else 300]",
     )
     network.add_argument(
+        "--annotations",
+        choices=["caller", "reads", "fill"],
+        help="where they come from, as in `cnnscore score`",
+    )
+    network.add_argument(
         "--provider",
         choices=["auto", "cpu", "cuda", "tensorrt"],
         default="auto",
@@ -181,6 +186,7 @@ def _open(
         truth=options.truth,
         confident=options.confident,
         provider=options.provider,
+        annotations_from=options.annotations,
         threads=options.threads,
         runs=runs,
         progress=progress,
@@ -226,7 +232,10 @@ def _check_usage(options: argparse.Namespace) -> Choice:
 def _check_dataset_usage(options: argparse.Namespace) -> None:
     if not options.model:
         raise UsageError("a data set says nothing of networks: name one with --model (-m)")
-    for name in ("reference", "reads", "truth", "sample", "info_key", *_INTERVALS):
+    for name in (
+        *("reference", "reads", "truth", "sample", "info_key", "annotations"),
+        *_INTERVALS,
+    ):
         if getattr(options, name):
             raise UsageError(
                 f"--{name.replace('_', '-')} goes with calls: a data set holds its windows and "

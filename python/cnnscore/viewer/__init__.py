@@ -62,6 +62,7 @@ def open_view(
     truth: str | None = None,
     confident: str | None = None,
     provider: str = "auto",
+    annotations_from: str | None = None,
     threads: int | None = None,
     runs: int | None = 0,
     progress: Progress | None = None,
@@ -71,11 +72,14 @@ def open_view(
     A choice by score takes `info_key` (the network's own by default) where the file has it, and
     scores all records where not. `runs` is what attribution may cost a site, in runs of the
     network; None: RUNS, or RUNS_CHEAP. With `truth` (VCF) and, better, `confident` (BED), sites are
-    labelled. Errors: UsageError, BadInput.
+    labelled. `annotations_from` is "caller", "reads" or "fill", by default the network's. Errors:
+    UsageError, BadInput.
     """
     choice, intervals = choice or Choice(), intervals or Intervals()
     progress = progress or NoProgress()
-    engine = Engine(model or default_model(bool(reads)), provider=provider)
+    engine = Engine(
+        model or default_model(bool(reads)), provider=provider, annotations_from=annotations_from
+    )
     scorer, manifest = Scorer(engine, threads=threads), engine.manifest
     if manifest.encoder.needs_reads and not reads:
         raise UsageError(f"the network {manifest.name} looks at reads: give them with --reads (-I)")

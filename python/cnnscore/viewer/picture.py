@@ -156,7 +156,7 @@ def _numbers(side: Any, site: Site, view: View) -> None:
             f"{label:<10}{p:.3f}" for label, p in zip(manifest.labels, site.output, strict=True)
         ]
         lines.append("")
-    for name, value in zip(manifest.annotations, site.annotations, strict=True):
+    for name, value in zip(manifest.annotations, site.seen, strict=True):
         lines.append(f"{name[:14]:<15}{'.' if np.isnan(value) else format(value, '.4g')}")
     alts = sum(read.allele > 0 for read in site.reads)
     lines += [

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.encode import (
+    READ_SCALARS,
     NativeBatch,
     PlaneSpec,
     Rows,
@@ -147,8 +148,8 @@ def row_of_read(
     """[depth] the row of `scalars` [depth, F], `read-set` planes of the batch's one site, that each
     read is in.
 
-    Their order is one of content. A read's scalars depend on its site alone, so each read is
-    encoded by itself and found again; reads that are equal in all of them share their rows.
+    Their order is one of content. All scalars but one a read says by itself, so each read is
+    encoded alone and found again; reads that are equal in all of these share their rows.
     """
     n = int(batch.site_read[-1])
     alone = replace(
@@ -166,5 +167,8 @@ def row_of_read(
     return order
 
 
+_OF_ITSELF = [name != "mismatches_shared" for name in READ_SCALARS]
+
+
 def _by_content(scalars: NDArray[np.float32]) -> NDArray[np.int64]:
-    return np.lexsort(scalars.T)
+    return np.lexsort(scalars.T[_OF_ITSELF])

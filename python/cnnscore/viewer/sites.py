@@ -77,6 +77,13 @@ class Site:
     """1 true, 0 false, -1 not known."""
     attribution: Attribution | None = None
 
+    @property
+    def seen(self) -> NDArray[np.float32]:
+        """[A] annotations as the network sees them, those from the reads too; NaN = missing, which
+        GATK's networks see as 0."""
+        ours: NDArray[np.float32] = self.planes.get("annotations", self.annotations)
+        return ours if "variant" in self.planes else self.annotations
+
 
 def record_of(line: str, sample: int | None) -> Record:
     """Parse a VCF data line; `sample` is the column to keep."""
@@ -254,7 +261,7 @@ def look_at(
                 )
     site = _with_reads(site, pile, window)
     if "mask" in site.planes and site.reads:
-        return _in_order_of_pile(site, batch, engine.manifest.planes())
+        return _in_order_of_pile(site, batch, engine.spec)
     return site
 
 

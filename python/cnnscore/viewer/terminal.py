@@ -85,9 +85,9 @@ def site_text(
         lines.append(
             "  ".join(f"{label} {p:.3f}" for label, p in zip(labels, site.output, strict=True))
         )
-    given = zip(annotations, site.annotations, strict=True)
+    seen = zip(annotations, site.seen, strict=True)
     lines.append(
-        plain("  ".join(f"{k} {'.' if np.isnan(v) else format(v, '.4g')}" for k, v in given), width)
+        plain("  ".join(f"{k} {'.' if np.isnan(v) else format(v, '.4g')}" for k, v in seen), width)
     )
     if site.label >= 0:
         lines.append("true in the truth set" if site.label else "false: not in the truth set")

@@ -1,4 +1,5 @@
-# From the design to labelled-to-be calls: one folder a sample.
+# From the design to calls that can be labelled: one folder a sample. Few jobs of several commands: of
+# thousands of small ones Snakemake's own bookkeeping would take as long as the callers.
 
 
 rule plan:
@@ -10,7 +11,7 @@ rule plan:
         Path(output[0]).write_text(params.text + "\n")
 
 
-rule simulate:
+rule reads:
     input:
         design="design.json",
         script=RECIPE / "simulate.py",
@@ -18,112 +19,72 @@ rule simulate:
         truth=TRUTH,
     output:
         ref="{sample}/ref.fa",
-        truth=temp("{sample}/truth.vcf"),
+        fai="{sample}/ref.fa.fai",
+        dict="{sample}/ref.dict",
         confident="{sample}/confident.bed",
-        fastq=temp(["{sample}/reads_1.fq", "{sample}/reads_2.fq"]),
-    shell:
-        "{PYTHON} {input.script} {input.design} {wildcards.sample} "
-        "--reference {input.reference} --truth {input.truth} --out {wildcards.sample}"
-
-
-rule align:
-    input:
-        ref="{sample}/ref.fa",
-        fastq=["{sample}/reads_1.fq", "{sample}/reads_2.fq"],
-    output:
+        truth="{sample}/truth.vcf.gz",
         bam="{sample}/reads.bam",
         bai="{sample}/reads.bam.bai",
-        fai="{sample}/ref.fa.fai",
-        dict="{sample}/ref.dict",
+        raw=temp("{sample}/truth.vcf"),
+        fastq=temp(["{sample}/reads_1.fq", "{sample}/reads_2.fq"]),
         index=temp(multiext("{sample}/ref.fa", ".amb", ".ann", ".bwt", ".pac", ".sa")),
     log:
-        "{sample}/align.log",
+        "{sample}/reads.log",
     shell:
-        "set -o pipefail; exec 2>{log}; samtools faidx {input.ref}; "
-        "samtools dict {input.ref} -o {output.dict}; bwa index {input.ref}; "
-        "bwa mem -K 20000000 -v 1 -R '@RG\\tID:1\\tSM:{wildcards.sample}\\tPL:ILLUMINA' "
-        "{input.ref} {input.fastq} | samtools fixmate -m -u - - | samtools sort -u - "
-        "| samtools markdup - {output.bam}; samtools index {output.bam}"
+        """
+        set -o pipefail; exec >{log} 2>&1
+        {PYTHON} {input.script} {input.design} {wildcards.sample} \
+          --reference {input.reference} --truth {input.truth} --out {wildcards.sample}
+        samtools faidx {output.ref}
+        samtools dict {output.ref} -o {output.dict}
+        bwa index {output.ref}
+        bwa mem -K 20000000 -v 1 -R '@RG\\tID:1\\tSM:{wildcards.sample}\\tPL:ILLUMINA' \
+          {output.ref} {output.fastq} \
+          | samtools fixmate -m -u - - | samtools sort -u - | samtools markdup - {output.bam}
+        samtools index {output.bam}
+        bcftools norm -f {output.ref} -m -any {output.raw} | bcftools sort -Oz -o {output.truth}
+        bcftools index -ft {output.truth}
+        """
 
 
-rule haplotypecaller:
-    input:
-        ref="{sample}/ref.fa",
-        bam="{sample}/reads.bam",
-        dict="{sample}/ref.dict",
-    output:
-        "{sample}/haplotypecaller.vcf.gz",
-    params:
-        options=lambda wildcards: SAMPLES[wildcards.sample].thresholds["haplotypecaller"],
-        ploidy=lambda wildcards: SAMPLES[wildcards.sample].ploidy,
-    log:
-        "{sample}/haplotypecaller.log",
-    shell:
-        "java -Xmx2g -XX:+UseSerialGC -cp '{GATK}/*' org.broadinstitute.hellbender.Main "
-        "HaplotypeCaller -R {input.ref} -I {input.bam} -O {output} {params.options} "
-        "-ploidy {params.ploidy} --native-pair-hmm-threads 1 >{log} 2>&1"
-
-
-rule freebayes:
-    input:
-        ref="{sample}/ref.fa",
-        bam="{sample}/reads.bam",
-    output:
-        "{sample}/freebayes.vcf.gz",
-    params:
-        options=lambda wildcards: SAMPLES[wildcards.sample].thresholds["freebayes"],
-        ploidy=lambda wildcards: SAMPLES[wildcards.sample].ploidy,
-    shell:
-        "set -o pipefail; freebayes -f {input.ref} -p {params.ploidy} {params.options} {input.bam} "
-        "| bcftools view -Oz -o {output} && bcftools index -ft {output}"
-
-
-rule bcftools:
-    input:
-        ref="{sample}/ref.fa",
-        bam="{sample}/reads.bam",
-    output:
-        "{sample}/bcftools.vcf.gz",
-    params:
-        pileup=lambda wildcards: SAMPLES[wildcards.sample].thresholds["mpileup"],
-        options=lambda wildcards: SAMPLES[wildcards.sample].thresholds["bcftools"],
-    log:
-        "{sample}/bcftools.log",
-    shell:
-        "set -o pipefail; exec 2>{log}; "
-        "bcftools mpileup -f {input.ref} -a AD,DP -d 2000 {params.pileup} {input.bam} "
-        "| bcftools call -mv {params.options} -Oz -o {output} && bcftools index -ft {output}"
-
-
-rule normalised_truth:
-    input:
-        truth="{sample}/truth.vcf",
-        ref="{sample}/ref.fa",
-        fai="{sample}/ref.fa.fai",
-    output:
-        "{sample}/truth.vcf.gz",
-    log:
-        "{sample}/truth.log",
-    shell:
-        "set -o pipefail; exec 2>{log}; bcftools norm -f {input.ref} -m -any {input.truth} "
-        "| bcftools sort -Oz -o {output} && bcftools index -ft {output}"
-
-
-# A caller may spell a true haplotype in other records than the truth does: such calls would be
-# labelled false. Places within 30 bases of a variant that the caller misses are not judged, nor are
-# most clusters of true variants (judgeable.py).
-rule judgeable:
+# Loose thresholds, and where each caller's calls are judged. A caller may spell a true haplotype in
+# other records than the truth does: such calls would be labelled false. So places within 30 bases of a
+# variant that the caller misses are not judged, nor are most clusters of true variants (judgeable.py).
+rule calls_of:
     input:
         script=RECIPE / "judgeable.py",
-        calls="{sample}/{caller}.vcf.gz",
-        truth="{sample}/truth.vcf.gz",
-        confident="{sample}/confident.bed",
         ref="{sample}/ref.fa",
         fai="{sample}/ref.fa.fai",
+        dict="{sample}/ref.dict",
+        confident="{sample}/confident.bed",
+        truth="{sample}/truth.vcf.gz",
+        bam="{sample}/reads.bam",
+        bai="{sample}/reads.bam.bai",
     output:
-        "{sample}/{caller}.bed",
+        haplotypecaller="{sample}/haplotypecaller.vcf.gz",
+        freebayes="{sample}/freebayes.vcf.gz",
+        bcftools="{sample}/bcftools.vcf.gz",
+        judged=expand("{{sample}}/{caller}.bed", caller=CALLERS),
+    params:
+        options=lambda wildcards: SAMPLES[wildcards.sample].thresholds,
+        ploidy=lambda wildcards: SAMPLES[wildcards.sample].ploidy,
+        callers=CALLERS,
     log:
-        "{sample}/{caller}.judgeable.log",
+        "{sample}/calls.log",
     shell:
-        "{PYTHON} {input.script} --calls {input.calls} --truth {input.truth} "
-        "--confident {input.confident} --reference {input.ref} --out {output} 2>{log}"
+        """
+        set -o pipefail; exec >{log} 2>&1
+        java -Xmx2g -XX:+UseSerialGC -cp '{GATK}/*' org.broadinstitute.hellbender.Main \
+          HaplotypeCaller -R {input.ref} -I {input.bam} -O {output.haplotypecaller} \
+          {params.options[haplotypecaller]} -ploidy {params.ploidy} --native-pair-hmm-threads 1
+        freebayes -f {input.ref} -p {params.ploidy} {params.options[freebayes]} {input.bam} \
+          | bcftools view -Oz -o {output.freebayes}
+        bcftools index -ft {output.freebayes}
+        bcftools mpileup -f {input.ref} -a AD,DP -d 2000 {params.options[mpileup]} {input.bam} \
+          | bcftools call -mv {params.options[bcftools]} -Oz -o {output.bcftools}
+        bcftools index -ft {output.bcftools}
+        for caller in {params.callers}; do
+          {PYTHON} {input.script} --calls {wildcards.sample}/$caller.vcf.gz --truth {input.truth} \
+            --confident {input.confident} --reference {input.ref} --out {wildcards.sample}/$caller.bed
+        done
+        """

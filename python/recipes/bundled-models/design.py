@@ -151,15 +151,16 @@ def design(config: dict[str, Any]) -> list[Sample]:
     samples: list[Sample] = []
     everything = tuple(FAMILIES)
     for split, prefix in (("train", "t"), ("valid", "v"), ("test", "h")):
-        counts = config["samples"][split]
-        plan: list[tuple[str, ...]] = [
-            (family,) for family in FAMILIES for _ in range(counts["each_family"])
-        ]
-        plan += [()] * counts["clean"]
-        for number in range(counts["mixture"]):
-            rng = np.random.default_rng([config["seed"], ord(prefix), 1000 + number])
-            chosen = rng.permutation(len(FAMILIES))[: int(rng.integers(4, 8))]
-            plan.append(tuple(everything[i] for i in sorted(chosen)))
+        plan: list[tuple[str, ...]] = []
+        mixtures = 0
+        for counts in config["samples"][split]:
+            plan += [(family,) for family in FAMILIES for _ in range(counts["each_family"])]
+            plan += [()] * counts["clean"]
+            for _ in range(counts["mixture"]):
+                rng = np.random.default_rng([config["seed"], ord(prefix), 1000 + mixtures])
+                chosen = rng.permutation(len(FAMILIES))[: int(rng.integers(4, 8))]
+                plan.append(tuple(everything[i] for i in sorted(chosen)))
+                mixtures += 1
         places: dict[tuple[str, str], int] = {}
         for number, families in enumerate(plan, 1):
             rng = np.random.default_rng([config["seed"], ord(prefix), number])

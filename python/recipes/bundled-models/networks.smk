@@ -14,7 +14,7 @@ def tag(family):
 def tags(wildcards):
     """The columns by which parts of the data can be left out of training."""
     sample = SAMPLES[wildcards.sample]
-    pairs = {"profile": sample.profile, "caller": wildcards.caller}
+    pairs = {"profile": sample.profile}
     pairs |= {tag(family): "yes" if family in sample.families else "no" for family in FAMILIES}
     return " ".join(f"--tag {key}={value}" for key, value in pairs.items())
 
@@ -26,24 +26,31 @@ def split(wildcards):
     return "--validation 0.04 --calibration 0.08 --block 20000"
 
 
-rule dataset:
+rule data:
     input:
-        calls="{sample}/{caller}.vcf.gz",
+        calls=expand("{{sample}}/{caller}.vcf.gz", caller=CALLERS),
         ref="{sample}/ref.fa",
         bam="{sample}/reads.bam",
         truth="{sample}/truth.vcf.gz",
-        confident="{sample}/{caller}.bed",
+        confident=expand("{{sample}}/{caller}.bed", caller=CALLERS),
     output:
-        "data/{sample}.{caller}.parquet",
+        expand("data/{{sample}}.{caller}.parquet", caller=CALLERS),
     params:
         tags=tags,
         split=split,
+        callers=CALLERS,
     log:
-        "data/{sample}.{caller}.log",
+        "data/{sample}.log",
     shell:
-        "{CNNSCORE} dataset {input.calls} -R {input.ref} -I {input.bam} --truth {input.truth} "
-        "--confident {input.confident} --name {wildcards.sample} {params.tags} {params.split} "
-        "--overwrite -o {output} >{log} 2>&1"
+        """
+        exec >{log} 2>&1
+        for caller in {params.callers}; do
+          {CNNSCORE} dataset {wildcards.sample}/$caller.vcf.gz -R {input.ref} -I {input.bam} \
+            --truth {input.truth} --confident {wildcards.sample}/$caller.bed \
+            --name {wildcards.sample} --tag caller=$caller {params.tags} {params.split} \
+            --overwrite -o data/{wildcards.sample}.$caller.parquet
+        done
+        """
 
 
 DATA = expand("data/{sample}.{caller}.parquet", sample=OF["train"] + OF["valid"], caller=CALLERS)
