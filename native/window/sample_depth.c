@@ -76,8 +76,9 @@ static int look(cnnscore_reads *reads, cell *at, cnnscore_error *err) {
     int code = cnnscore_reads_query(reads, at->contig, at->begin, at->end, err);
     if (code != CNNSCORE_OK) return code;
     int64_t first = cnnscore_reads_next_pos(reads);
+    if (first >= at->end) return CNNSCORE_OK; /* or there is none */
     int64_t place = (first > at->begin ? first : at->begin) + BEHIND;
-    if (first == INT64_MAX || place >= at->end) return CNNSCORE_OK;
+    if (place >= at->end) return CNNSCORE_OK;
     at->reads = 0;
     while (code == CNNSCORE_OK && cnnscore_reads_next_pos(reads) <= place) {
         bam1_t *read;

@@ -412,6 +412,10 @@ static void fuzz_reads(int flags, const uint8_t *data, size_t size) {
         code = cnnscore_reader_read(reader, wanted, windows, &err);
         REQUIRE_SAID(code == CNNSCORE_OK || code == CNNSCORE_ERR_INPUT, &err);
         if (code == CNNSCORE_OK) check_and_encode(cnnscore_windows_batch(windows), READ_LIMIT);
+        float depth = 0;
+        code = cnnscore_reader_measure_depth(reader, &depth, &err);
+        REQUIRE_SAID(code == CNNSCORE_OK || code == CNNSCORE_ERR_INPUT, &err);
+        if (code == CNNSCORE_OK) cnnscore_reader_set_depth(reader, depth);
     }
     cnnscore_reader_close(reader);
 }
