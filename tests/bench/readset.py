@@ -101,6 +101,9 @@ def parts(data: Path, model: str) -> bool:
 
     buffers, records = WindowBuffers(), Records()
     with WindowReader(options) as reader:
+        now = time.monotonic()
+        reader.set_depth(reader.measure_depth())
+        print(f"the sample's depth measured in {time.monotonic() - now:.2f} s")
         calls = Calls(str(data / "dense.vcf.gz"), annotations=network.annotations)
         now = time.process_time()
         while sites < SITES_OF_PARTS and calls.read(records, network.sites_per_job):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pysam
@@ -20,9 +21,9 @@ Cell = tuple[str, int, int]
 Stretch = tuple[str, int, int, int]
 
 
-def depth_of(*reads: Path, reference: str = REF, **options: object) -> float:
-    rules = {"read_rule": "primary", "read_limit": 64, **options}
-    with WindowReader(ReaderOptions(reference, tuple(map(str, reads)), **rules)) as reader:  # type: ignore[arg-type]
+def depth_of(*reads: Path, reference: str = REF, **options: Any) -> float:
+    rules: dict[str, Any] = {"read_rule": "primary", "read_limit": 64, **options}
+    with WindowReader(ReaderOptions(reference, tuple(map(str, reads)), **rules)) as reader:
         return reader.measure_depth()
 
 
@@ -90,9 +91,7 @@ def test_real_reads(shared: Path) -> None:
 # ---- samples of other kinds ----
 
 
-def write_bam(
-    path: Path, contigs: dict[str, int], stretches: list[tuple[str, int, int, int]]
-) -> Path:
+def write_bam(path: Path, contigs: dict[str, int], stretches: list[Stretch]) -> Path:
     """A BAM whose stretches (contig, begin, end, depth) are covered evenly."""
     header = pysam.AlignmentHeader.from_dict(
         {"SQ": [{"SN": name, "LN": length} for name, length in contigs.items()]}

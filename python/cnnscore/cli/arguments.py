@@ -43,6 +43,16 @@ def add_output_arguments(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_annotations_argument(group: argparse._ArgumentGroup) -> None:
+    """Where a network's annotations come from."""
+    group.add_argument(
+        "--annotations",
+        choices=["caller", "reads", "fill"],
+        help="where they come from: the records, the reads, or the reads where a record has none "
+        "[fill for cnnscore's networks of reads, caller for all others]",
+    )
+
+
 def add_input_arguments(group: argparse._ArgumentGroup, *, reference_required: bool = True) -> None:
     """The reference and the reads that calls were made of."""
     group.add_argument(

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from cnnscore.cli.arguments import (
     OUTPUT_ALONE,
+    add_annotations_argument,
     add_input_arguments,
     add_output_arguments,
     add_record_arguments,
@@ -71,12 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sample of sites with more reads than the network takes: by the site alone, or as "
         "GATK draws it over a whole file, in order [site]",
     )
-    network.add_argument(
-        "--annotations",
-        choices=["caller", "reads", "fill"],
-        help="where they come from: the records, the reads, or the reads where a record has none "
-        "[fill for cnnscore's networks of reads, caller for all others]",
-    )
+    add_annotations_argument(network)
     network.add_argument(
         "--per-allele",
         action="store_true",

@@ -18,7 +18,7 @@ import argparse
 import logging
 
 from cnnscore.address import Address, parse_address
-from cnnscore.cli.arguments import add_log_argument, positive
+from cnnscore.cli.arguments import add_annotations_argument, add_log_argument, positive
 from cnnscore.errors import UsageError
 
 log = logging.getLogger("cnnscore")
@@ -47,11 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         help="sites a network call; never changes a score",
     )
-    network.add_argument(
-        "--annotations",
-        choices=["caller", "reads", "fill"],
-        help="where they come from, as in `cnnscore score`",
-    )
+    add_annotations_argument(network)
     access = parser.add_argument_group("access")
     access.add_argument(
         "--listen",

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnscore.cli.arguments import (
+    add_annotations_argument,
     add_input_arguments,
     add_record_arguments,
     add_running_arguments,
@@ -102,11 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="runs of the network a site to find what moved its score; 0: none; 300 shows every "
         "read and column by itself [64 for gatk-reads networks, else 300]",
     )
-    network.add_argument(
-        "--annotations",
-        choices=["caller", "reads", "fill"],
-        help="where they come from, as in `cnnscore score`",
-    )
+    add_annotations_argument(network)
     network.add_argument(
         "--provider",
         choices=["auto", "cpu", "cuda", "tensorrt"],

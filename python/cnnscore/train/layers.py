@@ -3,7 +3,7 @@
 Both tellings stand side by side here and nowhere else; `export.py` checks that they agree. What is
 written gives a site the same bits in a batch of any size: products are row by row. Sums over reads
 are those of one order and one padding, which are the site's own: `encode.py` gives reads an order
-of their content, `engine.py` pads them to a length that depends on their number alone.
+of their content and pads them to a length; `engine.py` puts sites of one length into a call.
 """
 
 from __future__ import annotations
