@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from cnnscore.batch import WindowBatch
 from cnnscore.cut_off_sources import CutOffSource
 from cnnscore.errors import BadInput, BadOutput, UsageError
+from cnnscore.files import write_whole
 from cnnscore.filter_key import check_new_key, choose_key, read_scores
-from cnnscore.output import open_output, output_format, write_whole
+from cnnscore.output import open_output, output_format
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.record_types import (
     INDEL,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cnnscore.errors import BadOutput
-from cnnscore.output import open_folder, open_output, output_format, writing
+from cnnscore.files import open_folder, writing
+from cnnscore.output import open_output, output_format
 from cnnscore.records import Calls
 from conftest import DATA
 

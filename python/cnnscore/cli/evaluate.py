@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> None:
     need("evaluate", "sklearn", "jinja2", "plotly")
     from cnnscore.evaluate.run import Request, evaluate
     from cnnscore.evaluate.tables import summary, write_tables
-    from cnnscore.output import file_name, open_folder, writing
+    from cnnscore.files import file_name, open_folder, writing
     from cnnscore.progress import NoProgress, Progress
     from cnnscore.records import htslib_verbosity
     from cnnscore.report import write_report

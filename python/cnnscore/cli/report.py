@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     if options.figures:
         need("evaluate", "matplotlib")
     from cnnscore.evaluate.tables import read_result
-    from cnnscore.output import open_folder, write_whole, writing
+    from cnnscore.files import open_folder, write_whole, writing
 
     result = read_result(options.evaluation)
     if options.output:

@@ -120,7 +120,7 @@ def run(options: argparse.Namespace) -> None:
     choice = _check_usage(options)
     # Never ask the network for a CRAM's reference: it is --reference or an error.
     os.environ.setdefault("REF_PATH", os.devnull)
-    from cnnscore.output import check_folder
+    from cnnscore.files import check_folder
     from cnnscore.progress import NoProgress, Progress
     from cnnscore.records import htslib_verbosity
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnnscore.output import file_name
+from cnnscore.files import file_name
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a87400", "#56b4e9", "#000000", "#8a8500")
 """Okabe and Ito's, two of them darker so that they show on white."""

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from cnnscore.encode import Planes
 from cnnscore.errors import BadInput, BadOutput, UsageError
+from cnnscore.files import write_whole
 from cnnscore.model import find_model
-from cnnscore.output import write_whole
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.session import Session
 from cnnscore.train.calibrate import (

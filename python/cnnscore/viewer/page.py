@@ -20,8 +20,8 @@ import numpy as np
 
 from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.extras import need
+from cnnscore.files import write_whole
 from cnnscore.model import Manifest
-from cnnscore.output import write_whole
 from cnnscore.version import __version__
 from cnnscore.viewer import View
 from cnnscore.viewer.sites import Site

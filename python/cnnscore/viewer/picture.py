@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnnscore.encode import READ_GAP, READ_NONE, REFERENCE_GAP
 from cnnscore.errors import UsageError
 from cnnscore.extras import need
-from cnnscore.output import write_whole
+from cnnscore.files import write_whole
 from cnnscore.viewer import View
 from cnnscore.viewer.palette import BASES, colour, rgb
 from cnnscore.viewer.sites import Site
