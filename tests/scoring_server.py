@@ -30,7 +30,7 @@ from cnnscore.metrics import Metrics
 from cnnscore.records import Calls, Records
 from cnnscore.service import ScorerService
 from cnnscore.windows import ReaderOptions, WindowReader
-from cnnscore.wire import MESSAGES, ServerDescription, encode_batch
+from cnnscore.wire.messages import MESSAGES, ServerDescription, encode_batch
 
 DATA = Path(__file__).parent / "data" / "synthetic"
 

@@ -5,9 +5,9 @@ Only what is asked for is imported: a server's client needs no ONNX Runtime.
 
 from __future__ import annotations
 
-from cnnscore.address import is_address
 from cnnscore.description import WindowScorer
 from cnnscore.errors import UsageError
+from cnnscore.wire.address import is_address
 
 
 def open_engine(
@@ -23,7 +23,7 @@ def open_engine(
     those of Engine and RemoteEngine.
     """
     if is_address(model):
-        from cnnscore.remote import RemoteEngine
+        from cnnscore.wire.client import RemoteEngine
 
         if annotations_from is not None:
             raise UsageError("a server has its own way with annotations: leave out --annotations")

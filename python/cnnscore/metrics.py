@@ -8,10 +8,10 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
 from prometheus_client.process_collector import ProcessCollector
 
-from cnnscore.address import Address
 from cnnscore.errors import BadOutput
 from cnnscore.version import __version__
-from cnnscore.wire import ServerDescription
+from cnnscore.wire.address import Address
+from cnnscore.wire.messages import ServerDescription
 
 
 class Metrics:

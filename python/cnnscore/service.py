@@ -18,7 +18,7 @@ import grpc
 from cnnscore.batcher import Batcher
 from cnnscore.errors import BadBatch, CnnscoreError, ServerError
 from cnnscore.metrics import Metrics
-from cnnscore.wire import (
+from cnnscore.wire.messages import (
     SERVICE,
     ServerDescription,
     decode_batch,

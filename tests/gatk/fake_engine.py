@@ -14,7 +14,7 @@ import grpc
 import numpy as np
 
 from cnnscore.description import Description
-from cnnscore.wire import DESCRIBE, MESSAGES, SCORE, ServerDescription, encode_description
+from cnnscore.wire.messages import DESCRIBE, MESSAGES, SCORE, ServerDescription, encode_description
 
 SCORE_OF_ALL = 1.5
 _description = Description(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from cnnscore.address import parse_address
 from cnnscore.errors import BadInput, ServerError, UsageError
-from cnnscore.remote import RemoteEngine
+from cnnscore.wire.address import parse_address
+from cnnscore.wire.client import RemoteEngine
 from conftest import Finished, run_cli, run_process
 from scoring_server import Server, StartServer, Windows, start_server
 

@@ -22,8 +22,8 @@ import pytest
 
 from cnnscore.batch import concatenate
 from cnnscore.errors import BadBatch, BadInput
-from cnnscore.remote import RemoteEngine
-from cnnscore.wire import DESCRIBE, SCORE, decode_description, decode_scores, encode_batch
+from cnnscore.wire.client import RemoteEngine
+from cnnscore.wire.messages import DESCRIBE, SCORE, decode_description, decode_scores, encode_batch
 from scoring_server import Server, StartServer, Windows, lie, mutated, wait_until
 
 Codes = grpc.StatusCode

@@ -21,8 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import cnnscore
 from cnnscore.errors import ServerError
-from cnnscore.remote import RemoteEngine
-from cnnscore.wire import DESCRIBE, SERVICE
+from cnnscore.wire.client import RemoteEngine
+from cnnscore.wire.messages import DESCRIBE, SERVICE
 from conftest import Finished, run_cli, run_process, scores_of
 from scoring_server import Server, StartServer, Windows, wait_until
 from stand_in import write_stand_ins

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from cnnscore.errors import ServerError
-from cnnscore.remote import RemoteEngine
-from cnnscore.wire import SCORE, decode_scores, encode_batch
+from cnnscore.wire.client import RemoteEngine
+from cnnscore.wire.messages import SCORE, decode_scores, encode_batch
 from scoring_server import HeldEngine, HereServer, StartHere, Windows, wait_until
 
 

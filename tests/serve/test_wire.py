@@ -16,7 +16,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from cnnscore.batch import WindowBatch, concatenate
 from cnnscore.description import Description
 from cnnscore.errors import BadBatch, CnnscoreError, ServerError
-from cnnscore.wire import (
+from cnnscore.wire.messages import (
     DESCRIBE,
     SCORE,
     ServerDescription,

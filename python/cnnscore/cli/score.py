@@ -143,7 +143,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _engine(options: argparse.Namespace) -> WindowScorer:
     if options.server:
-        from cnnscore.remote import RemoteEngine
+        from cnnscore.wire.client import RemoteEngine
 
         engine = RemoteEngine(
             options.server,

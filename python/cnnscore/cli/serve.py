@@ -17,9 +17,9 @@ from __future__ import annotations
 import argparse
 import logging
 
-from cnnscore.address import Address, parse_address
 from cnnscore.cli.arguments import add_annotations_argument, add_log_argument, positive
 from cnnscore.errors import UsageError
+from cnnscore.wire.address import Address, parse_address
 
 log = logging.getLogger("cnnscore")
 

@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.address import parse_address
 from cnnscore.batch import WindowBatch
-from cnnscore.credentials import read_file, read_token
 from cnnscore.description import Description
 from cnnscore.errors import (
     BadBatch,
@@ -24,13 +22,15 @@ from cnnscore.errors import (
     UsageError,
 )
 from cnnscore.extras import need
+from cnnscore.wire.address import parse_address
+from cnnscore.wire.credentials import read_file, read_token
 
 # A library does not print, and its loader reads this once.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 need("serve", "grpc", "google.protobuf")
 import grpc  # noqa: E402
 
-from cnnscore.wire import (  # noqa: E402
+from cnnscore.wire.messages import (  # noqa: E402
     DESCRIBE,
     SCORE,
     decode_description,
