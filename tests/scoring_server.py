@@ -24,11 +24,11 @@ import pytest
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.batcher import Batcher, Filling
 from cnnscore.engine import Engine
-from cnnscore.metrics import Metrics
 from cnnscore.records import Calls, Records
-from cnnscore.service import ScorerService
+from cnnscore.serve.batcher import Batcher, Filling
+from cnnscore.serve.prometheus import Metrics
+from cnnscore.serve.service import ScorerService
 from cnnscore.windows import ReaderOptions, WindowReader
 from cnnscore.wire.messages import MESSAGES, ServerDescription, encode_batch
 

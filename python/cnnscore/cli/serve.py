@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> None:
     from cnnscore.extras import need
 
     need("serve", "grpc", "grpc_health", "google.protobuf", "prometheus_client")
-    from cnnscore.serve import ServeOptions, serve
+    from cnnscore.serve.server import ServeOptions, serve
 
     serve(
         ServeOptions(

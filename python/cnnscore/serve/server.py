@@ -18,11 +18,11 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what concerns us arrives as a
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from cnnscore.batcher import Batcher, Filling
 from cnnscore.engine import Engine
 from cnnscore.errors import BadOutput, UsageError
-from cnnscore.metrics import Metrics
-from cnnscore.service import ScorerService
+from cnnscore.serve.batcher import Batcher, Filling
+from cnnscore.serve.prometheus import Metrics
+from cnnscore.serve.service import ScorerService
 from cnnscore.wire.address import Address
 from cnnscore.wire.credentials import read_file, read_token
 from cnnscore.wire.messages import SERVICE, ServerDescription

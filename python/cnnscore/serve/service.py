@@ -15,9 +15,9 @@ from typing import Any
 
 import grpc
 
-from cnnscore.batcher import Batcher
 from cnnscore.errors import BadBatch, CnnscoreError, ServerError
-from cnnscore.metrics import Metrics
+from cnnscore.serve.batcher import Batcher
+from cnnscore.serve.prometheus import Metrics
 from cnnscore.wire.messages import (
     SERVICE,
     ServerDescription,

@@ -1,0 +1,1 @@
+"""`cnnscore serve`: one network for many processes."""
