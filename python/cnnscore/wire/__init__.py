@@ -1,1 +1,1 @@
-"""Window batches over a socket: the messages, a server as an engine, where servers listen, who may come in."""
+"""A scoring server and its clients: messages, a server as an engine, addresses, tokens."""
