@@ -24,12 +24,12 @@ import pytest
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.engine import Engine
-from cnnscore.records import Calls, Records
 from cnnscore.serve.batcher import Batcher, Filling
 from cnnscore.serve.prometheus import Metrics
 from cnnscore.serve.service import ScorerService
-from cnnscore.windows import ReaderOptions, WindowReader
 from cnnscore.wire.messages import MESSAGES, ServerDescription, encode_batch
 
 DATA = Path(__file__).parent / "data" / "synthetic"

@@ -1,5 +1,5 @@
 /* output.c: write aside, index, rename; remove what is unfinished, when killed too.
- * The same steps as python/cnnscore/output.py. */
+ * The same steps as python/cnnscore/calls/output.py. */
 #define _GNU_SOURCE /* asprintf */
 #include "output.h"
 

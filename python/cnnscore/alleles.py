@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of, spans
+from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.errors import BadInput
-from cnnscore.windows import ReaderOptions, WindowBuffers, WindowReader
 
 STEP = 64  # reference bases an indel is moved over at once
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that its powers never vanish modulo 2^64

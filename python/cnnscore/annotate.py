@@ -23,14 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.output import open_output, output_format
+from cnnscore.calls.records import Calls, Intervals, Records
+from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.description import WindowScorer
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.model import info_line
-from cnnscore.output import open_output, output_format
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.provenance import model_line
-from cnnscore.records import Calls, Intervals, Records
-from cnnscore.windows import ReadCounts, ReaderOptions, WindowBuffers, WindowReader
 
 log = logging.getLogger("cnnscore")
 

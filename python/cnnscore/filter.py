@@ -22,13 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.cut_off_sources import CutOffSource
-from cnnscore.errors import BadInput, BadOutput, UsageError
-from cnnscore.files import write_whole
-from cnnscore.filter_key import check_new_key, choose_key, read_scores
-from cnnscore.output import open_output, output_format
-from cnnscore.progress import NoProgress, Progress
-from cnnscore.record_types import (
+from cnnscore.calls.output import open_output, output_format
+from cnnscore.calls.record_types import (
     INDEL,
     MIXED,
     MNP,
@@ -38,8 +33,13 @@ from cnnscore.record_types import (
     transitions,
     zygosities,
 )
-from cnnscore.records import Calls, Records, Writer
-from cnnscore.resource import Resource
+from cnnscore.calls.records import Calls, Records, Writer
+from cnnscore.calls.resource import Resource
+from cnnscore.cut_off_sources import CutOffSource
+from cnnscore.errors import BadInput, BadOutput, UsageError
+from cnnscore.files import write_whole
+from cnnscore.filter_key import check_new_key, choose_key, read_scores
+from cnnscore.progress import NoProgress, Progress
 from cnnscore.tranche_table import TrancheTable
 from cnnscore.tranches import (
     KEPT,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.records import Records
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.records import Records
 
 _INFO = re.compile(r"##INFO=<ID=([^,>]+),(?:.*?)Number=([^,>]+),(?:.*?)Type=([^,>]+)")
 PREFIX = "CNN_"

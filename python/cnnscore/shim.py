@@ -1,8 +1,8 @@
 """The C ABI's inner side: calls of libcnnscore.so -> Engine.
 
 Loaded by native/shim only. Pointers, sizes and batches (cnnscore_batch_check) were checked in C
-before they arrive. Neither pysam nor cnnscore.windows may be imported here: the host has an htslib
-of its own.
+before they arrive. Neither pysam nor cnnscore.calls may be imported here: the host has an htslib of
+its own.
 """
 
 from __future__ import annotations

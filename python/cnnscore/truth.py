@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from cnnscore.alleles import Alleles, Normaliser, contig_names
 from cnnscore.batch import WindowBatch, offsets_of, spans
+from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import BadInput
-from cnnscore.records import Calls, Records
 from cnnscore.regions import Regions
 
 TRUE, FALSE, OUTSIDE, NOT_COMPARED = 1, 0, -1, -2

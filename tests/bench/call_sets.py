@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.records import Calls, Records
+from cnnscore.calls.records import Calls, Records
 from cnnscore.regions import Regions
 from cnnscore.truth import FALSE, TRUE, Labeller, TruthSet
 

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from cnnscore.batch import WindowBatch
-from cnnscore.records import Calls, Records
-from cnnscore.windows import ReaderOptions, WindowBuffers, WindowReader
+from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from timing import print_row, run_once
 
 TURNS = 5

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.encode import NativeBatch
 from cnnscore.engine import Engine
-from cnnscore.records import Calls, Records
-from cnnscore.windows import ReaderOptions, WindowBuffers, WindowReader
 from timing import Run, print_row, run_once
 
 TURNS = 5

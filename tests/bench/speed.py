@@ -12,11 +12,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.encode import Planes
 from cnnscore.engine import Engine
 from cnnscore.gatk_models import import_networks
-from cnnscore.records import Calls, Records
-from cnnscore.windows import ReaderOptions, WindowReader
 from timing import print_row, run_once
 
 THREADS = len(os.sched_getaffinity(0))

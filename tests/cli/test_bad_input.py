@@ -15,8 +15,8 @@ import onnx
 import pysam
 import pytest
 
+from cnnscore.calls.records import Intervals
 from cnnscore.errors import UsageError
-from cnnscore.records import Intervals
 from conftest import DATA, Finished, run_cli, run_process
 from scoring_server import wait_until
 

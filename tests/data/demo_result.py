@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from cnnscore.records import Calls, Records
+from cnnscore.calls.records import Calls, Records
 from cnnscore.truth import BATCH, TRUE, Labeller, TruthSet
 
 KEY = "CNN_READS"

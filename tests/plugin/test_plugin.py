@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import cnnscore
-from cnnscore.records import htslib_version
+from cnnscore.calls.records import htslib_version
 from cnnscore.version import __version__
 from conftest import DATA, TESTS, run_cli
 from plugin_host import bcftools, plugin, plugin_folder, start, text

@@ -9,8 +9,8 @@ import pytest
 
 import cnnscore
 from accuracy import MOST_BYTES, MOST_MACS, multiply_accumulates
+from cnnscore.calls.records import Calls, Records
 from cnnscore.model import bundled_folder
-from cnnscore.records import Calls, Records
 from cnnscore.session import Session
 from cnnscore.truth import TRUE, Labeller, TruthSet
 

@@ -291,7 +291,7 @@ static int list_files(void) {
     return run(
         "import sys\n"
         "assert 'cnnscore.engine' in sys.modules\n"
-        "assert not {'pysam', 'cnnscore._window', 'cnnscore.windows'} & set(sys.modules)\n");
+        "assert not {'pysam', 'cnnscore._window', 'cnnscore.calls.windows'} & set(sys.modules)\n");
 }
 
 int main(int argc, char **argv) {

@@ -20,10 +20,10 @@ need_extra("pyarrow")
 import pyarrow.parquet
 
 from cnnscore.batch import WindowBatch
-from cnnscore.records import Calls, Records
+from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.train.dataset import LABELS, SPLITS, Dataset
 from cnnscore.train.label import SplitRule
-from cnnscore.windows import ReaderOptions, WindowReader
 
 COLUMNS = (
     *("contig", "pos", "annotations", "reference", "reads", "alleles"),

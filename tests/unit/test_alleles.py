@@ -10,8 +10,8 @@ import pysam
 import pytest
 
 from cnnscore.alleles import Alleles, Normaliser
+from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import BadInput
-from cnnscore.records import Calls, Records
 
 #            0         1         2
 #            0123456789012345678901234

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.encode import ENCODINGS, NativeBatch, PlaneSpec, allele_rows
-from cnnscore.records import Calls, Records
-from cnnscore.windows import ReaderOptions, WindowReader
 
 NAMES = ("MQ", "DP", "FS", "SOR", "MQRankSum", "ReadPosRankSum", "BaseQRankSum", "QD")
 Values = NDArray[np.float32]

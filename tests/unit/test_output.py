@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cnnscore.calls.output import open_output, output_format
+from cnnscore.calls.records import Calls
 from cnnscore.errors import BadOutput
 from cnnscore.files import open_folder, writing
-from cnnscore.output import open_output, output_format
-from cnnscore.records import Calls
 from conftest import DATA
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnscore.records import Calls, Records
+from cnnscore.calls.records import Calls, Records
 
 HEADER = """##fileformat=VCFv4.2
 ##contig=<ID=1,length=1000>

@@ -10,9 +10,9 @@ import numpy as np
 import pysam
 import pytest
 
+from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.encode import ENCODINGS, NativeBatch, PlaneSpec, allele_rows
-from cnnscore.records import Calls, Records
-from cnnscore.windows import ReaderOptions, WindowReader
 from conftest import DATA
 
 REF = str(DATA / "ref.fa")

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnscore.errors import UsageError
-from cnnscore.record_types import (
+from cnnscore.calls.record_types import (
     INDEL,
     MIXED,
     MNP,
@@ -19,7 +18,8 @@ from cnnscore.record_types import (
     transitions,
     zygosities,
 )
-from cnnscore.records import Calls, Records
+from cnnscore.calls.records import Calls, Records
+from cnnscore.errors import UsageError
 from cnnscore.tranche_table import TrancheTable
 from cnnscore.tranches import (
     CutOffs,

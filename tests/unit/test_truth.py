@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import BadInput
-from cnnscore.records import Calls, Records
 from cnnscore.regions import Regions
 from cnnscore.truth import (
     BATCH,

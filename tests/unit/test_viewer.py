@@ -14,10 +14,11 @@ import pytest
 
 from cnnscore.annotate import Scorer
 from cnnscore.batch import KIND_INDEL, KIND_SNP
+from cnnscore.calls.records import Calls, Intervals, Records
+from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.encode import READ_SCALARS
 from cnnscore.engine import Engine
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.records import Calls, Intervals, Records
 from cnnscore.viewer import View, open_view
 from cnnscore.viewer.attribution import Part, attribute, hide, parts_of
 from cnnscore.viewer.choose import Choice, Columns, SiteName, choose
@@ -25,7 +26,6 @@ from cnnscore.viewer.dataset import open_dataset_view
 from cnnscore.viewer.page import embedded_json, site_blob
 from cnnscore.viewer.reads import OTHER, UNSEEN, shown_bases
 from cnnscore.viewer.sites import Site
-from cnnscore.windows import ReaderOptions, WindowReader
 from conftest import DATA, run_cli
 from stand_in import stand_in
 from training_data import make, need_extra

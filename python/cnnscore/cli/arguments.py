@@ -13,7 +13,7 @@ from cnnscore.errors import UsageError
 from cnnscore.version import __version__
 
 if TYPE_CHECKING:
-    from cnnscore.records import Intervals
+    from cnnscore.calls.records import Intervals
 
 # Options whose value is optional and joined with "=": the next word is never taken for it.
 OUTPUT_ALONE = {"-W": "-W=csi", "--write-index": "--write-index=csi"}
@@ -90,7 +90,7 @@ def add_record_arguments(group: argparse._ArgumentGroup) -> None:
 
 def intervals_of(options: argparse.Namespace) -> Intervals:
     """The intervals that were asked for. Errors: UsageError."""
-    from cnnscore.records import Intervals
+    from cnnscore.calls.records import Intervals
 
     return Intervals(options.regions, options.regions_file, options.targets, options.targets_file)
 

@@ -96,10 +96,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Make a data set of a call file."""
     os.environ.setdefault("REF_PATH", os.devnull)
+    from cnnscore.calls.records import htslib_verbosity
+    from cnnscore.calls.windows import READ_RULES
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.records import htslib_verbosity
     from cnnscore.train.label import ANNOTATIONS, DatasetOptions, SplitRule, make_dataset
-    from cnnscore.windows import READ_RULES
 
     need("train", "pyarrow")
     htslib_verbosity(3 if options.log_level == "debug" else 0)

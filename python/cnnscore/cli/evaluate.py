@@ -100,11 +100,11 @@ def run(options: argparse.Namespace) -> None:
     """Evaluate and write the folder."""
     os.environ.setdefault("REF_PATH", os.devnull)
     need("evaluate", "sklearn", "jinja2", "plotly")
+    from cnnscore.calls.records import htslib_verbosity
     from cnnscore.evaluate.run import Request, evaluate
     from cnnscore.evaluate.tables import summary, write_tables
     from cnnscore.files import file_name, open_folder, writing
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.records import htslib_verbosity
     from cnnscore.report import write_report
 
     htslib_verbosity(0)

@@ -109,10 +109,10 @@ def run(options: argparse.Namespace) -> None:
     """Filter a call file."""
     thresholds = _thresholds(options.threshold)
     _check_usage(options)
+    from cnnscore.calls.records import htslib_verbosity, htslib_version
     from cnnscore.cut_off_sources import CutOffSource, NetworkCutOffs, Thresholds
     from cnnscore.filter import FilterOptions, filter_calls
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.records import htslib_verbosity, htslib_version
     from cnnscore.tranches import GATK_TRANCHES, check_tranches
 
     htslib_verbosity(3 if options.log_level == "debug" else 0)

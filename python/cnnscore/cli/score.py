@@ -113,8 +113,8 @@ def run(options: argparse.Namespace) -> None:
     # Never ask the network for a CRAM's reference: it is --reference or an error.
     os.environ.setdefault("REF_PATH", os.devnull)
     from cnnscore.annotate import Scorer, warn_about_reads
+    from cnnscore.calls.records import htslib_verbosity, htslib_version
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.records import htslib_verbosity, htslib_version
 
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     scorer = Scorer(_engine(options), threads=options.threads)

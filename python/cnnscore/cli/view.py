@@ -120,9 +120,9 @@ def run(options: argparse.Namespace) -> None:
     choice = _check_usage(options)
     # Never ask the network for a CRAM's reference: it is --reference or an error.
     os.environ.setdefault("REF_PATH", os.devnull)
+    from cnnscore.calls.records import htslib_verbosity
     from cnnscore.files import check_folder
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.records import htslib_verbosity
 
     if options.output:
         check_folder(options.output)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of
-from cnnscore.output import open_output, output_format
-from cnnscore.records import Calls, Records
+from cnnscore.calls.output import open_output, output_format
+from cnnscore.calls.records import Calls, Records
 from cnnscore.truth import BATCH, TRUE, Labels, TruthSet
 
 _INFO = (

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from cnnscore.alleles import contig_names, fasta_contigs, point_columns
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import strata
 from cnnscore.evaluate.compared import Lines
-from cnnscore.records import Calls, Records
 from cnnscore.regions import Regions
 from cnnscore.truth import BATCH, FALSE, NOT_COMPARED, OUTSIDE, Labels, truth_column, zygosity
-from cnnscore.windows import ReaderOptions, WindowBuffers, WindowReader
 
 TYPES = ("SNP", "INDEL")
 DEFAULT_SCORES = ("QUAL", "INFO/QD", "INFO/VQSLOD")

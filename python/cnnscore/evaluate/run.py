@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.calls.records import Calls
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import SCHEMA
 from cnnscore.evaluate.comparator import Verdict, check_comparator, compare
@@ -31,7 +32,6 @@ from cnnscore.evaluate.labelled import (
 )
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.provenance import read_model_lines
-from cnnscore.records import Calls
 from cnnscore.regions import Regions
 from cnnscore.truth import NOT_CARRIED, Labeller, TruthSet
 from cnnscore.version import __version__

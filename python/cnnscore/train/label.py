@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.records import Calls, Intervals, Records
+from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.encode import ENCODINGS
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.records import Calls, Intervals, Records
 from cnnscore.regions import Regions
 from cnnscore.train.dataset import COLUMNS, LABELS, SPLITS, DatasetWriter, Layout, Rows
 from cnnscore.truth import FALSE, TRUE, Labeller, TruthSet
 from cnnscore.version import __version__
-from cnnscore.windows import ReaderOptions, WindowBuffers, WindowReader
 
 SITES_PER_BATCH = 512
 ANNOTATIONS = (

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.annotate import Scorer
+from cnnscore.calls.records import Calls, Intervals
 from cnnscore.engine import Engine
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.model import Manifest, default_model
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.records import Calls, Intervals
 from cnnscore.regions import Regions
 from cnnscore.truth import Labeller, TruthSet
 from cnnscore.viewer.choose import Choice, choose, copy_records, read_columns, spool

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.records import Calls, Intervals, Records, Writer
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.records import Calls, Intervals, Records, Writer
 from cnnscore.truth import FALSE, TRUE, Labeller
 
 MAX_SITES = 1000

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore._window import ffi, lib
+from cnnscore.calls.records import Records
 from cnnscore.errors import BadInput, raise_native
-from cnnscore.records import Records
 
 
 class Resource:

@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnscore.calls.records import Calls, Writer, build_index
 from cnnscore.errors import BadOutput, UsageError
 from cnnscore.files import writing
-from cnnscore.records import Calls, Writer, build_index
 
 
 @dataclass(frozen=True)
