@@ -134,7 +134,7 @@ $(WALKER): $(filter plugin/%,$(JAVA)) plugin/gatk/pom.xml native/include/cnnscor
 
 gatk: $(WALKER) $(WORK)/gatk/gatk.jar
 
-$(MODELS): $(GATK_JAR) $(WORK)/built python/cnnscore/gatk_models.py python/cnnscore/onnx_graph.py
+$(MODELS): $(GATK_JAR) $(WORK)/built $(addprefix python/cnnscore/network/,keras_import.py keras_graph.py graph_builder.py)
 	@$(BIN)/cnnscore model import $(GATK_JAR)
 
 # ---- the main job ----

@@ -1,7 +1,7 @@
 """A plain numpy forward pass of GATK's Keras networks: the oracle for imported networks.
 
 Reads the HDF5 as Keras wrote it and evaluates one layer after another on the float tensors
-of GATK's own layout. Shares no code with `cnnscore.gatk_models`, so that a mistake there
+of GATK's own layout. Shares no code with `cnnscore.network.keras_import`, so that a mistake there
 can't hide here. Float64 throughout; slow on purpose.
 """
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES
-from cnnscore.model import MANIFEST_KEY
+from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES
+from cnnscore.network.manifest import MANIFEST_KEY
 
 ANNOTATIONS = ("QD", "FS", "SOR", "MQ", "MQRankSum", "ReadPosRankSum", "RelativeDepth")
 READ_SET_WINDOW, REFERENCE_WINDOW, READ_LIMIT = 600, 64, 128

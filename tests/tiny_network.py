@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import onnx
 
-from cnnscore.gatk_models import import_networks
-from cnnscore.model import MANIFEST_KEY
+from cnnscore.network.keras_import import import_networks
+from cnnscore.network.manifest import MANIFEST_KEY
 
 ANNOTATIONS = ["MQ", "DP", "SOR", "FS", "QD", "MQRankSum", "ReadPosRankSum"]
 READ_CHANNELS = [

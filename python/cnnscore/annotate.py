@@ -28,9 +28,9 @@ from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.description import WindowScorer
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.model import info_line
+from cnnscore.network.manifest import info_line
+from cnnscore.network.provenance import model_line
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.provenance import model_line
 
 log = logging.getLogger("cnnscore")
 

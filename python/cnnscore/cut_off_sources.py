@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cnnscore.errors import UsageError
-from cnnscore.model import find_model
-from cnnscore.provenance import Cutoffs, read_model_lines
+from cnnscore.network.provenance import Cutoffs, read_model_lines
+from cnnscore.network.store import find_model
 from cnnscore.tranches import CutOffs, network_cut_offs, threshold_cut_offs
 
 
@@ -78,7 +78,7 @@ class NetworkCutOffs:
     def _find(self, key: str, header: Sequence[str]) -> Cutoffs:
         remedy = "give cut-offs with --threshold, or known variants with --resource"
         if self.model is not None:
-            from cnnscore.session import Session
+            from cnnscore.network.session import Session
 
             manifest = Session(find_model(self.model), "cpu").manifest
             self._network, cutoffs = manifest.name, manifest.cutoffs

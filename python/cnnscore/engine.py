@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP, WindowBatch
 from cnnscore.description import Description
-from cnnscore.encode import NativeBatch, Planes, Rows, padded_depth
 from cnnscore.errors import UsageError
-from cnnscore.model import Manifest, find_model
-from cnnscore.provenance import cutoffs_text
-from cnnscore.session import Session
+from cnnscore.network.encode import NativeBatch, Planes, Rows, padded_depth
+from cnnscore.network.manifest import Manifest
+from cnnscore.network.provenance import cutoffs_text
+from cnnscore.network.session import Session
+from cnnscore.network.store import find_model
 
 EPSILON = 1e-7
 

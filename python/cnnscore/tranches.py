@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.errors import UsageError
-from cnnscore.provenance import round_score
+from cnnscore.network.provenance import round_score
 
 KEPT, NOT_JUDGED = -1, -2
 """Verdicts other than the number of a FILTER."""

@@ -43,8 +43,8 @@ from call_sets import (
     simulated_sets,
 )
 from cnnscore.evaluate.metrics import METRICS, bootstrap, difference, figures, interval
-from cnnscore.model import find_model
-from cnnscore.session import Session
+from cnnscore.network.session import Session
+from cnnscore.network.store import find_model
 
 OURS = "reads"
 BASELINES = ("gatk-1d", "gatk-2d", *OTHERS)

@@ -10,8 +10,8 @@ import pytest
 import cnnscore
 from accuracy import MOST_BYTES, MOST_MACS, multiply_accumulates
 from cnnscore.calls.records import Calls, Records
-from cnnscore.model import bundled_folder
-from cnnscore.session import Session
+from cnnscore.network.session import Session
+from cnnscore.network.store import bundled_folder
 from cnnscore.truth import TRUE, Labeller, TruthSet
 
 SYNTHETIC = Path(__file__).parents[1] / "data/synthetic"

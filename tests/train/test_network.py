@@ -14,9 +14,9 @@ need_extra("torch", "pyarrow")
 import onnx
 import torch
 
-from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.errors import BadInput
-from cnnscore.session import Session
+from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES, Planes
+from cnnscore.network.session import Session
 from cnnscore.train.config import load_config
 from cnnscore.train.export import make_manifest, write_onnx
 from cnnscore.train.init import load_weights

@@ -20,8 +20,8 @@ need_extra("torch", "pyarrow", "matplotlib", "tensorboard")
 
 import torch
 
-from cnnscore.model import parse_manifest
-from cnnscore.session import Session
+from cnnscore.network.manifest import parse_manifest
+from cnnscore.network.session import Session
 from cnnscore.train.config import Randomisation, load_config, parse_config, to_toml
 from cnnscore.train.dataset import SPLITS
 from cnnscore.train.logs import Logs

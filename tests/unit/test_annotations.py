@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
-from cnnscore.encode import ENCODINGS, NativeBatch, PlaneSpec, allele_rows
+from cnnscore.network.encode import ENCODINGS, NativeBatch, PlaneSpec, allele_rows
 
 NAMES = ("MQ", "DP", "FS", "SOR", "MQRankSum", "ReadPosRankSum", "BaseQRankSum", "QD")
 Values = NDArray[np.float32]

@@ -18,8 +18,8 @@ import onnxruntime as ort
 import pytest
 
 from cnnscore.errors import BadInput
-from cnnscore.gatk_models import import_networks
-from cnnscore.model import MANIFEST_KEY
+from cnnscore.network.keras_import import import_networks
+from cnnscore.network.manifest import MANIFEST_KEY
 from oracle_keras import KerasOracle, log_odds, read_tensor, reference_tensor
 
 Array = npt.NDArray[Any]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cnnscore.errors import BadInput
-from cnnscore.model import parse_manifest
-from cnnscore.provenance import cutoffs_text, read_model_lines, round_score
-from cnnscore.session import Session
+from cnnscore.network.manifest import parse_manifest
+from cnnscore.network.provenance import cutoffs_text, read_model_lines, round_score
+from cnnscore.network.session import Session
 from conftest import DATA, run_cli
 from tiny_network import with_manifest
 

@@ -12,7 +12,7 @@ import pytest
 
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
-from cnnscore.encode import ENCODINGS, NativeBatch, PlaneSpec, allele_rows
+from cnnscore.network.encode import ENCODINGS, NativeBatch, PlaneSpec, allele_rows
 from conftest import DATA
 
 REF = str(DATA / "ref.fa")

@@ -13,7 +13,7 @@ import pytest
 from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP
 from cnnscore.engine import gatk_log_odds
 from cnnscore.errors import UsageError
-from cnnscore.session import Session
+from cnnscore.network.session import Session
 
 LABELS = ("NOT_SNP", "NOT_INDEL", "SNP", "INDEL")
 
@@ -22,7 +22,7 @@ LABELS = ("NOT_SNP", "NOT_INDEL", "SNP", "INDEL")
 def test_usage_reports_are_off_unless_the_user_says_so(setting: str | None, kept: str) -> None:
     env = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
     env |= {} if setting is None else {"ORT_DISABLE_TELEMETRY": setting}
-    code = "import cnnscore.session, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    code = "import cnnscore.network.session, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True)
     assert run.stdout.decode().strip() == kept
 

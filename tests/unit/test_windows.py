@@ -16,8 +16,8 @@ import pytest
 from cnnscore.batch import WindowBatch, from_native, to_native
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
-from cnnscore.encode import NativeBatch
 from cnnscore.errors import BadInput, UsageError
+from cnnscore.network.encode import NativeBatch
 from conftest import DATA
 
 REF = str(DATA / "ref.fa")

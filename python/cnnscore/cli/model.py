@@ -17,13 +17,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cnnscore.errors import BadInput
-from cnnscore.model import (
-    Manifest,
-    find_model,
-    install_model,
-    installed_models,
-)
-from cnnscore.provenance import cutoffs_text
+from cnnscore.network.manifest import Manifest
+from cnnscore.network.provenance import cutoffs_text
+from cnnscore.network.store import find_model, install_model, installed_models
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _import(source: Path, only: str | None) -> None:
-    from cnnscore.gatk_models import import_networks
+    from cnnscore.network.keras_import import import_networks
 
     for network in import_networks(source, only=only):
         path = install_model(network.name, network.onnx)
@@ -108,6 +104,6 @@ def _card(name: str) -> None:
 
 
 def _manifest(path: Path) -> Manifest:
-    from cnnscore.session import Session
+    from cnnscore.network.session import Session
 
     return Session(path, "cpu").manifest

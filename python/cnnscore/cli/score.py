@@ -155,7 +155,7 @@ def _engine(options: argparse.Namespace) -> WindowScorer:
             engine.check_model(options.model)
         return engine
     from cnnscore.engines import open_engine
-    from cnnscore.model import default_model
+    from cnnscore.network.store import default_model
 
     model = options.model or default_model(bool(options.reads))
     return open_engine(

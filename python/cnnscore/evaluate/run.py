@@ -30,8 +30,8 @@ from cnnscore.evaluate.labelled import (
     find_scores,
     known_keys,
 )
+from cnnscore.network.provenance import read_model_lines
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.provenance import read_model_lines
 from cnnscore.regions import Regions
 from cnnscore.truth import NOT_CARRIED, Labeller, TruthSet
 from cnnscore.version import __version__

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.errors import BadOutput, InternalError
-from cnnscore.graph_builder import GraphBuilder
-from cnnscore.model import MANIFEST_KEY, SCHEMA
-from cnnscore.session import Session
+from cnnscore.network.graph_builder import GraphBuilder
+from cnnscore.network.manifest import MANIFEST_KEY, SCHEMA
+from cnnscore.network.session import Session
 from cnnscore.train.config import Config
 from cnnscore.train.dataset import LABELS
 from cnnscore.train.layers import Annotations
@@ -37,7 +37,7 @@ def make_manifest(
     source: dict[str, Any],
 ) -> dict[str, Any]:
     """The manifest of a network (docs/models.md)."""
-    from cnnscore.encode import ENCODINGS
+    from cnnscore.network.encode import ENCODINGS
 
     data = config.data
     manifest: dict[str, Any] = {

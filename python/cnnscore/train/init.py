@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from cnnscore.errors import BadInput
-from cnnscore.graph_builder import read_weights
-from cnnscore.onnx_graph import untransformed
-from cnnscore.session import Session
+from cnnscore.network.graph_builder import read_weights
+from cnnscore.network.keras_graph import untransformed
+from cnnscore.network.session import Session
 from cnnscore.train.config import Config
 from cnnscore.train.network import GatkReference, Network
 

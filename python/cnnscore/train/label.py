@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
-from cnnscore.encode import ENCODINGS
 from cnnscore.errors import BadInput, UsageError
+from cnnscore.network.encode import ENCODINGS
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.regions import Regions
 from cnnscore.train.dataset import COLUMNS, LABELS, SPLITS, DatasetWriter, Layout, Rows

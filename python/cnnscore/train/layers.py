@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from cnnscore.graph_builder import GraphBuilder
+from cnnscore.network.graph_builder import GraphBuilder
 
 NORMALISED_LIMIT = 10.0
 """Standard deviations beyond which an annotation counts no more."""

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnscore.encode import Planes
 from cnnscore.errors import BadInput, BadOutput
-from cnnscore.session import Session
+from cnnscore.network.encode import Planes
+from cnnscore.network.session import Session
 from cnnscore.train.calibrate import Ranking, mean_quality, rank_by_type
 from cnnscore.train.config import Config
 from cnnscore.train.dataset import LABELS

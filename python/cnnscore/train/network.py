@@ -13,9 +13,9 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES
 from cnnscore.errors import BadInput
-from cnnscore.graph_builder import GraphBuilder
+from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES
+from cnnscore.network.graph_builder import GraphBuilder
 from cnnscore.train.config import Config
 from cnnscore.train.layers import (
     Annotations,
@@ -355,7 +355,7 @@ _INPUTS: dict[str, tuple[int, list[str | int]]] = {
 
 def declare_inputs(graph: GraphBuilder, config: Config) -> dict[str, str]:
     """Inputs of the configuration's encoding, declared in the graph."""
-    from cnnscore.encode import ENCODINGS
+    from cnnscore.network.encode import ENCODINGS
 
     window, count = config.data.window, len(config.data.annotations)
     kinds: dict[str, tuple[int, list[str | int]]] = {

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.encode import READ_SCALARS, Planes
+from cnnscore.network.encode import READ_SCALARS, Planes
 from cnnscore.train.config import Randomisation
 from cnnscore.train.samples import ANNOTATIONS_FROM_READS
 

@@ -9,9 +9,9 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from cnnscore.encode import READ_NONE
-from cnnscore.graph_builder import GraphBuilder
-from cnnscore.onnx_graph import READ_CHANNELS, cell_table, reference_table
+from cnnscore.network.encode import READ_NONE
+from cnnscore.network.graph_builder import GraphBuilder
+from cnnscore.network.keras_graph import READ_CHANNELS, cell_table, reference_table
 from cnnscore.train.layers import values_of
 
 _UNIT = float(2**24)

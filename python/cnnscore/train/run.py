@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cnnscore.encode import Planes
 from cnnscore.errors import BadInput, BadOutput, UsageError
 from cnnscore.files import write_whole
-from cnnscore.model import find_model
+from cnnscore.network.encode import Planes
+from cnnscore.network.session import Session
+from cnnscore.network.store import find_model
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.session import Session
 from cnnscore.train.calibrate import (
     class_counts,
     cut_offs,

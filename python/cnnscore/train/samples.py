@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of
-from cnnscore.encode import ENCODINGS, Encoding, NativeBatch, Planes, PlaneSpec
-from cnnscore.encode import Rows as EncodeRows
 from cnnscore.errors import BadInput, BadOutput
+from cnnscore.network.encode import ENCODINGS, Encoding, NativeBatch, Planes, PlaneSpec
+from cnnscore.network.encode import Rows as EncodeRows
 from cnnscore.progress import Progress
 from cnnscore.train.config import DataOptions
 from cnnscore.train.dataset import LABELS, SPLITS, Dataset, Layout, Rows

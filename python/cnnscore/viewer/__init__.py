@@ -21,7 +21,8 @@ from cnnscore.annotate import Scorer
 from cnnscore.calls.records import Calls, Intervals
 from cnnscore.engine import Engine
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.model import Manifest, default_model
+from cnnscore.network.manifest import Manifest
+from cnnscore.network.store import default_model
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.regions import Regions
 from cnnscore.truth import Labeller, TruthSet

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.encode import (
+from cnnscore.engine import Engine
+from cnnscore.network.encode import (
     READ_N,
     READ_NONE,
     READ_SPAN,
@@ -22,7 +23,6 @@ from cnnscore.encode import (
     REFERENCE_NONE,
     Planes,
 )
-from cnnscore.engine import Engine
 
 Hide = Callable[[Planes, int], None]
 """Hides a part in copy number i of the planes, in place."""

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.extras import need
 from cnnscore.files import write_whole
-from cnnscore.model import Manifest
+from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES, Planes
+from cnnscore.network.manifest import Manifest
 from cnnscore.version import __version__
 from cnnscore.viewer import View
 from cnnscore.viewer.sites import Site

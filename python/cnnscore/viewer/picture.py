@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.encode import READ_GAP, READ_NONE, REFERENCE_GAP
 from cnnscore.errors import UsageError
 from cnnscore.extras import need
 from cnnscore.files import write_whole
+from cnnscore.network.encode import READ_GAP, READ_NONE, REFERENCE_GAP
 from cnnscore.viewer import View
 from cnnscore.viewer.palette import BASES, colour, rgb
 from cnnscore.viewer.sites import Site

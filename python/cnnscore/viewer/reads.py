@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.encode import (
+from cnnscore.network.encode import (
     READ_SCALARS,
     NativeBatch,
     PlaneSpec,

@@ -20,9 +20,9 @@ from cnnscore.annotate import ADD_READ_GROUP
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
-from cnnscore.encode import NativeBatch, Planes, PlaneSpec, Rows, encode_gatk_reads
 from cnnscore.engine import Engine
 from cnnscore.errors import BadInput
+from cnnscore.network.encode import NativeBatch, Planes, PlaneSpec, Rows, encode_gatk_reads
 from cnnscore.viewer.attribution import Attribution, attribute
 from cnnscore.viewer.choose import alleles_of
 from cnnscore.viewer.reads import Read, read_of_row, row_of_read, site_reads

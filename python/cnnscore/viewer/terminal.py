@@ -15,7 +15,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.encode import READ_GAP, READ_NONE
+from cnnscore.network.encode import READ_GAP, READ_NONE
 from cnnscore.viewer import View
 from cnnscore.viewer.palette import BASES, rgb
 from cnnscore.viewer.reads import OTHER, UNSEEN

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.description import Description
-from cnnscore.encode import NativeBatch
 from cnnscore.errors import BadBatch, CnnscoreError, ServerError
+from cnnscore.network.encode import NativeBatch
 from cnnscore.version import __version__
 
 PROTOCOL_VERSION = 1

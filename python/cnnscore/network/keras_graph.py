@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, TensorProto
 
-from cnnscore.encode import READ_NONE
-from cnnscore.graph_builder import GraphBuilder
+from cnnscore.network.encode import READ_NONE
+from cnnscore.network.graph_builder import GraphBuilder
 
 Array = npt.NDArray[Any]
 

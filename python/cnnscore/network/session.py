@@ -19,9 +19,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from cnnscore.encode import READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.model import MANIFEST_KEY, SCORES, Manifest, parse_manifest
+from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES, Planes
+from cnnscore.network.manifest import MANIFEST_KEY, SCORES, Manifest, parse_manifest
 
 log = logging.getLogger("cnnscore")
 ort.set_default_logger_severity(4)  # what goes wrong arrives as an exception

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnscore.errors import BadInput
-from cnnscore.model import MANIFEST_KEY, SCHEMA
-from cnnscore.onnx_graph import READ_CHANNELS, REFERENCE_CHANNELS, NetworkGraph, Value
+from cnnscore.network.keras_graph import READ_CHANNELS, REFERENCE_CHANNELS, NetworkGraph, Value
+from cnnscore.network.manifest import MANIFEST_KEY, SCHEMA
 
 Array = npt.NDArray[np.float32]
 
