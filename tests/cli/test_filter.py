@@ -434,7 +434,7 @@ def test_a_file_without_records(case: Case, tmp_path: Path) -> None:
 
 
 def test_memory_holds_resource_scores_and_bits() -> None:
-    from cnnscore.filter import _Bits
+    from cnnscore.filter.run import _Bits
 
     bits, rng, flags = _Bits(), np.random.default_rng(1), []
     for size in (0, 1, 7, 8, 4096, 3):

@@ -20,8 +20,8 @@ from cnnscore.calls.record_types import (
 )
 from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import UsageError
-from cnnscore.tranche_table import TrancheTable
-from cnnscore.tranches import (
+from cnnscore.filter.tranche_table import TrancheTable
+from cnnscore.filter.tranches import (
     CutOffs,
     check_tranches,
     network_cut_offs,

@@ -110,10 +110,10 @@ def run(options: argparse.Namespace) -> None:
     thresholds = _thresholds(options.threshold)
     _check_usage(options)
     from cnnscore.calls.records import htslib_verbosity, htslib_version
-    from cnnscore.cut_off_sources import CutOffSource, NetworkCutOffs, Thresholds
-    from cnnscore.filter import FilterOptions, filter_calls
+    from cnnscore.filter.run import FilterOptions, filter_calls
+    from cnnscore.filter.sources import CutOffSource, NetworkCutOffs, Thresholds
+    from cnnscore.filter.tranches import GATK_TRANCHES, check_tranches
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.tranches import GATK_TRANCHES, check_tranches
 
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     asked = {"SNP": options.snp_tranche, "INDEL": options.indel_tranche}

@@ -39,7 +39,7 @@ def read_tranche_table(path: str) -> list[list[str]]:
 
     Errors: BadInput for a file that is none.
     """
-    from cnnscore.tranche_table import COLUMNS
+    from cnnscore.filter.tranche_table import COLUMNS
 
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cnnscore.errors import UsageError
+from cnnscore.filter.tranches import CutOffs, network_cut_offs, threshold_cut_offs
 from cnnscore.network.provenance import Cutoffs, read_model_lines
 from cnnscore.network.store import find_model
-from cnnscore.tranches import CutOffs, network_cut_offs, threshold_cut_offs
 
 
 class CutOffSource(Protocol):

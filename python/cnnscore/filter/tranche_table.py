@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.tranches import CutOffs
+from cnnscore.filter.tranches import CutOffs
 
 COLUMNS = (
     "type",

@@ -35,13 +35,12 @@ from cnnscore.calls.record_types import (
 )
 from cnnscore.calls.records import Calls, Records, Writer
 from cnnscore.calls.resource import Resource
-from cnnscore.cut_off_sources import CutOffSource
 from cnnscore.errors import BadInput, BadOutput, UsageError
 from cnnscore.files import write_whole
-from cnnscore.filter_key import check_new_key, choose_key, read_scores
-from cnnscore.progress import NoProgress, Progress
-from cnnscore.tranche_table import TrancheTable
-from cnnscore.tranches import (
+from cnnscore.filter.score_key import check_new_key, choose_key, read_scores
+from cnnscore.filter.sources import CutOffSource
+from cnnscore.filter.tranche_table import TrancheTable
+from cnnscore.filter.tranches import (
     KEPT,
     NOT_JUDGED,
     CutOffs,
@@ -49,6 +48,7 @@ from cnnscore.tranches import (
     sensitivities,
     too_few,
 )
+from cnnscore.progress import NoProgress, Progress
 
 log = logging.getLogger("cnnscore")
 
