@@ -5,7 +5,7 @@ import sys
 import numpy as np
 
 from cnnscore.calls.records import Calls, Records
-from cnnscore.truth import BATCH, TRUE, Labeller, TruthSet
+from cnnscore.truth.labels import BATCH, TRUE, Labeller, TruthSet
 
 KEY = "CNN_READS"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pysam
 import pytest
 
-from cnnscore.alleles import Alleles, Normaliser
 from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import BadInput
+from cnnscore.truth.alleles import Alleles, Normaliser
 
 #            0         1         2
 #            0123456789012345678901234

@@ -11,8 +11,7 @@ import pytest
 
 from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import BadInput
-from cnnscore.regions import Regions
-from cnnscore.truth import (
+from cnnscore.truth.labels import (
     BATCH,
     FALSE,
     NOT_COMPARED,
@@ -22,6 +21,7 @@ from cnnscore.truth import (
     TruthSet,
     truth_column,
 )
+from cnnscore.truth.regions import Regions
 
 Row = tuple[str, int, str, str, str]  # contig, 0-based position, REF, ALT, GT
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.truth import FALSE, NOT_COMPARED, OUTSIDE, TRUE, Labeller, Labels, TruthSet
+from cnnscore.truth.labels import FALSE, NOT_COMPARED, OUTSIDE, TRUE, Labeller, Labels, TruthSet
 
 COMPARATORS = {"vcfeval": "rtg", "hap.py": "hap.py"}
 """Name -> the program it needs."""

@@ -11,15 +11,23 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.alleles import contig_names, fasta_contigs, point_columns
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import strata
 from cnnscore.evaluate.compared import Lines
-from cnnscore.regions import Regions
-from cnnscore.truth import BATCH, FALSE, NOT_COMPARED, OUTSIDE, Labels, truth_column, zygosity
+from cnnscore.truth.alleles import contig_names, fasta_contigs, point_columns
+from cnnscore.truth.labels import (
+    BATCH,
+    FALSE,
+    NOT_COMPARED,
+    OUTSIDE,
+    Labels,
+    truth_column,
+    zygosity,
+)
+from cnnscore.truth.regions import Regions
 
 TYPES = ("SNP", "INDEL")
 DEFAULT_SCORES = ("QUAL", "INFO/QD", "INFO/VQSLOD")

@@ -32,8 +32,8 @@ from cnnscore.evaluate.labelled import (
 )
 from cnnscore.network.provenance import read_model_lines
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.regions import Regions
-from cnnscore.truth import NOT_CARRIED, Labeller, TruthSet
+from cnnscore.truth.labels import NOT_CARRIED, Labeller, TruthSet
+from cnnscore.truth.regions import Regions
 from cnnscore.version import __version__
 
 log = logging.getLogger("cnnscore")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.alleles import Alleles
-from cnnscore.truth import HET, HOM
+from cnnscore.truth.alleles import Alleles
+from cnnscore.truth.labels import HET, HOM
 
 GENOTYPES = ("het", "hom", "other")
 DEPTHS = ("0-9", "10-19", "20-29", "30-49", "50-99", "100 and more", "not known")

@@ -20,9 +20,9 @@ from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import ENCODINGS
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.regions import Regions
 from cnnscore.train.dataset import COLUMNS, LABELS, SPLITS, DatasetWriter, Layout, Rows
-from cnnscore.truth import FALSE, TRUE, Labeller, TruthSet
+from cnnscore.truth.labels import FALSE, TRUE, Labeller, TruthSet
+from cnnscore.truth.regions import Regions
 from cnnscore.version import __version__
 
 SITES_PER_BATCH = 512

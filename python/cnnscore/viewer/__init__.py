@@ -24,8 +24,8 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.store import default_model
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.regions import Regions
-from cnnscore.truth import Labeller, TruthSet
+from cnnscore.truth.labels import Labeller, TruthSet
+from cnnscore.truth.regions import Regions
 from cnnscore.viewer.choose import Choice, choose, copy_records, read_columns, spool
 from cnnscore.viewer.sites import Looker, Site
 

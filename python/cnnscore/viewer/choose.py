@@ -21,7 +21,7 @@ from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Intervals, Records, Writer
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.truth import FALSE, TRUE, Labeller
+from cnnscore.truth.labels import FALSE, TRUE, Labeller
 
 MAX_SITES = 1000
 """Most sites of a page: about 50 MB of it at 128 reads a site."""

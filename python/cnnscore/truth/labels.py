@@ -27,11 +27,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.alleles import Alleles, Normaliser, contig_names
 from cnnscore.batch import WindowBatch, offsets_of, spans
 from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import BadInput
-from cnnscore.regions import Regions
+from cnnscore.truth.alleles import Alleles, Normaliser, contig_names
+from cnnscore.truth.regions import Regions
 
 TRUE, FALSE, OUTSIDE, NOT_COMPARED = 1, 0, -1, -2
 """Labels of an allele or a record."""

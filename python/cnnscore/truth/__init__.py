@@ -1,0 +1,1 @@
+"""Calls against a truth set: normalised alleles, confident regions, labels."""
