@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
-from cnnscore.engine import Engine
+from cnnscore.score.engine import Engine
 from cnnscore.serve.batcher import Batcher, Filling
 from cnnscore.serve.prometheus import Metrics
 from cnnscore.serve.service import ScorerService

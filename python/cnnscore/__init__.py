@@ -16,7 +16,7 @@ from cnnscore.errors import BadInput, BadOutput, CnnscoreError, ServerError, Usa
 from cnnscore.version import __version__
 
 if TYPE_CHECKING:
-    from cnnscore.annotate import Scorer
+    from cnnscore.score.pipeline import Scorer
 
 # ONNX Runtime's wheels report their use to their maker unless told otherwise before they load, and
 # whoever scores a genome has not agreed to that. A user who sets the variable decides.
@@ -51,8 +51,8 @@ def open(
     Errors: BadInput for a network that is missing or no network of ours, UsageError for a provider
     that does not work here, ServerError for a server that is not there.
     """
-    from cnnscore.annotate import Scorer
-    from cnnscore.engines import open_engine
+    from cnnscore.score.open import open_engine
+    from cnnscore.score.pipeline import Scorer
 
     engine = open_engine(
         model, provider=provider, batch_size=batch_size, annotations_from=annotations_from

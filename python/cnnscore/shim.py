@@ -20,8 +20,8 @@ import numpy as np
 
 from cnnscore.batch import WindowBatch, from_native
 from cnnscore.description import WindowScorer
-from cnnscore.engines import open_engine
 from cnnscore.errors import INTERNAL, UsageError, code_of
+from cnnscore.score.open import open_engine
 
 log = logging.getLogger("cnnscore")
 

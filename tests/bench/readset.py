@@ -17,8 +17,8 @@ import numpy as np
 
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
-from cnnscore.engine import Engine
 from cnnscore.network.encode import NativeBatch
+from cnnscore.score.engine import Engine
 from timing import Run, print_row, run_once
 
 TURNS = 5

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
-from cnnscore.engine import Engine
 from cnnscore.network.encode import Planes
 from cnnscore.network.keras_import import import_networks
+from cnnscore.score.engine import Engine
 from timing import print_row, run_once
 
 THREADS = len(os.sched_getaffinity(0))

@@ -290,7 +290,7 @@ static int list_files(void) {
     ensure();
     return run(
         "import sys\n"
-        "assert 'cnnscore.engine' in sys.modules\n"
+        "assert 'cnnscore.score.engine' in sys.modules\n"
         "assert not {'pysam', 'cnnscore._window', 'cnnscore.calls.windows'} & set(sys.modules)\n");
 }
 

@@ -18,7 +18,7 @@ import pytest
 from cffi import FFI
 
 from cnnscore.batch import WindowBatch, to_native
-from cnnscore.engine import Engine
+from cnnscore.score.engine import Engine
 from scoring_server import Windows, make_windows
 from seam.conftest import BATCH, INPUT, NATIVE, OK, USAGE
 

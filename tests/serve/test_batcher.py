@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from cnnscore.batch import WindowBatch
-from cnnscore.engine import Engine
 from cnnscore.errors import BadBatch
+from cnnscore.score.engine import Engine
 from cnnscore.serve.batcher import Batcher, Filling
 from scoring_server import HeldEngine, Windows, make_windows
 from stand_in import write_stand_ins

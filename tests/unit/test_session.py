@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP
-from cnnscore.engine import gatk_log_odds
 from cnnscore.errors import UsageError
 from cnnscore.network.session import Session
+from cnnscore.score.engine import gatk_log_odds
 
 LABELS = ("NOT_SNP", "NOT_INDEL", "SNP", "INDEL")
 

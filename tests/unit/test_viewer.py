@@ -12,13 +12,13 @@ import numpy as np
 import pysam
 import pytest
 
-from cnnscore.annotate import Scorer
 from cnnscore.batch import KIND_INDEL, KIND_SNP
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
-from cnnscore.engine import Engine
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import READ_SCALARS
+from cnnscore.score.engine import Engine
+from cnnscore.score.pipeline import Scorer
 from cnnscore.viewer import View, open_view
 from cnnscore.viewer.attribution import Part, attribute, hide, parts_of
 from cnnscore.viewer.choose import Choice, Columns, SiteName, choose

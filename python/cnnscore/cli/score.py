@@ -112,9 +112,9 @@ def run(options: argparse.Namespace) -> None:
     intervals = intervals_of(options)
     # Never ask the network for a CRAM's reference: it is --reference or an error.
     os.environ.setdefault("REF_PATH", os.devnull)
-    from cnnscore.annotate import Scorer, warn_about_reads
     from cnnscore.calls.records import htslib_verbosity, htslib_version
     from cnnscore.progress import NoProgress, Progress
+    from cnnscore.score.pipeline import Scorer, warn_about_reads
 
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     scorer = Scorer(_engine(options), threads=options.threads)
@@ -154,8 +154,8 @@ def _engine(options: argparse.Namespace) -> WindowScorer:
         if options.model:
             engine.check_model(options.model)
         return engine
-    from cnnscore.engines import open_engine
     from cnnscore.network.store import default_model
+    from cnnscore.score.open import open_engine
 
     model = options.model or default_model(bool(options.reads))
     return open_engine(

@@ -18,8 +18,8 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what concerns us arrives as a
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from cnnscore.engine import Engine
 from cnnscore.errors import BadOutput, UsageError
+from cnnscore.score.engine import Engine
 from cnnscore.serve.batcher import Batcher, Filling
 from cnnscore.serve.prometheus import Metrics
 from cnnscore.serve.service import ScorerService

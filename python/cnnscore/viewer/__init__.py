@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.annotate import Scorer
 from cnnscore.calls.records import Calls, Intervals
-from cnnscore.engine import Engine
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.store import default_model
 from cnnscore.progress import NoProgress, Progress
+from cnnscore.score.engine import Engine
+from cnnscore.score.pipeline import Scorer
 from cnnscore.truth.labels import Labeller, TruthSet
 from cnnscore.truth.regions import Regions
 from cnnscore.viewer.choose import Choice, choose, copy_records, read_columns, spool

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.engine import Engine
 from cnnscore.network.encode import (
     READ_N,
     READ_NONE,
@@ -23,6 +22,7 @@ from cnnscore.network.encode import (
     REFERENCE_NONE,
     Planes,
 )
+from cnnscore.score.engine import Engine
 
 Hide = Callable[[Planes, int], None]
 """Hides a part in copy number i of the planes, in place."""

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.engine import Engine
 from cnnscore.errors import BadInput
 from cnnscore.progress import NoProgress, Progress
+from cnnscore.score.engine import Engine
 from cnnscore.train.config import DataOptions
 from cnnscore.train.dataset import LABELS, SPLITS, Dataset, Rows, dataset_files
 from cnnscore.train.samples import annotation_columns, check_layout

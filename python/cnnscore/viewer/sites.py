@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.annotate import ADD_READ_GROUP
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
-from cnnscore.engine import Engine
 from cnnscore.errors import BadInput
 from cnnscore.network.encode import NativeBatch, Planes, PlaneSpec, Rows, encode_gatk_reads
+from cnnscore.score.engine import Engine
+from cnnscore.score.pipeline import ADD_READ_GROUP
 from cnnscore.viewer.attribution import Attribution, attribute
 from cnnscore.viewer.choose import alleles_of
 from cnnscore.viewer.reads import Read, read_of_row, row_of_read, site_reads

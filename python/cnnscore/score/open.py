@@ -28,7 +28,7 @@ def open_engine(
         if annotations_from is not None:
             raise UsageError("a server has its own way with annotations: leave out --annotations")
         return RemoteEngine(model)
-    from cnnscore.engine import Engine
+    from cnnscore.score.engine import Engine
 
     return Engine(
         model, provider=provider, batch_size=batch_size, annotations_from=annotations_from

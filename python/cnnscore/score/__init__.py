@@ -1,0 +1,1 @@
+"""Window batches -> scores, written into a call file: `cnnscore score`."""
