@@ -22,8 +22,8 @@ import pyarrow.parquet
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
-from cnnscore.train.dataset import LABELS, SPLITS, Dataset
-from cnnscore.train.label import SplitRule
+from cnnscore.dataset.make import SplitRule
+from cnnscore.dataset.parquet import LABELS, SPLITS, Dataset
 
 COLUMNS = (
     *("contig", "pos", "annotations", "reference", "reads", "alleles"),
@@ -207,7 +207,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
 def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys; from cnnscore.cli import main;"
-        "from cnnscore.train.dataset import DatasetWriter as W; write = W.write\n"
+        "from cnnscore.dataset.parquet import DatasetWriter as W; write = W.write\n"
         "def kill(*a): write(*a); os.kill(os.getpid(), signal.SIGTERM)\n"
         "W.write = kill; sys.exit(main(sys.argv[1:]))"
     )
@@ -224,7 +224,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
 def test_row_groups_hold_what_one_does(
     synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnnscore.train.label.SITES_PER_BATCH", 50)
+    monkeypatch.setattr("cnnscore.dataset.make.SITES_PER_BATCH", 50)
     parts = list(Dataset(make(tmp_path / "parts.parquet")).batches())
     ((whole, _),) = Dataset(synthetic).batches()
     assert len(parts) == 6

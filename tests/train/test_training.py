@@ -20,10 +20,10 @@ need_extra("torch", "pyarrow", "matplotlib", "tensorboard")
 
 import torch
 
+from cnnscore.dataset.parquet import SPLITS
 from cnnscore.network.manifest import parse_manifest
 from cnnscore.network.session import Session
 from cnnscore.train.config import Randomisation, load_config, parse_config, to_toml
-from cnnscore.train.dataset import SPLITS
 from cnnscore.train.logs import Logs
 from cnnscore.train.loop import predict, train
 from cnnscore.train.losses import loss_of_classes, loss_of_log_odds

@@ -98,8 +98,8 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("REF_PATH", os.devnull)
     from cnnscore.calls.records import htslib_verbosity
     from cnnscore.calls.windows import READ_RULES
+    from cnnscore.dataset.make import ANNOTATIONS, DatasetOptions, SplitRule, make_dataset
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.train.label import ANNOTATIONS, DatasetOptions, SplitRule, make_dataset
 
     need("train", "pyarrow")
     htslib_verbosity(3 if options.log_level == "debug" else 0)

@@ -68,8 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train a network."""
+    from cnnscore.dataset.parquet import dataset_files
     from cnnscore.train.config import load_config
-    from cnnscore.train.dataset import dataset_files
 
     settings = list(options.set)
     if options.seed is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnscore.errors import BadInput, UsageError
+from cnnscore.network.encode import PlaneSpec
 
 LOSSES = ("cross-entropy", "focal", "soft-f1")
 
@@ -26,6 +27,10 @@ class DataOptions:
     """Columns of reference."""
     read_limit: int = 128
     """Most reads a site."""
+
+    def planes(self) -> PlaneSpec:
+        """What the encoding is asked for."""
+        return PlaneSpec(self.window, self.annotations, self.annotations_from)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.dataset.parquet import LABELS
 from cnnscore.errors import BadOutput, InternalError
 from cnnscore.network.graph_builder import GraphBuilder
 from cnnscore.network.manifest import MANIFEST_KEY, SCHEMA
 from cnnscore.network.session import Session
 from cnnscore.train.config import Config
-from cnnscore.train.dataset import LABELS
 from cnnscore.train.layers import Annotations
 from cnnscore.train.loop import log_odds_of_batch, predict
 from cnnscore.train.network import Network, declare_inputs

@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cnnscore.dataset.parquet import LABELS
 from cnnscore.errors import BadInput, BadOutput
 from cnnscore.network.encode import Planes
 from cnnscore.network.session import Session
 from cnnscore.train.calibrate import Ranking, mean_quality, rank_by_type
 from cnnscore.train.config import Config
-from cnnscore.train.dataset import LABELS
 from cnnscore.train.logs import Logs
 from cnnscore.train.losses import log_odds_of_classes, loss_of_classes, loss_of_log_odds
 from cnnscore.train.network import Network

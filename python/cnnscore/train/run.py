@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cnnscore.dataset.parquet import SPLITS, Dataset
 from cnnscore.errors import BadInput, BadOutput, UsageError
 from cnnscore.files import write_whole
 from cnnscore.network.encode import Planes
@@ -31,7 +32,6 @@ from cnnscore.train.calibrate import (
 )
 from cnnscore.train.card import write_card
 from cnnscore.train.config import Config, to_toml
-from cnnscore.train.dataset import SPLITS, Dataset
 from cnnscore.train.export import make_manifest, save_checked, write_onnx
 from cnnscore.train.logs import Logs
 from cnnscore.train.loop import Teacher, predict, train

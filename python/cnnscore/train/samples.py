@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of
+from cnnscore.dataset.fit import annotation_columns, check_layout
+from cnnscore.dataset.parquet import LABELS, SPLITS, Dataset, Rows
 from cnnscore.errors import BadInput, BadOutput
-from cnnscore.network.encode import ENCODINGS, Encoding, NativeBatch, Planes, PlaneSpec
+from cnnscore.network.encode import ENCODINGS, Encoding, NativeBatch, Planes
 from cnnscore.network.encode import Rows as EncodeRows
 from cnnscore.progress import Progress
 from cnnscore.train.config import DataOptions
-from cnnscore.train.dataset import LABELS, SPLITS, Dataset, Layout, Rows
 
 READ_PLANES = {"reads": 0.0, "bases": 17, "quals": 0, "rows": 0}
 """Planes with an axis of reads, and what their padding holds."""
@@ -126,14 +127,15 @@ def load_samples(
     encoding needs; BadOutput for a full disk.
     """
     encoding = ENCODINGS[options.encoding]
+    spec = options.planes()
     store = _Store(folder)
     rows: list[Rows] = []
     total, unused = 0, set(leave_out)
     try:
         for path in files:
             dataset = Dataset(path)
-            columns = annotation_columns(dataset.layout, options, path)
-            check_layout(dataset.layout, encoding, options, path)
+            columns = annotation_columns(dataset.layout, spec, path)
+            check_layout(dataset.layout, encoding, spec, path)
             unused -= set(dataset.layout.tags.items())
             if any(dataset.layout.tags.get(key) == value for key, value in leave_out):
                 continue
@@ -181,7 +183,7 @@ def _encode(
     encoding = ENCODINGS[options.encoding]
     allele = beside.allele[keep].astype(np.int64) if encoding.by_allele else np.zeros_like(keep)
     rows = EncodeRows(keep, allele)
-    spec = PlaneSpec(options.window, options.annotations, options.annotations_from)
+    spec = options.planes()
     planes = encoding.encode(native, rows, spec)
     mask = planes.pop("mask", None)
     if mask is None and "bases" in planes:
@@ -283,40 +285,6 @@ def _kept(
 
 def _take(rows: Rows, at: NDArray[np.int64]) -> Rows:
     return Rows(rows.label[at], rows.split[at], rows.weight[at], rows.allele[at], rows.sample[at])
-
-
-def annotation_columns(layout: Layout, options: DataOptions, path: Path) -> list[int]:
-    """Columns of a data set's annotations that a network takes, in its order. Errors: BadInput."""
-    missing = [key for key in options.annotations if key not in layout.annotations]
-    if missing:
-        raise BadInput(
-            f"{path} lacks the annotation {missing[0]}: make it again with "
-            f"`cnnscore dataset --info {','.join((*layout.annotations, *missing))}`"
-        )
-    return [layout.annotations.index(key) for key in options.annotations]
-
-
-def check_layout(layout: Layout, encoding: Encoding, options: DataOptions, path: Path) -> None:
-    """Errors: BadInput when a data set's windows are not such as the encoding needs."""
-    if options.annotations_from not in encoding.annotations_from:
-        raise BadInput(
-            f"data.annotations_from {options.annotations_from}: the encoding {encoding.name} takes "
-            f"them from {' or '.join(encoding.annotations_from)}"
-        )
-    left, width = encoding.reference_columns(options.window)
-    if layout.reference_left < left or (
-        layout.reference_width - layout.reference_left < width - left
-    ):
-        raise BadInput(
-            f"{path} holds {layout.reference_left} columns before a site, and a window of "
-            f"{options.window} needs {left}: make it again with `--window {options.window}`"
-        )
-    if encoding.needs_reads and layout.read_rule != encoding.read_rule:
-        was = "no reads" if layout.read_rule == "none" else f"reads by the rule {layout.read_rule}"
-        raise BadInput(
-            f"{path} holds {was}, and the encoding {encoding.name} takes the rule "
-            f"{encoding.read_rule}: make it again with `-I READS --read-rule {encoding.read_rule}`"
-        )
 
 
 def in_batches(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:

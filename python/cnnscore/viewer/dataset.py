@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.dataset.fit import annotation_columns, check_layout
+from cnnscore.dataset.parquet import LABELS, SPLITS, Dataset, Rows, dataset_files
 from cnnscore.errors import BadInput
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.score.engine import Engine
-from cnnscore.train.config import DataOptions
-from cnnscore.train.dataset import LABELS, SPLITS, Dataset, Rows, dataset_files
-from cnnscore.train.samples import annotation_columns, check_layout
 from cnnscore.viewer import View, runs_of, watched
 from cnnscore.viewer.choose import Choice, Gathering, alleles_of, choose
 from cnnscore.viewer.sites import BESIDE_WINDOW, Record, Site, attributed, look_at
@@ -73,15 +72,8 @@ class _Windows:
         manifest = engine.manifest
         self.dataset = Dataset(path)
         spec = manifest.planes()
-        options = DataOptions(
-            encoding=manifest.encoding,
-            annotations=manifest.annotations,
-            annotations_from=spec.annotations_from,
-            window=manifest.window,
-            read_limit=manifest.read_limit,
-        )
-        check_layout(self.dataset.layout, manifest.encoder, options, path)
-        self._columns = annotation_columns(self.dataset.layout, options, path)
+        check_layout(self.dataset.layout, manifest.encoder, spec, path)
+        self._columns = annotation_columns(self.dataset.layout, spec, path)
 
     def batches(self) -> Iterator[tuple[WindowBatch, Rows]]:
         for batch, rows in self.dataset.batches():

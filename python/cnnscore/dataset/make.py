@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
+from cnnscore.dataset.parquet import COLUMNS, LABELS, SPLITS, DatasetWriter, Layout, Rows
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import ENCODINGS
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.train.dataset import COLUMNS, LABELS, SPLITS, DatasetWriter, Layout, Rows
 from cnnscore.truth.labels import FALSE, TRUE, Labeller, TruthSet
 from cnnscore.truth.regions import Regions
 from cnnscore.version import __version__

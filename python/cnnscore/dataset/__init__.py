@@ -1,0 +1,1 @@
+"""Calls, windows and labels <-> Parquet: `cnnscore dataset`."""
