@@ -19,13 +19,13 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import READ_SCALARS
 from cnnscore.score.engine import Engine
 from cnnscore.score.pipeline import Scorer
-from cnnscore.viewer import View, open_view
 from cnnscore.viewer.attribution import Part, attribute, hide, parts_of
 from cnnscore.viewer.choose import Choice, Columns, SiteName, choose
 from cnnscore.viewer.dataset import open_dataset_view
 from cnnscore.viewer.page import embedded_json, site_blob
 from cnnscore.viewer.reads import OTHER, UNSEEN, shown_bases
 from cnnscore.viewer.sites import Site
+from cnnscore.viewer.view import View, open_view
 from conftest import DATA, run_cli
 from stand_in import stand_in
 from training_data import make, need_extra

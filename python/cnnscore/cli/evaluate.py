@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> None:
     from cnnscore.evaluate.tables import summary, write_tables
     from cnnscore.files import file_name, open_folder, writing
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.report import write_report
+    from cnnscore.report.html import write_report
 
     htslib_verbosity(0)
     request = Request(

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> None:
 
     result = read_result(options.evaluation)
     if options.output:
-        from cnnscore.report import page, read_tranche_table
+        from cnnscore.report.html import page, read_tranche_table
 
         table = read_tranche_table(options.tranche_table) if options.tranche_table else ()
         text = page(result, viewer=options.viewer, title=options.title, tranche_table=table)

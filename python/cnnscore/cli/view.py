@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from cnnscore.progress import Progress
-    from cnnscore.viewer import View
     from cnnscore.viewer.choose import Choice
+    from cnnscore.viewer.view import View
 
 DEFAULT_SITES = 200
 _INTERVALS = ("regions", "regions_file", "targets", "targets_file")
@@ -169,7 +169,7 @@ def _open(
             runs=runs,
             progress=progress,
         )
-    from cnnscore.viewer import open_view
+    from cnnscore.viewer.view import open_view
 
     return open_view(
         options.calls,

@@ -16,9 +16,9 @@ from cnnscore.dataset.parquet import LABELS, SPLITS, Dataset, Rows, dataset_file
 from cnnscore.errors import BadInput
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.score.engine import Engine
-from cnnscore.viewer import View, runs_of, watched
 from cnnscore.viewer.choose import Choice, Gathering, alleles_of, choose
 from cnnscore.viewer.sites import BESIDE_WINDOW, Record, Site, attributed, look_at
+from cnnscore.viewer.view import View, runs_of, watched
 
 TRUE_LABELS = (LABELS.index("SNP"), LABELS.index("INDEL"))
 

@@ -23,8 +23,8 @@ from cnnscore.files import write_whole
 from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.network.manifest import Manifest
 from cnnscore.version import __version__
-from cnnscore.viewer import View
 from cnnscore.viewer.sites import Site
+from cnnscore.viewer.view import View
 
 FOLDER = Path(__file__).parent
 SCRIPTS = (

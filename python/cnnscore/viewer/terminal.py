@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.network.encode import READ_GAP, READ_NONE
-from cnnscore.viewer import View
 from cnnscore.viewer.palette import BASES, rgb
 from cnnscore.viewer.reads import OTHER, UNSEEN
 from cnnscore.viewer.sites import Site
+from cnnscore.viewer.view import View
 
 READ_LETTERS = "=ACMGRSVTWYHKDBN"
 REFERENCE_LETTERS = "ACGT*N "

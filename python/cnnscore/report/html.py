@@ -1,0 +1,110 @@
+"""A result of `evaluate` -> one HTML page that needs nothing else, and a section for MultiQC.
+
+The page holds its data, its style, its script, and plotly.js, which is taken from the installed
+plotly package and stored compressed (2 MB; the browser unpacks it).
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cnnscore.errors import BadInput
+from cnnscore.report.multiqc import MULTIQC_NAME, multiqc_section
+
+__all__ = ["multiqc_section", "page", "read_tranche_table", "write_report"]
+
+FOLDER = Path(__file__).parent
+SCRIPTS = ("data.js", "charts.js", "thresholds.js", "page.js")
+PAGE_NAME = "report.html"
+
+
+def write_report(result: Mapping[str, Any], folder: Path, *, viewer: str, title: str) -> None:
+    """Write report.html and cnnscore_mqc.json; `viewer` is the page that the mistakes link to.
+
+    Errors: OSError when they cannot be written.
+    """
+    (folder / PAGE_NAME).write_text(page(result, viewer=viewer, title=title), encoding="utf-8")
+    section = multiqc_section(result)
+    (folder / MULTIQC_NAME).write_text(json.dumps(section) + "\n", encoding="utf-8")
+
+
+def read_tranche_table(path: str) -> list[list[str]]:
+    """The rows of a table that `cnnscore filter --tranche-table` wrote, its header first.
+
+    Errors: BadInput for a file that is none.
+    """
+    from cnnscore.filter.tranche_table import COLUMNS
+
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    rows = [line.split("\t") for line in lines]
+    if not rows or tuple(rows[0]) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+        raise BadInput(f"{path} is no table of `cnnscore filter --tranche-table`")
+    return rows
+
+
+def page(
+    result: Mapping[str, Any],
+    *,
+    viewer: str,
+    title: str,
+    tranche_table: Sequence[Sequence[str]] = (),
+) -> str:
+    """The whole page as text; with `tranche_table` (`read_tranche_table`) it shows that too."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["limits"] = _limits
+    environment.filters["count"] = lambda value: f"{value:,}"
+    return environment.get_template("page.html.j2").render(
+        result=result,
+        title=title or ", ".join(calls["name"] for calls in result["inputs"]["calls"]),
+        networks=_networks(result),
+        tranche_table=tranche_table,
+        style=(FOLDER / "page.css").read_text(encoding="utf-8"),
+        script="\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS),
+        library=_library(),
+        data=_inline({**result, "viewer": viewer}),
+    )
+
+
+def _inline(value: Any) -> str:
+    """JSON that is safe inside a script element."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+@cache
+def _library() -> str:
+    """plotly.js, gzipped, base64."""
+    from plotly.offline import get_plotlyjs
+
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 6, mtime=0)).decode()
+
+
+def _limits(metric: Mapping[str, float | None]) -> str:
+    """The interval of a figure as text, empty when it has none."""
+    low, high = metric["low"], metric["high"]
+    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _networks(result: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [
+        {**network, "file": calls["name"]}
+        for calls in result["inputs"]["calls"]
+        for network in calls["networks"]
+    ]

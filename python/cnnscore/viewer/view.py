@@ -1,0 +1,194 @@
+"""Chosen sites, as their network saw them: `cnnscore view`.
+
+choose.py: records -> a small VCF    sites.py: record -> planes, reads, score
+attribution.py: what moved the score
+page.py: one HTML file    picture.py: a picture for slides    terminal.py: ANSI text
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.calls.records import Calls, Intervals
+from cnnscore.errors import BadInput, UsageError
+from cnnscore.network.manifest import Manifest
+from cnnscore.network.store import default_model
+from cnnscore.progress import NoProgress, Progress
+from cnnscore.score.engine import Engine
+from cnnscore.score.pipeline import Scorer
+from cnnscore.truth.labels import Labeller, TruthSet
+from cnnscore.truth.regions import Regions
+from cnnscore.viewer.choose import Choice, choose, copy_records, read_columns, spool
+from cnnscore.viewer.sites import Looker, Site
+
+log = logging.getLogger("cnnscore")
+
+RUNS, RUNS_CHEAP = 64, 300
+"""Runs of the network a site that attribution takes by default: where one costs 5 ms, as of GATK's
+networks over reads, and where it costs next to nothing."""
+
+
+@dataclass(frozen=True)
+class View:
+    """An opened selection: `sites` yields `count` sites in file order, each once."""
+
+    manifest: Manifest
+    records: int
+    """Records that there were to choose from."""
+    count: int
+    rank: NDArray[np.int64]
+    """[count] place of each site in the order of the choice: 0 is the first to look at."""
+    sites: Iterator[Site]
+
+
+@contextmanager
+def open_view(
+    calls: str,
+    *,
+    reference: str,
+    reads: Sequence[str] = (),
+    model: str | None = None,
+    choice: Choice | None = None,
+    intervals: Intervals | None = None,
+    sample: str | None = None,
+    info_key: str | None = None,
+    truth: str | None = None,
+    confident: str | None = None,
+    provider: str = "auto",
+    annotations_from: str | None = None,
+    threads: int | None = None,
+    runs: int | None = 0,
+    progress: Progress | None = None,
+) -> Iterator[View]:
+    """Choose records of `calls` (VCF or BCF, `-` is standard input) and look at them.
+
+    A choice by score takes `info_key` (the network's own by default) where the file has it, and
+    scores all records where not. `runs` is what attribution may cost a site, in runs of the
+    network; None: RUNS, or RUNS_CHEAP. With `truth` (VCF) and, better, `confident` (BED), sites are
+    labelled. `annotations_from` is "caller", "reads" or "fill", by default the network's. Errors:
+    UsageError, BadInput.
+    """
+    choice, intervals = choice or Choice(), intervals or Intervals()
+    progress = progress or NoProgress()
+    engine = Engine(
+        model or default_model(bool(reads)), provider=provider, annotations_from=annotations_from
+    )
+    scorer, manifest = Scorer(engine, threads=threads), engine.manifest
+    if manifest.encoder.needs_reads and not reads:
+        raise UsageError(f"the network {manifest.name} looks at reads: give them with --reads (-I)")
+    with tempfile.TemporaryDirectory(prefix="cnnscore-view-") as folder:
+        name, path = calls, spool(Path(folder)) if calls == "-" else calls
+        _check_sample(path, name, sample, bool(reads))
+        key = info_key or manifest.info_key
+        if choice.needs_scores and not _has_info(path, key):
+            if info_key:
+                raise BadInput(f"{name} has no INFO/{info_key} to choose by")
+            scored = str(Path(folder) / "scored.vcf.gz")
+            scorer.score(
+                path,
+                reference=reference,
+                reads=reads if manifest.encoder.needs_reads else (),
+                output=scored,
+                output_type="z1",
+                intervals=intervals,
+                sample=sample,
+                progress=progress,
+            )
+            path, intervals = scored, Intervals()
+        labeller = None
+        if truth:
+            regions = Regions.read(confident) if confident else None
+            labeller = Labeller(TruthSet.read(truth, reference=reference), regions)
+        columns = read_columns(
+            path,
+            intervals,
+            annotations=manifest.annotations,
+            score_key=key if choice.needs_scores else None,
+            sites=choice.sites,
+            labeller=labeller,
+        )
+        chosen = choose(columns, choice)
+        _check_chosen(name, columns.scores, chosen, choice, key)
+        small = Path(folder) / "chosen.vcf"
+        in_order = copy_records(path, intervals, chosen, small)
+        place = {int(number): rank for rank, number in reversed(list(enumerate(chosen)))}
+        looker = Looker(
+            engine,
+            reference=reference,
+            reads=reads,
+            sample=sample,
+            runs=runs_of(manifest.encoding) if runs is None else runs,
+            threads=scorer.threads,
+        )
+        yield View(
+            manifest=manifest,
+            records=len(columns),
+            count=len(in_order),
+            rank=np.array([place[int(number)] for number in in_order], np.int64),
+            sites=watched(
+                looker.look(small, columns.typical, columns.labels[in_order] if truth else None),
+                len(in_order),
+                progress,
+            ),
+        )
+
+
+def runs_of(encoding: str) -> int:
+    """Runs of the network that attribution takes by default."""
+    return RUNS if encoding == "gatk-reads" else RUNS_CHEAP
+
+
+def watched(sites: Iterator[Site], count: int, progress: Progress) -> Iterator[Site]:
+    """The sites, with progress shown."""
+    for done, site in enumerate(sites, 1):
+        progress.update(done, f"{site.record.contig}:{site.record.pos}", done / count)
+        yield site
+    progress.clear()
+
+
+def _check_sample(path: str, name: str, sample: str | None, reads: bool) -> None:
+    calls = Calls(path)
+    n, known = calls.samples, sample is None or calls.has_sample(sample)
+    calls.close()
+    if not known:
+        raise BadInput(f"{name} has no sample {sample}: `bcftools query -l` lists those it has")
+    if sample is None and n > 1 and reads:
+        raise BadInput(f"{name} has {n} samples: name the one whose reads these are with --sample")
+
+
+def _has_info(path: str, key: str) -> bool:
+    calls = Calls(path)
+    known = calls.has_info(key)
+    calls.close()
+    return known
+
+
+def _check_chosen(
+    name: str,
+    scores: NDArray[np.float32],
+    chosen: NDArray[np.int64],
+    choice: Choice,
+    key: str,
+) -> None:
+    if not len(scores):
+        raise BadInput(f"{name} has no records in the intervals given")
+    if not len(chosen):
+        raise BadInput(
+            f"none of the {len(scores):,} records of {name} has a score in INFO/{key} to choose by"
+        )
+    plain = not (choice.sites or choice.random or choice.needs_scores)
+    if plain and len(chosen) < len(scores):
+        log.warning(
+            "showing the first %s of %s records: choose with --regions, --worst, "
+            "--near-threshold or --random, or show more with --sites",
+            f"{len(chosen):,}",
+            f"{len(scores):,}",
+        )
