@@ -1,6 +1,7 @@
 /* reference.c: bases around a site. */
 #include "reference.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,5 +83,40 @@ int cnnscore_reference_copy(cnnscore_reference *reference, const char *contig, i
     memset(bases, 0, (size_t)(from - begin));
     memcpy(bases + (from - begin), reference->bases + (from - reference->begin), (size_t)(to - from));
     memset(bases + (to - begin), 0, (size_t)(end - to));
+    return CNNSCORE_OK;
+}
+
+static bool is_acgt(int base) {
+    return base == 'A' || base == 'C' || base == 'G' || base == 'T';
+}
+
+int cnnscore_reference_check(cnnscore_reference *reference, const char *contig, int64_t contig_length,
+                             const cnnscore_window_batch *sites, int32_t site, cnnscore_error *err) {
+    int64_t allele = sites->site_allele[site], pos = sites->pos[site];
+    const char *ref = sites->alleles + sites->allele_offset[allele];
+    int64_t length = sites->allele_offset[allele + 1] - sites->allele_offset[allele];
+    uint8_t bases[1024];
+    if (pos < 0 || pos + length > contig_length)
+        return cnnscore_fail(
+            err, CNNSCORE_ERR_INPUT,
+            "record %s:%lld lies past the end of contig %s (%lld bases in %s): give the reference that the "
+            "variants were called against",
+            contig, (long long)pos + 1, contig, (long long)contig_length, reference->path);
+    for (int64_t done = 0; done < length; done += (int64_t)sizeof bases) {
+        int64_t part = length - done < (int64_t)sizeof bases ? length - done : (int64_t)sizeof bases;
+        int code = cnnscore_reference_copy(reference, contig, contig_length, pos + done, pos + done + part,
+                                           bases, err);
+        if (code != CNNSCORE_OK) return code;
+        for (int64_t i = 0; i < part; i++) {
+            int base = ref[done + i] & ~0x20; /* upper case */
+            if (base == bases[i] || !is_acgt(base) || !is_acgt(bases[i])) continue;
+            return cnnscore_fail(
+                err, CNNSCORE_ERR_INPUT,
+                "record %s:%lld has REF %.*s, but the reference %s has %c at %s:%lld: give the reference "
+                "that the variants were called against (`bcftools norm -c w` lists all such records)",
+                contig, (long long)pos + 1, (int)(length < 40 ? length : 40), ref, reference->path, bases[i],
+                contig, (long long)(pos + done + i) + 1);
+        }
+    }
     return CNNSCORE_OK;
 }

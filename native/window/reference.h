@@ -21,4 +21,7 @@ int64_t cnnscore_reference_length(const cnnscore_reference *reference, const cha
 /* Bases [begin, end) of a contig of `length` bases, upper case; positions beyond it are 0. */
 int cnnscore_reference_copy(cnnscore_reference *reference, const char *contig, int64_t length, int64_t begin,
                             int64_t end, uint8_t *bases, cnnscore_error *err);
+/* A site's REF must be what the FASTA says, where both name a base. */
+int cnnscore_reference_check(cnnscore_reference *reference, const char *contig, int64_t contig_length,
+                             const cnnscore_window_batch *sites, int32_t site, cnnscore_error *err);
 #endif

@@ -172,51 +172,7 @@ static int enter_contig(cnnscore_reader *reader, const cnnscore_window_batch *si
     return code;
 }
 
-static bool is_acgt(int base) {
-    return base == 'A' || base == 'C' || base == 'G' || base == 'T';
-}
-
-/* REF must be what the FASTA says, where both name a base. */
-static int check_ref(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
-                     cnnscore_error *err) {
-    int64_t allele = sites->site_allele[site], pos = sites->pos[site];
-    const char *ref = sites->alleles + sites->allele_offset[allele];
-    int64_t length = sites->allele_offset[allele + 1] - sites->allele_offset[allele];
-    uint8_t bases[1024];
-    if (pos < 0 || pos + length > reader->contig_length)
-        return cnnscore_fail(
-            err, CNNSCORE_ERR_INPUT,
-            "record %s:%lld lies past the end of contig %s (%lld bases in %s): give the reference that the "
-            "variants were called against",
-            reader->contig, (long long)pos + 1, reader->contig, (long long)reader->contig_length,
-            reader->reference.path);
-    for (int64_t done = 0; done < length; done += (int64_t)sizeof bases) {
-        int64_t part = length - done < (int64_t)sizeof bases ? length - done : (int64_t)sizeof bases;
-        int code = cnnscore_reference_copy(&reader->reference, reader->contig, reader->contig_length,
-                                           pos + done, pos + done + part, bases, err);
-        if (code != CNNSCORE_OK) return code;
-        for (int64_t i = 0; i < part; i++) {
-            int base = ref[done + i] & ~0x20; /* upper case */
-            if (base == bases[i] || !is_acgt(base) || !is_acgt(bases[i])) continue;
-            return cnnscore_fail(
-                err, CNNSCORE_ERR_INPUT,
-                "record %s:%lld has REF %.*s, but the reference %s has %c at %s:%lld: give the reference "
-                "that the variants were called against (`bcftools norm -c w` lists all such records)",
-                reader->contig, (long long)pos + 1, (int)(length < 40 ? length : 40), ref,
-                reader->reference.path, bases[i], reader->contig, (long long)(pos + done + i) + 1);
-        }
-    }
-    return CNNSCORE_OK;
-}
-
 /* ---- sampling ---- */
-
-/* READS_PRIMARY: of the read's name and of which of its pair it is. */
-static uint64_t read_hash(const bam1_t *read) {
-    const char *name = bam_get_qname(read);
-    uint64_t hash = cnnscore_hash_add_bytes(CNNSCORE_HASH_START, name, strlen(name));
-    return cnnscore_hash_mix(cnnscore_hash_add(hash, read->core.flag >> 6 & 3));
-}
 
 /* By hash; records of one name by what they hold, so that the order of files never matters. */
 static int compare_hashed(const void *left, const void *right) {
@@ -225,23 +181,9 @@ static int compare_hashed(const void *left, const void *right) {
     return cnnscore_reads_compare(a->read, b->read);
 }
 
-typedef struct {
-    cnnscore_random own, *random;
-    int64_t seen;
-} reservoir;
-
-/* Slot for the next read: below read_limit to keep it there, else -1. */
-static int64_t reservoir_slot(reservoir *r, int32_t limit) {
-    r->seen++;
-    if (r->seen <= limit) return r->seen - 1;
-    int32_t slot = cnnscore_random_below(r->random, r->seen > INT32_MAX ? INT32_MAX : (int32_t)r->seen);
-    return slot < limit ? slot : -1;
-}
-
-static void reservoir_start(reservoir *r, cnnscore_reader *reader, int64_t pos) {
-    r->seen = 0;
-    r->own = cnnscore_random_seeded(cnnscore_site_seed(reader->contig, strlen(reader->contig), pos));
-    r->random = reader->downsampling == CNNSCORE_DOWNSAMPLE_GATK ? &reader->gatk_random : &r->own;
+static void reservoir_start(cnnscore_reservoir *r, cnnscore_reader *reader, int64_t pos) {
+    bool runs_on = reader->downsampling == CNNSCORE_DOWNSAMPLE_GATK;
+    cnnscore_reservoir_start(r, reader->contig, pos, runs_on ? &reader->gatk_random : NULL);
 }
 
 static int keep_chosen(cnnscore_reader *reader, cnnscore_windows *windows, int32_t site, int64_t seen,
@@ -298,7 +240,7 @@ static int64_t reach(const cnnscore_reader *reader) {
 static int read_long_site(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
                           cnnscore_windows *windows, cnnscore_error *err) {
     int64_t pos = sites->pos[site], end = site_end(reader, sites, site, NULL);
-    reservoir sample;
+    cnnscore_reservoir sample;
     reservoir_start(&sample, reader, pos);
     end_query(reader);
     int code = cnnscore_reads_query(&reader->reads, reader->contig, pos, end, err);
@@ -308,7 +250,7 @@ static int read_long_site(cnnscore_reader *reader, const cnnscore_window_batch *
         code = cnnscore_reads_take(&reader->reads, pos, &read, &read_end, err);
         if (!read) continue;
         unwanted = read;
-        int64_t slot = reservoir_slot(&sample, reader->read_limit);
+        int64_t slot = cnnscore_reservoir_slot(&sample, reader->read_limit);
         if (slot >= 0) {
             unwanted = sample.seen > reader->read_limit ? reader->chosen[slot] : NULL;
             reader->chosen[slot] = read;
@@ -376,10 +318,10 @@ static int enter_query(cnnscore_reader *reader, int64_t pos, int64_t end, cnnsco
 
 /* Up to read_limit of the pooled reads over [pos, end), in file order, by a reservoir. */
 static int64_t choose_by_reservoir(cnnscore_reader *reader, int64_t pos, int64_t end) {
-    reservoir sample;
+    cnnscore_reservoir sample;
     reservoir_start(&sample, reader, pos);
     for (size_t i = 0; i < reader->n_pool && reader->pool[i].pos < end; i++) {
-        int64_t slot = reservoir_slot(&sample, reader->read_limit);
+        int64_t slot = cnnscore_reservoir_slot(&sample, reader->read_limit);
         if (slot >= 0) reader->chosen[slot] = reader->pool[i].read;
     }
     return sample.seen;
@@ -396,7 +338,10 @@ static int64_t choose_by_hash(cnnscore_reader *reader, int64_t pos, int64_t end)
         if (reader->pool[i].begin < end && reader->pool[i].end > pos)
             reader->hashed[n++].read = reader->pool[i].read;
     if (n > (size_t)reader->read_limit) {
-        for (size_t i = 0; i < n; i++) reader->hashed[i].hash = read_hash(reader->hashed[i].read);
+        for (size_t i = 0; i < n; i++) {
+            const bam1_t *read = reader->hashed[i].read;
+            reader->hashed[i].hash = cnnscore_read_hash(bam_get_qname(read), read->core.flag);
+        }
         qsort(reader->hashed, n, sizeof *reader->hashed, compare_hashed);
     }
     for (size_t i = 0; i < n && i < (size_t)reader->read_limit; i++)
@@ -439,7 +384,9 @@ int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *s
     for (int32_t site = 0; site < sites->n_sites; site++) {
         int64_t begin = sites->pos[site] - reader->reference_left;
         code = enter_contig(reader, sites, site, err);
-        if (code == CNNSCORE_OK) code = check_ref(reader, sites, site, err);
+        if (code == CNNSCORE_OK)
+            code = cnnscore_reference_check(&reader->reference, reader->contig, reader->contig_length, sites,
+                                            site, err);
         if (code == CNNSCORE_OK)
             code = cnnscore_reference_copy(&reader->reference, reader->contig, reader->contig_length, begin,
                                            begin + reader->reference_width,
