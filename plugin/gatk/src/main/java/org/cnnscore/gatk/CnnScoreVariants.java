@@ -175,7 +175,7 @@ public final class CnnScoreVariants extends VariantWalker {
               + " draws it over a whole file, in order")
   Reservoir.Downsampling downsampling = Reservoir.Downsampling.site;
 
-  @ArgumentCollection OldArguments old = new OldArguments();
+  @ArgumentCollection LegacyArguments legacy = new LegacyArguments();
 
   private final NetworkReadFilter networkFilter = new NetworkReadFilter();
   private CountingReadFilter readFilter;
@@ -237,7 +237,7 @@ public final class CnnScoreVariants extends VariantWalker {
 
   @Override
   public void onTraversalStart() {
-    old.warn(logger);
+    legacy.warn(logger);
     if (infoKey != null && !INFO_KEY.matcher(infoKey).matches()) {
       throw new UserException.BadInput(
           infoKey + " cannot be an INFO key: letters, digits, _ and . make one");
@@ -256,10 +256,10 @@ public final class CnnScoreVariants extends VariantWalker {
     String address = server;
     Duration startup = SERVER_PATIENCE;
     if (server != null) {
-      old.warnAboutServer(logger);
+      legacy.warnAboutServer(logger);
     } else {
       List<String> options = new ArrayList<>(List.of("-m", choice.forEngine()));
-      options.addAll(old.engineOptions());
+      options.addAll(legacy.engineOptions());
       process = new EngineProcess(engine, options);
       address = process.address();
       startup = ENGINE_PATIENCE;
@@ -297,8 +297,8 @@ public final class CnnScoreVariants extends VariantWalker {
       readFilter = super.makeReadFilter();
       boolean ours = rule == NetworkReadFilter.Rule.primary;
       int limit = network.getReadLimit();
-      ReadChoice sample = ours ? new LeastHashes(limit) : new Reservoir(limit, downsampling);
-      reads = new SiteReads(readFilter, sample, ours);
+      Downsampler downsampler = ours ? new BottomK(limit) : new Reservoir(limit, downsampling);
+      reads = new SiteReads(readFilter, downsampler, ours);
     } else if (hasReads()) {
       logger.warn(
           "the network {} does not look at reads, they are not used; --tensor-type read_tensor"

@@ -23,13 +23,13 @@ final class NetworkChoice implements AutoCloseable {
   private static final Pattern SERVE = Pattern.compile("(.*\\S)\\s+serve\\b.*", Pattern.DOTALL);
 
   private final CnnScoreVariants tool;
-  private final OldArguments old;
+  private final LegacyArguments legacy;
   private Path imported;
 
   NetworkChoice(CnnScoreVariants tool) {
     this.tool = tool;
-    this.old = tool.old;
-    boolean files = old.architecture != null || old.weights != null;
+    this.legacy = tool.legacy;
+    boolean files = legacy.architecture != null || legacy.weights != null;
     if (files && tool.model != null) {
       throw new UserException.BadInput("give --model, or --architecture and --weights, not both");
     }
@@ -45,7 +45,7 @@ final class NetworkChoice implements AutoCloseable {
     if (tool.model != null) {
       return tool.model;
     }
-    if (old.architecture != null || old.weights != null) {
+    if (legacy.architecture != null || legacy.weights != null) {
       return importNetwork().toString();
     }
     return tool.tensorType == null
@@ -78,15 +78,15 @@ final class NetworkChoice implements AutoCloseable {
       throw new UserException.BadInput(
           name + " chooses reads by their names: --downsampling gatk is for GATK's networks");
     }
-    differs("window-size", old.windowSize, network.getWindow(), name);
+    differs("window-size", legacy.windowSize, network.getWindow(), name);
     if (wantsReads) {
-      differs("read-limit", old.readLimit, network.getReadLimit(), name);
+      differs("read-limit", legacy.readLimit, network.getReadLimit(), name);
     }
-    if (!old.annotations.isEmpty()) {
-      differs("info-annotation-keys", old.annotations, network.getAnnotationsList(), name);
+    if (!legacy.annotations.isEmpty()) {
+      differs("info-annotation-keys", legacy.annotations, network.getAnnotationsList(), name);
     }
-    if (tool.server != null && !old.provider().equals("auto")) {
-      differs("accelerator", old.provider(), network.getProvider(), "the server");
+    if (tool.server != null && !legacy.provider().equals("auto")) {
+      differs("accelerator", legacy.provider(), network.getProvider(), "the server");
     }
   }
 
@@ -111,7 +111,7 @@ final class NetworkChoice implements AutoCloseable {
 
   /** `cnnscore model import` of --architecture and --weights into a folder of our own. */
   private Path importNetwork() {
-    String given = old.weights != null ? old.weights : old.architecture;
+    String given = legacy.weights != null ? legacy.weights : legacy.architecture;
     String remedy = "run `cnnscore model import " + given + "` and give --model its name";
     Matcher serve = SERVE.matcher(tool.engine);
     if (!serve.matches()) {
@@ -147,14 +147,14 @@ final class NetworkChoice implements AutoCloseable {
 
   /** The importer wants both files side by side under one name. */
   private String source(String given) throws IOException {
-    if (old.weights == null || old.architecture == null) {
+    if (legacy.weights == null || legacy.architecture == null) {
       return given;
     }
     Path pair = Files.createDirectory(imported.resolve("pair"));
-    Path weights = pair.resolve(FilenameUtils.getBaseName(old.weights) + ".hd5");
-    Path json = pair.resolve(FilenameUtils.getBaseName(old.weights) + ".json");
-    Files.createSymbolicLink(weights, Path.of(old.weights).toAbsolutePath());
-    Files.createSymbolicLink(json, Path.of(old.architecture).toAbsolutePath());
+    Path weights = pair.resolve(FilenameUtils.getBaseName(legacy.weights) + ".hd5");
+    Path json = pair.resolve(FilenameUtils.getBaseName(legacy.weights) + ".json");
+    Files.createSymbolicLink(weights, Path.of(legacy.weights).toAbsolutePath());
+    Files.createSymbolicLink(json, Path.of(legacy.architecture).toAbsolutePath());
     return weights.toString();
   }
 

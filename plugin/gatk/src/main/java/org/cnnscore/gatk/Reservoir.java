@@ -9,7 +9,7 @@ import java.util.Random;
  * Reservoir sampling (Vitter's algorithm R), with the same draws as native/window/sampling.h: the
  * choice for GATK's networks.
  */
-final class Reservoir implements ReadChoice {
+final class Reservoir implements Downsampler {
 
   /** Where the random state of a deep site comes from. */
   enum Downsampling {

@@ -43,7 +43,7 @@ final class SiteReads {
   }
 
   private final Predicate<GATKRead> filter;
-  private final ReadChoice choice;
+  private final Downsampler downsampler;
   private final int reach;
 
   private final List<Pooled> pool = new ArrayList<>();
@@ -62,9 +62,9 @@ final class SiteReads {
   /**
    * @param clipsCount whether soft clips count as part of a read
    */
-  SiteReads(Predicate<GATKRead> filter, ReadChoice choice, boolean clipsCount) {
+  SiteReads(Predicate<GATKRead> filter, Downsampler downsampler, boolean clipsCount) {
     this.filter = filter;
-    this.choice = choice;
+    this.downsampler = downsampler;
     this.reach = clipsCount ? CLIP_REACH : 0;
   }
 
@@ -80,7 +80,7 @@ final class SiteReads {
 
   /** Reads that counted at the last site, those left out as well. */
   long depth() {
-    return choice.seen();
+    return downsampler.seen();
   }
 
   /**
@@ -96,7 +96,7 @@ final class SiteReads {
       contigLength = siteContigLength;
     }
     int last = Math.max(Math.min(end, contigLength), start + 1);
-    choice.start(contig, start);
+    downsampler.start(contig, start);
     boolean alone = last - start > LONG_SITE;
     if (!alone) {
       enterQuery(source, start, last);
@@ -108,8 +108,8 @@ final class SiteReads {
     } else {
       choose(start, last);
     }
-    List<byte[]> chosen = choice.chosen();
-    if (choice.seen() > chosen.size()) {
+    List<byte[]> chosen = downsampler.chosen();
+    if (downsampler.seen() > chosen.size()) {
       sitesSampled++;
     }
     if (chosen.isEmpty()) {
@@ -124,7 +124,7 @@ final class SiteReads {
         break;
       }
       if (read.overlaps(start, end)) {
-        choice.offer(read.record);
+        downsampler.offer(read.record);
       }
     }
   }
@@ -135,7 +135,7 @@ final class SiteReads {
     while (mayOverlap(end)) {
       Pooled read = take(start);
       if (read != null && read.overlaps(start, end)) {
-        choice.offer(read.record);
+        downsampler.offer(read.record);
       }
     }
     endQuery();

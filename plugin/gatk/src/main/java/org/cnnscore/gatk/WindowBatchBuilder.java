@@ -56,8 +56,9 @@ final class WindowBatchBuilder {
 
   /**
    * Adds a site: its reference window (as wide as the network's description says) and its reads as
-   * {@link BamRecords}, {@code depth} of which counted before they were chosen; {@code usually} so
-   * many do, NaN: not known, as of all other sites then.
+   * {@link BamRecords}. {@code depth} is how many reads counted before sampling. {@code
+   * sampleDepth} is how many usually count in this sample; NaN, then for all sites, where it is not
+   * known.
    */
   void add(
       VariantContext record,
@@ -65,7 +66,7 @@ final class WindowBatchBuilder {
       byte[] window,
       List<byte[]> siteReads,
       long depth,
-      float usually) {
+      float sampleDepth) {
     Contig place =
         contigs.computeIfAbsent(
             record.getContig(), name -> new Contig(contigs.size(), contigLength));
@@ -93,8 +94,8 @@ final class WindowBatchBuilder {
     siteRead.putLong(readCount);
     qual.putFloat(Sites.annotation(record, Sites.QUAL));
     siteDepth.putInt((int) Math.min(depth, Integer.MAX_VALUE));
-    if (!Float.isNaN(usually)) {
-      sampleDepth.putFloat(usually);
+    if (!Float.isNaN(sampleDepth)) {
+      this.sampleDepth.putFloat(sampleDepth);
     }
     sites++;
   }

@@ -2,8 +2,8 @@ package org.cnnscore.gatk;
 
 import java.util.List;
 
-/** Which of the reads over a site a network gets, where there are more than it takes. */
-interface ReadChoice {
+/** Chooses which reads of a site the network gets, where there are more than it takes. */
+interface Downsampler {
 
   /** Begins a site; {@code position} is 0-based. */
   void start(String contig, long position);

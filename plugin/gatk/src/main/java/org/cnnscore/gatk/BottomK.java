@@ -5,10 +5,10 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * The reads of the least hashes of name and pair, the same ones whatever file and place they come
- * from: the choice for cnnscore's own networks, as in native/window.
+ * Keeps the {@code limit} reads with the smallest hashes of name and pair: the same reads, whatever
+ * file and locus they come from. For cnnscore's own networks, as in native/window.
  */
-final class LeastHashes implements ReadChoice {
+final class BottomK implements Downsampler {
 
   private record Hashed(long hash, byte[] record) {}
 
@@ -20,7 +20,7 @@ final class LeastHashes implements ReadChoice {
   private List<byte[]> kept = new ArrayList<>();
   private long seen;
 
-  LeastHashes(int limit) {
+  BottomK(int limit) {
     this.limit = limit;
   }
 

@@ -10,7 +10,7 @@ import org.broadinstitute.barclay.argparser.Hidden;
 import org.broadinstitute.hellbender.exceptions.UserException;
 
 /** Arguments of CNNScoreVariants and NVScoreVariants: honoured, checked, or passed over aloud. */
-final class OldArguments {
+final class LegacyArguments {
 
   @Argument(
       fullName = "architecture",
