@@ -1,0 +1,138 @@
+"""The walls between the packages: who may import whom, and what stays out of a small process."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+PACKAGE = PROJECT / "python" / "cnnscore"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# In the order in which data passes them: an import goes to the left, never to the right.
+ORDER = (
+    "ground",
+    "network",
+    "calls",
+    "wire",
+    "score",
+    "serve",
+    "filter",
+    "truth",
+    "evaluate",
+    "report",
+    "dataset",
+    "viewer",
+    "train",
+    "cli",
+)
+# Entrances of the package, which open what they need when they are called.
+ENTRANCES = {"__init__.py", "__main__.py", "shim.py"}
+DOCSTRING_ALONE = sorted(set(ORDER) - {"ground", "cli", "evaluate", "train"})
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Modules of cnnscore that a file imports, at its top or later."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.startswith("cnnscore"))
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            if (node.module or "").startswith("cnnscore"):
+                yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def room_of(module: str) -> str:
+    """The package of `cnnscore.x.y`, or the ground floor."""
+    first = module.split(".")[1]
+    return first if (PACKAGE / first).is_dir() else "ground"
+
+
+def importers(module: str) -> set[str]:
+    return {
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        if any(name.startswith(f"{module}.") for name in imports_of(path))
+    }
+
+
+def test_no_import_runs_upwards() -> None:
+    wrong = []
+    for path in MODULES:
+        inside = path.relative_to(PACKAGE)
+        if inside.as_posix() in ENTRANCES:
+            continue
+        room = inside.parts[0] if len(inside.parts) > 1 else "ground"
+        for module in imports_of(path):
+            if ORDER.index(room_of(module)) > ORDER.index(room):
+                wrong.append(f"{inside} imports {module}")
+    assert not wrong
+
+
+def test_every_package_has_its_place() -> None:
+    folders = {path.parent.relative_to(PACKAGE).parts[0] for path in PACKAGE.glob("*/*.py")}
+    assert folders == set(ORDER) - {"ground"}
+
+
+def test_htslib_is_touched_by_calls_alone() -> None:
+    assert importers("cnnscore._window")
+    assert all(name.startswith("calls/") for name in importers("cnnscore._window"))
+
+
+def test_native_encoding_is_touched_by_one_module() -> None:
+    assert importers("cnnscore._encode") == {"network/encode.py"}
+
+
+def test_the_viewer_needs_nothing_of_train() -> None:
+    assert not any(name.startswith("viewer/") for name in importers("cnnscore.train"))
+
+
+@pytest.mark.parametrize("package", DOCSTRING_ALONE)
+def test_a_package_file_holds_its_docstring_alone(package: str) -> None:
+    body = ast.parse((PACKAGE / package / "__init__.py").read_text(encoding="utf-8")).body
+    assert len(body) == 1
+    assert isinstance(body[0], ast.Expr)
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("cnnscore.shim", "cnnscore.calls"),
+        ("cnnscore.shim", "cnnscore._window"),
+        ("cnnscore.wire.client", "cnnscore.calls"),
+        ("cnnscore.wire.client", "onnxruntime"),
+        ("cnnscore.serve.server", "cnnscore.calls"),
+    ],
+)
+def test_importing_it_does_not_load(module: str, absent: str) -> None:
+    code = f"import {module}, sys; print(sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert f"'{module}'" in loaded
+    assert f"'{absent}" not in loaded
+
+
+def test_the_docs_name_every_module() -> None:
+    """docs/dataflow.md has each module, in its package's rows."""
+    text = (PROJECT / "docs" / "dataflow.md").read_text(encoding="utf-8")
+    named: dict[str, set[str]] = {}
+    package = ""
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) == 3 and ".py`" in cells[1]:
+            package = cells[0].strip("`/") or package
+            named.setdefault(package, set()).update(cells[1].replace("`", "").split())
+    there: dict[str, set[str]] = {}
+    for path in MODULES:
+        inside = path.relative_to(PACKAGE)
+        if inside.name in ENTRANCES or inside.parts[0] == "cli":
+            continue
+        room = inside.parts[0] if len(inside.parts) > 1 else "(ground floor)"
+        there.setdefault(room, set()).add(inside.name)
+    assert named == there
