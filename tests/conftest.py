@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from cnnscore.cli import main
-from stand_in import write_stand_ins
-from tiny_network import write_tiny_networks
+from hosts.stand_in import write_stand_ins
+from hosts.tiny_network import write_tiny_networks
 
 TESTS = Path(__file__).parent
 
-pytest_plugins = ["scoring_server", "gatk_host"]
+pytest_plugins = ["hosts.server", "hosts.gatk"]
 
 # Tests that run in the background inherit ignored signals, and so would the commands they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

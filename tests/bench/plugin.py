@@ -10,7 +10,7 @@ from pathlib import Path
 from timing import compare, print_row
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from plugin_host import plugin_folder
+from hosts.plugin import plugin_folder
 
 REQUIRED = 0.95
 TURNS = 5

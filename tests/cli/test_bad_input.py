@@ -18,7 +18,7 @@ import pytest
 from cnnscore.calls.records import Intervals
 from cnnscore.errors import UsageError
 from conftest import DATA, Finished, run_cli, run_process
-from scoring_server import wait_until
+from hosts.server import wait_until
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
 

@@ -16,10 +16,10 @@ import pysam
 import pytest
 
 from conftest import DATA, run_cli, run_process
-from oracle_tranches import filters
-from tiny_network import with_manifest
-from tranche_cases import Case, write_case
-from tranche_runs import RUNS, Run, filter_column, filter_lines
+from hosts.tiny_network import with_manifest
+from hosts.tranche_cases import Case, write_case
+from hosts.tranche_runs import RUNS, Run, filter_column, filter_lines
+from oracles.tranches import filters
 
 CUTOFFS = {"SNP": {"99.0": 1.2, "99.9": -0.5}, "INDEL": {"99.0": 0.3, "99.9": -2.0}}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import run_cli
-from tranche_cases import Case, write_case
+from hosts.tranche_cases import Case, write_case
 
 HEADER = """##fileformat=VCFv4.2
 ##contig=<ID=chr1,length=1000>

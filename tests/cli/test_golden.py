@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import DATA, run_cli
-from golden_scores import GOLDEN, ODD, assert_scores, expected, tsv_scores, vcf_scores
+from oracles.golden_scores import GOLDEN, ODD, assert_scores, expected, tsv_scores, vcf_scores
 
 pytestmark = pytest.mark.usefixtures("gatk_models")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import run_cli
-from tranche_runs import RUNS, Run, filter_column, filter_lines, gatk
+from hosts.tranche_runs import RUNS, Run, filter_column, filter_lines, gatk
 
 
 @pytest.mark.parametrize("run", RUNS, ids=[f"seed{run.seed}" for run in RUNS])

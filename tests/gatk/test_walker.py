@@ -12,8 +12,8 @@ import pysam
 import pytest
 
 from conftest import DATA, run_cli, scores_of
-from gatk_host import ENGINE, Gatk, ToolHost, run
-from scoring_server import Server
+from hosts.gatk import ENGINE, Gatk, ToolHost, run
+from hosts.server import Server
 
 CALLS, REFERENCE, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
 INPUTS = ("-V", CALLS, "-R", REFERENCE)

@@ -15,8 +15,8 @@ import pytest
 from fake_engine import SCORE_OF_ALL
 
 from conftest import DATA, scores_of
-from gatk_host import Ran, ToolHost
-from scoring_server import Server, StartServer, wait_until
+from hosts.gatk import Ran, ToolHost
+from hosts.server import Server, StartServer, wait_until
 
 FAKE = Path(__file__).parent / "fake_engine.py"
 INPUTS = ("-V", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa")

@@ -9,9 +9,9 @@ import pysam
 import pytest
 
 from conftest import DATA, run_cli, scores_of
-from gatk_host import ToolHost
-from golden_scores import GOLDEN, ODD, assert_scores, expected, tsv_scores, vcf_scores
-from scoring_server import Server
+from hosts.gatk import ToolHost
+from hosts.server import Server
+from oracles.golden_scores import GOLDEN, ODD, assert_scores, expected, tsv_scores, vcf_scores
 
 KEYS = {
     "gatk-1d": "CNN_1D",

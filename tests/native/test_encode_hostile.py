@@ -13,9 +13,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import native_encode
-from native_encode import Batch, EncodeError
-from oracle_encode import Read, Site
+from hosts import native_encode
+from hosts.native_encode import Batch, EncodeError
+from oracles.encode import Read, Site
 
 ERR_USAGE, ERR_BATCH = -3, -5
 WINDOW, ROWS = 128, 8

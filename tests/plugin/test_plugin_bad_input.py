@@ -15,8 +15,8 @@ import pysam
 import pytest
 
 from conftest import DATA
-from plugin_host import Ran, environment, plugin, plugin_folder, start, text
-from scoring_server import wait_until
+from hosts.plugin import Ran, environment, plugin, plugin_folder, start, text
+from hosts.server import wait_until
 
 USAGE, ERROR = 1, 255
 Arguments = list[object]

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import native_encode
-import oracle_encode
-from oracle_encode import BAM_BASES, Read, Site
+from hosts import native_encode
+from oracles import encode as oracle_encode
+from oracles.encode import BAM_BASES, Read, Site
 
 PLANES = ("bases", "quals", "rows", "reference")
 

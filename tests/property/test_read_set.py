@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from test_encode import repeatable, simulated_site, small_sites
 
-import native_encode
-import oracle_read_set
-from oracle_encode import BAM_BASES, Read, Site
+from hosts import native_encode
+from oracles import read_set as oracle_read_set
+from oracles.encode import BAM_BASES, Read, Site
 
 
 def compare(sites: list[Site], window: int, **batch_options: bool) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from cnnscore.batch import WindowBatch
-from scoring_server import Server, Windows
+from hosts.server import Server, Windows
 from seam.conftest import NATIVE, SERVER, USAGE, build_library
 
 HERE = Path(__file__).parent

@@ -19,7 +19,7 @@ from cffi import FFI
 
 from cnnscore.batch import WindowBatch, to_native
 from cnnscore.score.engine import Engine
-from scoring_server import Windows, make_windows
+from hosts.server import Windows, make_windows
 from seam.conftest import BATCH, INPUT, NATIVE, OK, USAGE
 
 

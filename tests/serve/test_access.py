@@ -16,7 +16,7 @@ from cnnscore.errors import BadInput, ServerError, UsageError
 from cnnscore.wire.address import parse_address
 from cnnscore.wire.client import RemoteEngine
 from conftest import Finished, run_cli, run_process
-from scoring_server import Server, StartServer, Windows, start_server
+from hosts.server import Server, StartServer, Windows, start_server
 
 TOKEN = "0123456789abcdef0123"
 

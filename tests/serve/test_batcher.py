@@ -17,8 +17,8 @@ from cnnscore.batch import WindowBatch
 from cnnscore.errors import BadBatch
 from cnnscore.score.engine import Engine
 from cnnscore.serve.batcher import Batcher, Filling
-from scoring_server import HeldEngine, Windows, make_windows
-from stand_in import write_stand_ins
+from hosts.server import HeldEngine, Windows, make_windows
+from hosts.stand_in import write_stand_ins
 
 AT_ONCE = Filling(enough=1, seconds=0, most=1000)
 

@@ -24,7 +24,7 @@ from cnnscore.batch import concatenate
 from cnnscore.errors import BadBatch, BadInput
 from cnnscore.wire.client import RemoteEngine
 from cnnscore.wire.messages import DESCRIBE, SCORE, decode_description, decode_scores, encode_batch
-from scoring_server import Server, StartServer, Windows, lie, mutated, wait_until
+from hosts.server import Server, StartServer, Windows, lie, mutated, wait_until
 
 Codes = grpc.StatusCode
 REFUSALS = {Codes.INVALID_ARGUMENT, Codes.FAILED_PRECONDITION}

@@ -24,8 +24,8 @@ from cnnscore.errors import ServerError
 from cnnscore.wire.client import RemoteEngine
 from cnnscore.wire.messages import DESCRIBE, SERVICE
 from conftest import Finished, run_cli, run_process, scores_of
-from scoring_server import Server, StartServer, Windows, wait_until
-from stand_in import write_stand_ins
+from hosts.server import Server, StartServer, Windows, wait_until
+from hosts.stand_in import write_stand_ins
 
 KINDS = ["reference", "reads"]
 

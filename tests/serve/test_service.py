@@ -16,7 +16,7 @@ import pytest
 from cnnscore.errors import ServerError
 from cnnscore.wire.client import RemoteEngine
 from cnnscore.wire.messages import SCORE, decode_scores, encode_batch
-from scoring_server import HeldEngine, HereServer, StartHere, Windows, wait_until
+from hosts.server import HeldEngine, HereServer, StartHere, Windows, wait_until
 
 
 class Sender:

@@ -29,7 +29,7 @@ from cnnscore.wire.messages import (
     encode_scores,
     file_descriptor,
 )
-from scoring_server import Windows, lie, mutated
+from hosts.server import Windows, lie, mutated
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "wire"

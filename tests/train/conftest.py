@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training_data import make
+from hosts.training_data import make
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from conftest import DATA, run_cli
-from training_data import COUNTS, make, need_extra
+from hosts.training_data import COUNTS, make, need_extra
 
 need_extra("pyarrow")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training_data import need_extra
+from hosts.training_data import need_extra
 
 need_extra("torch", "pyarrow")
 

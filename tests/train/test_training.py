@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from conftest import DATA, Finished, run_cli, scores_of
-from training_data import make, need_extra
+from hosts.training_data import make, need_extra
 
 need_extra("torch", "pyarrow", "matplotlib", "tensorboard")
 

@@ -20,7 +20,7 @@ import pytest
 from cnnscore.errors import BadInput
 from cnnscore.network.keras_import import import_networks
 from cnnscore.network.manifest import MANIFEST_KEY
-from oracle_keras import KerasOracle, log_odds, read_tensor, reference_tensor
+from oracles.keras import KerasOracle, log_odds, read_tensor, reference_tensor
 
 Array = npt.NDArray[Any]
 Planes = dict[str, Array]

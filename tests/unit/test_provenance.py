@@ -13,7 +13,7 @@ from cnnscore.network.manifest import parse_manifest
 from cnnscore.network.provenance import cutoffs_text, read_model_lines, round_score
 from cnnscore.network.session import Session
 from conftest import DATA, run_cli
-from tiny_network import with_manifest
+from hosts.tiny_network import with_manifest
 
 CUTOFFS = {"SNP": {"99.0": 1.23449, "99.9": -0.5}, "INDEL": {"99.0": 0, "99.9": -2.0006}}
 

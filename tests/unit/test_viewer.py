@@ -27,8 +27,8 @@ from cnnscore.viewer.reads import OTHER, UNSEEN, shown_bases
 from cnnscore.viewer.sites import Site
 from cnnscore.viewer.view import View, open_view
 from conftest import DATA, run_cli
-from stand_in import stand_in
-from training_data import make, need_extra
+from hosts.stand_in import stand_in
+from hosts.training_data import make, need_extra
 
 CALLS, REF, READS = (str(DATA / name) for name in ("calls.vcf.gz", "ref.fa", "reads.bam"))
 

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Page
 
 from conftest import DATA, run_cli
-from oracle_keras import read_tensor
+from oracles.keras import read_tensor
 from web.conftest import Opened, OpenPage
 
 CALLS, REF, READS = (str(DATA / name) for name in ("calls.vcf.gz", "ref.fa", "reads.bam"))

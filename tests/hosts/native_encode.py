@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from oracle_encode import BAM_BASES, CIGAR_LETTERS, Read, Site
+from oracles.encode import BAM_BASES, CIGAR_LETTERS, Read, Site
 
-NATIVE = Path(__file__).resolve().parents[1] / "native"
+NATIVE = Path(__file__).resolve().parents[2] / "native"
 HEADERS = [NATIVE / "include" / "cnnscore.h", NATIVE / "encode" / "encode.h"]
 SOURCES = sorted((NATIVE / "encode").glob("*.c"))
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow"]

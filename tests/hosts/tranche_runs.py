@@ -1,6 +1,6 @@
 """Runs of FilterVariantTranches: arguments, and the FILTER columns that GATK 4.6.2.0 wrote.
 
-`python tests/tranche_runs.py FOLDER_OF_GATK_JARS` writes tests/golden/tranches anew.
+`PYTHONPATH=tests python -m hosts.tranche_runs FOLDER_OF_JARS` writes tests/golden/tranches anew.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tranche_cases import Case, write_case
+from hosts.tranche_cases import Case, write_case
 
-GOLDEN = Path(__file__).parent / "golden" / "tranches"
+GOLDEN = Path(__file__).parents[1] / "golden" / "tranches"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle_encode import Read, Site
+from oracles.encode import Read, Site
 
 IUPAC = {
     "A": "A", "C": "C", "G": "G", "T": "T", "U": "T", "M": "AC", "R": "AG", "S": "CG", "V": "ACG",

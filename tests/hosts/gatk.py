@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from scoring_server import Server, start_server
-from stand_in import write_stand_ins
+from hosts.server import Server, start_server
+from hosts.stand_in import write_stand_ins
 
 MAIN = "org.cnnscore.gatk.Main"
-RUN_MANY = Path(__file__).parent / "gatk" / "RunMany.java"
+RUN_MANY = Path(__file__).parents[1] / "gatk" / "RunMany.java"
 TOOL = "CnnScoreVariants"
 ENGINE = f"{sys.executable} -m cnnscore serve"
 

@@ -32,7 +32,7 @@ from cnnscore.serve.prometheus import Metrics
 from cnnscore.serve.service import ScorerService
 from cnnscore.wire.messages import MESSAGES, ServerDescription, encode_batch
 
-DATA = Path(__file__).parent / "data" / "synthetic"
+DATA = Path(__file__).parents[1] / "data" / "synthetic"
 
 READY_SECONDS = 60
 

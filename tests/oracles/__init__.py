@@ -1,0 +1,1 @@
+"""Second readings of the rules, in plain Python, and what other tools answered."""
