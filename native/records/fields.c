@@ -122,7 +122,7 @@ int cnnscore_records_numbers(const cnnscore_records *records, int32_t field, con
     return CNNSCORE_OK;
 }
 
-int cnnscore_records_copies(const cnnscore_records *records, int32_t sample, int8_t *copies,
+int cnnscore_records_dosage(const cnnscore_records *records, int32_t sample, int8_t *dosage,
                             cnnscore_error *err) {
     if (records->n == 0) return CNNSCORE_OK;
     const bcf_hdr_t *header = records->calls->header;
@@ -130,7 +130,7 @@ int cnnscore_records_copies(const cnnscore_records *records, int32_t sample, int
     for (int32_t r = 0; r < records->n; r++) {
         bcf1_t *record = records->record[r];
         int n_allele = record->n_allele;
-        memset(copies, -1, (size_t)n_allele);
+        memset(dosage, -1, (size_t)n_allele);
         if (id >= 0 && sample >= 0 && sample < record->n_sample) {
             if (bcf_unpack(record, BCF_UN_FMT) < 0)
                 return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: the FORMAT of %s:%lld is malformed",
@@ -138,18 +138,18 @@ int cnnscore_records_copies(const cnnscore_records *records, int32_t sample, int
                                      (long long)record->pos + 1);
             const bcf_fmt_t *format = bcf_get_fmt_id(record, id);
             bool whole = format && format->p && format->n > 0 && is_integer(format->type);
-            if (whole) memset(copies, 0, (size_t)n_allele);
+            if (whole) memset(dosage, 0, (size_t)n_allele);
             for (int i = 0; whole && i < format->n; i++) {
                 const uint8_t *at = format->p + (size_t)sample * (size_t)format->size;
                 int32_t code = integer_at(at, format->type, i);
                 if (code == bcf_int32_vector_end && i > 0) break;
                 int allele = bcf_gt_allele(code); /* -1: missing */
                 whole = code > 0 && allele >= 0 && allele < n_allele;
-                if (whole && copies[allele] < INT8_MAX) copies[allele]++;
+                if (whole && dosage[allele] < INT8_MAX) dosage[allele]++;
             }
-            if (!whole) memset(copies, -1, (size_t)n_allele);
+            if (!whole) memset(dosage, -1, (size_t)n_allele);
         }
-        copies += n_allele;
+        dosage += n_allele;
     }
     return CNNSCORE_OK;
 }

@@ -66,7 +66,7 @@ int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_
 int cnnscore_records_numbers(const cnnscore_records *records, int32_t field, const char *key, int32_t sample,
                              double *values, cnnscore_error *err);
 /* How often the genotype of the column `sample` holds each allele; -1 where GT is missing. */
-int cnnscore_records_copies(const cnnscore_records *records, int32_t sample, int8_t *copies,
+int cnnscore_records_dosage(const cnnscore_records *records, int32_t sample, int8_t *dosage,
                             cnnscore_error *err);
 /* 1 where FILTER holds something other than PASS or `.`. */
 int cnnscore_records_filtered(const cnnscore_records *records, uint8_t *filtered);

@@ -189,7 +189,7 @@ def test_paralogues_pile_up_with_differences() -> None:
 
 def test_contamination_has_the_share_and_the_variants_of_another() -> None:
     found = pile(new(Contamination))
-    share = sum(t.copies for t in found.individual.templates[2:]) / 2
+    share = sum(t.copy_number for t in found.individual.templates[2:]) / 2
     assert 0.03 < share < 0.25
     sites, count = np.unique(found.site[found.wrong], return_counts=True)
     fraction = count / np.maximum(found.depth()[sites], 1)

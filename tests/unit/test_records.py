@@ -56,7 +56,7 @@ def test_genotypes_of_any_width(tmp_path: Path, n_alts: int) -> None:
         wanted = np.full(n_alts + 1, -1 if found is None else 0)
         for allele, number in (found or {}).items():
             wanted[allele] = number
-        assert records.copies(sample).tolist() == wanted.tolist(), text
+        assert records.dosage(sample).tolist() == wanted.tolist(), text
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_records_outlive_their_calls(tmp_path: Path) -> None:
     path = tmp_path / "calls.vcf"
     path.write_text(HEADER + COLUMNS + "s0\n1\t5\t.\tA\tC\t.\t.\tI=7\tGT\t0/1\n")
     program = f"""
-from cnnscore.records import Calls, Records
+from cnnscore.calls.records import Calls, Records
 records = Records()
 Calls({str(path)!r}).read(records, 10)
-print(records.numbers("INFO", "I").tolist(), records.copies().tolist())
+print(records.numbers("INFO", "I").tolist(), records.dosage().tolist())
 """
     command = [sys.executable, "-c", program]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -143,7 +143,7 @@ def test_record_columns(tmp_path: Path) -> None:
     types = record_types(sites)
     assert types.tolist() == [row[3] for row in ROWS]
     assert transitions(sites, types).tolist() == [row[4] for row in ROWS]
-    assert zygosities(sites, records.copies(0)).tolist() == [row[5] for row in ROWS]
+    assert zygosities(sites, records.dosage(0)).tolist() == [row[5] for row in ROWS]
 
 
 def test_tranche_table() -> None:

@@ -46,7 +46,7 @@ def label(
     record: list[int] = []
     allele: list[int] = []
     while calls.read(records, 3):
-        labels = labeller.label(records.sites(), records.copies() if genotypes else None)
+        labels = labeller.label(records.sites(), records.dosage() if genotypes else None)
         record += labels.record.tolist()
         allele += labels.allele.tolist()
     labeller.check(calls_path)

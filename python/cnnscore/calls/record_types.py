@@ -52,19 +52,19 @@ def transitions(sites: WindowBatch, types: NDArray[np.uint8]) -> NDArray[np.int8
     return result
 
 
-def zygosities(sites: WindowBatch, copies: NDArray[np.int8]) -> NDArray[np.int8]:
-    """[N] of one sample's allele `copies` (Records.copies): 1 heterozygous, 2 homozygous for an ALT
+def zygosities(sites: WindowBatch, dosage: NDArray[np.int8]) -> NDArray[np.int8]:
+    """[N] of one sample's allele `dosage` (Records.dosage): 1 heterozygous, 2 homozygous for an ALT
     allele (haploid too), 0 without one, -1 no genotype.
     """
     if not len(sites):
         return np.zeros(0, np.int8)
     first_allele = sites.site_allele[:-1]
-    counts = np.maximum(copies, 0).astype(np.int32)
+    counts = np.maximum(dosage, 0).astype(np.int32)
     ploidy = np.add.reduceat(counts, first_allele)
     most = np.maximum.reduceat(counts, first_allele)
     is_ref = counts[first_allele] == ploidy
     result = np.where(is_ref, 0, np.where(most == ploidy, 2, 1)).astype(np.int8)
-    result[copies[first_allele] < 0] = -1
+    result[dosage[first_allele] < 0] = -1
     return result
 
 

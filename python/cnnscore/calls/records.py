@@ -41,7 +41,7 @@ class Intervals:
 class Records:
     """Some records of a call file with their columns; filled again and again.
 
-    `numbers` and `copies` need the file open.
+    `numbers` and `dosage` need the file open.
     """
 
     def __init__(self) -> None:
@@ -68,12 +68,12 @@ class Records:
             raise_native(ffi, error)
         return values
 
-    def copies(self, sample: int = 0) -> NDArray[np.int8]:
+    def dosage(self, sample: int = 0) -> NDArray[np.int8]:
         """[alleles] how often the genotype of a sample column holds each allele; -1 = no GT."""
         values = np.full(self._alleles(), -1, np.int8)
         error = ffi.new("cnnscore_error *")
         pointer = ffi.cast("int8_t *", values.ctypes.data)
-        if lib.cnnscore_records_copies(self.handle, sample, pointer, error) != 0:
+        if lib.cnnscore_records_dosage(self.handle, sample, pointer, error) != 0:
             raise_native(ffi, error)
         return values
 

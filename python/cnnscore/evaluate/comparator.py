@@ -37,7 +37,7 @@ class Verdict:
         self._true = self.true and Labeller(self.true, None)
         self._false = self.false and Labeller(self.false, None)
 
-    def label(self, sites: WindowBatch, copies: NDArray[np.int8] | None = None) -> Labels:
+    def label(self, sites: WindowBatch, dosage: NDArray[np.int8] | None = None) -> Labels:
         """Labels as of `Labeller.label`; an allele that the tool left out is OUTSIDE."""
         found = [labeller.label(sites) for labeller in (self._true, self._false) if labeller]
         labels = found[0]

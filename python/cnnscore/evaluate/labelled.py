@@ -36,7 +36,7 @@ DEFAULT_SCORES = ("QUAL", "INFO/QD", "INFO/VQSLOD")
 class LabelSource(Protocol):
     """What labels a batch: `truth.Labeller`, or another comparator's verdict."""
 
-    def label(self, sites: WindowBatch, copies: NDArray[np.int8] | None = None) -> Labels:
+    def label(self, sites: WindowBatch, dosage: NDArray[np.int8] | None = None) -> Labels:
         """Labels of the records whose site columns these are."""
 
 
@@ -175,14 +175,14 @@ class Reader:
         outside = not_compared = n = 0
         while calls.read(records, BATCH):
             sites = records.sites()
-            copies = records.copies(column)
-            labels = source.label(sites, copies)
+            dosage = records.dosage(column)
+            labels = source.label(sites, dosage)
             by_unit = labels.record if self._unit == "record" else labels.allele[_alts(sites)]
             outside += int(np.count_nonzero(by_unit == OUTSIDE))
             not_compared += int(np.count_nonzero(by_unit == NOT_COMPARED))
             values = {s.name: s.sign * records.numbers(s.field, s.key, column) for s in scores}
             reads = records.numbers("FORMAT" if has_depth else "INFO", "DP", column)
-            self._add(batches, lines, sites, labels, values, zygosity(sites, copies), reads)
+            self._add(batches, lines, sites, labels, values, zygosity(sites, dosage), reads)
             n += len(sites)
             progress(n, sites.place(-1), calls.progress())
         rows = Rows(

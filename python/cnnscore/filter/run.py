@@ -361,7 +361,7 @@ class _Run:
         return verdict, sensitivity
 
     def _zygosities(self, records: Records, sites: WindowBatch) -> list[NDArray[np.int8]]:
-        return [zygosities(sites, records.copies(sample)) for sample in range(self._samples)]
+        return [zygosities(sites, records.dosage(sample)) for sample in range(self._samples)]
 
     def _report(self, calls: Calls, sites: WindowBatch, n: int, begin: float | None) -> None:
         """Progress: of two passes each is half of the work."""

@@ -113,7 +113,7 @@ class TruthSet:
                     f"the truth set {path} does not fit the reference: {error}"
                 ) from None
             filtered = records.filtered()
-            carried = zygosity(batch, records.copies(column))[alleles.row]
+            carried = zygosity(batch, records.dosage(column))[alleles.row]
             n_filtered += int(filtered.sum())
             keep = np.full(len(alleles), sample is None) | (carried != NOT_CARRIED)
             if passing:
@@ -178,10 +178,10 @@ class Labeller:
         self._truth_contig = np.zeros(0, np.int32)
         self._shared_positions = self._disagreeing = self._alleles = self._sites = 0
 
-    def label(self, sites: WindowBatch, copies: NDArray[np.int8] | None = None) -> Labels:
+    def label(self, sites: WindowBatch, dosage: NDArray[np.int8] | None = None) -> Labels:
         """Labels of the records whose site columns these are.
 
-        `copies` [alleles] (`Records.copies`) are the genotypes that `match_genotype` needs.
+        `dosage` [alleles] (`Records.dosage`): the genotypes, needed by `match_genotype`.
         Errors: BadInput when the calls do not fit the reference, or are of another build.
         """
         self._meet_contigs(sites)
@@ -189,9 +189,9 @@ class Labeller:
         at = self._look_up(alleles)
         is_true = at >= 0
         if self.match_genotype:
-            if copies is None:
-                raise ValueError("match_genotype needs the copies of each allele")
-            called = zygosity(sites, copies)[alleles.row]
+            if dosage is None:
+                raise ValueError("match_genotype needs the dosage of each allele")
+            called = zygosity(sites, dosage)[alleles.row]
             is_true &= called == self.truth.zygosity[np.maximum(at, 0)]
         self.found[at[is_true]] = True
         part = np.where(is_true, TRUE, FALSE).astype(np.int8)
@@ -301,13 +301,13 @@ def truth_column(calls: Calls, sample: str | None) -> int:
     return 0
 
 
-def zygosity(sites: WindowBatch, copies: NDArray[np.int8]) -> NDArray[np.int8]:
+def zygosity(sites: WindowBatch, dosage: NDArray[np.int8]) -> NDArray[np.int8]:
     """[alleles] HOM when every copy of a record's genotype is the allele (so in haploids), HET when
     some are, NOT_CARRIED, or NO_ZYGOSITY without a genotype.
     """
     if not len(sites):
         return np.zeros(0, np.int8)
-    counts = copies.astype(np.int64)
+    counts = dosage.astype(np.int64)
     total = np.add.reduceat(counts, sites.site_allele[:-1])
     total = np.repeat(total, np.diff(sites.site_allele))
     carried = np.where(counts == 0, NOT_CARRIED, np.where(counts == total, HOM, HET))

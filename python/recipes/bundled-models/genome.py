@@ -49,11 +49,11 @@ class Variant:
 
 @dataclass
 class Template:
-    """DNA that reads are drawn from; `copies` is its number in a cell, 1 for a haplotype."""
+    """DNA that reads are drawn from. `copy_number` is per cell: 1 for a haplotype."""
 
     codes: Codes
     origin: NDArray[np.int32]
-    copies: float
+    copy_number: float
 
 
 @dataclass

@@ -129,7 +129,7 @@ def draw_fragments(
     parts = []
     for (start, end), template in zip(library.spans, library.templates, strict=True):
         length = end - start
-        n = rng.poisson(depth / ploidy * template.copies * length / (2 * read_length))
+        n = rng.poisson(depth / ploidy * template.copy_number * length / (2 * read_length))
         weight = np.ones(length)
         for artefact in artefacts:
             along = artefact.weights(template)

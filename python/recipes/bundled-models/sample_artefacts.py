@@ -54,16 +54,20 @@ class Paralogue(Artefact):
                 grown = np.flatnonzero(taken[keep])
                 extra = rng.integers(0, 4, len(grown)).astype(np.uint8)
                 piece, origin = np.insert(piece, grown, extra), np.insert(origin, grown, -1)
-                copies = individual.ploidy if rng.random() < 0.6 else 1
-                individual.templates.append(flanked(rng, piece, origin, copies))
+                copy_number = individual.ploidy if rng.random() < 0.6 else 1
+                individual.templates.append(flanked(rng, piece, origin, copy_number))
 
 
-def flanked(rng: Generator, codes: Codes, origin: NDArray[np.int32], copies: float) -> Template:
+def flanked(
+    rng: Generator, codes: Codes, origin: NDArray[np.int32], copy_number: float
+) -> Template:
     """A template with 600 random bases on each side."""
     left, right = (rng.integers(0, 4, 600).astype(np.uint8) for _ in range(2))
     nowhere = np.full(600, -1, np.int32)
     return Template(
-        np.concatenate([left, codes, right]), np.concatenate([nowhere, origin, nowhere]), copies
+        np.concatenate([left, codes, right]),
+        np.concatenate([nowhere, origin, nowhere]),
+        copy_number,
     )
 
 
@@ -106,8 +110,8 @@ class LowComplexity(Artefact):
             else:
                 piece = self.array(rng)
                 origin = np.full(len(piece), -1, np.int32)
-            copies = individual.ploidy * float(rng.choice([0.5, 1, 1, 2]))
-            individual.templates.append(flanked(rng, piece, origin, copies))
+            copy_number = individual.ploidy * float(rng.choice([0.5, 1, 1, 2]))
+            individual.templates.append(flanked(rng, piece, origin, copy_number))
 
 
 class Contamination(Artefact):
@@ -125,10 +129,10 @@ class Contamination(Artefact):
         own = random_variants(rng, individual.reference, individual.ploidy, density, taken)
         variants: list[Variant] = without_overlaps([*shared, *own], individual.ploidy)
         for template in individual.templates:
-            template.copies *= 1 - share
+            template.copy_number *= 1 - share
         for which in range(individual.ploidy):
             other = haplotype(individual.reference, variants, which)
-            other.copies = share
+            other.copy_number = share
             individual.templates.append(other)
 
 
