@@ -4,7 +4,7 @@
 # make demo        the main job on a small data set that ships here
 # make test        everything the tests need, then all tests
 # make test-core   the same without GATK's jar and PyTorch
-# make lint        ruff, mypy, clang-format, gcc and clang with -Werror
+# make lint        ruff, mypy, clang-format, doxygen, gcc and clang with -Werror
 # make asan        native code under AddressSanitizer, and the fuzzers, a minute each
 # make bundled-models  the networks that ship, simulated and trained anew; `make accuracy` then
 #                  compares them with GATK's
@@ -64,7 +64,7 @@ $(WORK)/apt-web: $(WORK)/apt-build
 	@touch $@
 
 $(WORK)/apt-lint: $(WORK)/apt-build
-	@$(call need,command -v clang && command -v clang-format && command -v valgrind,clang clang-format valgrind)
+	@$(call need,command -v clang && command -v clang-format && command -v valgrind && command -v doxygen,clang clang-format valgrind doxygen)
 	@touch $@
 
 $(WORK)/apt-bench: $(WORK)/apt-test
@@ -178,6 +178,7 @@ lint: $(WORK)/built $(WORK)/apt-lint $(JAVA_FORMAT)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@clang-format --dry-run -Werror $$(git ls-files '*.[ch]')
 	@$(call java_format,--dry-run --set-exit-if-changed)
+	@doxygen native/Doxyfile
 	@headers=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["include"])'); \
 	for compiler in gcc clang; do for file in native/*/*.c plugin/bcftools/*.c; do \
 	  $$compiler $(C_FLAGS) -isystem $$headers -O2 -fsyntax-only "$$file"; done; done

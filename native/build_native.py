@@ -5,6 +5,7 @@ reference) stands on htslib, `_encode` on nothing, so that an embedded interpret
 inside a host with an htslib of its own.
 """
 
+import re
 from pathlib import Path
 
 from cffi import FFI
@@ -13,19 +14,22 @@ NATIVE = Path(__file__).resolve().parent
 FLAGS = ["-std=gnu11", "-O3", "-g", "-fvisibility=hidden", "-Wall", "-Wextra"]
 
 
-def declarations(*headers: str) -> str:
-    """The parts of the headers between their cdef markers: C declarations without preprocessor."""
-    parts = []
-    for header in headers:
-        text = (NATIVE / header).read_text()
-        parts.append(text.split("/* cdef begin */")[1].split("/* cdef end */")[0])
-    return "\n".join(parts)
+def declarations(header: str, engine: bool = False) -> str:
+    """The parts of a header between its cdef markers, as cffi reads them; with `engine` those of
+    libcnnscore.so too.
+    """
+    text = (NATIVE / header).read_text()
+    marked = r"/\* cdef begin( engine)? \*/(.*?)/\* cdef end \*/"
+    parts = re.findall(marked, text, re.DOTALL)
+    wanted = "\n".join(part for of_engine, part in parts if engine or not of_engine)
+    return wanted.replace("CNNSCORE_WARN_UNUSED_RESULT", "")
 
 
 def builder(module: str, folders: list[str], headers: list[str], libraries: list[str]) -> FFI:
     """An API-mode build of all C files of `folders`, with the declarations of `headers`."""
     ffi = FFI()
-    ffi.cdef(declarations("include/cnnscore.h", *headers))
+    for header in ("include/cnnscore.h", *headers):
+        ffi.cdef(declarations(header))
     sources = sorted(path for folder in folders for path in (NATIVE / folder).glob("*.c"))
     ffi.set_source(
         module,

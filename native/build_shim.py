@@ -6,7 +6,6 @@ are added.
 """
 
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from pathlib import Path
 
 from cffi import FFI
 
+from build_native import declarations
+
 NATIVE = Path(__file__).resolve().parent
 INCLUDE = ["include", "encode", "shim"]
 # native/encode checks the batches that C programs hand over.
@@ -26,16 +27,10 @@ FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-Wall"]
 LINK = ["-shared", "-Wl,-soname,libcnnscore.so", "-Wl,-z,nodelete", "-Wl,-z,defs"]
 
 
-def declarations(header: str) -> str:
-    """The parts of a header between cdef markers: C declarations without preprocessor."""
-    text = (NATIVE / header).read_text()
-    return "\n".join(re.findall(r"/\* cdef begin.*?\*/(.*?)/\* cdef end.*?\*/", text, re.DOTALL))
-
-
 def embedding() -> FFI:
     """The module between the wrappers in C and python/cnnscore/shim.py."""
     ffi = FFI()
-    ffi.cdef(declarations("include/cnnscore.h"))
+    ffi.cdef(declarations("include/cnnscore.h", engine=True))
     ffi.embedding_api('extern "Python+C" {' + declarations("shim/seam.h") + "}")
     ffi.embedding_init_code(
         "from _cnnscore_embedded import ffi, lib\n"

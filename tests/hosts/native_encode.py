@@ -1,31 +1,15 @@
-"""The encoders of native/encode for tests: one loader, one maker of window batches.
-
-`cnnscore._encode` is used where the package is installed; a bare checkout compiles the same C
-sources into a temporary library.
-"""
+"""The encoders of native/encode for tests: each call checked, and a maker of window batches."""
 
 from __future__ import annotations
 
-import atexit
-import functools
-import re
-import shutil
 import struct
-import subprocess
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cnnscore._encode import ffi, lib
 
 from oracles.encode import BAM_BASES, CIGAR_LETTERS, Read, Site
-
-NATIVE = Path(__file__).resolve().parents[2] / "native"
-HEADERS = [NATIVE / "include" / "cnnscore.h", NATIVE / "encode" / "encode.h"]
-SOURCES = sorted((NATIVE / "encode").glob("*.c"))
-STRICT = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow"]
-INCLUDE = [f"-I{NATIVE / 'include'}", f"-I{NATIVE / 'encode'}"]
 
 CANARY = 0xEE  # no code, flag or quality in the tests has this value
 
@@ -36,30 +20,6 @@ class EncodeError(Exception):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
-
-
-@functools.cache
-def load() -> tuple[Any, Any]:
-    """Return (ffi, lib)."""
-    try:
-        from cnnscore._encode import ffi, lib
-    except ImportError:
-        pass
-    else:
-        return ffi, lib
-    import cffi
-
-    built = cffi.FFI()
-    for header in HEADERS:
-        part = re.search(r"/\* cdef begin \*/(.*)/\* cdef end \*/", header.read_text(), re.S)
-        assert part, f"{header} has no cdef markers"
-        built.cdef(part[1])
-    folder = tempfile.mkdtemp(prefix="cnnscore-encode-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    library = Path(folder) / "libencode.so"
-    command = ["cc", "-O2", "-g", "-shared", "-fPIC", *STRICT, *INCLUDE, *map(str, SOURCES)]
-    subprocess.run([*command, "-lm", "-o", str(library)], check=True)
-    return built, built.dlopen(str(library))
 
 
 def record_bytes(read: Read, tags: bytes = b"", long_cigar: bool = False) -> bytes:
@@ -117,7 +77,6 @@ class Batch:
 
     def struct(self) -> Any:
         """Return a cdata cnnscore_window_batch*; it borrows this object's columns."""
-        ffi, _ = load()
         batch = ffi.new("cnnscore_window_batch *")
         batch.struct_size = ffi.sizeof("cnnscore_window_batch")
         batch.n_sites = len(self.columns["pos"])
@@ -136,7 +95,6 @@ def _offsets(lengths: Sequence[int]) -> np.ndarray:
 
 
 def _checked(function: Any, *arguments: Any) -> None:
-    ffi, _ = load()
     error = ffi.new("cnnscore_error *")
     code = function(*arguments, error)
     if code != 0:
@@ -148,7 +106,6 @@ class _Plane:
     """An output array with canaries after it, to see that a call writes its cells and no more."""
 
     def __init__(self, *shape: int) -> None:
-        ffi, _ = load()
         self.size = int(np.prod(shape))
         self.memory = np.full(self.size + 64, CANARY, np.uint8)
         self.array = self.memory[: self.size].reshape(shape)
@@ -161,13 +118,11 @@ class _Plane:
 
 def batch_check(batch: Batch) -> None:
     """Raise EncodeError where cnnscore_batch_check refuses the batch."""
-    _, lib = load()
     _checked(lib.cnnscore_batch_check, batch.struct())
 
 
 def encode_reference(batch: Batch, order: Sequence[int], window: int) -> np.ndarray:
     """uint8[n, window] of cnnscore_encode_gatk_reference."""
-    ffi, lib = load()
     reference = _Plane(len(order), window)
     sites = ffi.new("int64_t[]", list(order))
     _checked(
@@ -181,7 +136,6 @@ def encode_reads(
     batch: Batch, order: Sequence[int], window: int, n_rows: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """bases, quals, rows, reference of cnnscore_encode_gatk_reads."""
-    ffi, lib = load()
     n = len(order)
     planes = (
         _Plane(n, n_rows, window),
@@ -202,7 +156,6 @@ class _FloatPlane:
     """The same of floats."""
 
     def __init__(self, *shape: int) -> None:
-        ffi, _ = load()
         self.size = int(np.prod(shape))
         self.memory = np.full(self.size + 16, CANARY, np.float32)
         self.array = self.memory[: self.size].reshape(shape)
@@ -215,7 +168,6 @@ class _FloatPlane:
 
 def scorable(batch: Batch) -> list[tuple[int, int]]:
     """(site, allele) of cnnscore_batch_alleles."""
-    ffi, lib = load()
     room = int(batch.columns["site_allele"].max(initial=0)) + 1
     sites, alleles = ffi.new("int64_t[]", room), ffi.new("int64_t[]", room)
     n = ffi.new("int64_t *")
@@ -224,7 +176,6 @@ def scorable(batch: Batch) -> list[tuple[int, int]]:
 
 
 def _rows(rows: Sequence[tuple[int, int]], window: int, n_reads: int) -> tuple[Any, list[Any]]:
-    ffi, _ = load()
     keep = [ffi.new("int64_t[]", [row[i] for row in rows]) for i in range(2)]
     wanted = ffi.new("cnnscore_rows *")
     wanted.sites, wanted.alleles = keep
@@ -236,7 +187,6 @@ def encode_read_set(
     batch: Batch, rows: Sequence[tuple[int, int]], window: int, n_reads: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """reads, mask, variant of cnnscore_encode_read_set."""
-    _, lib = load()
     wanted, _keep = _rows(rows, window, n_reads)
     n = len(rows)
     planes = (
@@ -256,7 +206,6 @@ def encode_annotations(
     batch: Batch, rows: Sequence[tuple[int, int]], window: int, n_reads: int
 ) -> np.ndarray:
     """annotations of cnnscore_encode_read_set, worked out from the reads, in order of codes."""
-    ffi, lib = load()
     wanted, _keep = _rows(rows, window, n_reads)
     known = range(lib.CNNSCORE_ANNOTATION_MQ, lib.CNNSCORE_ANNOTATION_AB + 1)
     codes = ffi.new("int32_t[]", list(known))
@@ -280,7 +229,6 @@ def encode_haplotypes(
     batch: Batch, rows: Sequence[tuple[int, int]], window: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """reference, alternate, variant of cnnscore_encode_reference."""
-    _, lib = load()
     wanted, _keep = _rows(rows, window, 1)
     reference, alternate = _Plane(len(rows), window), _Plane(len(rows), window)
     variant = _FloatPlane(len(rows), lib.CNNSCORE_VARIANT_FEATURES)

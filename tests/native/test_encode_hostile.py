@@ -13,6 +13,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from cnnscore._encode import ffi, lib
+
 from hosts import native_encode
 from hosts.native_encode import Batch, EncodeError
 from oracles.encode import Read, Site
@@ -120,7 +122,6 @@ def test_a_contig_name_with_odd_bytes_leaves_the_message_ascii() -> None:
 
 
 def test_missing_columns_are_refused() -> None:
-    ffi, lib = native_encode.load()
     batch = good_batch()
     columns = ["pos", "site_allele", "allele_offset", "alleles", "site_read", "read_offset"]
     for column in [*columns, "reads", "reference", "contig", "contig_offset", "end", "kind"]:
@@ -220,7 +221,6 @@ def test_sites_that_the_batch_has_not(site: int) -> None:
 
 
 def test_windows_and_rows_that_make_no_sense() -> None:
-    ffi, lib = native_encode.load()
     struct, error = good_batch().struct(), ffi.new("cnnscore_error *")
     order, plane = ffi.new("int64_t[1]"), ffi.new("uint8_t[1]")
     for window, rows in [(0, 1), (-1, 1), (-(2**31), 1), (1, 0), (1, -1)]:
@@ -231,7 +231,6 @@ def test_windows_and_rows_that_make_no_sense() -> None:
 
 
 def test_a_batch_of_another_version_is_refused() -> None:
-    ffi, lib = native_encode.load()
     struct, error = good_batch().struct(), ffi.new("cnnscore_error *")
     struct.struct_size -= 8
     assert lib.cnnscore_batch_check(struct, error) == ERR_BATCH
@@ -247,7 +246,6 @@ def test_our_own_encodings_refuse_what_the_check_refuses() -> None:
 
 
 def test_errors_may_be_unwanted() -> None:
-    ffi, lib = native_encode.load()
     batch = good_batch()
     batch.columns["kind"][0] = 9
     assert lib.cnnscore_batch_check(batch.struct(), ffi.NULL) == ERR_BATCH
@@ -312,8 +310,11 @@ def test_fuzz_target_under_sanitizers(tmp_path: Path) -> None:
     if subprocess.run(["cc", *sanitize, str(probe), "-o", str(program)], check=False).returncode:
         pytest.skip("cc has no address sanitizer here")
     target = Path(__file__).with_name("fuzz_encode.c")
-    command = ["cc", "-DSTANDALONE", *sanitize, *native_encode.STRICT, *native_encode.INCLUDE]
-    sources = [str(target), *map(str, native_encode.SOURCES)]
+    strict = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow"]
+    native = Path(__file__).resolve().parents[2] / "native"
+    include = [f"-I{native / folder}" for folder in ("include", "encode")]
+    command = ["cc", "-DSTANDALONE", *sanitize, *strict, *include]
+    sources = [str(target), *map(str, sorted((native / "encode").glob("*.c")))]
     subprocess.run([*command, *sources, "-lm", "-o", str(program)], check=True)
     run = subprocess.run([program, "20000"], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

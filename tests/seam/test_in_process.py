@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,20 +16,19 @@ import numpy as np
 import pytest
 from cffi import FFI
 
+from build_native import declarations
 from cnnscore.batch import WindowBatch, to_native
 from cnnscore.score.engine import Engine
 from hosts.server import Windows, make_windows
-from seam.conftest import BATCH, INPUT, NATIVE, OK, USAGE
+from seam.conftest import BATCH, INPUT, OK, USAGE
 
 
 class Library:
     """The C ABI as cffi reads it off the header, without any of cnnscore's own Python."""
 
     def __init__(self, path: Path) -> None:
-        text = (NATIVE / "include" / "cnnscore.h").read_text()
         self.ffi = FFI()
-        for part in re.findall(r"/\* cdef begin.*?\*/(.*?)/\* cdef end.*?\*/", text, re.DOTALL):
-            self.ffi.cdef(part)
+        self.ffi.cdef(declarations("include/cnnscore.h", engine=True))
         self.lib = self.ffi.dlopen(str(path), self.ffi.RTLD_NOW | self.ffi.RTLD_GLOBAL)
         self.error = self.ffi.new("cnnscore_error *")
 
