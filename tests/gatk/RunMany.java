@@ -20,6 +20,7 @@ public class RunMany {
   }
 
   private static String run(String[] args) {
+    String tmpDir = System.getProperty("java.io.tmpdir"); // which --tmp-dir changes
     try {
       new org.cnnscore.gatk.Main().instanceMain(args);
       return "ok";
@@ -28,6 +29,8 @@ public class RunMany {
     } catch (Throwable error) {
       error.printStackTrace();
       return "fault: " + error;
+    } finally {
+      System.setProperty("java.io.tmpdir", tmpDir);
     }
   }
 }

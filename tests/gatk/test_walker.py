@@ -232,7 +232,7 @@ def test_old_command_line(tools: ToolHost, tiny: dict[str, str], tmp_path: Path)
         ["pgrep", "-f", tiny["reads"] + "|cnnscore-import"], capture_output=True, check=False
     )
     running = [pid for pid in left.stdout.split() if int(pid) != os.getpid()]
-    assert not [pid for pid in running if b"--idle-timeout" in _command(pid)]
+    assert not [pid for pid in running if b"--end-with-stdin" in _command(pid)]
 
 
 def _command(pid: bytes) -> bytes:

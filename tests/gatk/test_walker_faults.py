@@ -76,7 +76,7 @@ def test_full_queue_passes(way: str, tools: ToolHost, out: Path) -> None:
 )
 def test_engine_does_not_start(engine: str, words: str, tools: ToolHost, out: Path) -> None:
     ran = tools.score(*INPUTS, "-O", out, "--engine", engine, "--model", "no-such-network")
-    assert ran.answer.startswith("user error: the scoring engine ended")
+    assert ran.answer.startswith("user error: the scoring engine did not start: ")
     assert words in ran.answer
 
 

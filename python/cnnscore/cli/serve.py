@@ -84,11 +84,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         help="end when no client came for so long [never]",
     )
+    limits.add_argument(
+        "--end-with-stdin",
+        action="store_true",
+        help="end at once when standard input does: for a process that starts a server of its own; "
+        "the Unix socket goes, and its folder if it is empty then",
+    )
     add_log_argument(limits, "info")
 
 
 def run(options: argparse.Namespace) -> None:
     """Serve until told to stop."""
+    listen = parse_address(options.listen)
+    if options.end_with_stdin:
+        from cnnscore.serve.leash import end_with_stdin
+
+        end_with_stdin(listen)
     from cnnscore.extras import need
 
     need("serve", "grpc", "grpc_health", "google.protobuf", "prometheus_client")
@@ -96,7 +107,7 @@ def run(options: argparse.Namespace) -> None:
 
     serve(
         ServeOptions(
-            listen=parse_address(options.listen),
+            listen=listen,
             model=options.model,
             provider=options.provider,
             threads=options.threads,

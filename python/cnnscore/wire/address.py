@@ -32,7 +32,10 @@ class Address:
     @property
     def target(self) -> str:
         """As gRPC has it."""
-        return f"unix:{quote(os.path.abspath(self.path))}" if self.path else self._authority  # noqa: PTH100
+        if not self.path:
+            return self._authority
+        path = os.path.abspath(self.path)  # noqa: PTH100
+        return f"unix:{quote(self.path if _is_too_long(path) else path)}"
 
     @property
     def is_loopback(self) -> bool:
@@ -49,11 +52,15 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+def _is_too_long(path: str) -> bool:
+    return len(os.fsencode(path)) > MAX_SOCKET_PATH
+
+
 def parse_address(text: str) -> Address:
     """Errors: UsageError naming the forms there are."""
     scheme, _, rest = text.partition(":")
     if scheme == "unix" and rest:
-        if len(os.fsencode(os.path.abspath(rest))) > MAX_SOCKET_PATH:  # noqa: PTH100
+        if _is_too_long(rest):
             raise UsageError(
                 f"{rest} is too long for a socket (over {MAX_SOCKET_PATH} bytes): choose a shorter "
                 "path"

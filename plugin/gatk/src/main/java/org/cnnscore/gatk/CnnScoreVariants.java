@@ -260,7 +260,7 @@ public final class CnnScoreVariants extends VariantWalker {
     } else {
       List<String> options = new ArrayList<>(List.of("-m", choice.forEngine()));
       options.addAll(legacy.engineOptions());
-      process = new EngineProcess(engine, options);
+      process = new EngineProcess(engine, options, tmpDir.toPath());
       address = process.address();
       startup = ENGINE_PATIENCE;
       process.awaitSocket(startup);
@@ -272,6 +272,9 @@ public final class CnnScoreVariants extends VariantWalker {
             Duration.ofSeconds(serverTimeout),
             () -> process == null ? null : process.death());
     network = client.describe(startup);
+    if (process != null) {
+      process.connected();
+    }
     logger.info(
         "network {} (cnnscore {}) on {}",
         network.getModel(),

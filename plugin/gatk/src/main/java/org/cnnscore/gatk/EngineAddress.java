@@ -4,18 +4,13 @@ import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NegotiationType;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
-import io.grpc.netty.shaded.io.netty.bootstrap.Bootstrap;
-import io.grpc.netty.shaded.io.netty.channel.epoll.Epoll;
-import io.grpc.netty.shaded.io.netty.channel.epoll.EpollDomainSocketChannel;
-import io.grpc.netty.shaded.io.netty.channel.epoll.EpollEventLoopGroup;
-import io.grpc.netty.shaded.io.netty.channel.unix.DomainSocketAddress;
+import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
 import java.io.File;
+import java.net.UnixDomainSocketAddress;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
-import org.apache.logging.log4j.Level;
-import org.apache.logging.log4j.core.config.Configurator;
 import org.broadinstitute.hellbender.exceptions.UserException;
 
 /**
@@ -33,7 +28,7 @@ final class EngineAddress implements AutoCloseable {
   private final String text;
   private final File certificates;
   private final boolean plain;
-  private EpollEventLoopGroup threads;
+  private NioEventLoopGroup threads;
 
   /**
    * @param hasToken whether the client has a token to show
@@ -65,18 +60,10 @@ final class EngineAddress implements AutoCloseable {
   }
 
   private ManagedChannel openUnix(String path) {
-    if (!Epoll.isAvailable()) {
-      throw new UserException(
-          "Unix sockets need Linux on x86_64 or aarch64 here; use --server tcp:HOST:PORT ("
-              + Epoll.unavailabilityCause().getMessage()
-              + ")");
-    }
-    // gRPC sets TCP's SO_KEEPALIVE on every socket, and netty warns that this one has none.
-    Configurator.setLevel(Bootstrap.class.getName(), Level.ERROR);
-    threads = new EpollEventLoopGroup(1);
-    return NettyChannelBuilder.forAddress(new DomainSocketAddress(path))
+    threads = new NioEventLoopGroup(1);
+    return NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(path))
         .eventLoopGroup(threads)
-        .channelType(EpollDomainSocketChannel.class)
+        .channelType(UnixChannel.class)
         .overrideAuthority("localhost")
         .negotiationType(NegotiationType.PLAINTEXT)
         .build();

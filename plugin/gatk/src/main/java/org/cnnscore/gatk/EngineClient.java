@@ -239,7 +239,8 @@ final class EngineClient implements AutoCloseable {
     String ended = status.getCode() == Status.Code.UNAVAILABLE ? deathByNow() : death.get();
     String why = status.getDescription() == null ? "" : ": " + status.getDescription();
     if (ended != null) {
-      return new UserException("the scoring engine ended before its work was done: " + ended);
+      String when = stream == null ? "did not start: " : "ended before its work was done: ";
+      return new UserException("the scoring engine " + when + ended);
     }
     return new UserException(
         switch (status.getCode()) {

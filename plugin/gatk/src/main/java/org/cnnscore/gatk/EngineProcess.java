@@ -4,19 +4,16 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import org.apache.commons.io.FileUtils;
+import java.util.concurrent.CountDownLatch;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.broadinstitute.hellbender.exceptions.UserException;
@@ -27,59 +24,72 @@ import org.broadinstitute.hellbender.exceptions.UserException;
  */
 final class EngineProcess implements AutoCloseable {
 
-  /** The system's limit for a socket's path, with room for its name. */
-  private static final int MAX_SOCKET_FOLDER = 90;
+  /** The system's limit for a socket's path, in bytes. */
+  private static final int MAX_SOCKET_PATH = 107;
 
   private static final int KEPT_LINES = 20;
   private static final long POLL_MILLISECONDS = 20;
-  private static final long GRACE_SECONDS = 5;
-
-  /** A server whose client was killed ends by itself after this long. */
-  private static final String IDLE_SECONDS = "120";
 
   private static final Logger logger = LogManager.getLogger(EngineProcess.class);
 
-  private final Path folder;
+  private final PrivateFolder folder;
   private final Process process;
   private final Thread output;
-  private final Thread hook = new Thread(this::end, "cnnscore-engine-end");
+  private final AtEnd end;
   private final Deque<String> lastLines = new ArrayDeque<>();
+  private volatile boolean killed;
 
   /**
    * Starts it.
    *
    * @param command as a shell takes it, e.g. {@code cnnscore serve}
    * @param options put behind the command
+   * @param tmpDir where its socket lies
    */
-  EngineProcess(String command, List<String> options) {
-    folder = privateFolder();
+  EngineProcess(String command, List<String> options, Path tmpDir) {
+    folder = socketFolder(tmpDir);
     List<String> words = new ArrayList<>(List.of("sh", "-c", "exec " + command + " \"$@\"", "sh"));
-    words.addAll(List.of("--listen", address(), "--idle-timeout", IDLE_SECONDS));
+    words.addAll(List.of("--listen", address(), "--end-with-stdin"));
     words.addAll(options);
     logger.info(
         "starting the engine: {} {}", command, String.join(" ", words.subList(4, words.size())));
     try {
       process = new ProcessBuilder(words).redirectErrorStream(true).start();
-      process.getOutputStream().close();
     } catch (IOException error) {
-      FileUtils.deleteQuietly(folder.toFile());
+      folder.close();
       throw new UserException("cannot start the engine `" + command + "`: " + error.getMessage());
     }
+    end = new AtEnd(this::kill);
     output = new Thread(this::readOutput, "cnnscore-engine-output");
     output.setDaemon(true);
     output.start();
-    Runtime.getRuntime().addShutdownHook(hook);
+  }
+
+  /** In --tmp-dir where a socket's path can be so long, seen from the root or from here. */
+  private static PrivateFolder socketFolder(Path tmpDir) {
+    PrivateFolder.checkLocal(tmpDir);
+    Path absolute = tmpDir.toAbsolutePath();
+    Path here = Path.of("").toAbsolutePath();
+    for (Path parent : List.of(absolute, here.relativize(absolute))) {
+      PrivateFolder folder = new PrivateFolder(parent);
+      if (socket(folder).toString().getBytes(StandardCharsets.UTF_8).length <= MAX_SOCKET_PATH) {
+        return folder;
+      }
+      folder.close();
+    }
+    logger.info("{} is too long for a socket's path: the engine's socket lies in /tmp", absolute);
+    return new PrivateFolder(Path.of("/tmp"));
   }
 
   /** Where it listens. */
   String address() {
-    return "unix:" + socket();
+    return "unix:" + socket(folder);
   }
 
   /** Waits until it listens, or has ended. */
   void awaitSocket(Duration patience) {
     Instant deadline = Instant.now().plus(patience);
-    while (process.isAlive() && Instant.now().isBefore(deadline) && !Files.exists(socket())) {
+    while (process.isAlive() && Instant.now().isBefore(deadline) && !Files.exists(socket(folder))) {
       try {
         Thread.sleep(POLL_MILLISECONDS);
       } catch (InterruptedException stop) {
@@ -89,14 +99,22 @@ final class EngineProcess implements AutoCloseable {
     }
   }
 
-  private Path socket() {
-    return folder.resolve("engine");
+  private static Path socket(PrivateFolder folder) {
+    return folder.path().resolve("engine");
+  }
+
+  /** The tool is connected to it: nobody needs the socket's name any more. */
+  void connected() {
+    folder.close();
   }
 
   /** How it ended, with its last words; null while it runs. */
   String death() {
     if (process.isAlive()) {
       return null;
+    }
+    if (killed) {
+      awaitEndOfJvm();
     }
     try {
       output.join(1000);
@@ -113,26 +131,25 @@ final class EngineProcess implements AutoCloseable {
     }
   }
 
+  /** Ends it at once: whatever it still works on is of no use to anybody. */
   @Override
   public void close() {
-    try {
-      Runtime.getRuntime().removeShutdownHook(hook);
-    } catch (IllegalStateException shuttingDown) {
-      return; // the hook does it
-    }
-    end();
+    end.close();
+    folder.close();
   }
 
-  private void end() {
-    process.destroy();
+  private void kill() {
+    killed = true;
+    process.destroyForcibly(); // and its standard input ends, for one that a wrapper started
+  }
+
+  /** Its end is no news where it was the JVM's that brought it. */
+  private static void awaitEndOfJvm() {
     try {
-      if (!process.waitFor(GRACE_SECONDS, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
-      }
+      new CountDownLatch(1).await();
     } catch (InterruptedException stop) {
-      process.destroyForcibly();
+      Thread.currentThread().interrupt();
     }
-    FileUtils.deleteQuietly(folder.toFile());
   }
 
   private void readOutput() {
@@ -150,20 +167,6 @@ final class EngineProcess implements AutoCloseable {
       }
     } catch (IOException ended) {
       logger.debug("engine: its output ended", ended);
-    }
-  }
-
-  private static Path privateFolder() {
-    var mine = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
-    try {
-      Path folder = Files.createTempDirectory("cnnscore", mine).toAbsolutePath();
-      if (folder.toString().length() > MAX_SOCKET_FOLDER) {
-        Files.delete(folder);
-        folder = Files.createTempDirectory(Path.of("/tmp"), "cnnscore", mine);
-      }
-      return folder;
-    } catch (IOException error) {
-      throw new UncheckedIOException("cannot make a folder for the engine's socket", error);
     }
   }
 }

@@ -9,7 +9,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.commons.codec.digest.DigestUtils;
-import org.apache.commons.io.FileUtils;
 import org.apache.commons.io.FilenameUtils;
 import org.broadinstitute.hellbender.exceptions.UserException;
 import org.cnnscore.v1.Description;
@@ -24,7 +23,7 @@ final class NetworkChoice implements AutoCloseable {
 
   private final CnnScoreVariants tool;
   private final LegacyArguments legacy;
-  private Path imported;
+  private PrivateFolder folder;
 
   NetworkChoice(CnnScoreVariants tool) {
     this.tool = tool;
@@ -119,14 +118,23 @@ final class NetworkChoice implements AutoCloseable {
           "cannot import " + given + " with the engine `" + tool.engine + "`: " + remedy);
     }
     try {
-      imported = Files.createTempDirectory("cnnscore-import");
+      folder = new PrivateFolder(tool.tmpDir.toPath());
+      Path imported = folder.path();
       Path log = imported.resolve("log");
       ProcessBuilder command =
           new ProcessBuilder(
-              "sh", "-c", "exec " + serve.group(1) + " model import \"$1\"", "sh", source(given));
+              "sh",
+              "-c",
+              "exec " + serve.group(1) + " model import \"$1\"",
+              "sh",
+              source(given, imported));
       command.environment().put("CNNSCORE_MODELS", imported.toString());
       command.redirectErrorStream(true).redirectOutput(log.toFile());
-      int status = command.start().waitFor();
+      Process importing = command.start();
+      int status;
+      try (AtEnd end = new AtEnd(importing::destroyForcibly)) {
+        status = importing.waitFor();
+      }
       List<Path> networks;
       try (Stream<Path> files = Files.list(imported)) {
         networks = files.filter(file -> file.toString().endsWith(".onnx")).toList();
@@ -146,11 +154,11 @@ final class NetworkChoice implements AutoCloseable {
   }
 
   /** The importer wants both files side by side under one name. */
-  private String source(String given) throws IOException {
+  private String source(String given, Path folder) throws IOException {
     if (legacy.weights == null || legacy.architecture == null) {
       return given;
     }
-    Path pair = Files.createDirectory(imported.resolve("pair"));
+    Path pair = Files.createDirectory(folder.resolve("pair"));
     Path weights = pair.resolve(FilenameUtils.getBaseName(legacy.weights) + ".hd5");
     Path json = pair.resolve(FilenameUtils.getBaseName(legacy.weights) + ".json");
     Files.createSymbolicLink(weights, Path.of(legacy.weights).toAbsolutePath());
@@ -160,8 +168,8 @@ final class NetworkChoice implements AutoCloseable {
 
   @Override
   public void close() {
-    if (imported != null) {
-      FileUtils.deleteQuietly(imported.toFile());
+    if (folder != null) {
+      folder.close();
     }
   }
 }

@@ -1,0 +1,35 @@
+"""The process that started a server holds its standard input, and so its life."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from cnnscore.wire.address import Address
+
+EXIT_ENDED = 1  # for a starter that is there after all, and gave no standard input
+SAID = "cnnscore: standard input has ended, and with it this server (--end-with-stdin)\n"
+
+
+def end_with_stdin(listen: Address) -> None:
+    """From now on, end this process as soon as its standard input does.
+
+    At once, whatever is in work: nobody waits for it. A socket goes, and its folder if that is
+    empty then.
+    """
+    threading.Thread(target=_watch, args=(listen.path,), daemon=True, name="leash").start()
+
+
+def _watch(socket: str) -> None:
+    with suppress(OSError):  # closed from the start
+        while os.read(0, 4096):
+            pass
+    if socket:
+        with suppress(OSError):
+            Path(socket).unlink(missing_ok=True)
+            Path(socket).parent.rmdir()
+    with suppress(OSError):
+        os.write(2, SAID.encode())
+    os._exit(EXIT_ENDED)

@@ -1,0 +1,146 @@
+"""However the tool's JVM ends, its engine ends with it, and nothing is left behind."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import DATA, scores_of
+from hosts.gatk import ENGINE, Gatk, ToolHost
+from hosts.server import wait_until
+
+INPUTS = ("-V", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa", "-I", DATA / "reads.bam")
+SOON = 2  # seconds
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """For temporary files; at the end none of ours is there."""
+    folder = tmp_path / "t"
+    folder.mkdir()
+    yield folder
+    assert _ours(folder) == []
+
+
+def _ours(folder: Path) -> list[Path]:
+    """GATK has some of its own."""
+    return list(folder.glob("cnnscore*"))
+
+
+@pytest.fixture(scope="session")
+def long_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each synthetic record 60 times: a minute's work for a network that looks at reads."""
+    path = tmp_path_factory.mktemp("calls") / "long.vcf"
+    lines = gzip.decompress((DATA / "calls.vcf.gz").read_bytes()).decode().splitlines(True)
+    path.write_text("".join(line if line.startswith("#") else line * 60 for line in lines))
+    return path
+
+
+def _children(pid: int) -> list[int]:
+    done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, check=False)
+    return [int(word) for word in done.stdout.split()]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)],
+    ids=["kill", "term", "interrupt"],
+)
+def test_signals(
+    number: int,
+    status: int,
+    gatk: Gatk,
+    gatk_models: Path,
+    long_calls: Path,
+    folder: Path,
+    tmp_path: Path,
+) -> None:
+    """In the middle of the engine's work."""
+    out = tmp_path / "out" / "out.vcf.gz"
+    out.parent.mkdir()
+    inputs = ("-V", long_calls, *INPUTS[2:], "--model", "gatk-2d", "--engine", ENGINE)
+    command = gatk.command("CnnScoreVariants", *inputs, "-O", out, "--tmp-dir", folder)
+    log = tmp_path / "log"
+    with log.open("w") as err, subprocess.Popen(command, stderr=err) as tool:
+        try:
+            wait_until(lambda: "Starting traversal" in log.read_text(), 120)
+            (engine,) = _children(tool.pid)
+            assert _ours(folder) == []  # from here on nothing is left whatever happens
+            before = _seconds_worked(engine)
+            wait_until(lambda: _seconds_worked(engine) > before + 1, 60)
+            begin = time.monotonic()
+            tool.send_signal(number)
+            assert tool.wait(30) == status
+            wait_until(lambda: not _runs(engine), 30)
+            assert time.monotonic() - begin < SOON
+        finally:
+            tool.kill()
+    assert "ERROR" not in log.read_text()
+
+
+def _seconds_worked(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_killed_while_the_engine_starts(gatk: Gatk, folder: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    inputs = (*INPUTS, "--model", "reads", "--engine", ENGINE, "-O", tmp_path / "out.vcf")
+    command = gatk.command("CnnScoreVariants", *inputs, "--tmp-dir", folder)
+    with log.open("w") as err, subprocess.Popen(command, stderr=err) as tool:
+        try:
+            wait_until(lambda: _children(tool.pid), 120)
+            (engine,) = _children(tool.pid)
+        finally:
+            tool.kill()
+    wait_until(lambda: not _runs(engine), 30)
+
+
+# ---- --tmp-dir ----
+
+
+def test_socket_lies_in_tmp_dir(tools: ToolHost, tiny: dict[str, str], folder: Path) -> None:
+    out = folder.with_name("out.vcf")
+    ran = tools.score(
+        *(*INPUTS, "-O", out, "--model", tiny["reads"], "--engine", ENGINE, "--tmp-dir", folder)
+    )
+    assert ran.ok, ran.answer
+    assert f"--listen unix:{folder}/cnnscore" in ran.log
+    assert len(scores_of(out, "CNN_2D")) == 294
+
+
+def test_tmp_dir_too_long_for_a_socket(tools: ToolHost, tiny: dict[str, str], folder: Path) -> None:
+    long = folder.with_name("long" * 30)
+    long.mkdir()
+    out = folder.with_name("out.vcf")
+    ran = tools.score(
+        *(*INPUTS, "-O", out, "--model", tiny["reads"], "--engine", ENGINE, "--tmp-dir", long)
+    )
+    assert ran.ok, ran.answer
+    assert f"{long} is too long for a socket" in ran.log
+    assert _ours(long) == []
+
+
+def test_tmp_dir_that_holds_no_folder(tools: ToolHost, tmp_path: Path) -> None:
+    """A file: GATK takes it, as it can be read and written."""
+    file, out = tmp_path / "file", tmp_path / "out.vcf"
+    file.touch()
+    ran = tools.score(*INPUTS, "-O", out, "--model", "reads", "--tmp-dir", file)
+    assert ran.answer.startswith("user error: ")
+    assert str(file) in ran.answer
+    assert "--tmp-dir" in ran.answer
+    assert not out.exists()
