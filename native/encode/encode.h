@@ -15,7 +15,7 @@
 #define CNNSCORE_REF_C 1
 #define CNNSCORE_REF_G 2
 #define CNNSCORE_REF_T 3
-#define CNNSCORE_REF_GAP 4  /* '*': an insertion in some read of the pile */
+#define CNNSCORE_REF_GAP 4  /* '*': an insertion in some read of the pileup */
 #define CNNSCORE_REF_ANY 5  /* N and the other IUPAC codes: 0.25 each */
 #define CNNSCORE_REF_NONE 6 /* beyond the contig, or no IUPAC code: all zero */
 
@@ -45,7 +45,7 @@ int cnnscore_encode_gatk_reference(const cnnscore_window_batch *batch, const int
  *   bases[n][n_rows][window]   read codes, READ_SPAN set where flags and MAPQ are filled
  *   quals[n][n_rows][window]   base qualities, 0 where there is no base
  *   rows[n][n_rows][2]         ROW_* bits, MAPQ
- *   reference[n][window]       reference codes, the pile's insertions opened with REF_GAP
+ *   reference[n][window]       reference codes, the pileup's insertions opened with REF_GAP
  * A site with more than n_rows reads is CNNSCORE_ERR_BATCH. All cells are written.
  * Rules: docs/encodings.md. */
 int cnnscore_encode_gatk_reads(const cnnscore_window_batch *batch, const int64_t *order, int64_t n,

@@ -31,15 +31,15 @@ typedef struct {
     cnnscore_bam_record record;
     int64_t start; /* contig position of its first base, clips laid out; may be negative */
     char letter;   /* second sort key */
-} piled_read;
+} pileup_read;
 
 /* All memory of a call. */
 typedef struct {
-    piled_read *reads;  /* [n_rows] */
+    pileup_read *reads; /* [n_rows] */
     int32_t *by_start;  /* [n_rows] */
     int32_t *by_letter; /* [n_rows] */
     uint8_t *codes;     /* [window] */
-    gap_list pile;      /* longest insertion at each key, keys ascending and distinct */
+    gap_list pileup;    /* longest insertion at each key, keys ascending and distinct */
     gap_list own;       /* the same for what one read's CIGAR says itself */
 } scratch;
 
@@ -91,7 +91,7 @@ static int gap_compare(const void *left, const void *right) {
 /* Sorts and keeps the longest gap of each key. */
 static void gaps_normalise(gap_list *self) {
     if (self->n < 2) return;
-    /* A pile has a few insertions, mostly the same one; qsort is for those who mean harm. */
+    /* A pileup has a few insertions, mostly the same one; qsort is for those who mean harm. */
     if (self->n > 64) {
         qsort(self->items, self->n, sizeof *self->items, gap_compare);
     } else {
@@ -109,35 +109,36 @@ static void gaps_normalise(gap_list *self) {
     self->n = kept;
 }
 
-/* Adds the read's insertions to the pile. */
-static int pile_add(gap_list *pile, const cnnscore_bam_record *record, int64_t offset) {
-    if (gaps_reserve(pile, record->n_insertions) != CNNSCORE_OK) return CNNSCORE_ERR_NOMEM;
+/* Adds the read's insertions to the pileup. */
+static int pileup_add(gap_list *pileup, const cnnscore_bam_record *record, int64_t offset) {
+    if (gaps_reserve(pileup, record->n_insertions) != CNNSCORE_OK) return CNNSCORE_ERR_NOMEM;
     int64_t cur = 0;
     for (uint32_t i = 0; i < record->n_cigar; i++) {
         uint32_t op = cnnscore_bam_cigar(record, i), code = cnnscore_cigar_op(op);
         if (code == CNNSCORE_CIGAR_I)
-            pile->items[pile->n++] = (gap){.key = cur - offset, .length = cnnscore_cigar_length(op)};
+            pileup->items[pileup->n++] = (gap){.key = cur - offset, .length = cnnscore_cigar_length(op)};
         if (counts(code)) cur += cnnscore_cigar_length(op);
     }
     return CNNSCORE_OK;
 }
 
 /* Lists what the read's own CIGAR asks for: its deletions, and where it carries an insertion of
- * the pile only the rest of the longest one. Keys come out ascending and distinct. */
-static int own_gaps(gap_list *own, const gap_list *pile, const cnnscore_bam_record *record, int64_t offset) {
+ * the pileup only the rest of the longest one. Keys come out ascending and distinct. */
+static int own_gaps(gap_list *own, const gap_list *pileup, const cnnscore_bam_record *record,
+                    int64_t offset) {
     own->n = 0;
     if (gaps_reserve(own, (size_t)record->n_insertions + record->n_deletions) != CNNSCORE_OK)
         return CNNSCORE_ERR_NOMEM;
     int64_t cur = 0;
-    size_t p = 0; /* keys only grow along a CIGAR, so one walk of the pile will do */
+    size_t p = 0; /* keys only grow along a CIGAR, so one walk of the pileup will do */
     for (uint32_t i = 0; i < record->n_cigar; i++) {
         uint32_t op = cnnscore_bam_cigar(record, i), code = cnnscore_cigar_op(op);
         gap mine = {.key = cur - offset, .length = cnnscore_cigar_length(op)};
         bool listed = code == CNNSCORE_CIGAR_D;
         if (code == CNNSCORE_CIGAR_I) {
-            while (p < pile->n && pile->items[p].key < mine.key) p++;
-            if (p < pile->n && pile->items[p].key == mine.key) {
-                mine.length = pile->items[p].length - mine.length;
+            while (p < pileup->n && pileup->items[p].key < mine.key) p++;
+            if (p < pileup->n && pileup->items[p].key == mine.key) {
+                mine.length = pileup->items[p].length - mine.length;
                 listed = true;
             }
         }
@@ -229,17 +230,18 @@ static void write_gaps(row_writer *row, int64_t n) {
     mark_used(row, n);
 }
 
-/* The source with the gaps of `own` opened, and those of `pile` at keys that `own` lacks. */
-static void open_gaps(row_writer *row, const row_source *source, const gap_list *own, const gap_list *pile) {
+/* The source with the gaps of `own` opened, and those of `pileup` at keys that `own` lacks. */
+static void open_gaps(row_writer *row, const row_source *source, const gap_list *own,
+                      const gap_list *pileup) {
     int64_t length = source->skip + source->n, done = 0;
     size_t o = 0, p = 0;
-    while (row->at < row->width && (o < own->n || p < pile->n)) {
+    while (row->at < row->width && (o < own->n || p < pileup->n)) {
         gap next;
-        if (p == pile->n || (o < own->n && own->items[o].key <= pile->items[p].key)) {
+        if (p == pileup->n || (o < own->n && own->items[o].key <= pileup->items[p].key)) {
             next = own->items[o++];
-            if (p < pile->n && pile->items[p].key == next.key) p++;
+            if (p < pileup->n && pileup->items[p].key == next.key) p++;
         } else {
-            next = pile->items[p++];
+            next = pileup->items[p++];
         }
         /* Key 0 and below all stand before the row, whether it starts here or further left. */
         int64_t until = clamp64(next.key, done, length);
@@ -250,7 +252,7 @@ static void open_gaps(row_writer *row, const row_source *source, const gap_list 
     write_source(row, source, done, length);
 }
 
-static int write_row(scratch *self, const piled_read *read, int64_t offset, int32_t window, uint8_t *bases,
+static int write_row(scratch *self, const pileup_read *read, int64_t offset, int32_t window, uint8_t *bases,
                      uint8_t *quals, uint8_t *flags) {
     const cnnscore_bam_record *record = &read->record;
     row_writer row = {.bases = bases, .quals = quals, .width = window, .first_used = -1};
@@ -264,9 +266,9 @@ static int write_row(scratch *self, const piled_read *read, int64_t offset, int3
     source.n = n_bases - source.drop;
 
     self->own.n = 0;
-    if (record->n_deletions > 0 || (record->n_insertions > 0 && self->pile.n > 0))
-        if (own_gaps(&self->own, &self->pile, record, offset) != CNNSCORE_OK) return CNNSCORE_ERR_NOMEM;
-    open_gaps(&row, &source, &self->own, &self->pile);
+    if (record->n_deletions > 0 || (record->n_insertions > 0 && self->pileup.n > 0))
+        if (own_gaps(&self->own, &self->pileup, record, offset) != CNNSCORE_OK) return CNNSCORE_ERR_NOMEM;
+    open_gaps(&row, &source, &self->own, &self->pileup);
     memset(bases + row.at, CNNSCORE_READ_NONE, (size_t)(window - row.at));
     memset(quals + row.at, 0, (size_t)(window - row.at));
     /* The last used column gets no flags and no MAPQ: a quirk. */
@@ -281,22 +283,22 @@ static int write_row(scratch *self, const piled_read *read, int64_t offset, int3
     return CNNSCORE_OK;
 }
 
-/* The reference codes with the pile's insertions opened. Unlike a row it counts as `window`
+/* The reference codes with the pileup's insertions opened. Unlike a row it counts as `window`
  * cells long even where the contig ends, so a key beyond it is out of sight. */
 static void write_reference(scratch *self, const cnnscore_window_batch *batch, const cnnscore_site *site,
                             int32_t window, uint8_t *reference) {
-    if (self->pile.n == 0) {
+    if (self->pileup.n == 0) {
         cnnscore_gatk_reference_codes(batch, site, window, reference);
         return;
     }
     cnnscore_gatk_reference_codes(batch, site, window, self->codes);
     int64_t at = 0, done = 0;
-    for (size_t i = 0; i < self->pile.n && at < window; i++) {
-        int64_t n = min64(clamp64(self->pile.items[i].key, done, window) - done, window - at);
+    for (size_t i = 0; i < self->pileup.n && at < window; i++) {
+        int64_t n = min64(clamp64(self->pileup.items[i].key, done, window) - done, window - at);
         memcpy(reference + at, self->codes + done, (size_t)n);
         at += n;
         done += n;
-        n = min64(self->pile.items[i].length, window - at);
+        n = min64(self->pileup.items[i].length, window - at);
         memset(reference + at, CNNSCORE_REF_GAP, (size_t)n);
         at += n;
     }
@@ -305,21 +307,22 @@ static void write_reference(scratch *self, const cnnscore_window_batch *batch, c
 
 /* ---- sites ---- */
 
-/* Reads the site's records and gathers the insertions of the pile. */
+/* Reads the site's records and gathers the insertions of the pileup. */
 static int load_reads(scratch *self, const cnnscore_window_batch *batch, const cnnscore_site *site,
                       int64_t window_start, int32_t window, cnnscore_error *err) {
-    self->pile.n = 0;
+    self->pileup.n = 0;
     for (int64_t i = 0; i < site->n_reads; i++) {
-        piled_read *read = &self->reads[i];
+        pileup_read *read = &self->reads[i];
         int rc = cnnscore_site_read(batch, site, i, &read->record, err);
         if (rc != CNNSCORE_OK) return rc;
         read->start = read->record.flag & CNNSCORE_FLAG_UNMAPPED ? -1 : read->record.pos - read->record.clip;
         read->letter = sort_letter(&read->record, read->start, site);
         int64_t offset = window_start - read->start;
         if (read->record.n_insertions > 0 && offset > -window && offset < window)
-            if (pile_add(&self->pile, &read->record, offset) != CNNSCORE_OK) return cnnscore_fail_memory(err);
+            if (pileup_add(&self->pileup, &read->record, offset) != CNNSCORE_OK)
+                return cnnscore_fail_memory(err);
     }
-    gaps_normalise(&self->pile);
+    gaps_normalise(&self->pileup);
     return CNNSCORE_OK;
 }
 
@@ -340,7 +343,7 @@ static int encode_site(scratch *self, const cnnscore_window_batch *batch, int64_
     size_t used = (size_t)site.n_reads, width = (size_t)window, unused = (size_t)n_rows - used;
     sort_rows(self, (int32_t)used);
     for (size_t i = 0; i < used; i++) {
-        const piled_read *read = &self->reads[self->by_letter[i]];
+        const pileup_read *read = &self->reads[self->by_letter[i]];
         rc = write_row(self, read, window_start - read->start, window, bases + i * width, quals + i * width,
                        rows + i * 2);
         if (rc != CNNSCORE_OK) return cnnscore_fail(err, rc, "encode: out of memory");
@@ -357,7 +360,7 @@ static void scratch_free(scratch *self) {
     free(self->by_start);
     free(self->by_letter);
     free(self->codes);
-    free(self->pile.items);
+    free(self->pileup.items);
     free(self->own.items);
 }
 

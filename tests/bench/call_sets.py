@@ -181,12 +181,12 @@ def real_sets(shared: Path, folder: Path, gatk: Path) -> list[CallSet]:
             shutil.copyfileobj(packed, plain)
         run("samtools", "faidx", reference)
         shutil.copyfile(data / "ref.20.dict", folder / "ref.20.dict")
-    piles = {
+    pileups = {
         "52x": (data / "NA12878_S1.20.10.0-10.1M.bam", "20:9999900-10100100"),
         "7x": (data / "NA12878.7x.20.10.0-10.27M.bam", "20:9999900-10270100"),
     }
     sets = []
-    for depth, (reads, region) in piles.items():
+    for depth, (reads, region) in pileups.items():
         for caller in ("haplotypecaller", "bcftools", "freebayes"):
             calls = folder / f"na12878.{depth}.{caller}.vcf.gz"
             if depth == "52x" and caller == "haplotypecaller":

@@ -179,7 +179,7 @@ def test_a_network_over_reads_needs_them(tiny: dict[str, str]) -> None:
     assert (done.code, "looks at reads: give them with --reads" in done.err) == (1, True)
 
 
-def test_reads_without_a_group_are_no_empty_pile(tmp_path: Path, tiny: dict[str, str]) -> None:
+def test_reads_without_a_group_are_no_empty_pileup(tmp_path: Path, tiny: dict[str, str]) -> None:
     bare = tmp_path / "bare.bam"
     with (
         pysam.AlignmentFile(READS) as bam,

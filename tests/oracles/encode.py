@@ -90,7 +90,7 @@ def row_order(site: Site) -> list[Read]:
     return sorted(by_start, key=lambda read: sort_letter(read, site))
 
 
-def pile_insertions(site: Site, window: int) -> dict[int, int]:
+def pileup_insertions(site: Site, window: int) -> dict[int, int]:
     longest: dict[int, int] = {}
     for read in site.reads:
         offset = (site.pos - window // 2) - read_start(read)
@@ -108,22 +108,22 @@ def pile_insertions(site: Site, window: int) -> dict[int, int]:
 
 def row_cells(read: Read, site: Site, window: int) -> tuple[str, list[int]]:
     """The row as text ('~' nothing, '*' gap) and its qualities, not yet cut at the window."""
-    pile = pile_insertions(site, window)
+    pileup = pileup_insertions(site, window)
     offset = (site.pos - window // 2) - read_start(read)
 
     own: dict[int, int] = {}
     cur = 0
     for op, length in read.cigar:
         key = cur - offset
-        if op == "I" and key in pile:
-            own[key] = pile[key] - length
+        if op == "I" and key in pileup:
+            own[key] = pileup[key] - length
         elif op == "D":
             own[key] = length
         if op in COUNTED:
             cur += length
-    for key in pile:
+    for key in pileup:
         if key not in own:
-            own[key] = pile[key]
+            own[key] = pileup[key]
 
     text = read.seq[:window]
     qual = list(read.qual[:window])
@@ -190,9 +190,9 @@ def gatk_reads(
         rows[i] = sum(bit << n for n, bit in enumerate(bits)), read.mapq
 
     text = reference_text(site, window).ljust(window, "\0")
-    pile = pile_insertions(site, window)
-    for key in sorted(pile, reverse=True):
+    pileup = pileup_insertions(site, window)
+    for key in sorted(pileup, reverse=True):
         where = 0 if key < 0 else key
         if where <= window:
-            text = text[:where] + GAP * pile[key] + text[where:]
+            text = text[:where] + GAP * pileup[key] + text[where:]
     return bases, quals, rows, reference_codes(text, window)

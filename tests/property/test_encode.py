@@ -89,7 +89,7 @@ def test_small_sites_match_the_oracle(sites: list[Site], window: int, spare_rows
     compare(sites, window, spare_rows)
 
 
-# ---- whole piles, made from a seed: hypothesis would spend its time drawing bases ----
+# ---- whole pileups, made from a seed: hypothesis would spend its time drawing bases ----
 
 
 def simulated_cigar(rng: random.Random, n_indels: int) -> list[tuple[str, int]]:
@@ -153,7 +153,7 @@ def simulated_site(rng: random.Random, window: int, depth: int) -> Site:
     st.sampled_from([128, 128, 128, 127, 64, 33, 2, 1, 200, 301]),
     st.integers(0, 40),
 )
-def test_simulated_piles_match_the_oracle(seed: int, window: int, depth: int) -> None:
+def test_simulated_pileups_match_the_oracle(seed: int, window: int, depth: int) -> None:
     rng = random.Random(seed)
     compare([simulated_site(rng, window, depth), simulated_site(rng, window, depth // 4)], window)
 
@@ -171,7 +171,7 @@ CONTIG = "ACGT" * 100
 
 
 def one_row(read: Read, *others: Read, ref: str = "A", alt: str = "C", window: int = 16) -> str:
-    """The row of `read` in a pile at position 200, as text: '.' nothing, '*' gap."""
+    """The row of `read` in a pileup at position 200, as text: '.' nothing, '*' gap."""
     site = Site(CONTIG, 200, ref, [alt], [read, *others])
     compare([site], window)
     batch = native_encode.Batch([site], left=window, width=3 * window)

@@ -58,12 +58,12 @@ def test_small_sites_match_the_oracle(sites: list[Site], window: int) -> None:
 
 @repeatable(100, shrink=False)
 @given(st.integers(0, 2**32), st.sampled_from([600, 128, 33, 1]), st.integers(0, 20))
-def test_wild_piles_match_the_oracle(seed: int, window: int, depth: int) -> None:
+def test_wild_pileups_match_the_oracle(seed: int, window: int, depth: int) -> None:
     rng = random.Random(seed)
     compare([simulated_site(rng, window, depth), simulated_site(rng, window, depth // 4)], window)
 
 
-# ---- piles as a sequencer and a mapper make them, over repeats ----
+# ---- pileups as a sequencer and a mapper make them, over repeats ----
 
 
 def repetitive(rng: random.Random, length: int) -> str:
@@ -116,7 +116,7 @@ def real_site(rng: random.Random, depth: int) -> Site:
 
 @repeatable(120, shrink=False)
 @given(st.integers(0, 2**32))
-def test_real_piles_match_the_oracle(seed: int) -> None:
+def test_real_pileups_match_the_oracle(seed: int) -> None:
     rng = random.Random(seed)
     compare([real_site(rng, 12) for _ in range(3)], 300)
 
@@ -127,7 +127,7 @@ def test_long_cigars_are_taken_from_their_tag() -> None:
 
 
 def test_the_order_of_reads_never_matters() -> None:
-    """Bit for bit: planes of a pile and of the same pile shuffled."""
+    """Bit for bit: planes of a pileup and of the same pileup shuffled."""
     rng = random.Random(11)
     for _ in range(50):
         site = real_site(rng, 40)

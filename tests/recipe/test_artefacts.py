@@ -32,7 +32,7 @@ class Spy(Artefact):
 
 
 @dataclass
-class Pile:
+class Pileup:
     """Bases on the + strand over the reference, one row each."""
 
     site: NDArray[np.int32]
@@ -62,7 +62,7 @@ def quiet() -> Profile:
     return Profile(**{**drawn.__dict__, "scale": 0.0, "indels": 0.0})
 
 
-def pile(artefact: Artefact, seed: int = 3) -> Pile:
+def pileup(artefact: Artefact, seed: int = 3) -> Pileup:
     """An individual without variants, sequenced with one artefact and no errors."""
     rng = np.random.default_rng(seed)
     reference = random_reference(rng, LENGTH, 0.42)
@@ -93,7 +93,7 @@ def pile(artefact: Artefact, seed: int = 3) -> Pile:
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
     reads_ = [reads for _, reads, _ in spy.seen]
-    return Pile(site, base, minus, mates, molecules, reads_, library, individual)
+    return Pileup(site, base, minus, mates, molecules, reads_, library, individual)
 
 
 def new(family: type[Artefact], strength: float = 1.0, seed: int = 5) -> Artefact:
@@ -101,21 +101,21 @@ def new(family: type[Artefact], strength: float = 1.0, seed: int = 5) -> Artefac
 
 
 def test_nothing_without_artefact() -> None:
-    found = pile(new(Artefact))
+    found = pileup(new(Artefact))
     assert not found.wrong.any()
     assert abs(found.depth()[2000:-2000].mean() / DEPTH - 1) < 0.1
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda f: f.family)
 def test_equal_seeds_make_equal_reads(family: type[Artefact]) -> None:
-    one, other = pile(new(family)), pile(new(family))
+    one, other = pileup(new(family)), pileup(new(family))
     assert np.array_equal(one.site, other.site)
     assert np.array_equal(one.base, other.base)
 
 
 def test_context_errors_are_of_one_strand() -> None:
     artefact = new(ContextErrors)
-    found = pile(artefact)
+    found = pileup(artefact)
     assert isinstance(artefact, ContextErrors)
     loci = np.flatnonzero(artefact.rate[0] > 0.3)
     others = np.setdiff1d(loci, np.flatnonzero(artefact.rate[1]))
@@ -131,7 +131,7 @@ def test_context_errors_are_of_one_strand() -> None:
 def test_damage_changes_one_base_into_one_other(
     family: type[Artefact], first_read: set[tuple[int, int]]
 ) -> None:
-    found = pile(new(family))
+    found = pileup(new(family))
     wrong = found.wrong
     assert wrong.sum() > 500
     true, seen = found.individual.reference[found.site[wrong]], found.base[wrong]
@@ -147,7 +147,7 @@ def test_damage_changes_one_base_into_one_other(
 
 
 def test_mates_agree_on_damage() -> None:
-    found = pile(new(Oxidation))
+    found = pileup(new(Oxidation))
     keys = found.molecule * LENGTH + found.site
     wrong_keys, count = np.unique(keys[found.wrong], return_counts=True)
     both, total = np.unique(keys[np.isin(keys, wrong_keys)], return_counts=True)
@@ -158,7 +158,7 @@ def test_mates_agree_on_damage() -> None:
 
 def test_stutter_slips_by_whole_units_inside_repeats() -> None:
     artefact = new(Stutter)
-    found = pile(artefact)
+    found = pileup(artefact)
     inside = np.zeros(LENGTH, np.int64)
     for unit, least in ((1, 5), (2, 8), (3, 9), (4, 12), (5, 15), (6, 18)):
         for start, end in tracts(found.individual.reference, unit, least):
@@ -174,12 +174,12 @@ def test_stutter_slips_by_whole_units_inside_repeats() -> None:
 
 def test_stutter_keeps_to_the_repeat() -> None:
     """A slip changes the length of a tract; the bases around it stay the reference's."""
-    found = pile(new(Stutter))
+    found = pileup(new(Stutter))
     assert found.wrong.mean() < 1e-5
 
 
 def test_paralogues_pile_up_with_differences() -> None:
-    found = pile(new(Paralogue))
+    found = pileup(new(Paralogue))
     depth, wrong = found.depth(), np.bincount(found.site[found.wrong], minlength=LENGTH)
     copied = depth > 1.35 * DEPTH
     assert 0.01 < copied.mean() < 0.6
@@ -188,7 +188,7 @@ def test_paralogues_pile_up_with_differences() -> None:
 
 
 def test_contamination_has_the_share_and_the_variants_of_another() -> None:
-    found = pile(new(Contamination))
+    found = pileup(new(Contamination))
     share = sum(t.copy_number for t in found.individual.templates[2:]) / 2
     assert 0.03 < share < 0.25
     sites, count = np.unique(found.site[found.wrong], return_counts=True)
@@ -199,7 +199,7 @@ def test_contamination_has_the_share_and_the_variants_of_another() -> None:
 
 
 def test_duplicates_share_errors() -> None:
-    found = pile(new(Duplicates))
+    found = pileup(new(Duplicates))
     molecules = found.reads[0].fragments.molecule
     _, copies = np.unique(molecules, return_counts=True)
     assert (copies > 1).mean() > 0.05
@@ -211,7 +211,7 @@ def test_duplicates_share_errors() -> None:
 
 def test_chimeras_go_on_elsewhere() -> None:
     artefact = new(Chimera)
-    found = pile(artefact)
+    found = pileup(artefact)
     breaks = folds = 0
     for reads in found.reads:
         jump = np.abs(np.diff(reads.path, axis=1)) > 1
@@ -226,7 +226,7 @@ def test_chimeras_go_on_elsewhere() -> None:
 def test_low_complexity_is_in_the_reference_and_more_of_it_in_the_individual() -> None:
     artefact = new(LowComplexity)
     plain = random_reference(np.random.default_rng(3), LENGTH, 0.42)
-    found = pile(artefact)
+    found = pileup(artefact)
     assert isinstance(artefact, LowComplexity)
     assert len(artefact.places) >= 3
     assert (plain != found.individual.reference).sum() > 500
@@ -235,7 +235,7 @@ def test_low_complexity_is_in_the_reference_and_more_of_it_in_the_individual() -
 
 def test_uneven_depth_varies_more_than_chance() -> None:
     def spread(artefact: Artefact) -> float:
-        depth = pile(artefact).depth()[2000:-2000]
+        depth = pileup(artefact).depth()[2000:-2000]
         blocks = depth[: len(depth) // 400 * 400].reshape(-1, 400).mean(1)
         return float(blocks.std() / blocks.mean())
 

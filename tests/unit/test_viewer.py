@@ -100,7 +100,7 @@ def test_rows_know_their_reads(tiny: dict[str, str]) -> None:
 
 
 def test_more_reads_than_a_byte_counts(tiny: dict[str, str]) -> None:
-    """Rows are told apart by numbers in the MAPQ byte: two of them for piles over 256."""
+    """Rows are told apart by numbers in the MAPQ byte: two of them for pileups over 256."""
     from cnnscore.viewer.reads import read_of_row
 
     calls, records = Calls(str(DATA / "deep.vcf.gz")), Records()
@@ -332,11 +332,11 @@ def test_sites_without_reads_and_at_edges(tiny: dict[str, str]) -> None:
 
 def test_a_network_without_reads_shows_them_for_comparison(tiny: dict[str, str]) -> None:
     (alone,) = sites_of(tiny["reference"], Choice(limit=1), reads=())
-    assert not alone.pile
+    assert not alone.pileup
     assert set(decode(site_blob(alone))[1]) == {"reference", "annotations"}
     (beside,) = sites_of(tiny["reference"], Choice(limit=1), runs=20)
     _, arrays = decode(site_blob(beside))
-    assert {"pile/bases", "pile/quals", "pile/rows", "pile/reference"} <= set(arrays)
+    assert {"pileup/bases", "pileup/quals", "pileup/rows", "pileup/reference"} <= set(arrays)
     assert beside.score == alone.score
     assert beside.attribution is not None
     assert set(beside.attribution.effects) == {"column", "annotation"}
@@ -407,7 +407,7 @@ def test_our_own_encodings(own: dict[str, str], encoding: str, tmp_path: Path) -
     for site in sites:
         _, arrays = decode(site_blob(site))
         assert set(site.planes) <= set(arrays)
-        assert "pile/bases" in arrays or not site.reads
+        assert "pileup/bases" in arrays or not site.reads
         assert site.attribution is not None
         for axis, values in site.attribution.effects.items():
             assert np.isfinite(values).all(), axis
@@ -454,7 +454,7 @@ def test_rows_of_a_data_set(own: dict[str, str], tmp_path: Path) -> None:
         twin = live[site.record.name]
         if "," not in site.record.alt:
             assert site.score == twin.score
-        np.testing.assert_array_equal(site.pile["bases"], twin.pile["bases"])
+        np.testing.assert_array_equal(site.pileup["bases"], twin.pileup["bases"])
         assert [read.name for read in site.reads] == [read.name for read in twin.reads]
         assert site.attribution is not None
         assert dict(site.record.sample)["label"] in ("SNP", "INDEL", "NOT_SNP", "NOT_INDEL")

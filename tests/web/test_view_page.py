@@ -100,16 +100,16 @@ def test_channels_are_those_of_the_network(pages: dict[str, Path], open_page: Op
     for number in (0, 7, 30):
         found = page.evaluate(
             """async (number) => {
-              const { openSite, pileOf } = window.cnnscore;
-              const site = await openSite(number), pile = pileOf(site, number);
+              const { openSite, pileupOf } = window.cnnscore;
+              const site = await openSite(number), pileup = pileupOf(site, number);
               const values = [], planes = {};
-              for (let row = 0; row < pile.rows; row++)
-                for (let column = 0; column < pile.width; column++)
-                  for (const { value } of pile.channels) values.push(value(pile, row, column));
+              for (let row = 0; row < pileup.rows; row++)
+                for (let column = 0; column < pileup.width; column++)
+                  for (const { value } of pileup.channels) values.push(value(pileup, row, column));
               for (const name of ["bases", "quals", "rows", "reference"])
                 planes[name] = { data: [...site.arrays[name].data],
                   shape: site.arrays[name].shape };
-              return { values, rows: pile.rows, planes };
+              return { values, rows: pileup.rows, planes };
             }""",
             number,
         )

@@ -176,7 +176,7 @@ def encode_gatk_reference(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> P
 
 
 def encode_gatk_reads(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes:
-    """`gatk-reads` of n sites, padded to the longest pile of these (R reads, at least 1).
+    """`gatk-reads` of n sites, padded to the longest pileup of these (R reads, at least 1).
 
     Returns `bases` and `quals` uint8 [n, R, window], `rows` uint8 [n, R, 2], `reference` uint8
     [n, window], `annotations` float32 [n, A].

@@ -6,13 +6,13 @@ const options = {
   on: new Set(), solo: null, quality: true, mismatches: true, effects: true, veil: false, single: false,
 };
 const state = {
-  number: null, site: null, tab: "inputs", pile: null, scalars: false, playing: null, timer: 0,
+  number: null, site: null, tab: "inputs", pileup: null, scalars: false, playing: null, timer: 0,
 };
 
-const pileView = new PileView($("pane"), $("canvas"), $("spacer"));
+const pileupView = new PileupView($("pane"), $("canvas"), $("spacer"));
 const scalarView = new ScalarView($("pane"), $("canvas"), $("spacer"));
 const list = new SiteList($("list"), $("search"), $("order"), $("count"), (number) => go(number));
-const view = () => (state.scalars ? scalarView : pileView);
+const view = () => (state.scalars ? scalarView : pileupView);
 
 async function go(number, keepPlaying = false) {
   if (number === null || number === undefined) return;
@@ -24,7 +24,7 @@ async function go(number, keepPlaying = false) {
   const site = await openSite(number);
   if (state.number !== number) return; // a later choice overtook this one
   state.site = site;
-  const beside = "pile/bases" in site.arrays;
+  const beside = "pileup/bases" in site.arrays;
   $("tabs").hidden = !beside;
   show(beside ? state.tab : "inputs");
   heading(row, site);
@@ -40,26 +40,26 @@ function show(tab) {
   const { site, number } = state;
   state.tab = tab;
   state.scalars = tab === "inputs" && "mask" in site.arrays;
-  state.pile = state.scalars ? null : pileOf(site, number, tab === "reads");
-  pileView.pile = null;
+  state.pileup = state.scalars ? null : pileupOf(site, number, tab === "reads");
+  pileupView.pileup = null;
   scalarView.site = null;
   const channels = channelsOf(), names = channels.map(({ title }) => title).join();
   if (names !== options.names) {
     Object.assign(options, { names, solo: null, on: new Set(channels.keys()) });
     chips(channels);
   }
-  $("canvas").hidden = !(state.scalars || state.pile);
+  $("canvas").hidden = !(state.scalars || state.pileup);
   if (state.scalars) scalarView.show(site, NETWORK.read_features);
-  else if (state.pile) pileView.show(state.pile, site, SITES[number]);
+  else if (state.pileup) pileupView.show(state.pileup, site, SITES[number]);
   for (const button of $("tabs").children) pressed(button, button.dataset.tab === tab);
   const unscored = !Object.keys(site.arrays).some((name) => !name.includes("/"));
   $("unscored").hidden = !unscored;
   $("empty").hidden = unscored || site.reads.length > 0 || !NETWORK.read_limit;
-  for (const name of ["mismatches", "quality"]) $(`toggle-${name}`).hidden = !state.pile?.rows;
+  for (const name of ["mismatches", "quality"]) $(`toggle-${name}`).hidden = !state.pileup?.rows;
   $("toggle-effects").hidden = !site.runs;
-  $("toggle-veil").hidden = !site.runs || !state.pile?.input;
+  $("toggle-veil").hidden = !site.runs || !state.pileup?.input;
   $("context").hidden = tab !== "reads";
-  $("shifted").hidden = !(state.pile?.shifted && state.pile.rows);
+  $("shifted").hidden = !(state.pileup?.shifted && state.pileup.rows);
 }
 
 function channelsOf() {
@@ -67,7 +67,7 @@ function channelsOf() {
     return NETWORK.read_features.map((name) => ({
       group: "scalars of reads", label: name.replaceAll("_", " "), title: name,
     }));
-  return state.pile?.channels ?? [];
+  return state.pileup?.channels ?? [];
 }
 
 function heading(row, site) {
@@ -171,7 +171,7 @@ function tell(cell) {
 }
 
 function describe({ row, column }) {
-  const { site, pile } = state, parts = [];
+  const { site, pileup } = state, parts = [];
   const add = (text, className = "") => parts.push(make("span", { text, className }));
   const read = site.reads[row];
   if (read) {
@@ -185,7 +185,7 @@ function describe({ row, column }) {
     add(`CIGAR ${clip(read.cigar, 60)}`);
     add(`from ${(read.pos + 1).toLocaleString("en")}, ${read.length} bases`);
     const effect = site.arrays["effect/row"]?.data[row];
-    if (effect !== undefined && !Number.isNaN(effect) && (state.scalars || pile?.input))
+    if (effect !== undefined && !Number.isNaN(effect) && (state.scalars || pileup?.input))
       add(`effect ${signed(effect)}`);
   }
   if (column < 0) return parts;
@@ -194,18 +194,18 @@ function describe({ row, column }) {
     add(`${NETWORK.read_features[column]} = ${number(value)}`, "strong");
     return parts;
   }
-  const position = pile.position[column];
+  const position = pileup.position[column];
   add(position < 0 ? `column ${column}` : `position ${(position + 1).toLocaleString("en")}`, "strong");
-  const letter = REFERENCE_LETTERS[pile.reference[column]];
+  const letter = REFERENCE_LETTERS[pileup.reference[column]];
   add(`reference ${letter === "*" ? "gap" : letter || "beyond the contig"}`);
-  if (pile.alternate) add(`alternate ${REFERENCE_LETTERS[pile.alternate[column]] || "none"}`);
-  if (read && pile.bases.length) {
-    const at = row * pile.width + column, code = pile.bases[at] & 31;
-    add(code === NONE ? "no base" : code === GAP ? "gap" : `base ${LETTERS[code]}, quality ${pile.quals[at]}`);
-    if (options.solo !== null) add(`channel value ${number(pile.channels[options.solo].value(pile, row, column))}`);
+  if (pileup.alternate) add(`alternate ${REFERENCE_LETTERS[pileup.alternate[column]] || "none"}`);
+  if (read && pileup.bases.length) {
+    const at = row * pileup.width + column, code = pileup.bases[at] & 31;
+    add(code === NONE ? "no base" : code === GAP ? "gap" : `base ${LETTERS[code]}, quality ${pileup.quals[at]}`);
+    if (options.solo !== null) add(`channel value ${number(pileup.channels[options.solo].value(pileup, row, column))}`);
   }
   const effect = site.arrays["effect/column"]?.data[column];
-  if (effect !== undefined && !Number.isNaN(effect) && pile.input) add(`effect of the column ${signed(effect)}`);
+  if (effect !== undefined && !Number.isNaN(effect) && pileup.input) add(`effect of the column ${signed(effect)}`);
   return parts;
 }
 
@@ -225,11 +225,11 @@ function tip(event) {
 }
 
 function moveCursor(rows, columns) {
-  const { scalars, pile } = state, picture = view();
-  const height = scalars ? scalarView.rows : pile?.rows ?? 0;
-  const width = scalars ? scalarView.features : pile?.width ?? 0;
+  const { scalars, pileup } = state, picture = view();
+  const height = scalars ? scalarView.rows : pileup?.rows ?? 0;
+  const width = scalars ? scalarView.features : pileup?.width ?? 0;
   if (!width) return;
-  const start = { row: height ? 0 : -1, column: scalars ? 0 : pile.from };
+  const start = { row: height ? 0 : -1, column: scalars ? 0 : pileup.from };
   const now = picture.cursor ?? start;
   const low = scalars ? 0 : -1;
   picture.cursor = picture.cursor === null ? start : {
@@ -300,7 +300,7 @@ const KEYS = [
   ["+ =", "zoom in", () => zoom(1.4)],
   ["-", "zoom out", () => zoom(1 / 1.4)],
   ["0", "fit the window", () => zoom(0)],
-  ["c", "centre on the site", () => { pileView.pile && pileView.centre(state.pile.from); }],
+  ["c", "centre on the site", () => { pileupView.pileup && pileupView.centre(state.pileup.from); }],
   ["]", "next channel, alone", () => stepChannel(1)],
   ["[", "previous channel, alone", () => stepChannel(-1)],
   ["a", "all channels together", allChannels],
@@ -402,5 +402,5 @@ function start() {
 }
 
 // For the console, and for the tests of the page.
-window.cnnscore = { INDEX, SITES, openSite, pileOf, state, options, go };
+window.cnnscore = { INDEX, SITES, openSite, pileupOf, state, options, go };
 start();

@@ -14,31 +14,31 @@ const AMBIGUOUS = {
 
 const base = (i) => ({
   group: "read", label: BASES[i], title: `read ${BASES[i]}: 1 − error probability where called`,
-  value: (pile, row, column) => readBase(pile, row * pile.width + column, i),
+  value: (pileup, row, column) => readBase(pileup, row * pileup.width + column, i),
 });
 const reference = (i) => ({
   group: "reference", label: BASES[i], title: `reference ${BASES[i]}`,
-  value: (pile, row, column) => {
-    const code = pile.reference[column];
+  value: (pileup, row, column) => {
+    const code = pileup.reference[column];
     return code === i ? 1 : code === REFERENCE_ANY ? .25 : 0;
   },
 });
 const flag = (label, title, bit) => ({
   group: "flags", label, title,
-  value: (pile, row, column) =>
-    pile.bases[row * pile.width + column] & SPAN && pile.flags[2 * row] & bit ? 1 : 0,
+  value: (pileup, row, column) =>
+    pileup.bases[row * pileup.width + column] & SPAN && pileup.flags[2 * row] & bit ? 1 : 0,
 });
 
 const READ_CHANNELS = [
   ...[0, 1, 2, 3].map(base),
   {
     group: "read", label: "gap", title: "read gap: a deletion, or an insertion of another read",
-    value: (pile, row, column) => (pile.bases[row * pile.width + column] & 31) === GAP ? 1 : 0,
+    value: (pileup, row, column) => (pileup.bases[row * pileup.width + column] & 31) === GAP ? 1 : 0,
   },
   ...[0, 1, 2, 3].map(reference),
   {
     group: "reference", label: "gap", title: "reference gap: an insertion in some read",
-    value: (pile, row, column) => pile.reference[column] === REFERENCE_GAP ? 1 : 0,
+    value: (pileup, row, column) => pileup.reference[column] === REFERENCE_GAP ? 1 : 0,
   },
   flag("reverse", "read on the reverse strand", 1),
   flag("mate rev.", "mate on the reverse strand", 2),
@@ -46,8 +46,8 @@ const READ_CHANNELS = [
   flag("second", "second of pair", 8),
   {
     group: "flags", label: "MAPQ", title: "mapping quality / 60",
-    value: (pile, row, column) =>
-      pile.bases[row * pile.width + column] & SPAN ? pile.flags[2 * row + 1] / 60 : 0,
+    value: (pileup, row, column) =>
+      pileup.bases[row * pileup.width + column] & SPAN ? pileup.flags[2 * row + 1] / 60 : 0,
   },
 ];
 const REFERENCE_CHANNELS = [0, 1, 2, 3].map(reference);
@@ -57,23 +57,23 @@ const ALTERNATE_CHANNELS = [0, 1, 2, 3].map((i) => ({
     alternate[column] === i ? 1 : alternate[column] === REFERENCE_ANY ? .25 : 0,
 }));
 
-function readBase(pile, at, i) {
-  const code = pile.bases[at] & 31;
+function readBase(pileup, at, i) {
+  const code = pileup.bases[at] & 31;
   if (code >= GAP || code === 0) return 0;
   const letter = LETTERS[code], called = BASES.indexOf(letter);
   if (called < 0) return AMBIGUOUS[letter][i];
-  const wrong = 10 ** (-pile.quals[at] / 10);
+  const wrong = 10 ** (-pileup.quals[at] / 10);
   return called === i ? 1 - wrong : wrong / 3;
 }
 
-// What is drawn as cells: the input itself (a pile of reads, or lanes of sequence), or with `beside`
+// What is drawn as cells: the input itself (a pileup of reads, or lanes of sequence), or with `beside`
 // the reads that are shown beside another input; null without any.
-function pileOf(site, number, beside = false) {
-  const get = (name) => site.arrays[beside ? `pile/${name}` : name];
+function pileupOf(site, number, beside = false) {
+  const get = (name) => site.arrays[beside ? `pileup/${name}` : name];
   if (!get("reference")) return null;
   const [width] = get("reference").shape, none = new Uint8Array(0);
   const alternate = get("alternate")?.data, bases = get("bases")?.data;
-  const pile = {
+  const pileup = {
     input: !beside, width, alternate,
     rows: bases ? site.reads.length : 0,
     reference: get("reference").data,
@@ -82,18 +82,18 @@ function pileOf(site, number, beside = false) {
     channels: bases ? READ_CHANNELS
       : alternate ? [...REFERENCE_CHANNELS, ...ALTERNATE_CHANNELS] : REFERENCE_CHANNELS,
   };
-  return Object.assign(pile, positions(pile, SITES[number]));
+  return Object.assign(pileup, positions(pileup, SITES[number]));
 }
 
 // 0-based contig position of each column (-1 in a gap, or beyond the contig), and the site's columns.
-function positions(pile, row) {
-  const half = Math.floor(pile.width / 2), start = row.pos - 1;
+function positions(pileup, row) {
+  const half = Math.floor(pileup.width / 2), start = row.pos - 1;
   // Near a contig's start GATK's encodings have its first base in column 0.
-  const shifted = start < half && pile.reference[0] !== REFERENCE_NONE;
-  const position = new Int32Array(pile.width).fill(-1);
+  const shifted = start < half && pileup.reference[0] !== REFERENCE_NONE;
+  const position = new Int32Array(pileup.width).fill(-1);
   let next = shifted ? 0 : start - half;
-  for (let column = 0; column < pile.width; column++) {
-    const code = pile.reference[column];
+  for (let column = 0; column < pileup.width; column++) {
+    const code = pileup.reference[column];
     if (code === REFERENCE_GAP) continue;
     if (code !== REFERENCE_NONE) position[column] = next;
     next++;
@@ -102,7 +102,7 @@ function positions(pile, row) {
   let from = position.indexOf(start), to = from;
   if (from < 0) from = to = half;
   // The columns of an insertion belong to the site: they stand behind its anchor base.
-  else while (to < pile.width && (pile.reference[to] === REFERENCE_GAP
+  else while (to < pileup.width && (pileup.reference[to] === REFERENCE_GAP
     || (position[to] >= 0 && position[to] < end))) to++;
   return { position, from, to: Math.max(to, from + 1), shifted };
 }

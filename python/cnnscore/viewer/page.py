@@ -31,7 +31,7 @@ SCRIPTS = (
     "data.js",
     "channels.js",
     "paint.js",
-    "pile.js",
+    "pileup.js",
     "scalars.js",
     "panel.js",
     "list.js",
@@ -60,7 +60,7 @@ def site_blob(site: Site) -> bytes:
     header, arrays at multiples of 8 bytes from the start, where the header says."""
     arrays: Planes = dict(site.planes)
     if "bases" not in site.planes:
-        arrays |= {f"pile/{name}": plane for name, plane in site.pile.items()}
+        arrays |= {f"pileup/{name}": plane for name, plane in site.pileup.items()}
     if site.attribution:
         arrays |= {f"effect/{axis}": effect for axis, effect in site.attribution.effects.items()}
     places, offset = [], 0

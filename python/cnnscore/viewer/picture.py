@@ -46,23 +46,23 @@ def write_picture(view: View, output: str) -> int:
 
 
 def cells(site: Site) -> NDArray[np.float32]:
-    """RGB [reads + 1, window, 3] of the pile, the reference as row 0: quality as opacity on white,
-    bases that equal the reference grey."""
-    codes = site.pile.get("reference", site.planes.get("reference"))
+    """RGB [reads + 1, window, 3] of the pileup, the reference as row 0: quality as opacity on
+    white, bases that equal the reference grey."""
+    codes = site.pileup.get("reference", site.planes.get("reference"))
     assert codes is not None
     reference = np.array([REFERENCE_LETTERS[code] for code in codes])
     painted = np.ones((len(site.reads) + 1, len(codes), 3), np.float32)
     painted[0] = [_rgb(letter) for letter in reference]
     if not site.reads:
         return painted
-    bases = site.pile["bases"][: len(site.reads)] & 31
+    bases = site.pileup["bases"][: len(site.reads)] & 31
     letters = np.array([*READ_LETTERS, "*", " "])[np.minimum(bases, READ_NONE)]
     full = np.array([_rgb(letter) for letter in letters.ravel()], np.float32).reshape(
         *letters.shape, 3
     )
     same = (letters == reference) & (bases < READ_GAP)
     full[same] = np.array(rgb(colour("match"))) / 255
-    quality = site.pile["quals"][: len(site.reads)].astype(np.float32) / QUALITY_FULL
+    quality = site.pileup["quals"][: len(site.reads)].astype(np.float32) / QUALITY_FULL
     opacity = np.clip(quality, FAINTEST, 1)[..., None]
     opacity[bases >= READ_GAP] = 1
     painted[1:] = 1 - opacity * (1 - full)
@@ -85,7 +85,7 @@ def _draw(figure_type: type[Any], site: Site, view: View) -> Any:
     axes, side = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     axes.imshow(painted, aspect="auto", interpolation="nearest", extent=(0, width, rows, 0))
     axes.axhline(1, color="white", linewidth=3)
-    codes = site.pile.get("reference", site.planes.get("reference"))
+    codes = site.pileup.get("reference", site.planes.get("reference"))
     assert codes is not None
     at = site_column(site, codes)
     span = max(len(site.record.ref), 1)
@@ -128,7 +128,7 @@ def _bar(x: float, y: float, width: float) -> Any:
 def _gaps(axes: Any, site: Site, codes: NDArray[np.uint8]) -> None:
     if not site.reads:
         return
-    gap = (site.pile["bases"][: len(site.reads)] & 31) == READ_GAP
+    gap = (site.pileup["bases"][: len(site.reads)] & 31) == READ_GAP
     for name, where in (("deletion", codes != REFERENCE_GAP), ("line", codes == REFERENCE_GAP)):
         row, column = np.nonzero(gap & where)
         style = {"color": colour(name), "linewidth": 1.4 if name == "deletion" else 0.6}
@@ -142,7 +142,7 @@ def _letters(axes: Any, site: Site, codes: NDArray[np.uint8], at: int) -> None:
         letter = REFERENCE_LETTERS[codes[column]]
         axes.text(column + 0.5, 0.55, letter.strip(), **style)
         for row in range(len(site.reads)):
-            code = int(site.pile["bases"][row, column]) & 31
+            code = int(site.pileup["bases"][row, column]) & 31
             if code < READ_GAP and READ_LETTERS[code] != letter:
                 axes.text(column + 0.5, row + 1.55, READ_LETTERS[code], **style)
 

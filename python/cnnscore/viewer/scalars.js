@@ -84,11 +84,11 @@ class ScalarView {
     }
     context.fillStyle = colours.panel;
     context.fillRect(0, SCALAR_TOP - 1, SCALAR_GUTTER - 4, height);
-    const pile = this.flags();
+    const pileup = this.flags();
     context.textAlign = "left";
     for (let row = 0; row < this.rows && this.site.reads[row]; row++)
       if (this.y(row) < height)
-        paintRead(context, this.site.reads[row], this.y(row), this.high, pile, row,
+        paintRead(context, this.site.reads[row], this.y(row), this.high, pileup, row,
           { on: new Set([10, 12, 13, 14]) });
     this.paintNames(context, width);
     this.paintRowEffects(context, width, height);
@@ -97,7 +97,7 @@ class ScalarView {
     context.strokeRect(1, this.y(this.cursor.row) - .5, width - 2, this.high);
   }
 
-  // Strand, pair and MAPQ of the reads as the pile's rows have them.
+  // Strand, pair and MAPQ of the reads as the pileup's rows have them.
   flags() {
     const flags = new Uint8Array(2 * this.rows);
     this.site.reads.forEach(({ flag, mapq }, row) => {

@@ -61,11 +61,11 @@ class Site:
     """The ALT allele whose planes these are, 1 is the first: that of the highest score. 0 for a
     network that sees records."""
     planes: Planes
-    pile: Planes
+    pileup: Planes
     """`bases quals rows reference` of gatk-reads: the planes themselves, or for a network over
     something else the same reads, for comparison; empty without reads."""
     reads: list[Read]
-    """In the order of the rows of `pile`."""
+    """In the order of the rows of `pileup`."""
     score: float
     output: NDArray[np.float32]
     """What the graph gave: class probabilities, or a log-odds."""
@@ -176,10 +176,10 @@ class Looker:
                 for number, record in enumerate(records_of(vcf, self.sample)):
                     calls.read(records, 1)
                     batch = reader.read(records.sites())
-                    pile = beside.read(records.sites()) if beside else batch
+                    pileup = beside.read(records.sites()) if beside else batch
                     window = BESIDE_WINDOW if beside else self.engine.manifest.window
                     label = -1 if labels is None else int(labels[number])
-                    yield look_at(self.engine, record, batch, pile, window, typical, label)
+                    yield look_at(self.engine, record, batch, pileup, window, typical, label)
 
             yield from attributed(self.engine, sites(), self.runs, self.threads)
             self._check_read_groups((beside or reader).counts())
@@ -223,7 +223,7 @@ def look_at(
     engine: Engine,
     record: Record,
     batch: WindowBatch,
-    pile: WindowBatch,
+    pileup: WindowBatch,
     window: int,
     typical: NDArray[np.float32],
     label: int,
@@ -238,7 +238,7 @@ def look_at(
         kind=int(batch.kind[0]),
         allele=0,
         planes={},
-        pile={},
+        pileup={},
         reads=[],
         score=float("nan"),
         output=np.zeros(0, np.float32),
@@ -259,13 +259,13 @@ def look_at(
                     score=float(scores[i]),
                     output=output[i].copy(),
                 )
-    site = _with_reads(site, pile, window)
+    site = _with_reads(site, pileup, window)
     if "mask" in site.planes and site.reads:
-        return _in_order_of_pile(site, batch, engine.spec)
+        return _in_order_of_pileup(site, batch, engine.spec)
     return site
 
 
-def _in_order_of_pile(site: Site, batch: WindowBatch, spec: PlaneSpec) -> Site:
+def _in_order_of_pileup(site: Site, batch: WindowBatch, spec: PlaneSpec) -> Site:
     """The scalars of reads in the order of `site.reads`; the network sees no order."""
     scalars = site.planes["reads"]
     row = row_of_read(batch, site.allele, scalars, spec)
@@ -274,20 +274,20 @@ def _in_order_of_pile(site: Site, batch: WindowBatch, spec: PlaneSpec) -> Site:
     return replace(site, planes=site.planes | {"reads": ordered})
 
 
-PILE_PLANES = ("bases", "quals", "rows", "reference")
+PILEUP_PLANES = ("bases", "quals", "rows", "reference")
 BESIDE_WINDOW, BESIDE_READS = 128, 128
-"""Columns, and most reads, of the pile that is shown beside a network's inputs."""
+"""Columns, and most reads, of the pileup that is shown beside a network's inputs."""
 
 
 def _with_reads(site: Site, batch: WindowBatch, window: int) -> Site:
-    """The site with the pile of its batch, a batch of one site."""
+    """The site with the pileup of its batch, a batch of one site."""
     if not len(batch.reads):
         return site
     rows = Rows(np.zeros(1, np.int64), np.zeros(1, np.int64))
-    pile = encode_gatk_reads(NativeBatch(batch), rows, PlaneSpec(window))
+    pileup = encode_gatk_reads(NativeBatch(batch), rows, PlaneSpec(window))
     reads = site_reads(batch, 0, alleles_of(batch, 0))
     return replace(
         site,
-        pile={name: pile[name][0].copy() for name in PILE_PLANES},
+        pileup={name: pileup[name][0].copy() for name in PILEUP_PLANES},
         reads=[reads[row] for row in read_of_row(batch, 0, window)],
     )

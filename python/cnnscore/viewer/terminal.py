@@ -91,12 +91,12 @@ def site_text(
     )
     if site.label >= 0:
         lines.append("true in the truth set" if site.label else "false: not in the truth set")
-    lines += _pile(site, ink, width)
+    lines += _pileup(site, ink, width)
     return "\n".join(lines) + "\n"
 
 
-def _pile(site: Site, ink: Ink, width: int) -> list[str]:
-    codes = site.pile.get("reference")
+def _pileup(site: Site, ink: Ink, width: int) -> list[str]:
+    codes = site.pileup.get("reference")
     if codes is None and site.planes.get("reference", np.zeros(0)).dtype == np.uint8:
         codes = site.planes.get("reference")
     if codes is None or not len(codes):
@@ -118,7 +118,7 @@ def _pile(site: Site, ink: Ink, width: int) -> list[str]:
 
 
 def _cell(site: Site, row: int, column: int, reference: int) -> Cell:
-    code = int(site.pile["bases"][row, column]) & 31
+    code = int(site.pileup["bases"][row, column]) & 31
     if code == READ_NONE:
         return " ", ""
     if code == READ_GAP:
@@ -127,7 +127,7 @@ def _cell(site: Site, row: int, column: int, reference: int) -> Cell:
     reverse = bool(site.reads[row].flag & 16)
     if letter == REFERENCE_LETTERS[reference]:
         return "," if reverse else ".", FAINT
-    low = int(site.pile["quals"][row, column]) < FAINT_QUALITY
+    low = int(site.pileup["quals"][row, column]) < FAINT_QUALITY
     return letter.lower() if reverse else letter, FAINT if low else _base(letter)
 
 

@@ -1,21 +1,21 @@
-// The pile on its canvas: reads as rows, the window as columns, the reference on top.
+// The pileup on its canvas: reads as rows, the window as columns, the reference on top.
 // What is drawn are the cells in view; the canvas stays in place while its pane scrolls.
 
 const GUTTER = 118, EFFECT_WIDTH = 84, RULER = 22, EFFECT_HEIGHT = 40, REFERENCE_ROW = 20;
 const LETTER_WIDTH = 7.5, LETTER_HEIGHT = 9; // smaller cells show colour alone
 const QUALITY_FULL = 40, QUALITY_FAINTEST = .12;
 
-class PileView {
+class PileupView {
   constructor(pane, canvas, spacer) {
-    Object.assign(this, { pane, canvas, spacer, zoom: 1, pile: null, site: null });
+    Object.assign(this, { pane, canvas, spacer, zoom: 1, pileup: null, site: null });
     this.cursor = null; // {row, column}; row -1 is the reference
     this.needed = false;
     pane.addEventListener("scroll", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(pane);
   }
 
-  show(pile, site, row) {
-    Object.assign(this, { pile, site, row });
+  show(pileup, site, row) {
+    Object.assign(this, { pileup, site, row });
     this.cursor = null;
     this.scale = {};
     for (const [name, { data }] of Object.entries(site.arrays))
@@ -24,27 +24,27 @@ class PileView {
           (most, value) => (Number.isNaN(value) ? most : Math.max(most, Math.abs(value))), 0);
     this.pane.scrollTo(0, 0);
     this.layout();
-    this.centre(pile.from);
+    this.centre(pileup.from);
     this.draw();
   }
 
   effect(axis) {
-    return options.effects && this.pile.input ? this.site.arrays[`effect/${axis}`]?.data : undefined;
+    return options.effects && this.pileup.input ? this.site.arrays[`effect/${axis}`]?.data : undefined;
   }
 
   layout() {
-    const { pile } = this;
+    const { pileup } = this;
     const [width, height] = [this.pane.clientWidth, this.pane.clientHeight];
-    this.right = this.effect("row") && pile.rows ? EFFECT_WIDTH : 8;
+    this.right = this.effect("row") && pileup.rows ? EFFECT_WIDTH : 8;
     this.effects = this.effect("column") ? EFFECT_HEIGHT : 0;
-    this.lanes = pile.lanes ? pile.channels.length : 0;
+    this.lanes = pileup.lanes ? pileup.channels.length : 0;
     this.top = RULER + this.effects + REFERENCE_ROW + 6;
-    const rows = Math.max(pile.rows, this.lanes, 1);
-    const fitting = (width - GUTTER - this.right - 2) / pile.width;
+    const rows = Math.max(pileup.rows, this.lanes, 1);
+    const fitting = (width - GUTTER - this.right - 2) / pileup.width;
     this.cell = Math.max(2.5, fitting) * this.zoom;
     const high = Math.max(7, Math.min(17, (height - this.top - 10) / rows));
     this.high = this.lanes ? Math.min(26, 160 / this.lanes) * Math.sqrt(this.zoom) : Math.min(high * this.zoom, Math.max(high, 24));
-    this.spacer.style.width = `${GUTTER + pile.width * this.cell + this.right}px`;
+    this.spacer.style.width = `${GUTTER + pileup.width * this.cell + this.right}px`;
     this.spacer.style.height = `${this.top + rows * this.high + 10}px`;
   }
 
@@ -64,11 +64,11 @@ class PileView {
   }
 
   draw() {
-    if (!this.pile || this.needed) return;
+    if (!this.pileup || this.needed) return;
     this.needed = true;
     requestAnimationFrame(() => {
       this.needed = false;
-      if (this.pile) this.paint();
+      if (this.pileup) this.paint();
     });
   }
 
@@ -82,24 +82,24 @@ class PileView {
 
   // The cell under a point of the pane, in CSS pixels; null outside.
   at(x, y) {
-    if (!this.pile) return null;
+    if (!this.pileup) return null;
     const column = Math.floor((x - GUTTER + this.pane.scrollLeft) / this.cell);
-    if (x >= GUTTER && (column < 0 || column >= this.pile.width)) return null;
+    if (x >= GUTTER && (column < 0 || column >= this.pileup.width)) return null;
     if (y < this.top) return x >= GUTTER && y >= RULER ? { row: -1, column } : null;
     const row = Math.floor((y - this.top + this.pane.scrollTop) / this.high);
-    if (row >= (this.lanes || this.pile.rows)) return null;
+    if (row >= (this.lanes || this.pileup.rows)) return null;
     return { row: this.lanes ? -1 : row, column: x < GUTTER ? -1 : column };
   }
 
   paint() {
     const width = this.pane.clientWidth, height = this.pane.clientHeight;
-    if (!width || !height || !this.pile) return;
+    if (!width || !height || !this.pileup) return;
     this.layout();
     const context = fitCanvas(this.canvas, width, height);
     this.context = context;
     const shown = Math.ceil(width / this.cell) + 1;
     this.columns = [Math.max(0, Math.floor(this.pane.scrollLeft / this.cell)), 0];
-    this.columns[1] = Math.min(this.pile.width, this.columns[0] + shown);
+    this.columns[1] = Math.min(this.pileup.width, this.columns[0] + shown);
     this.letters = this.cell >= LETTER_WIDTH && this.high >= LETTER_HEIGHT;
     const size = Math.min(this.cell * 1.25, this.high * .85, 13);
     context.font = `600 ${size}px ${colours.font}`;
@@ -107,7 +107,7 @@ class PileView {
     context.textBaseline = "middle";
     if (this.lanes) this.paintLanes();
     else if (options.solo === null) this.paintRows();
-    else this.paintChannel(this.pile.channels[options.solo]);
+    else this.paintChannel(this.pileup.channels[options.solo]);
     this.paintSite(height);
     this.paintVeil(height);
     this.paintGutter(height);
@@ -119,19 +119,19 @@ class PileView {
   visibleRows() {
     const first = Math.max(0, Math.floor(this.pane.scrollTop / this.high));
     const count = Math.ceil((this.pane.clientHeight - this.top) / this.high) + 1;
-    return [first, Math.min(this.pile.rows, first + count)];
+    return [first, Math.min(this.pileup.rows, first + count)];
   }
 
   paintRows() {
-    const { pile, context } = this, [first, last] = this.visibleRows();
+    const { pileup, context } = this, [first, last] = this.visibleRows();
     const gap = this.high > 9 ? 1 : 0, on = options.on;
     for (let row = first; row < last; row++) {
       const y = this.y(row), high = this.y(row + 1) - y - gap;
       for (let column = this.columns[0]; column < this.columns[1]; column++) {
-        const at = row * pile.width + column, code = pile.bases[at] & 31;
+        const at = row * pileup.width + column, code = pileup.bases[at] & 31;
         if (code === NONE) continue;
         const x = this.x(column), wide = Math.max(this.x(column + 1) - x - (this.cell > 5 ? 1 : 0), 1);
-        const reference = pile.reference[column];
+        const reference = pileup.reference[column];
         if (code === GAP) {
           if (on.has(4)) this.paintGap(x, y, this.x(column + 1) - x, high, reference);
           continue;
@@ -141,7 +141,7 @@ class PileView {
         const match = called >= 0 && called === reference && on.has(5 + called);
         const inserted = reference === REFERENCE_GAP;
         context.globalAlpha = options.quality
-          ? Math.max(QUALITY_FAINTEST, Math.min(1, pile.quals[at] / QUALITY_FULL)) : 1;
+          ? Math.max(QUALITY_FAINTEST, Math.min(1, pileup.quals[at] / QUALITY_FULL)) : 1;
         context.fillStyle = match && options.mismatches ? colours.match : baseColour(letter);
         context.fillRect(x, y, wide, high);
         if (this.letters) {
@@ -169,12 +169,12 @@ class PileView {
   }
 
   paintChannel(channel) {
-    const { pile, context } = this, [first, last] = this.visibleRows();
+    const { pileup, context } = this, [first, last] = this.visibleRows();
     context.fillStyle = colours.heat;
     for (let row = first; row < last; row++) {
       const y = this.y(row), high = this.y(row + 1) - y - (this.high > 9 ? 1 : 0);
       for (let column = this.columns[0]; column < this.columns[1]; column++) {
-        const value = channel.value(pile, row, column), x = this.x(column);
+        const value = channel.value(pileup, row, column), x = this.x(column);
         const wide = Math.max(this.x(column + 1) - x - (this.cell > 5 ? 1 : 0), 1);
         context.globalAlpha = .05 + .95 * Math.min(1, value);
         context.fillRect(x, y, wide, high);
@@ -185,13 +185,13 @@ class PileView {
 
   // A network over the reference alone: its channels as four lanes.
   paintLanes() {
-    const { pile, context } = this;
-    pile.channels.forEach((channel, lane) => {
+    const { pileup, context } = this;
+    pileup.channels.forEach((channel, lane) => {
       const y = this.y(lane), high = this.y(lane + 1) - y - 2;
       const alone = options.solo === null ? options.on.has(lane) : options.solo === lane;
       for (let column = this.columns[0]; column < this.columns[1]; column++) {
         const x = this.x(column), wide = Math.max(this.x(column + 1) - x - 1, 1);
-        const value = alone ? channel.value(pile, 0, column) : 0;
+        const value = alone ? channel.value(pileup, 0, column) : 0;
         context.globalAlpha = .06 + .94 * value;
         context.fillStyle = value ? baseColour(channel.label) : colours.muted;
         context.fillRect(x, y, wide, high);
@@ -201,17 +201,17 @@ class PileView {
   }
 
   paintSite(height) {
-    const { context, pile } = this, from = this.x(pile.from), to = this.x(pile.to);
+    const { context, pileup } = this, from = this.x(pileup.from), to = this.x(pileup.to);
     context.fillStyle = colours.site;
     context.globalAlpha = .9;
-    const end = Math.min(height, this.y(this.lanes || pile.rows) + 4);
+    const end = Math.min(height, this.y(this.lanes || pileup.rows) + 4);
     for (const x of [from - 2, to]) context.fillRect(x, RULER, 2, end - RULER);
     context.globalAlpha = 1;
   }
 
   // Where effects are shown, cells that moved the score little step back.
   paintVeil(height) {
-    const rows = this.effect("row"), columns = this.effect("column"), { context, pile } = this;
+    const rows = this.effect("row"), columns = this.effect("column"), { context, pileup } = this;
     if (!columns || !options.veil) return;
     context.fillStyle = colours.panel;
     const [first, last] = this.lanes ? [0, this.lanes] : this.visibleRows();
@@ -228,7 +228,7 @@ class PileView {
   }
 
   paintTop(width) {
-    const { context, pile } = this;
+    const { context, pileup } = this;
     context.fillStyle = colours.panel;
     context.fillRect(0, 0, width, this.top - 3);
     context.font = `11px ${colours.font}`;
@@ -238,7 +238,7 @@ class PileView {
     const step = [1, 2, 5, 10, 20, 50, 100].find((size) => size * this.cell >= 84) ?? 100;
     context.textAlign = "center";
     for (let column = this.columns[0]; column < this.columns[1]; column++) {
-      const position = pile.position[column];
+      const position = pileup.position[column];
       if (position < 0 || (position + 1) % step) continue;
       const x = (this.x(column) + this.x(column + 1)) / 2;
       if (x < GUTTER) continue;
@@ -262,7 +262,7 @@ class PileView {
     context.fillStyle = colours.line;
     context.fillRect(0, this.top - 3, width, 1);
     context.fillStyle = colours.site;
-    const from = this.x(pile.from), to = this.x(pile.to), middle = (from + to) / 2;
+    const from = this.x(pileup.from), to = this.x(pileup.to), middle = (from + to) / 2;
     context.beginPath();
     context.moveTo(middle - 6, RULER - 7);
     context.lineTo(middle + 6, RULER - 7);
@@ -271,20 +271,20 @@ class PileView {
   }
 
   paintReference() {
-    const { context, pile } = this, y = RULER + this.effects + 1, high = REFERENCE_ROW - 2;
+    const { context, pileup } = this, y = RULER + this.effects + 1, high = REFERENCE_ROW - 2;
     context.textAlign = "center";
     context.font = `700 ${Math.min(this.cell * 1.3, 13)}px ${colours.font}`;
     for (let column = this.columns[0]; column < this.columns[1]; column++) {
-      const code = pile.reference[column], letter = REFERENCE_LETTERS[code];
+      const code = pileup.reference[column], letter = REFERENCE_LETTERS[code];
       const x = this.x(column), wide = Math.max(this.x(column + 1) - x - (this.cell > 5 ? 1 : 0), 1);
       if (!letter) continue;
       if (code === REFERENCE_GAP) {
-        if (pile.bases.length && !options.on.has(9)) continue;
+        if (pileup.bases.length && !options.on.has(9)) continue;
         context.fillStyle = colours.insertion;
         context.fillRect(x, y + high / 2 - 1, this.x(column + 1) - x, 2);
         continue;
       }
-      const lane = pile.bases.length ? 5 + code : code;
+      const lane = pileup.bases.length ? 5 + code : code;
       if (code < REFERENCE_GAP && !options.on.has(lane)) continue;
       context.fillStyle = baseColour(letter);
       context.fillRect(x, y, wide, high);
@@ -299,7 +299,7 @@ class PileView {
     if (!effects) return;
     const y = RULER + 2, high = EFFECT_HEIGHT - 6;
     context.fillStyle = colours.line;
-    context.fillRect(GUTTER, y + high / 2, this.pile.width * this.cell, 1);
+    context.fillRect(GUTTER, y + high / 2, this.pileup.width * this.cell, 1);
     for (let column = this.columns[0]; column < this.columns[1]; column++) {
       const x = this.x(column), wide = this.x(column + 1) - x;
       signedBar(context, x, y, wide, high, effects[column] / (this.scale.column || 1), true);
@@ -308,7 +308,7 @@ class PileView {
 
   paintRowEffects(width, height) {
     const effects = this.effect("row"), { context } = this;
-    if (!effects || !this.pile.rows) return;
+    if (!effects || !this.pileup.rows) return;
     const x = width - EFFECT_WIDTH, [first, last] = this.visibleRows();
     context.fillStyle = colours.panel;
     context.fillRect(x, 0, EFFECT_WIDTH, height);
@@ -328,13 +328,13 @@ class PileView {
   }
 
   paintGutter(height) {
-    const { context, pile, site } = this;
+    const { context, pileup, site } = this;
     context.fillStyle = colours.panel;
     context.fillRect(0, 0, GUTTER - 4, height);
     context.textAlign = "left";
     if (this.lanes) {
       context.font = `11px ${colours.font}`;
-      pile.channels.forEach((channel, lane) => {
+      pileup.channels.forEach((channel, lane) => {
         context.fillStyle = colours.muted;
         context.fillText(`${channel.group} ${channel.label}`, 10, this.y(lane) + this.high / 2);
       });
@@ -342,7 +342,7 @@ class PileView {
     }
     const [first, last] = this.visibleRows();
     for (let row = first; row < last; row++)
-      paintRead(context, site.reads[row], this.y(row), this.high, pile, row, options);
+      paintRead(context, site.reads[row], this.y(row), this.high, pileup, row, options);
   }
 
   paintCursor() {
@@ -367,7 +367,7 @@ function inkOn(letter) {
 }
 
 // A row's label: the allele it shows, strand, first or second of pair, MAPQ.
-function paintRead(context, read, y, high, pile, row, { on }) {
+function paintRead(context, read, y, high, pileup, row, { on }) {
   const middle = y + high / 2, tall = Math.max(high - 1, 2);
   if (read.allele >= 1 || read.allele === -1) {
     context.fillStyle = read.allele >= 1 ? colours.alt : colours.other;
@@ -380,7 +380,7 @@ function paintRead(context, read, y, high, pile, row, { on }) {
     const name = read.allele >= 1 ? "ALT" : { 0: "ref", "-1": "other" }[read.allele] ?? "·";
     context.fillText(read.allele > 1 ? `ALT${read.allele}` : name, 10, middle + .5);
   }
-  const flags = pile.flags[2 * row], mapq = pile.flags[2 * row + 1];
+  const flags = pileup.flags[2 * row], mapq = pileup.flags[2 * row + 1];
   if (on.has(10)) {
     const way = flags & 1 ? -1 : 1, x = 54, reach = Math.min(high * .42, 5);
     context.fillStyle = way > 0 ? colours.ink : colours.muted;
