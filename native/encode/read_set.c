@@ -224,7 +224,7 @@ static int work_out_annotations(scratch *self, const cnnscore_window_batch *batc
                                 cnnscore_error *err) {
     size_t n = (size_t)batch->n_annotations;
     int64_t site = variant->site.index, n_reads = variant->site.n_reads;
-    if (variant->n_alts > 1) {
+    if (variant->multi_allelic) {
         int rc = self->sided == site ? CNNSCORE_OK : find_sides(self, batch, rows, row, variant, err);
         if (rc != CNNSCORE_OK) return rc;
         for (int64_t i = 0; i < n_reads; i++) {

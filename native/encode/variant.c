@@ -39,6 +39,15 @@ bool cnnscore_site_allele(const cnnscore_window_batch *batch, const cnnscore_sit
                                 batch->alleles + offset[number], offset[number + 1] - offset[number]);
 }
 
+/* Whether an ALT allele beside `number` can be scored: `*` and symbolic alleles are no alternatives. */
+static bool has_another(const cnnscore_window_batch *batch, const cnnscore_site *site, int64_t n_alts,
+                        int64_t number) {
+    cnnscore_allele allele;
+    for (int64_t other = 1; other <= n_alts; other++)
+        if (other != number && cnnscore_site_allele(batch, site, other, &allele)) return true;
+    return false;
+}
+
 int cnnscore_variant_open(const cnnscore_window_batch *batch, const cnnscore_rows *rows, int64_t i, int what,
                           cnnscore_variant *self, cnnscore_error *err) {
     int64_t index = rows->sites[i], number = rows->alleles[i];
@@ -52,6 +61,7 @@ int cnnscore_variant_open(const cnnscore_window_batch *batch, const cnnscore_row
     if (!cnnscore_site_allele(batch, &self->site, number, &self->allele))
         return cnnscore_site_fail(
             batch, index, err, "its ALT allele %lld is no sequence that differs from REF", (long long)number);
+    self->multi_allelic = has_another(batch, &self->site, self->n_alts, number);
     int64_t half = rows->window / 2;
     self->row = (cnnscore_reference_row){
         .bases = batch->reference + (size_t)index * (size_t)batch->reference_width +
@@ -175,5 +185,5 @@ void cnnscore_variant_features(const cnnscore_variant *self, float *to) {
     *to++ = gc_content(self);
     *to++ = (float)(first == cnnscore_row_base(&self->row, allele->begin - 1));
     *to++ = (float)(last == cnnscore_row_base(&self->row, allele->begin + allele->ref_length));
-    *to++ = (float)(self->n_alts > 1);
+    *to++ = (float)self->multi_allelic;
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import math
+import os
 from pathlib import Path
 
 import pysam
@@ -74,6 +76,24 @@ def test_odd_alleles_get_no_score(data: Path, stand_ins: dict[str, str], tmp_pat
         if more:
             assert found[5] is not None
             assert found[5].endswith(",.")
+
+
+@pytest.mark.parametrize("more", ["<NON_REF>", "<*>", "*"])
+@pytest.mark.parametrize(("network", "key"), [("reads", "CNN_READS"), ("reference", "CNN_REF")])
+def test_a_gvcfs_alleles_change_no_score(
+    network: str, key: str, more: str, data: Path, tmp_path: Path
+) -> None:
+    """The calls as they stand, and with a symbolic or spanning allele beside every ALT."""
+    gvcf = tmp_path / "gvcf.vcf"
+    with gzip.open(data / "calls.vcf.gz", "rt") as source, gvcf.open("w") as output:
+        for line in source:
+            fields = line.split("\t")
+            if not line.startswith("#"):
+                fields[4] += f",{more}"
+            output.write("\t".join(fields))
+    plain = scores_of(score(data, network, tmp_path / "plain.vcf"), key)
+    calls = os.path.relpath(gvcf, data)
+    assert scores_of(score(data, network, tmp_path / "scored.vcf", calls=calls), key) == plain
 
 
 @pytest.mark.parametrize("network", [*KEYS, "reads"])

@@ -34,7 +34,7 @@ class Allele:
     begin: int
     ref: str
     alt: str
-    n_alts: int
+    multi_allelic: bool
     window: dict[int, str]
     """Letters by position."""
     tract_begin: int = 0
@@ -97,7 +97,9 @@ def alleles(site: Site, window: int) -> dict[int, Allele]:
             ref, alt = ref[:-1], alt[:-1]
         while ref and alt and ref[0] == alt[0]:
             ref, alt, pos = ref[1:], alt[1:], pos + 1
-        found[number] = Allele(pos, ref, alt, len(site.alts), letters)
+        found[number] = Allele(pos, ref, alt, False, letters)
+    for allele in found.values():
+        allele.multi_allelic = len(found) > 1
     return found
 
 
@@ -366,7 +368,7 @@ def variant_features(allele: Allele) -> list[float]:
         gc,
         float(new[0] == allele.base(begin - 1)),
         float(new[-1] == allele.base(begin + len(ref))),
-        float(allele.n_alts > 1),
+        float(allele.multi_allelic),
     ]
 
 

@@ -239,5 +239,32 @@ def test_alleles_that_are_no_sequence_are_not_scored(alt: str) -> None:
                 encode([(0, wrong)])
 
 
+NO_SEQUENCES = ["*", "<NON_REF>", "<*>", "<DEL>", "A]chr2:3]"]
+
+
+def test_alleles_that_are_no_sequence_change_no_score() -> None:
+    """Bit for bit: planes of a record, and of it with `<NON_REF>` and the like anywhere in ALT."""
+    rng = random.Random(14)
+    for _ in range(50):
+        site = real_site(rng, 30)
+        alts: list[str] = []
+        for alt in site.alts:
+            alts += rng.sample(NO_SEQUENCES, rng.randrange(3))
+            alts.append(alt)
+        alts += rng.sample(NO_SEQUENCES, rng.randrange(1, 3))
+        other = Site(site.contig_sequence, site.pos, site.ref, alts, site.reads)
+        planes = []
+        for one in (site, other):
+            batch = native_encode.Batch([one], left=150, width=600)
+            rows = native_encode.scorable(batch)
+            both = [
+                *native_encode.encode_read_set(batch, rows, 300, 40),
+                *native_encode.encode_haplotypes(batch, rows, 300),
+                native_encode.encode_annotations(batch, rows, 300, 40),
+            ]
+            planes.append([plane.tobytes() for plane in both])
+        assert planes[0] == planes[1]
+
+
 def test_letters_of_bam_are_known() -> None:
     assert {letter for letter in BAM_BASES if oracle_read_set.bases(letter)} == set(BAM_BASES[1:])
