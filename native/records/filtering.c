@@ -5,6 +5,8 @@
 
 #include "calls.h"
 
+enum { NO_CUT_OFF = -3 };
+
 int cnnscore_calls_clear_filters(cnnscore_calls *calls, cnnscore_error *err) {
     bcf_hdr_t *header = calls->header;
     for (int i = 0; i < header->nhrec;) {
@@ -61,6 +63,11 @@ static int set_filter(bcf_hdr_t *header, bcf1_t *record, bool clear, const char 
                    : bcf_update_filter(header, record, &pass, 1);
 }
 
+/* No verdict: FILTER stays, or is none where those that there are shall go. */
+static int leave_filter(bcf_hdr_t *header, bcf1_t *record, bool clear) {
+    return clear ? bcf_update_filter(header, record, NULL, 0) : 0;
+}
+
 static int filter_record(bcf_hdr_t *header, bcf1_t *record, const cnnscore_filtering *f, int32_t i,
                          filter_list *list) {
     const char *name = f->verdict[i] >= 0 ? f->names[f->verdict[i]] : NULL;
@@ -69,7 +76,9 @@ static int filter_record(bcf_hdr_t *header, bcf1_t *record, const cnnscore_filte
         if (bcf_update_info_float(header, record, f->sensitivity_key, &f->sensitivity[i], is_known) < 0)
             return -1;
     }
-    if (!f->verdict_key) return set_filter(header, record, f->clear, name, list);
+    if (!f->verdict_key)
+        return f->verdict[i] == NO_CUT_OFF ? leave_filter(header, record, f->clear)
+                                           : set_filter(header, record, f->clear, name, list);
     const char *verdict = f->verdict[i] < -1 ? NULL : name ? name : "PASS";
     return bcf_update_info_string(header, record, f->verdict_key, verdict);
 }

@@ -87,7 +87,7 @@ int cnnscore_writer_write_alleles(cnnscore_writer *writer, cnnscore_records *rec
 typedef struct {
     uint32_t struct_size;
     const char *const *names;    /* the declared FILTERs that `verdict` counts */
-    const int32_t *verdict;      /* [N] index into names, -1: kept, -2: not judged */
+    const int32_t *verdict;      /* [N] index into names, -1: kept, -2: not judged, -3: FILTER stays */
     int32_t clear;               /* drop the filters that records come with */
     const char *verdict_key;     /* INFO key that takes the verdict in place of FILTER; or NULL */
     const char *sensitivity_key; /* INFO key of `sensitivity`; or NULL */

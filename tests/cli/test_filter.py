@@ -254,7 +254,44 @@ def test_thresholds_are_graded_and_keep_what_scores_them(tmp_path: Path) -> None
     ]
     column = run_filter(tmp_path / "out.vcf", calls, "--threshold", "SNP=5", "--types", "gatk")
     assert column[:4] == ["CNN_1D_SNP_below_5"] * 4
-    assert column[4:] == ["PASS"] * 4
+    assert column[4:] == [".", "PASS", "PASS", "PASS"]  # there is no cut-off for indels
+
+
+@pytest.mark.parametrize("source", ["threshold", "network"])
+def test_a_type_without_a_cut_off_keeps_its_filter(
+    source: str, tiny: dict[str, str], tmp_path: Path
+) -> None:
+    lines = [
+        "##fileformat=VCFv4.2",
+        "##contig=<ID=chr1,length=40000>",
+        '##FILTER=<ID=LowQual,Description="Low">',
+        '##INFO=<ID=CNN_1D,Number=1,Type=Float,Description="Score">',
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO",
+    ]
+    for alt, score in (("G", "CNN_1D=5"), ("G", "CNN_1D=-5"), ("AT", "CNN_1D=-5"), ("AT", ".")):
+        for old in (".", "PASS", "LowQual"):
+            lines.append(f"chr1\t{10 * len(lines)}\t.\tA\t{alt}\t30\t{old}\t{score}")
+    calls = tmp_path / "calls.vcf"
+    calls.write_text("\n".join(lines) + "\n")
+    how: tuple[object, ...] = ("--threshold", "SNP=0")
+    name = "CNN_1D_SNP_below_0"
+    if source == "network":
+        cutoffs = {"SNP": {"99.0": 0.0}}
+        how = ("--model", with_manifest(tiny["reference"], tmp_path / "n.onnx", cutoffs=cutoffs))
+        name = "CNN_1D_SNP_Tranche_99.00_100.00"
+    kept, out = [".", "PASS", "LowQual"], tmp_path / "out.vcf"
+    column = run_filter(out, calls, *how)
+    assert column == ["PASS", "PASS", "LowQual", name, name, f"{name};LowQual", *kept, *kept]
+    column = run_filter(out, calls, *how, "--invalidate-previous-filters")
+    assert column == ["PASS"] * 3 + [name] * 3 + ["."] * 6
+    done = run_cli("filter", calls, "-o", out, *how)
+    assert "3 INDELs keep the FILTER that they have: there is no cut-off for INDELs" in done.err
+    run_filter(out, calls, *how, "--soft")
+    assert info(out, "CNN_1D_TRANCHE")[6:] == [None] * 6
+    if source == "network":
+        done = run_cli("filter", calls, "-o", out, *how, "--indel-tranche", "99")
+        assert done.code == 1
+        assert "has no INDEL cut-off at 99 %, nor any other for INDELs" in done.err
 
 
 def test_types(case: Case, tmp_path: Path) -> None:

@@ -260,9 +260,10 @@ class Writer:
     ) -> None:
         """Write the records with FILTER set: those they have and names[verdict], sorted, else PASS.
 
-        `verdict` [N] is -1 for records that are kept and -2 for those not judged. `clear` drops
-        the filters that records come with. With `verdict_key` FILTER stays, and this INFO key says
-        the name or PASS. `sensitivity` [N] goes to INFO `sensitivity_key`; NaN writes no key.
+        `verdict` [N] is -1 for records that are kept, -2 for those not judged, which pass, and -3
+        for those whose FILTER stays as it is. `clear` drops the filters that records come with.
+        With `verdict_key` FILTER stays, and this INFO key says the name or PASS. `sensitivity` [N]
+        goes to INFO `sensitivity_key`; NaN writes no key.
         """
         error = ffi.new("cnnscore_error *")
         verdict = np.ascontiguousarray(verdict, np.int32)

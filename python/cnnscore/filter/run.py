@@ -42,6 +42,7 @@ from cnnscore.filter.sources import CutOffSource
 from cnnscore.filter.tranche_table import TrancheTable
 from cnnscore.filter.tranches import (
     KEPT,
+    NO_CUT_OFF,
     NOT_JUDGED,
     CutOffs,
     resource_cut_offs,
@@ -111,7 +112,9 @@ class FilterSummary:
     records: int = 0
     unscored: int = 0
     not_judged: int = 0
-    """Scored, but of a type that is left alone."""
+    """Scored, but of a type that is never judged."""
+    no_cut_off: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    """Scored, and of a type that has no cut-off here: their FILTER stays."""
     judged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     cut_offs: tuple[CutOffs, ...] = ()
@@ -130,6 +133,11 @@ class FilterSummary:
                 f"{self.failed[kind]:,} of {self.judged[kind]:,} {kind}s fail {self.key}, "
                 f"cut-offs {cuts}{of}"
             )
+        lines += [
+            f"{n:,} {kind}s keep the FILTER that they have: there is no cut-off for {kind}s"
+            for kind, n in self.no_cut_off.items()
+            if n
+        ]
         rate = self.records / max(self.seconds, 1e-9)
         lines.append(
             f"{self.records:,} records in {self.seconds:.1f} s ({rate:,.0f}/s); left alone: "
@@ -356,6 +364,11 @@ class _Run:
                 changes, genotypes = counted
                 of_rows = [genotype[rows] for genotype in genotypes]
                 self.table.add(cut_offs.kind, grades, known[rows], changes[rows], of_rows)
+        for kind, name in enumerate(KINDS):
+            if name not in (cut_offs.kind for cut_offs in self.cut_offs):
+                rows = judged == kind
+                verdict[rows] = NO_CUT_OFF
+                summary.no_cut_off[name] += int(np.count_nonzero(rows & scored))
         summary.unscored += int(np.count_nonzero(~scored))
         summary.not_judged += int(np.count_nonzero(scored & (verdict == NOT_JUDGED)))
         return verdict, sensitivity

@@ -57,6 +57,12 @@ class NetworkCutOffs:
         """Errors: UsageError when the network has none, or not at a level, or is not known."""
         cutoffs = self._find(key, header)
         found = []
+        for kind, levels in self.levels.items():
+            if kind not in cutoffs:
+                raise UsageError(
+                    f"the network {self._network} has no {kind} cut-off at {levels[0]:g} %, nor "
+                    f"any other for {kind}s: give --threshold or --resource"
+                )
         for kind, known in cutoffs.items():
             wanted = self.levels.get(kind) or list(known)
             missing = [level for level in wanted if level not in known]

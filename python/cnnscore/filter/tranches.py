@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from cnnscore.errors import UsageError
 from cnnscore.network.provenance import round_score
 
-KEPT, NOT_JUDGED = -1, -2
-"""Verdicts other than the number of a FILTER."""
+KEPT, NOT_JUDGED, NO_CUT_OFF = -1, -2, -3
+"""Verdicts other than the number of a FILTER: a type that is never judged passes, one whose cut-off
+is not known keeps its FILTER as it is."""
 
 GATK_TRANCHES = {"SNP": [99.95], "INDEL": [99.4]}
 
