@@ -137,17 +137,21 @@ int cnnscore_records_dosage(const cnnscore_records *records, int32_t sample, int
                                      records->calls->path, bcf_hdr_id2name(header, record->rid),
                                      (long long)record->pos + 1);
             const bcf_fmt_t *format = bcf_get_fmt_id(record, id);
-            bool whole = format && format->p && format->n > 0 && is_integer(format->type);
-            if (whole) memset(dosage, 0, (size_t)n_allele);
-            for (int i = 0; whole && i < format->n; i++) {
+            bool known = format && format->p && format->n > 0 && is_integer(format->type), whole = true;
+            if (known) memset(dosage, 0, (size_t)n_allele);
+            for (int i = 0; known && i < format->n; i++) {
                 const uint8_t *at = format->p + (size_t)sample * (size_t)format->size;
                 int32_t code = integer_at(at, format->type, i);
                 if (code == bcf_int32_vector_end && i > 0) break;
                 int allele = bcf_gt_allele(code); /* -1: missing */
-                whole = code > 0 && allele >= 0 && allele < n_allele;
-                if (whole && dosage[allele] < INT8_MAX) dosage[allele]++;
+                known = allele < n_allele;
+                if (code <= 0 || allele < 0)
+                    whole = false;
+                else if (known && dosage[allele] < INT8_MAX)
+                    dosage[allele]++;
             }
-            if (!whole) memset(dosage, -1, (size_t)n_allele);
+            if (!known) memset(dosage, -1, (size_t)n_allele);
+            for (int a = 0; known && !whole && a < n_allele; a++) dosage[a] = (int8_t)(-1 - dosage[a]);
         }
         dosage += n_allele;
     }

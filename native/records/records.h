@@ -65,7 +65,8 @@ int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_
  * for all alleles of the record. */
 int cnnscore_records_numbers(const cnnscore_records *records, int32_t field, const char *key, int32_t sample,
                              double *values, cnnscore_error *err);
-/* How often the genotype of the column `sample` holds each allele; -1 where GT is missing. */
+/* How often the genotype of the column `sample` holds each allele. -1 where GT is missing; where one of
+ * its copies is (`./1`), -1 - n for an allele that n of the others are. */
 int cnnscore_records_dosage(const cnnscore_records *records, int32_t sample, int8_t *dosage,
                             cnnscore_error *err);
 /* 1 where FILTER holds something other than PASS or `.`. */

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.calls.records import Calls, Records
-from cnnscore.truth.labels import FALSE, TRUE, Labeller, TruthSet
+from cnnscore.truth.labels import FALSE, TRUE, Labeller
 from cnnscore.truth.regions import Regions
+from cnnscore.truth.truth_set import TruthSet
 
 # What gradient-boosted trees see: GATK's seven annotations.
 ANNOTATIONS = ("MQ", "DP", "SOR", "FS", "QD", "MQRankSum", "ReadPosRankSum")

@@ -5,7 +5,8 @@ import sys
 import numpy as np
 
 from cnnscore.calls.records import Calls, Records
-from cnnscore.truth.labels import BATCH, TRUE, Labeller, TruthSet
+from cnnscore.truth.labels import TRUE, Labeller
+from cnnscore.truth.truth_set import BATCH, TruthSet
 
 KEY = "CNN_READS"
 

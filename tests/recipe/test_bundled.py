@@ -12,7 +12,8 @@ from accuracy import MOST_BYTES, MOST_MACS, multiply_accumulates
 from cnnscore.calls.records import Calls, Records
 from cnnscore.network.session import Session
 from cnnscore.network.store import bundled_folder
-from cnnscore.truth.labels import TRUE, Labeller, TruthSet
+from cnnscore.truth.labels import TRUE, Labeller
+from cnnscore.truth.truth_set import TruthSet
 
 SYNTHETIC = Path(__file__).parents[1] / "data/synthetic"
 LEAST_AUC = {"reads": 0.9, "reference": 0.8}

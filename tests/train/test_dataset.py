@@ -126,6 +126,41 @@ def test_confident_regions_drop_what_lies_outside(tmp_path: Path) -> None:
     assert (batch.pos < 21000).all()
 
 
+def test_a_cohorts_rows_are_the_samples_own(tmp_path: Path) -> None:
+    """Alleles of other samples are no artefacts of this one."""
+    lines = subprocess.run(
+        ["bcftools", "view", DATA / "calls.vcf.gz"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    cohort = tmp_path / "cohort.vcf"
+    with cohort.open("w") as file:
+        for number, line in enumerate(lines):
+            fields = line.split("\t")
+            if line.startswith("#CHROM"):
+                fields = [*fields[:9], "A", "B"]
+            elif not line.startswith("#"):
+                own = fields[9].split(":")[0]
+                mine = number % 3 > 0
+                fields = [*fields[:8], "GT", own if mine else "0/0", "./." if mine else own]
+            file.write("\t".join(fields) + "\n")
+
+    def rows(*more: object) -> list[tuple[int, int]]:
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.parquet"
+        done = run_cli("dataset", cohort, "-R", DATA / "ref.fa", "--truth", DATA / "truth.vcf.gz",
+                       "--quiet", "-o", path, *more)  # fmt: skip
+        assert done.code == 0, done.err
+        ((batch, _),) = Dataset(path).batches()
+        return list(zip(batch.contig.tolist(), batch.pos.tolist(), strict=True))
+
+    a, b = rows("--sample", "A"), rows("--sample", "B")
+    assert set(a).isdisjoint(b)
+    assert sorted(a + b) == rows("--all-alleles")
+    assert len(a) > len(b) > 60
+    done = run_cli("dataset", cohort, "-R", DATA / "ref.fa", "--truth", DATA / "truth.vcf.gz",
+                   "-o", tmp_path / "none.parquet")  # fmt: skip
+    assert done.code == 2
+    assert "has 2 samples (A, B): name the one to compare" in done.err
+
+
 def test_provenance_and_schema(synthetic: Path, tmp_path: Path) -> None:
     layout = Dataset(synthetic).layout
     assert layout.read_rule == "primary"

@@ -21,7 +21,10 @@ REFERENCE = "ACGTTTTTGCACACACATGNNACGT"
 @pytest.fixture
 def fasta(tmp_path: Path) -> Path:
     path = tmp_path / "ref.fa"
-    path.write_text(f">c\n{REFERENCE}\n>long\n{'ACCA' * 10}{'CA' * 400}GT\n")
+    path.write_text(
+        f">c\n{REFERENCE}\n>long\n{'ACCA' * 10}{'CA' * 400}GT\n>run\nAAAAGG\n"
+        f">pairs\n{'CA' * 60}GG\n"
+    )
     pysam.faidx(str(path))
     return path
 
@@ -97,6 +100,40 @@ def test_far_moves_and_equal_changes(tmp_path: Path, fasta: Path) -> None:
     assert len(set(rows(alleles))) == 1
     assert len(set(alleles.change.tolist())) == 1
     assert rows(alleles)[0] == (37, "CCA", "C")
+
+
+@pytest.mark.parametrize(
+    ("contig", "written", "expected"),
+    [
+        ("run", [(0, "AA", "A"), (2, "AA", "A"), (3, "AG", "G")], (0, "AA", "A")),
+        ("run", [(0, "A", "AA"), (2, "A", "AA"), (3, "A", "AA"), (3, "AG", "AAG")], (0, "A", "AA")),
+        ("run", [(0, "AAAA", "A"), (1, "AAAG", "G")], (0, "AAAA", "A")),
+        ("pairs", [(0, "CAC", "C"), (1, "ACA", "A"), (117, "ACA", "A")], (0, "CAC", "C")),
+        ("pairs", [(0, "C", "ACC"), (0, "CA", "ACCA")], (0, "C", "ACC")),
+        ("pairs", [(0, "C", "CAC"), (60, "C", "CAC"), (119, "A", "ACA")], (0, "C", "CAC")),
+        ("pairs", [(0, "CACAC", "C"), (100, "CACAC", "C"), (101, "ACACA", "A")], (0, "CACAC", "C")),
+    ],
+)
+def test_what_moves_to_a_contigs_first_base(
+    tmp_path: Path,
+    fasta: Path,
+    contig: str,
+    written: list[tuple[int, str, str]],
+    expected: tuple[int, str, str],
+) -> None:
+    """An allele has one position and one text, that of `bcftools norm`, wherever it was written."""
+    path = write_vcf(tmp_path / "a.vcf", [(contig, *row) for row in written])
+    alleles = normalise(path, fasta)
+    assert rows(alleles) == [expected] * len(written)
+    assert len(set(alleles.change.tolist())) == len(set(alleles.start.tolist())) == 1
+    norm = subprocess.run(
+        ["bcftools", "norm", "-f", str(fasta), str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    fields = [line.split("\t") for line in norm.stdout.splitlines() if not line.startswith("#")]
+    assert {(int(f[1]) - 1, f[3], f[4]) for f in fields} == {expected}
 
 
 def test_a_ref_that_is_not_the_reference(tmp_path: Path, fasta: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cnnscore.evaluate import strata
+from cnnscore.truth.genotypes import HET, HOM, NO_GENOTYPE, NOT_CARRIED
 
 
 def window(left: str, right: str) -> np.ndarray:
@@ -46,5 +47,10 @@ def test_depth_and_genotype() -> None:
     index = strata.depth(np.array([0, 9, 10, 49, 100, np.nan]))
     names = [strata.DEPTHS[i] for i in index]
     assert names == ["0-9", "0-9", "10-19", "30-49", "100 and more", "not known"]
-    names = [strata.GENOTYPES[i] for i in strata.genotype(np.array([1, 2, 0, -1], np.int8))]
-    assert names == ["het", "hom", "other", "other"]
+    names = [
+        strata.GENOTYPES[i]
+        for i in strata.genotype(
+            np.array([HET, HOM, NOT_CARRIED, NO_GENOTYPE, HET | HOM], np.uint8)
+        )
+    ]
+    assert names == ["het", "hom", "other", "other", "other"]

@@ -11,17 +11,18 @@ import pytest
 
 from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import BadInput
+from cnnscore.truth.genotypes import HET, HOM, NO_GENOTYPE, NOT_CARRIED, sample_column, zygosity
 from cnnscore.truth.labels import (
-    BATCH,
     FALSE,
+    NOT_CALLED,
     NOT_COMPARED,
     OUTSIDE,
     TRUE,
     Labeller,
-    TruthSet,
-    truth_column,
+    called_dosage,
 )
 from cnnscore.truth.regions import Regions
+from cnnscore.truth.truth_set import BATCH, TruthSet
 
 Row = tuple[str, int, str, str, str]  # contig, 0-based position, REF, ALT, GT
 
@@ -46,7 +47,9 @@ def label(
     record: list[int] = []
     allele: list[int] = []
     while calls.read(records, 3):
-        labels = labeller.label(records.sites(), records.dosage() if genotypes else None)
+        labels = labeller.label(
+            records.sites(), records.dosage(partial=True) if genotypes else None
+        )
         record += labels.record.tolist()
         allele += labels.allele.tolist()
     labeller.check(calls_path)
@@ -205,10 +208,10 @@ def test_samples(tmp_path: Path) -> None:
         "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tX\tY\n"
     )
     with pytest.raises(BadInput, match=r"2 samples \(X, Y\): name the one"):
-        truth_column(Calls(str(path)), None)
+        sample_column(Calls(str(path)), None)
     with pytest.raises(BadInput, match="no sample Z; it has X, Y"):
-        truth_column(Calls(str(path)), "Z")
-    assert truth_column(Calls(str(path)), "Y") == 1
+        sample_column(Calls(str(path)), "Z")
+    assert sample_column(Calls(str(path)), "Y") == 1
 
 
 def test_an_empty_truth_set(tmp_path: Path) -> None:
@@ -244,3 +247,111 @@ def test_real_calls_chr20(shared: Path, aligned: bool) -> None:
     reference = str(folder / "ref.20.fa.gz") if aligned else None
     found = counts(folder, "truth.HG001_v3.3.2.vcf.gz", "confident.proxy.bed", reference)
     assert (found["record", TRUE], found["record", FALSE]) == (192, 8)
+
+
+# ---- genotypes ----
+
+
+@pytest.mark.parametrize(
+    ("genotype", "expected"),  # of REF and of two ALT alleles
+    [
+        ("0/0", [HOM, NOT_CARRIED, NOT_CARRIED]),
+        ("0/1", [HET, HET, NOT_CARRIED]),
+        ("1|1", [NOT_CARRIED, HOM, NOT_CARRIED]),
+        ("1/2", [NOT_CARRIED, HET, HET]),
+        ("1", [NOT_CARRIED, HOM, NOT_CARRIED]),
+        ("0/1/1", [HET, HET, NOT_CARRIED]),
+        ("./1", [NO_GENOTYPE, HET | HOM, NO_GENOTYPE]),
+        ("./1/2", [NO_GENOTYPE, HET, HET]),
+        ("0|.", [HET | HOM, NO_GENOTYPE, NO_GENOTYPE]),
+        ("./.", [NO_GENOTYPE] * 3),
+        (".", [NO_GENOTYPE] * 3),
+    ],
+)
+def test_zygosity(tmp_path: Path, genotype: str, expected: list[int]) -> None:
+    calls, records = Calls(vcf(tmp_path / "g.vcf", [("a", 5, "A", "C,G", genotype)])), Records()
+    calls.read(records, 9)
+    assert zygosity(records.sites(), records.dosage(partial=True)).tolist() == expected
+
+
+def cohort(path: Path, rows: list[tuple[int, str, str, str]], samples: str = "A\tB") -> str:
+    """Rows of 0-based position, REF, ALT and genotypes."""
+    lines = ["##fileformat=VCFv4.2", '##FORMAT=<ID=GT,Number=1,Type=String,Description="">']
+    lines += ["##contig=<ID=a,length=1000>"]
+    lines.append(f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{samples}")
+    lines += [f"a\t{pos + 1}\t.\t{ref}\t{alt}\t9\t.\t.\tGT\t{gts}" for pos, ref, alt, gts in rows]
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def test_what_the_sample_does_not_carry_is_not_called(tmp_path: Path) -> None:
+    truth = TruthSet.read(
+        vcf(tmp_path / "t.vcf", [("a", 10, "A", "C", "0/1"), ("a", 60, "A", "C", "0/1")])
+    )
+    rows = [
+        (10, "A", "C,G", "0/1\t0/2"),  # B's allele is no call of A's
+        (20, "A", "C", "0/0\t1/1"),
+        (30, "A", "C", "./.\t0/1"),
+        (40, "A", "C", "./1\t0/0"),
+        (50, "A", "C", ".\t1"),
+        (60, "A", "C", "0/0\t0/1"),  # in the truth set, and missed in A
+    ]
+    path = cohort(tmp_path / "c.vcf", rows)
+    found = {}
+    for sample in ("A", "B"):
+        calls, records = Calls(path), Records()
+        dosage = called_dosage(calls, sample)
+        labeller = Labeller(truth, None)
+        calls.read(records, 100)
+        labels = labeller.label(records.sites(), dosage(records))
+        alleles = labels.allele.tolist()
+        found[sample] = (alleles[1:3], labels.record[1:].tolist(), len(labeller.missed()))
+    no = NOT_CALLED
+    assert found["A"] == ([TRUE, no], [no, no, FALSE, no, no], 1)
+    assert found["B"] == ([no, FALSE], [FALSE, FALSE, no, FALSE, TRUE], 1)
+    everything = Labeller(truth, None, all_alleles=True)
+    assert everything.label(records.sites(), records.dosage(0)).record.tolist() == [
+        TRUE, FALSE, FALSE, FALSE, FALSE, TRUE,
+    ]  # fmt: skip
+
+
+def test_a_sample_without_any_genotype_is_an_error(tmp_path: Path) -> None:
+    truth = TruthSet.read(vcf(tmp_path / "t.vcf", [("a", 10, "A", "C", "0/1")]))
+    path = cohort(tmp_path / "c.vcf", [(10, "A", "C", "./.\t0/1"), (20, "A", "C", "./.\t0/1")])
+    labeller = Labeller(truth, None)
+    calls, records = Calls(path), Records()
+    calls.read(records, 100)
+    labeller.label(records.sites(), records.dosage(0))
+    with pytest.raises(BadInput, match=r"none of the 2 records .* has a genotype .*--all-alleles"):
+        labeller.check(path)
+
+
+def test_truth_alleles_listed_twice(tmp_path: Path) -> None:
+    """Two het records are het, two 0/0 records are none that a caller must find."""
+    rows = [
+        (10, "A", "C", "0/1"), (10, "A", "C", "0/1"),
+        (20, "A", "C", "0/0"), (20, "A", "C", "0/0"),
+        (30, "A", "C", "0/1"), (30, "A", "C", "1/1"),
+        (40, "A", "C", "0/0"), (40, "A", "C", "0/1"),
+        (50, "A", "C", "./."),
+    ]  # fmt: skip
+    truth = TruthSet.read(cohort(tmp_path / "t.vcf", rows, samples="A"))
+    order = np.argsort(truth.pos)
+    assert truth.zygosity[order].tolist() == [
+        HET, NOT_CARRIED, HET | HOM, NOT_CARRIED | HET, NO_GENOTYPE,
+    ]  # fmt: skip
+    assert truth.expected[order].tolist() == [True, False, True, True, False]
+    calls = [("a", pos, "A", "C", "0/1") for pos in (10, 20, 30, 40, 50)]
+    record, _ = label(
+        vcf(tmp_path / "c.vcf", calls), Labeller(truth, None, match_genotype=True), genotypes=True
+    )
+    assert record == [TRUE, FALSE, TRUE, TRUE, FALSE]
+
+
+def test_a_half_call_matches_het_and_hom(tmp_path: Path) -> None:
+    for one, other in (("./1", "0/1"), ("./1", "1/1"), ("0/1", "./1"), ("1", "1/.")):
+        truth = TruthSet.read(vcf(tmp_path / "t.vcf", [("a", 10, "A", "C", one)]))
+        path = vcf(tmp_path / "c.vcf", [("a", 10, "A", "C", other)])
+        labeller = Labeller(truth, None, match_genotype=True)
+        assert label(path, labeller, genotypes=True)[0] == [TRUE]
+        assert len(labeller.missed()) == 0

@@ -68,14 +68,18 @@ class Records:
             raise_native(ffi, error)
         return values
 
-    def dosage(self, sample: int = 0) -> NDArray[np.int8]:
-        """[alleles] how often the genotype of a sample column holds each allele; -1 = no GT."""
+    def dosage(self, sample: int = 0, *, partial: bool = False) -> NDArray[np.int8]:
+        """[alleles] how often the genotype of a sample column holds each allele; -1 = no GT.
+
+        A genotype that lacks a copy (`./1`) is none, unless `partial`: an allele of which n copies
+        are known has -1 - n then.
+        """
         values = np.full(self._alleles(), -1, np.int8)
         error = ffi.new("cnnscore_error *")
         pointer = ffi.cast("int8_t *", values.ctypes.data)
         if lib.cnnscore_records_dosage(self.handle, sample, pointer, error) != 0:
             raise_native(ffi, error)
-        return values
+        return values if partial else np.maximum(values, -1)
 
     def filtered(self) -> NDArray[np.bool_]:
         """[N] whether FILTER holds something other than PASS or `.`."""

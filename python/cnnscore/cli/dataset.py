@@ -1,8 +1,8 @@
 """Turn calls with a truth set into labelled windows, the data that `cnnscore train` learns from.
 
-A row a site and ALT allele: the reference and the reads around it, the caller's annotations, and
-whether the truth set has it. The result is one Parquet file; several samples are several files in
-one folder. Calls outside the confident regions are dropped.
+One row for each site and ALT allele that the sample carries: the reference and the reads around
+it, the caller's annotations, and whether the truth set has it. The result is one Parquet file;
+several samples are several files in one folder. Calls outside the confident regions are dropped.
 
 Examples:
   cnnscore dataset calls.vcf.gz -R ref.fa -I reads.bam --truth truth.vcf.gz \\
@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     files.add_argument("--overwrite", action="store_true", help="replace a file that is there")
     rows = parser.add_argument_group("rows")
+    rows.add_argument(
+        "--all-alleles",
+        action="store_true",
+        help="rows for ALT alleles too that the sample does not carry [those of its genotype]",
+    )
     rows.add_argument("--name", help="the sample column [the sample, or the name of CALLS]")
     rows.add_argument(
         "--tag",
@@ -125,6 +130,7 @@ def run(options: argparse.Namespace) -> None:
         output=output,
         options=DatasetOptions(
             sample=options.sample,
+            all_alleles=options.all_alleles,
             name=name,
             keep={key: _number(value) for key, value in pairs("--keep", options.keep)},
             weight=options.weight,

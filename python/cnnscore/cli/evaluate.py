@@ -57,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a true allele must also be het or hom as in the truth set",
     )
     what.add_argument(
+        "--all-alleles",
+        action="store_true",
+        help="ALT alleles count too that the sample does not carry [those of its genotype]",
+    )
+    what.add_argument(
         "--stratify", metavar="BED", action="append", default=[], help="may be given several times"
     )
     what.add_argument("--sample", metavar="NAME", help="the sample column of the calls")
@@ -117,6 +122,7 @@ def run(options: argparse.Namespace) -> None:
         stratify=options.stratify,
         unit=options.unit,
         match_genotype=options.match_genotype,
+        all_alleles=options.all_alleles,
         sample=options.sample,
         truth_sample=options.truth_sample,
         same_sample=options.same_sample,

@@ -21,8 +21,9 @@ from cnnscore.dataset.parquet import COLUMNS, LABELS, SPLITS, DatasetWriter, Lay
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import ENCODINGS
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.truth.labels import FALSE, TRUE, Labeller, TruthSet
+from cnnscore.truth.labels import FALSE, TRUE, Labeller, called_dosage
 from cnnscore.truth.regions import Regions
+from cnnscore.truth.truth_set import TruthSet
 from cnnscore.version import __version__
 
 SITES_PER_BATCH = 512
@@ -69,6 +70,8 @@ class DatasetOptions:
 
     sample: str | None = None
     """The call file's column, and the reads' SM."""
+    all_alleles: bool = False
+    """Rows for ALT alleles that the sample does not carry, too."""
     name: str | None = None
     """The rows' sample; None takes `sample`, or the call file's name."""
     keep: Mapping[str, float] = field(default_factory=dict)
@@ -98,9 +101,10 @@ def make_dataset(
 ) -> dict[str, int]:
     """Write the labelled windows of a call file to the Parquet file `output`; rows by class.
 
-    Rows are ALT alleles that can be compared with the truth set and lie in the confident regions
-    (None: everywhere). Errors: BadInput when calls, truth, regions and reference do not fit each
-    other or nothing is left; BadOutput; no file is left under its name then.
+    Rows are ALT alleles that the sample carries, that can be compared with the truth set and lie in
+    the confident regions (None: everywhere). Errors: BadInput when calls, truth, regions and
+    reference do not fit each other or nothing is left; BadOutput; no file is left under its name
+    then.
     """
     progress = progress or NoProgress()
     _check(options)
@@ -112,7 +116,9 @@ def make_dataset(
     labeller = Labeller(
         TruthSet.read(truth, reference=reference),
         None if confident is None else Regions.read(confident),
+        all_alleles=options.all_alleles,
     )
+    dosage = None if options.all_alleles else called_dosage(source, options.sample)
     rule = options.read_rule or ENCODINGS["read-set"].read_rule
     reader_options = _reader_options(reference, reads, rule, options)
     records, buffers = Records(), WindowBuffers()
@@ -133,7 +139,8 @@ def make_dataset(
                             sites, reader_options, options, command, {**files, "reads": list(reads)}
                         ),
                     ).__enter__()
-                site, rows = chooser.choose(sites, labeller.label(sites).allele)
+                labels = labeller.label(sites, dosage(records) if dosage else None)
+                site, rows = chooser.choose(sites, labels.allele)
                 if len(site):
                     writer.write(reader.read(sites.take_sites(site), buffers), rows)
                 progress.update(n_sites, sites.place(-1), source.progress())
@@ -144,7 +151,7 @@ def make_dataset(
         if not writer.rows:
             raise BadInput(
                 f"{calls}: none of its {n_sites:,} records became a row: no comparable ALT allele "
-                "lies in the confident regions, or --keep leaves none"
+                "that the sample carries lies in the confident regions, or --keep leaves none"
             )
         writer.commit()
     finally:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.truth.labels import FALSE, NOT_COMPARED, OUTSIDE, TRUE, Labeller, Labels, TruthSet
+from cnnscore.truth.labels import FALSE, NOT_COMPARED, OUTSIDE, TRUE, Labeller, Labels
+from cnnscore.truth.truth_set import TruthSet
 
 COMPARATORS = {"vcfeval": "rtg", "hap.py": "hap.py"}
 """Name -> the program it needs."""

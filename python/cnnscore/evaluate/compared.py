@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from cnnscore.batch import WindowBatch, offsets_of
 from cnnscore.calls.output import open_output, output_format
 from cnnscore.calls.records import Calls, Records
-from cnnscore.truth.labels import BATCH, TRUE, Labels, TruthSet
+from cnnscore.truth.labels import TRUE, Labels
+from cnnscore.truth.truth_set import BATCH, TruthSet
 
 _INFO = (
     ('LABEL', "1", "String", "TP: in the truth set; FP: not; FN: in the truth set and not called"),

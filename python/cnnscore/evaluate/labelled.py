@@ -18,19 +18,14 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import strata
 from cnnscore.evaluate.compared import Lines
 from cnnscore.truth.alleles import contig_names, fasta_contigs, point_columns
-from cnnscore.truth.labels import (
-    BATCH,
-    FALSE,
-    NOT_COMPARED,
-    OUTSIDE,
-    Labels,
-    truth_column,
-    zygosity,
-)
+from cnnscore.truth.genotypes import has_genotypes, sample_column, zygosity
+from cnnscore.truth.labels import FALSE, NOT_CALLED, NOT_COMPARED, OUTSIDE, Labels
 from cnnscore.truth.regions import Regions
+from cnnscore.truth.truth_set import BATCH
 
 TYPES = ("SNP", "INDEL")
 DEFAULT_SCORES = ("QUAL", "INFO/QD", "INFO/VQSLOD")
+_LEFT_OUT = (OUTSIDE, NOT_COMPARED, NOT_CALLED)
 
 
 class LabelSource(Protocol):
@@ -79,6 +74,8 @@ class Rows:
     """Calls outside the confident regions."""
     not_compared: int
     """Calls without an allele that can be compared."""
+    not_called: int
+    """ALT alleles, or records, that the sample does not carry."""
     lines: Lines
 
 
@@ -169,17 +166,17 @@ class Reader:
     ) -> Rows:
         """All rows of a call file. Errors: BadInput as of `Labeller.label`."""
         calls, records = Calls(path), Records()
-        column = truth_column(calls, self._sample)
+        column = sample_column(calls, self._sample)
+        genotyped = has_genotypes(calls)
         has_depth = "DP" in calls.fields("FORMAT") and bool(calls.sample_names)
         batches, lines = _Batches(), Lines([score.name for score in scores])
-        outside = not_compared = n = 0
+        counts, n = np.zeros(len(_LEFT_OUT), np.int64), 0
         while calls.read(records, BATCH):
             sites = records.sites()
-            dosage = records.dosage(column)
-            labels = source.label(sites, dosage)
+            dosage = records.dosage(column, partial=True)
+            labels = source.label(sites, dosage if genotyped else None)
             by_unit = labels.record if self._unit == "record" else labels.allele[_alts(sites)]
-            outside += int(np.count_nonzero(by_unit == OUTSIDE))
-            not_compared += int(np.count_nonzero(by_unit == NOT_COMPARED))
+            counts += [np.count_nonzero(by_unit == label) for label in _LEFT_OUT]
             values = {s.name: s.sign * records.numbers(s.field, s.key, column) for s in scores}
             reads = records.numbers("FORMAT" if has_depth else "INFO", "DP", column)
             self._add(batches, lines, sites, labels, values, zygosity(sites, dosage), reads)
@@ -200,8 +197,9 @@ class Reader:
                 name: (names, batches.whole(f"stratum {name}", np.int8))
                 for name, names in self._strata.items()
             },
-            outside=outside,
-            not_compared=not_compared,
+            outside=int(counts[0]),
+            not_compared=int(counts[1]),
+            not_called=int(counts[2]),
             lines=lines,
         )
         calls.close()
@@ -232,7 +230,7 @@ class Reader:
         sites: WindowBatch,
         labels: Labels,
         values: dict[str, NDArray[np.float64]],
-        zygosities: NDArray[np.int8],
+        zygosities: NDArray[np.uint8],
         reads: NDArray[np.float64],
     ) -> None:
         alleles = labels.alleles

@@ -160,6 +160,8 @@ def bootstrap(scores: Sequence[Floats], is_true: Bools, replicates: int, seed: i
     Each score is [n], finite. The result depends on `seed` alone, never on threads.
     """
     n = len(is_true)
+    if not n or not replicates:
+        return np.full((replicates, len(scores), len(METRICS)), np.nan)
     ranked = [_Ranked(column, is_true) for column in scores]
 
     def one(stream: np.random.SeedSequence) -> Floats:
@@ -167,8 +169,6 @@ def bootstrap(scores: Sequence[Floats], is_true: Bools, replicates: int, seed: i
         weight = np.bincount(draw, minlength=n).astype(np.int32)
         return np.array([rows.metrics(weight) for rows in ranked])
 
-    if not n or not replicates:
-        return np.full((replicates, len(scores), len(METRICS)), np.nan)
     streams = np.random.SeedSequence(seed).spawn(replicates)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return np.array(list(pool.map(one, streams)))

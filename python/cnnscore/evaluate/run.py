@@ -32,8 +32,10 @@ from cnnscore.evaluate.labelled import (
 )
 from cnnscore.network.provenance import read_model_lines
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.truth.labels import NOT_CARRIED, Labeller, TruthSet
+from cnnscore.truth.genotypes import has_genotypes
+from cnnscore.truth.labels import Labeller
 from cnnscore.truth.regions import Regions
+from cnnscore.truth.truth_set import TruthSet
 from cnnscore.version import __version__
 
 log = logging.getLogger("cnnscore")
@@ -51,6 +53,7 @@ class Request:
     stratify: Sequence[str] = ()
     unit: str = "allele"
     match_genotype: bool = False
+    all_alleles: bool = False
     sample: str | None = None
     truth_sample: str | None = None
     same_sample: bool = False
@@ -91,6 +94,8 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
         sample=request.truth_sample,
         passing=request.passing_truth,
     )
+    if request.match_genotype:
+        _check_genotypes(request, truth)
     confident = None if request.confident is None else Regions.read(request.confident)
     files, counts = [], []
     with tempfile.TemporaryDirectory() as scratch:
@@ -123,6 +128,18 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
         **figures_of(files, request.replicates, request.seed),
     }
     return Evaluation(result, files)
+
+
+def _check_genotypes(request: Request, truth: TruthSet) -> None:
+    """Errors: BadInput when the truth set or a call file has no genotypes to be matched."""
+    remedy = "--match-genotype needs them on both sides, so leave it out or give another file"
+    if not truth.genotypes:
+        raise BadInput(f"the truth set {truth.path} has no genotypes (FORMAT/GT): {remedy}")
+    for path in request.calls:
+        calls = Calls(path)
+        if not has_genotypes(calls):
+            raise BadInput(f"{path} has no genotypes (FORMAT/GT): {remedy}")
+        calls.close()
 
 
 def _scores(request: Request) -> dict[str, list[Score]]:
@@ -166,14 +183,19 @@ def _source(
     of all truth alleles within the regions whether each was found, and its type.
     """
     if request.comparator is None:
-        labeller = Labeller(truth, confident, match_genotype=request.match_genotype)
+        labeller = Labeller(
+            truth,
+            confident,
+            match_genotype=request.match_genotype,
+            all_alleles=request.all_alleles,
+        )
 
         def finish(
             rows: Rows, contigs: dict[bytes, int]
         ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
             labeller.check(path)
             rows.lines.add_missed(truth, labeller.missed(), contigs)
-            inside = truth.zygosity != NOT_CARRIED
+            inside = truth.expected.copy()
             if confident is not None:
                 inside &= confident.contains(truth.names, truth.contig, truth.pos)
             return labeller.found[inside], truth.type[inside]
@@ -225,6 +247,7 @@ def _count(rows: Rows, found: NDArray[np.bool_], truth_type: NDArray[np.uint8]) 
         "types": by_type,
         "outside": rows.outside,
         "not_compared": rows.not_compared,
+        "not_called": rows.not_called,
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.truth.alleles import Alleles
-from cnnscore.truth.labels import HET, HOM
+from cnnscore.truth.genotypes import HET, HOM
 
 GENOTYPES = ("het", "hom", "other")
 DEPTHS = ("0-9", "10-19", "20-29", "30-49", "50-99", "100 and more", "not known")
@@ -41,8 +41,8 @@ CONTEXT_LEFT, CONTEXT_WIDTH = 40, 81
 _LONGEST_UNIT = 6
 
 
-def genotype(zygosity: NDArray[np.int8]) -> Index:
-    """Of zygosities (truth.py), into GENOTYPES."""
+def genotype(zygosity: NDArray[np.uint8]) -> Index:
+    """Of zygosities (genotypes.py), into GENOTYPES."""
     return np.select([zygosity == HET, zygosity == HOM], [0, 1], 2).astype(np.int8)
 
 

@@ -286,30 +286,33 @@ def _build(
     indel: NDArray[np.bool_],
 ) -> Alleles:
     """Write REF and ALT in VCF's form, and the hash of what is inserted."""
-    has_anchor = (anchor != 0).astype(np.int64)
-    # Without a base before it (no reference, a contig's start) an allele keeps its own text.
-    keep = indel & (anchor == 0)
-    parts = (a.ref_length * keep, a.alt_length * keep)
-    ref_length = np.where(keep, parts[0], removed + has_anchor)
-    alt_length = np.where(keep, parts[1], n_inserted + has_anchor)
-    rotation = np.where(indel, shift, 0)
-    size = ref_length + alt_length
-    offset = offsets_of(size)
+    led = (anchor != 0).astype(np.int64)
+    # What was moved to a contig's first base has the base after it, as no base lies before.
+    trailed = (indel & (anchor == 0) & (shift > 0)).astype(np.int64)
+    # With neither (complex, written there, or no reference) an allele keeps its own text.
+    keep = indel & (led + trailed == 0)
+    skip_of_text = np.where(keep, 0, skip)
+    n_ref = np.where(keep, a.ref_length, removed)
+    n_alt = np.where(keep, a.alt_length, n_inserted)
+    rotation = np.where(indel & ~keep, shift, 0)
+    ref_length, alt_length = n_ref + led + trailed, n_alt + led + trailed
+    offset = offsets_of(ref_length + alt_length)
+    alt_offset = offset[:-1] + ref_length
     out = np.zeros(int(offset[-1]), np.uint8)
-    ref_skip, alt_skip = np.where(keep, 0, skip), np.where(keep, 0, skip)
-    n_ref, n_alt = np.where(keep, a.ref_length, removed), np.where(keep, a.alt_length, n_inserted)
-    rotation = np.where(keep, 0, rotation)
-    lead = np.where(keep, 0, has_anchor)
+    ref_begin, alt_begin = a.ref + skip_of_text, a.alt + skip_of_text
     for begin, length, source in (
-        (offset[:-1] + lead, n_ref, a.ref + ref_skip),
-        (offset[:-1] + ref_length + lead, n_alt, a.alt + alt_skip),
+        (offset[:-1] + led, n_ref, ref_begin),
+        (alt_offset + led, n_alt, alt_begin),
     ):
         out[spans(begin, length)] = text[_rotated(source, length, rotation)]
-    led = np.flatnonzero(lead)
-    out[offset[led]] = anchor[led]
-    out[offset[led] + ref_length[led]] = anchor[led]
+    at = np.flatnonzero(led)
+    out[offset[at]] = out[alt_offset[at]] = anchor[at]
+    at = np.flatnonzero(trailed)
+    # What is moved over bases repeats them: the base after it is its own first one.
+    first = out[np.where(removed > 0, offset[:-1], alt_offset)[at]]
+    out[offset[at] + ref_length[at] - 1] = out[offset[1:][at] - 1] = first
 
-    inserted = text[_rotated(a.alt + skip, n_inserted, np.where(indel, shift, 0))]
+    inserted = text[_rotated(a.alt + skip, n_inserted, rotation)]
     power = np.cumprod(np.full(int(n_inserted.max(initial=0)) + 1, _MULTIPLIER, np.uint64))
     sums = np.concatenate(
         [
@@ -326,7 +329,7 @@ def _build(
         contig=a.contig,
         start=start,
         removed=removed,
-        pos=np.where(keep, a.pos, start - has_anchor),
+        pos=np.where(keep, a.pos, start - led),
         offset=offset,
         ref_length=ref_length,
         text=out,

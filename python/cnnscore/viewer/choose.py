@@ -21,7 +21,7 @@ from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Intervals, Records, Writer
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.truth.labels import FALSE, TRUE, Labeller
+from cnnscore.truth.labels import FALSE, TRUE, Labeller, called_dosage
 
 MAX_SITES = 1000
 """Most sites of a page: about 50 MB of it at 128 reads a site."""
@@ -162,20 +162,25 @@ def read_columns(
     score_key: str | None,
     sites: Sequence[SiteName] = (),
     labeller: Labeller | None = None,
+    sample: str | None = None,
     progress: Progress | None = None,
 ) -> Columns:
-    """The first pass. Errors: BadInput of the call file; a site that it does not have."""
+    """The first pass. The labels are of the alleles that `sample` carries; of all, where the file
+    has several and none is named. Errors: BadInput of the call file; a site that it does not have.
+    """
     keys = [*annotations, *([score_key] if score_key else [])]
     calls, records = Calls(path, intervals=intervals, annotations=keys), Records()
     progress = progress or NoProgress()
     gathering = Gathering(sites, len(annotations))
+    one = sample is not None or calls.samples <= 1
+    dosage = called_dosage(calls, sample) if labeller and one else lambda _: None
     while calls.read(records, RECORDS_PER_READ):
         columns = records.sites()
         gathering.add(
             columns,
             columns.annotations[:, : len(annotations)],
             columns.annotations[:, -1] if score_key else None,
-            labeller.label(columns).record if labeller else None,
+            labeller.label(columns, dosage(records)).record if labeller else None,
         )
         progress.update(gathering.n, columns.place(-1), calls.progress())
     progress.clear()

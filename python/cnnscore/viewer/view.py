@@ -24,8 +24,9 @@ from cnnscore.network.store import default_model
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.score.engine import Engine
 from cnnscore.score.pipeline import Scorer
-from cnnscore.truth.labels import Labeller, TruthSet
+from cnnscore.truth.labels import Labeller
 from cnnscore.truth.regions import Regions
+from cnnscore.truth.truth_set import TruthSet
 from cnnscore.viewer.choose import Choice, choose, copy_records, read_columns, spool
 from cnnscore.viewer.sites import Looker, Site
 
@@ -114,6 +115,7 @@ def open_view(
             score_key=key if choice.needs_scores else None,
             sites=choice.sites,
             labeller=labeller,
+            sample=sample,
         )
         chosen = choose(columns, choice)
         _check_chosen(name, columns.scores, chosen, choice, key)
