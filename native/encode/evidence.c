@@ -225,7 +225,7 @@ static void extend_into_clips(const cnnscore_evidence_scratch *self, walk *w, in
         *right = max64(-1, w->clip_left - (record->pos - allele->tract_end));
 }
 
-/* What a base says for ALT and against REF, given their bits at its place. */
+/* What a base says for ALT and against REF, given their bits at its position. */
 static int64_t base_ratio(uint8_t base, uint8_t quality, uint8_t ref, uint8_t alt) {
     if (base == 0 || ref == 0 || alt == 0) return 0;
     return ((int64_t)((base & alt) != 0) - (int64_t)((base & ref) != 0)) * quality;

@@ -209,7 +209,7 @@ int cnnscore_calls_add_header(cnnscore_calls *calls, const char *line, cnnscore_
 }
 
 /* Where an error lies that htslib noticed while it read ahead of the last record taken. */
-static void last_place(const cnnscore_calls *calls, char *text, size_t size) {
+static void last_locus(const cnnscore_calls *calls, char *text, size_t size) {
     if (calls->last_contig < 0)
         snprintf(text, size, "one of the first records");
     else
@@ -258,14 +258,14 @@ static int check_order(cnnscore_calls *calls, const bcf1_t *record, cnnscore_err
 
 /* The end of the input: whole, or cut short? */
 static int check_end(cnnscore_calls *calls, cnnscore_error *err) {
-    char place[512];
-    last_place(calls, place, sizeof place);
+    char locus[512];
+    last_locus(calls, locus, sizeof locus);
     calls->at_end = true;
     if (calls->source->errnum)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "%s: cannot read %s (%s): the file is truncated or the record is malformed; "
                              "`bcftools view` says more",
-                             calls->path, place, bcf_sr_strerror((int)calls->source->errnum));
+                             calls->path, locus, bcf_sr_strerror((int)calls->source->errnum));
     htsFile *file = calls->source->readers[0].file;
     if (calls->is_bgzf && !calls->size && hts_get_bgzfp(file) && hts_get_bgzfp(file)->no_eof_block)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s is truncated: it ends without a BGZF end marker",

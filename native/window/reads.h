@@ -35,7 +35,7 @@ typedef struct {
 int cnnscore_reads_open(cnnscore_reads *reads, const cnnscore_reader_options *options, cnnscore_error *err);
 void cnnscore_reads_close(cnnscore_reads *reads);
 
-/* Every file has the contig with this length, or an error that names file and place. */
+/* Every file has the contig with this length, or an error that names file and contig. */
 int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig, int64_t length, int64_t pos,
                                 cnnscore_error *err);
 

@@ -1,7 +1,7 @@
-/* sample_depth.c: how deep a sample usually is, from some hundred places of its reads.
+/* sample_depth.c: how deep a sample usually is, from some hundred loci of its reads.
  *
  * The contigs are cut into cells. The first reads of a cell show whether it has any, and how many lie
- * over a place near its beginning. Where few places have reads (an exome, a file of one region), the
+ * over a locus near its beginning. Where few loci have reads (an exome, a file of one region), the
  * cells that have any are cut finer, until there are enough. The rule in words: docs/encodings.md. */
 #include "sample_depth.h"
 
@@ -13,16 +13,16 @@
 #define CELLS 128  /* of all contigs together, at first */
 #define FINER 16   /* parts of a cell */
 #define MOST 4096  /* cells that are looked at at a time */
-#define ENOUGH 16  /* places that have reads, of which no few have most (effective number, Kish 1965) */
+#define ENOUGH 16  /* loci that have reads, of which no few have most (effective number, Kish 1965) */
 #define FEWEST 4   /* with fewer nothing is said */
-#define BEHIND 256 /* a place is so far behind a cell's first read: past the edge where depth builds up */
+#define BEHIND 256 /* a locus is so far behind a cell's first read: past the edge where depth builds up */
 #define SHORTEST (4 * BEHIND)
 #define SMALL_CONTIG 4 /* contigs shorter than this part of a cell are left out, if there are others */
 
 typedef struct {
     const char *contig;
     int64_t begin, end;
-    int64_t reads; /* over the place; -1: none was found */
+    int64_t reads; /* over the locus; -1: none was found */
 } cell;
 
 typedef struct {
@@ -77,13 +77,13 @@ static int look(cnnscore_reads *reads, cell *at, cnnscore_error *err) {
     if (code != CNNSCORE_OK) return code;
     int64_t first = cnnscore_reads_next_pos(reads);
     if (first >= at->end) return CNNSCORE_OK; /* or there is none */
-    int64_t place = (first > at->begin ? first : at->begin) + BEHIND;
-    if (place >= at->end) return CNNSCORE_OK;
+    int64_t locus = (first > at->begin ? first : at->begin) + BEHIND;
+    if (locus >= at->end) return CNNSCORE_OK;
     at->reads = 0;
-    while (code == CNNSCORE_OK && cnnscore_reads_next_pos(reads) <= place) {
+    while (code == CNNSCORE_OK && cnnscore_reads_next_pos(reads) <= locus) {
         bam1_t *read;
         int64_t end;
-        code = cnnscore_reads_take(reads, place, &read, &end, err);
+        code = cnnscore_reads_take(reads, locus, &read, &end, err);
         at->reads += read != NULL;
         cnnscore_reads_give_back(reads, read);
     }
@@ -119,7 +119,7 @@ static int cut_finer(cell_list *list, bool *cut) {
     return 0;
 }
 
-/* (sum of reads)^2 / sum of reads^2: how many places of like depth would say as much. */
+/* (sum of reads)^2 / sum of reads^2: how many loci of like depth would say as much. */
 static double effective_number(const cell_list *list) {
     double sum = 0, squares = 0;
     for (size_t i = 0; i < list->n; i++) {
@@ -135,7 +135,7 @@ static int compare_reads(const void *left, const void *right) {
     return (a->reads > b->reads) - (a->reads < b->reads);
 }
 
-/* Most places of an exome are off target: weighted by their reads they do not count. */
+/* Most loci of an exome are off target: weighted by their reads they do not count. */
 static float weighted_median(cell_list *list) {
     int64_t all = 0, below = 0;
     for (size_t i = 0; i < list->n; i++) all += list->cells[i].reads;

@@ -1,11 +1,11 @@
-/* sample_depth.h: how deep a sample usually is, from some hundred places of its reads. */
+/* sample_depth.h: how deep a sample usually is, from some hundred loci of its reads. */
 #ifndef CNNSCORE_SAMPLE_DEPTH_H
 #define CNNSCORE_SAMPLE_DEPTH_H
 
 #include "reads.h"
 
-/* The median number of reads over a place, each place counting as often as it has reads; NaN where too few
- * places have any. Ends the running query. */
+/* The median number of reads over a locus, each locus counting as often as it has reads; NaN where too few
+ * loci have any. Ends the running query. */
 int cnnscore_sample_depth(cnnscore_reads *reads, float *depth, cnnscore_error *err);
 
 #endif

@@ -14,7 +14,7 @@
 #include "sampling.h"
 
 /* A site closer than this to those before it goes on with their region query. A fresh query starts
- * reading at the index's linear bin, on average half of 16 kb before the place: reading on is no
+ * reading at the index's linear bin, on average half of 16 kb before the locus: reading on is no
  * dearer than that. */
 #define SHARED_QUERY_GAP 8192
 /* A query reaches this far past its first site, for those that may follow: 16 of the index's bins. */
@@ -327,7 +327,7 @@ static int64_t choose_by_reservoir(cnnscore_reader *reader, int64_t pos, int64_t
     return sample.seen;
 }
 
-/* Those of the least hashes: the same reads whatever file and place they come from. Returns how many
+/* Those of the least hashes: the same reads whatever file and locus they come from. Returns how many
  * there are to choose from, -1 when memory is short. */
 static int64_t choose_by_hash(cnnscore_reader *reader, int64_t pos, int64_t end) {
     size_t n = 0;

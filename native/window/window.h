@@ -48,8 +48,8 @@ int cnnscore_reader_open(const cnnscore_reader_options *options, cnnscore_reader
 void cnnscore_reader_close(cnnscore_reader *reader);
 void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts *counts);
 
-/* How many reads usually count at a place that has any, of the files as a whole: a property of theirs,
- * whatever sites are read. Looks at some hundred places; NaN of rules other than READS_PRIMARY, and where
+/* How many reads usually count at a locus that has any, of the files as a whole: a property of theirs,
+ * whatever sites are read. Looks at some hundred loci; NaN of rules other than READS_PRIMARY, and where
  * there are too few reads to tell. The rule in words: docs/encodings.md. */
 int cnnscore_reader_measure_depth(cnnscore_reader *reader, float *depth, cnnscore_error *err);
 /* What the batches of this reader say of it from now on; NaN, as at first: nothing. */

@@ -78,7 +78,7 @@ class WindowBatch:
         widths = self.annotations.shape[1], self.reference_left, self.reference.shape[1]
         return (*widths, *(int(len(getattr(self, name)) > 0) for name in _OPTIONAL))
 
-    def place(self, site: int) -> str:
+    def locus(self, site: int) -> str:
         """`contig:pos`, 1-based, of a site: for messages."""
         return f"{self.contig_name(int(self.contig[site]))}:{int(self.pos[site]) + 1}"
 

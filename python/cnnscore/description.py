@@ -62,7 +62,7 @@ class Description:
             deepest = int(np.argmax(batch.depth))
             if batch.depth[deepest] > self.read_limit:
                 raise BadBatch(
-                    f"window batch: {batch.depth[deepest]} reads at {batch.place(deepest)} where "
+                    f"window batch: {batch.depth[deepest]} reads at {batch.locus(deepest)} where "
                     f"{self.model} takes {self.read_limit}: sample them"
                 )
 

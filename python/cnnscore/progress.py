@@ -21,14 +21,14 @@ class Progress:
         self._start = self._last = time.monotonic()
         self._drawn = False
 
-    def update(self, sites: int, place: str, part: float | None) -> None:
-        """`sites` are done, the last at `place`; `part` (0-1) of the input is read, if known."""
+    def update(self, sites: int, locus: str, part: float | None) -> None:
+        """`sites` are done, the last at `locus`; `part` (0-1) of the input is read, if known."""
         now = time.monotonic()
         if now - self._last < self._interval:
             return
         self._last = now
         elapsed = now - self._start
-        text = f"{sites:,} sites  {sites / elapsed:,.0f}/s  {place}"
+        text = f"{sites:,} sites  {sites / elapsed:,.0f}/s  {locus}"
         if part:
             done = round(part * BAR_WIDTH) if self._terminal else 0
             bar = f"[{'#' * done}{'.' * (BAR_WIDTH - done)}]" if self._terminal else ""
@@ -55,7 +55,7 @@ class NoProgress(Progress):
     def __init__(self) -> None:
         super().__init__()
 
-    def update(self, sites: int, place: str, part: float | None) -> None:
+    def update(self, sites: int, locus: str, part: float | None) -> None:
         """Say nothing."""
 
 

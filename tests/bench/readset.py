@@ -51,7 +51,7 @@ def one_site(data: Path, name: str, folder: Path) -> tuple[Path, Path]:
     site = records.sites()
     ends = site.allele_offset[:3]
     ref, alt = (site.alleles[slice(*ends[i : i + 2])].tobytes().decode() for i in range(2))
-    contig, pos = site.place(0).rsplit(":", 1)
+    contig, pos = site.locus(0).rsplit(":", 1)
     columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
     fields = [contig, pos, ".", ref, alt, "50", ".", "."]
     head = f"##fileformat=VCFv4.2\n##contig=<ID={contig},length={site.contig_length[0]}>\n"

@@ -154,21 +154,21 @@ def simulate_contig(rng: np.random.Generator, length: int) -> Bases:
     )
     contig = contig.astype(np.uint8)
 
-    def places(rate: float, longest: int) -> Iterator[int]:
+    def loci(rate: float, longest: int) -> Iterator[int]:
         return map(int, rng.integers(0, length - longest, size=round(length * rate)))
 
-    for at in places(1 / 50_000, 2_000):  # diverged copies: reads of low MAPQ
+    for at in loci(1 / 50_000, 2_000):  # diverged copies: reads of low MAPQ
         size, source = int(rng.integers(400, 2_000)), int(rng.integers(0, length - 2_000))
         copied = contig[source : source + size].copy()
         changed = rng.random(size) < rng.uniform(0, 0.03)
         copied[changed] = rng.choice(ACGT, size=int(changed.sum()))
         contig[at : at + size] = copied
-    for at in places(1 / 2_500, 120):  # short tandem repeats, 10-120 bp
+    for at in loci(1 / 2_500, 120):  # short tandem repeats, 10-120 bp
         repeat = np.tile(rng.choice(ACGT, size=int(rng.integers(2, 7))), int(rng.integers(5, 21)))
         contig[at : at + len(repeat)] = repeat
-    for at in places(1 / 800, 20):  # homopolymers, 6-20 bp
+    for at in loci(1 / 800, 20):  # homopolymers, 6-20 bp
         contig[at : at + int(rng.integers(6, 21))] = rng.choice(ACGT, p=[0.4, 0.1, 0.1, 0.4])
-    for at in places(1 / 200_000, 2_000):  # gaps in the assembly
+    for at in loci(1 / 200_000, 2_000):  # gaps in the assembly
         contig[at : at + int(rng.integers(200, 2_000))] = ord("N")
     return contig
 
@@ -216,7 +216,7 @@ def other_base(rng: np.random.Generator, *taken: str) -> str:
 def choose_sites(genome: Genome, name: str, spacing: int) -> list[list[Variant]]:
     """For each contig its sites by position, one per `spacing` bases outside N on average.
 
-    Planted variants come first; made-up candidates at other places fill up the rest.
+    Planted variants come first; made-up candidates at other loci fill up the rest.
     """
     result = []
     for index, contig in enumerate(genome.contigs):

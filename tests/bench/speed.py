@@ -72,8 +72,8 @@ def measure(model: str, plain: Engine, data: Path, sites_name: str, depth: str) 
     score = command(model, data, sites_name, depth)
     first = Calls(str(data / f"{sites_name}.vcf.gz"))
     first.read(records := Records(), 1)
-    place = records.sites().place(0)
-    one_site = [*score, "-r", f"{place}-{place.split(':')[1]}"]
+    locus = records.sites().locus(0)
+    one_site = [*score, "-r", f"{locus}-{locus.split(':')[1]}"]
     rate(engine, planes[: len(planes) // 10])
     shares, speedups = [], []
     for _ in range(TURNS):

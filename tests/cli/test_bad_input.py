@@ -200,8 +200,8 @@ def test_contig_of_another_length(box: Path, tiny: dict[str, str]) -> None:
 def test_ref_differs(box: Path, tiny: dict[str, str]) -> None:
     lines = plain_calls(box)
     first = next(line for line in lines if not line.startswith("#")).split("\t")
-    calls, place = edit_first(box, 3, {"A": "C"}.get(first[3][0], "A") + first[3][1:])
-    fails(box, with_1d(box, tiny, calls=calls), 2, place, "REF", "ref.fa")
+    calls, locus = edit_first(box, 3, {"A": "C"}.get(first[3][0], "A") + first[3][1:])
+    fails(box, with_1d(box, tiny, calls=calls), 2, locus, "REF", "ref.fa")
 
 
 def test_past_the_end(box: Path, tiny: dict[str, str]) -> None:

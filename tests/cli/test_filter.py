@@ -168,10 +168,12 @@ def test_sparse_calls_jump_by_the_index(tmp_path: Path) -> None:
     rng, sites = random.Random(3), "\tA\tG\t.\t.\t."
     head = "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=9000000>\n"
     columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    places = sorted(rng.sample(range(100, 9_000_000), 20_000))
+    positions = sorted(rng.sample(range(100, 9_000_000), 20_000))
     known = tmp_path / "known.vcf"
-    known.write_text(head + columns + "".join(f"chr1\t{pos}\t.{sites}\n" for pos in places))
-    chosen = sorted({*places[7000:7040], *places[::1500], *range(1_000_000, 9_000_000, 400_000)})
+    known.write_text(head + columns + "".join(f"chr1\t{pos}\t.{sites}\n" for pos in positions))
+    chosen = sorted(
+        {*positions[7000:7040], *positions[::1500], *range(1_000_000, 9_000_000, 400_000)}
+    )
     lines = [f"chr1\t{pos}\t.\tA\tG\t.\t.\tCNN_2D={rng.gauss(0, 1):.3f}\n" for pos in chosen]
     key = '##INFO=<ID=CNN_2D,Number=1,Type=Float,Description="Score">\n'
     calls = tmp_path / "calls.vcf"
@@ -186,7 +188,7 @@ def test_sparse_calls_jump_by_the_index(tmp_path: Path) -> None:
     assert tables[0] == tables[1]
     head_row, _, all_snps, *_ = (line.split("\t") for line in tables[0].splitlines())
     total = dict(zip(head_row, all_snps, strict=True))
-    assert int(total["known"]) == len(set(chosen) & set(places)) >= 50
+    assert int(total["known"]) == len(set(chosen) & set(positions)) >= 50
     assert int(total["novel"]) == len(chosen) - int(total["known"]) > 0
 
 

@@ -104,8 +104,8 @@ def test_deep_sites_do_not_depend_on_each_other(tiny: dict[str, str], tmp_path: 
     whole, part = tmp_path / "whole.vcf", tmp_path / "part.vcf"
     assert run_cli(*deep, "-o", whole).code == 0
     lines = body(whole)
-    place = ":".join(lines[40].split("\t")[:2])
-    assert run_cli(*deep, "-r", f"{place}-12000", "-o", part).code == 0
+    locus = ":".join(lines[40].split("\t")[:2])
+    assert run_cli(*deep, "-r", f"{locus}-12000", "-o", part).code == 0
     assert body(part) == lines[40:]
     assert run_cli(*deep, "--downsampling", "gatk", "-o", part).code == 0
     assert body(part) != lines  # GATK draws other samples

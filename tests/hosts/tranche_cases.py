@@ -30,7 +30,7 @@ GENOTYPES = ["0/1", "1/1", "0|1", "1|2", "./.", "0/0", "1"]
 
 @dataclass(frozen=True)
 class Site:
-    """A record's place and alleles."""
+    """A record's locus and alleles."""
 
     contig: str
     pos: int
@@ -47,7 +47,7 @@ class Case:
 
 
 def write_case(folder: Path, seed: int, kinds: str = "SIMXYDN", scale: float = 1.0) -> Case:
-    """Calls (4,000 at scale 1) and three resources. `kinds` are letters of `_Place`."""
+    """Calls (4,000 at scale 1) and three resources. `kinds` are letters of `_Locus`."""
     rng = random.Random(seed)
     lengths = {name: int(n * scale) for name, n in CONTIGS.items()}
     genome = {name: "".join(rng.choices("ACGT", k=n)) for name, n in lengths.items()}
@@ -88,11 +88,11 @@ def _sites(rng: random.Random, genome: dict[str, str], kinds: str) -> Iterator[S
         while pos < len(bases) - 500:
             pos += rng.choice([1, 1, 7, 40, 90])
             for _ in range(rng.choice([1, 1, 1, 2])):
-                ref, alts = _Place(rng, bases, pos).alleles(rng.choice(kinds))
+                ref, alts = _Locus(rng, bases, pos).alleles(rng.choice(kinds))
                 yield Site(contig, pos, ref, alts)
 
 
-class _Place:
+class _Locus:
     """Random alleles at a 1-based position."""
 
     def __init__(self, rng: random.Random, bases: str, pos: int) -> None:
@@ -159,10 +159,10 @@ def _known(rng: random.Random, genome: dict[str, str], site: Site) -> Site:
     elif way == "part" and plain:
         alts = (rng.choice(plain),)
     elif way == "other":
-        ref, alts = _Place(rng, bases, pos).alleles(rng.choice("SI"))
+        ref, alts = _Locus(rng, bases, pos).alleles(rng.choice("SI"))
     elif way == "near":
         pos += 1
-        ref, alts = _Place(rng, bases, pos).alleles("S")
+        ref, alts = _Locus(rng, bases, pos).alleles("S")
     elif way == "lower" and plain:
         ref, alts = ref.lower(), plain
     elif way == "shorter" and plain and all(a.endswith(ref[-1]) for a in plain) and len(ref) > 1:

@@ -228,9 +228,9 @@ def test_low_complexity_is_in_the_reference_and_more_of_it_in_the_individual() -
     plain = random_reference(np.random.default_rng(3), LENGTH, 0.42)
     found = pileup(artefact)
     assert isinstance(artefact, LowComplexity)
-    assert len(artefact.places) >= 3
+    assert len(artefact.arrays) >= 3
     assert (plain != found.individual.reference).sum() > 500
-    assert len(found.individual.templates) == 2 + len(artefact.places)
+    assert len(found.individual.templates) == 2 + len(artefact.arrays)
 
 
 def test_uneven_depth_varies_more_than_chance() -> None:

@@ -426,9 +426,9 @@ def test_more_reads_than_the_network_takes(inside: Library, windows: dict[str, W
     with pytest.raises(Refused) as refused:
         inside.score(engine, inside.batch(deep), len(deep))
     inside.lib.cnnscore_engine_close(engine)
-    place = batch.place(0)
+    locus = batch.locus(0)
     assert refused.value.args[0] == BATCH
-    assert f"{n_reads * 100} reads at {place} where" in refused.value.args[1]
+    assert f"{n_reads * 100} reads at {locus} where" in refused.value.args[1]
 
 
 def test_messages_go_to_the_hosts_log(

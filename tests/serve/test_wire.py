@@ -172,8 +172,8 @@ def test_parts_go_through_the_wire_and_join(kind: str, windows: dict[str, Window
     joined = concatenate(parts)
     for name in ("pos", "end", "kind", "site_allele", "alleles", "read_offset", "reads"):
         np.testing.assert_array_equal(getattr(joined, name), getattr(case.batch, name))
-    assert [joined.place(i) for i in range(len(joined))] == [
-        case.batch.place(i) for i in range(len(joined))
+    assert [joined.locus(i) for i in range(len(joined))] == [
+        case.batch.locus(i) for i in range(len(joined))
     ]
 
 

@@ -85,7 +85,7 @@ def test_a_block_is_in_one_split_in_all_samples_and_held_out_contigs_are_test() 
 
 
 def test_down_sampling_keeps_the_same_sites_and_says_so_in_the_weight(tmp_path: Path) -> None:
-    def places(part: float) -> set[tuple[int, int]]:
+    def loci(part: float) -> set[tuple[int, int]]:
         path = make(tmp_path / f"{part}.parquet", "--keep", f"SNP={part}", "--weight", 3)
         ((batch, rows),) = Dataset(path).batches()
         snp = rows.label == LABELS.index("SNP")
@@ -94,7 +94,7 @@ def test_down_sampling_keeps_the_same_sites_and_says_so_in_the_weight(tmp_path: 
         assert (~snp).sum() == 295 - COUNTS["SNP"]
         return set(zip(batch.contig[snp].tolist(), batch.pos[snp].tolist(), strict=True))
 
-    few, some = places(0.25), places(0.5)
+    few, some = loci(0.25), loci(0.5)
     assert few < some, "a smaller part must be a part of the greater"
     assert 28 <= len(few) <= 68
     assert 72 <= len(some) <= 120

@@ -111,4 +111,4 @@ def test_records_of_one_file_then_another(tmp_path: Path) -> None:
         header = HEADER.replace("ID=1,", f"ID={contig},")
         path.write_text(header + COLUMNS + f"s0\n{contig}\t5\t.\tA\tC\t.\t.\t.\tGT\t0/1\n")
         assert Calls(str(path)).read(records, 10) == 1
-        assert records.sites().place(0) == f"{contig}:5"
+        assert records.sites().locus(0) == f"{contig}:5"

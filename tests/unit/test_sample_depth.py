@@ -42,10 +42,10 @@ def look(bam: pysam.AlignmentFile, cell: Cell) -> int | None:
     first = next((read.reference_start for read in bam.fetch(contig, begin, end)), None)
     if first is None or max(first, begin) + 256 >= end:
         return None
-    place = max(first, begin) + 256
+    locus = max(first, begin) + 256
     return sum(
         not read.flag & (0x4 | 0x100 | 0x800 | 0x400 | 0x200) and bool(read.query_qualities)
-        for read in bam.fetch(contig, place, place + 1)
+        for read in bam.fetch(contig, locus, locus + 1)
     )
 
 
@@ -85,7 +85,7 @@ def test_real_reads(shared: Path) -> None:
         path = real / f"{name}.bam"
         found = depth_of(path, reference=str(real / "ref.20.fa.gz"))
         assert found == expected(path)
-        assert depth <= found <= depth + 4  # where there are reads: places without count nothing
+        assert depth <= found <= depth + 4  # where there are reads: loci without count nothing
 
 
 # ---- samples of other kinds ----
@@ -98,12 +98,12 @@ def write_bam(path: Path, contigs: dict[str, int], stretches: list[Stretch]) -> 
     )
     order = list(contigs)
     with pysam.AlignmentFile(str(path), "wb", header=header) as out:
-        places = sorted(
+        loci = sorted(
             (order.index(contig), int(start))
             for contig, begin, end, depth in stretches
             for start in np.linspace(begin, end, (end - begin) * depth // LENGTH, False)
         )
-        for i, (contig, start) in enumerate(places):
+        for i, (contig, start) in enumerate(loci):
             read = pysam.AlignedSegment(header)
             read.query_name, read.reference_id, read.reference_start = f"r{i}", contig, start
             read.query_sequence = "A" * LENGTH

@@ -226,7 +226,9 @@ def _bases_at(bam: pysam.AlignmentFile, site: Site) -> dict[tuple[str, int], str
     """Base of each read at POS by pysam: "" in a deletion, None in a gap between its parts."""
     start, bases = site.record.pos - 1, {}
     for read in bam.fetch(site.record.contig, start, start + 1):
-        at = {place: query for query, place in read.get_aligned_pairs() if place is not None}
+        at = {
+            position: query for query, position in read.get_aligned_pairs() if position is not None
+        }
         query = at.get(start, -1)
         base = "" if query is None else str(read.query_sequence)[query]
         bases[str(read.query_name), read.flag] = None if query == -1 else base
@@ -374,8 +376,8 @@ def test_views_are_in_file_order_with_their_rank(tiny: dict[str, str]) -> None:
         sites = list(view.sites)
         assert view.records == 294
         assert view.count == len(sites) == 6
-    places = [(site.record.contig, site.record.pos) for site in sites]
-    assert places == sorted(places)
+    loci = [(site.record.contig, site.record.pos) for site in sites]
+    assert loci == sorted(loci)
     by_rank = [sites[i].score for i in np.argsort(view.rank)]
     assert by_rank == sorted(by_rank)
 

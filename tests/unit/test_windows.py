@@ -90,7 +90,7 @@ def names(batch: WindowBatch, site: int) -> list[str]:
 
 
 def contig_of(batch: WindowBatch, site: int) -> str:
-    return batch.place(site).split(":")[0]
+    return batch.locus(site).split(":")[0]
 
 
 def expected_names(
@@ -183,7 +183,7 @@ def test_reference_columns() -> None:
 def test_site_columns() -> None:
     (sites,) = batches(DATA / "edge.vcf.gz", 1000)
     for site, record in enumerate(pysam.VariantFile(str(DATA / "edge.vcf.gz"))):
-        assert sites.place(site) == f"{record.chrom}:{record.pos}"
+        assert sites.locus(site) == f"{record.chrom}:{record.pos}"
         assert sites.end[site] == record.stop
         spans = sites.allele_offset[sites.site_allele[site] : sites.site_allele[site + 1] + 1]
         alleles = [sites.alleles[a:b].tobytes().decode() for a, b in pairwise(spans)]

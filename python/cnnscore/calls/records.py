@@ -191,7 +191,7 @@ class Calls:
     def read(self, records: Records, limit: int) -> int:
         """Fill `records` with up to `limit` records; 0 at the end.
 
-        Errors: BadInput naming the place of a truncated or malformed record.
+        Errors: BadInput naming the locus of a truncated or malformed record.
         """
         error = ffi.new("cnnscore_error *")
         # Native records know their calls by address: the last must not make room for these. After

@@ -115,7 +115,7 @@ class WindowReader:
         return from_native(ffi, lib.cnnscore_windows_batch(buffers.handle), (buffers, sites))
 
     def measure_depth(self) -> float:
-        """How many reads usually count at a place that has any: of the files as a whole, whatever
+        """How many reads usually count at a locus that has any: of the files as a whole, whatever
         sites are read (docs/encodings.md). NaN for a rule other than "primary", and where there are
         too few reads to tell. Errors: BadInput of the files.
         """

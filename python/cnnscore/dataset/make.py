@@ -143,7 +143,7 @@ def make_dataset(
                 site, rows = chooser.choose(sites, labels.allele)
                 if len(site):
                     writer.write(reader.read(sites.take_sites(site), buffers), rows)
-                progress.update(n_sites, sites.place(-1), source.progress())
+                progress.update(n_sites, sites.locus(-1), source.progress())
         progress.clear()
         if writer is None:
             raise BadInput(f"{calls} has no records: a data set needs calls, true and false")

@@ -47,8 +47,8 @@ class Score:
     @property
     def name(self) -> str:
         """As users write it: QUAL, QD, FORMAT/GQ, -FS."""
-        place = "FORMAT/" if self.field == "FORMAT" else ""
-        return f"{'-' if self.sign < 0 else ''}{place}{self.key}"
+        prefix = "FORMAT/" if self.field == "FORMAT" else ""
+        return f"{'-' if self.sign < 0 else ''}{prefix}{self.key}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +93,12 @@ def find_scores(calls: Calls, wanted: Sequence[str]) -> list[Score]:
     scores: list[Score] = []
     for text in wanted:
         sign = -1 if text.startswith("-") else 1
-        place, _, key = text.removeprefix("-").rpartition("/")
-        if not place and key == "QUAL":
+        prefix, _, key = text.removeprefix("-").rpartition("/")
+        if not prefix and key == "QUAL":
             score = Score("QUAL", "QUAL", sign)
-        elif place in ("", "INFO") and key in info:
+        elif prefix in ("", "INFO") and key in info:
             score = Score("INFO", key, sign)
-        elif place in ("", "FORMAT") and key in fmt:
+        elif prefix in ("", "FORMAT") and key in fmt:
             score = Score("FORMAT", key, sign)
         else:
             continue
@@ -181,7 +181,7 @@ class Reader:
             reads = records.numbers("FORMAT" if has_depth else "INFO", "DP", column)
             self._add(batches, lines, sites, labels, values, zygosity(sites, dosage), reads)
             n += len(sites)
-            progress(n, sites.place(-1), calls.progress())
+            progress(n, sites.locus(-1), calls.progress())
         rows = Rows(
             path=path,
             name=name,
@@ -248,10 +248,10 @@ class Reader:
         batches.add("is_true", label == 1)
         snp = np.logical_and.reduceat(alleles.is_snp[part], first)
         batches.add("type", np.where(snp, 0, 1).astype(np.uint8))
-        place = (contig[alleles.contig[part]].astype(np.uint64) << np.uint64(40)) + alleles.start[
+        locus = (contig[alleles.contig[part]].astype(np.uint64) << np.uint64(40)) + alleles.start[
             part
         ].astype(np.uint64)
-        mixed = (place ^ (alleles.change[part] << np.uint64(1))) * np.uint64(0x94D049BB133111EB)
+        mixed = (locus ^ (alleles.change[part] << np.uint64(1))) * np.uint64(0x94D049BB133111EB)
         mixed ^= mixed >> np.uint64(30)
         batches.add("key", np.add.reduceat(mixed * np.uint64(0xBF58476D1CE4E5B9), first))
         for name, column in values.items():

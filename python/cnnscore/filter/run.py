@@ -381,7 +381,7 @@ class _Run:
         part = calls.progress()
         if part is not None and self._resources:
             part = part / 2 + (begin or 0.0)
-        self._progress.update(n, sites.place(-1), part)
+        self._progress.update(n, sites.locus(-1), part)
 
 
 class _Bits:

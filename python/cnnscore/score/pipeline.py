@@ -197,7 +197,7 @@ class _Run:
             known = np.unique(np.repeat(np.arange(len(n_alts)), n_alts)[known]) >= 0
         self._sites += len(job.sites)
         self._scored += int(np.count_nonzero(known))
-        self._progress.update(self._sites, job.sites.place(-1), self._source.progress())
+        self._progress.update(self._sites, job.sites.locus(-1), self._source.progress())
 
     def summary(self, reads: ReadCounts, provider: str) -> Summary:
         self._progress.clear()

@@ -153,7 +153,7 @@ def load_samples(
                 rows.append(_take(beside, keep))
                 total += len(keep)
                 if progress and len(batch):
-                    progress.update(total, batch.place(-1), None)
+                    progress.update(total, batch.locus(-1), None)
         store.flush()
     except OSError as error:
         raise BadOutput(f"cannot write into {folder}: {error.strerror}") from None

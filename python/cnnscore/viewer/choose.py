@@ -182,7 +182,7 @@ def read_columns(
             columns.annotations[:, -1] if score_key else None,
             labeller.label(columns, dosage(records)).record if labeller else None,
         )
-        progress.update(gathering.n, columns.place(-1), calls.progress())
+        progress.update(gathering.n, columns.locus(-1), calls.progress())
     progress.clear()
     calls.close()
     if labeller:
@@ -192,7 +192,7 @@ def read_columns(
 
 def _find(columns: WindowBatch, site: SiteName) -> int | None:
     for index in np.flatnonzero(columns.pos == site.pos - 1):
-        if columns.place(int(index)) != f"{site.contig}:{site.pos}":
+        if columns.locus(int(index)) != f"{site.contig}:{site.pos}":
             continue
         ref, *alts = alleles_of(columns, int(index))
         if site.ref is None or (site.ref, site.alt) == (ref, ",".join(alts) or "."):

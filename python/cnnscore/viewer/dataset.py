@@ -46,21 +46,21 @@ def open_dataset_view(
         for batch, rows in file.batches():
             scores = _scores(engine, batch, rows) if choice.needs_scores else None
             gathering.add(batch, batch.annotations, scores, _labels(rows))
-            progress.update(gathering.n, batch.place(-1), None)
+            progress.update(gathering.n, batch.locus(-1), None)
     progress.clear()
     columns = gathering.columns(path)
     chosen = choose(columns, choice)
     if not len(chosen):
         raise BadInput(f"{path} has no rows to choose from")
     in_order = np.unique(chosen)
-    place = {int(number): rank for rank, number in enumerate(chosen)}
+    rank_of = {int(number): rank for rank, number in enumerate(chosen)}
     budget = runs_of(manifest.encoding) if runs is None else runs
     sites = _sites(engine, files, in_order, columns.typical)
     yield View(
         manifest=manifest,
         records=len(columns),
         count=len(in_order),
-        rank=np.array([place[int(number)] for number in in_order], np.int64),
+        rank=np.array([rank_of[int(number)] for number in in_order], np.int64),
         sites=watched(attributed(engine, sites, budget, threads), len(in_order), progress),
     )
 

@@ -64,7 +64,7 @@ class SiteList {
       attributes: { role: "option", "data-number": site.number, "aria-selected": "false",
         id: `item-${site.number}` },
     },
-    make("span", { className: "place", text: `${clip(site.contig, 16)}:${site.pos.toLocaleString("en")}` }),
+    make("span", { className: "locus", text: `${clip(site.contig, 16)}:${site.pos.toLocaleString("en")}` }),
     make("span", { className: "label", text: label, title: label && (site.label ? "true" : "false") }),
     make("span", { className: "score", text: number(site.score, 2) }),
     make("span", { className: "alleles", text: alleleText(site) }),
@@ -89,7 +89,7 @@ class SiteList {
     item.scrollIntoView({ block: "nearest" });
   }
 
-  // The site `step` places on in the list as it stands; null at its ends.
+  // The site `step` rows on in the list as it stands; null at its ends.
   neighbour(numberChosen, step) {
     const at = this.shown.findIndex((site) => site.number === numberChosen);
     if (at < 0) return this.shown[0]?.number ?? null;

@@ -63,9 +63,9 @@ def site_blob(site: Site) -> bytes:
         arrays |= {f"pileup/{name}": plane for name, plane in site.pileup.items()}
     if site.attribution:
         arrays |= {f"effect/{axis}": effect for axis, effect in site.attribution.effects.items()}
-    places, offset = [], 0
+    layout, offset = [], 0
     for name, array in arrays.items():
-        places.append([name, array.dtype.name, list(array.shape), offset])
+        layout.append([name, array.dtype.name, list(array.shape), offset])
         offset += -(-array.nbytes // _ALIGN) * _ALIGN
     header = {
         "record": asdict(site.record),
@@ -75,7 +75,7 @@ def site_blob(site: Site) -> bytes:
         "given": _numbers(site.annotations),
         "typical": _numbers(site.typical),
         "runs": site.attribution.runs if site.attribution else 0,
-        "arrays": places,
+        "arrays": layout,
     }
     text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
     text += b" " * (-(len(text) + 4) % _ALIGN)

@@ -46,7 +46,7 @@ class View:
     """Records that there were to choose from."""
     count: int
     rank: NDArray[np.int64]
-    """[count] place of each site in the order of the choice: 0 is the first to look at."""
+    """[count] rank of each site in the order of the choice: 0 is the first to look at."""
     sites: Iterator[Site]
 
 
@@ -121,7 +121,7 @@ def open_view(
         _check_chosen(name, columns.scores, chosen, choice, key)
         small = Path(folder) / "chosen.vcf"
         in_order = copy_records(path, intervals, chosen, small)
-        place = {int(number): rank for rank, number in reversed(list(enumerate(chosen)))}
+        rank_of = {int(number): rank for rank, number in reversed(list(enumerate(chosen)))}
         looker = Looker(
             engine,
             reference=reference,
@@ -134,7 +134,7 @@ def open_view(
             manifest=manifest,
             records=len(columns),
             count=len(in_order),
-            rank=np.array([place[int(number)] for number in in_order], np.int64),
+            rank=np.array([rank_of[int(number)] for number in in_order], np.int64),
             sites=watched(
                 looker.look(small, columns.typical, columns.labels[in_order] if truth else None),
                 len(in_order),

@@ -163,7 +163,7 @@ class RemoteEngine:
             return
         if end - begin == 1:
             raise BadInput(
-                f"the site {batch.place(begin)} takes {len(message):,} bytes, the server at "
+                f"the site {batch.locus(begin)} takes {len(message):,} bytes, the server at "
                 f"{self._address} takes {limit:,}: start it with a larger --max-message"
             )
         middle = (begin + end) // 2

@@ -48,7 +48,7 @@ rule reads:
 
 
 # Loose thresholds, and where each caller's calls are judged. A caller may spell a true haplotype in
-# other records than the truth does: such calls would be labelled false. So places within 30 bases of a
+# other records than the truth does: such calls would be labelled false. So loci within 30 bases of a
 # variant that the caller misses are not judged, nor are most clusters of true variants (judgeable.py).
 rule calls_of:
     input:

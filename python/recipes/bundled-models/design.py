@@ -95,9 +95,9 @@ def draw_sample(
     split: str,
     families: tuple[str, ...],
     config: dict[str, Any],
-    places: dict[tuple[str, str], int],
+    next_start: dict[tuple[str, str], int],
 ) -> Sample:
-    """One sample; `places` remembers where the next piece of real sequence begins."""
+    """One sample; `next_start` remembers where the next piece of real sequence begins."""
     depth = float(np.exp(rng.uniform(np.log(8), np.log(75))))
     if rng.random() < 0.12:
         depth = float(rng.uniform(75, 200))
@@ -123,10 +123,10 @@ def draw_sample(
         weights = np.array([end - begin for _, begin, end in regions], float)
         region = regions[int(rng.choice(len(regions), p=weights / weights.sum()))]
         contig = region[0]
-        start = places.setdefault((split, contig), region[1])
+        start = next_start.setdefault((split, contig), region[1])
         if start + 2 * length > region[2]:  # used up: begin anew, other variants and reads
             start = region[1] + int(rng.integers(0, 50_000))
-        places[split, contig] = start + length
+        next_start[split, contig] = start + length
     mean = float(rng.uniform(220, 550))
     return Sample(
         name=name,
@@ -161,9 +161,9 @@ def design(config: dict[str, Any]) -> list[Sample]:
                 chosen = rng.permutation(len(FAMILIES))[: int(rng.integers(4, 8))]
                 plan.append(tuple(everything[i] for i in sorted(chosen)))
                 mixtures += 1
-        places: dict[tuple[str, str], int] = {}
+        next_start: dict[tuple[str, str], int] = {}
         for number, families in enumerate(plan, 1):
             rng = np.random.default_rng([config["seed"], ord(prefix), number])
             name = f"{prefix}{number:02d}"
-            samples.append(draw_sample(rng, name, split, families, config, places))
+            samples.append(draw_sample(rng, name, split, families, config, next_start))
     return samples

@@ -23,7 +23,7 @@ TRANSITION = np.array([2, 3, 0, 1], np.uint8)
 COMPLEMENT = np.array([3, 2, 1, 0, 4], np.uint8)
 EDGE = 300
 """Bases at a contig's ends without variants or confidence: few reads reach them."""
-# An indel this near to another variant has several equally good spellings: such places are kept
+# An indel this near to another variant has several equally good spellings: such loci are kept
 # out of the confident regions, as no comparison of single records can judge them.
 AMBIGUOUS = 12
 
@@ -215,11 +215,11 @@ def random_variants(
                 alt = np.concatenate([reference[pos : pos + 1], extra])
                 add(pos, reference[pos : pos + 1], alt, phase, gap)
 
-    places = np.arange(EDGE, length - EDGE)
+    positions = np.arange(EDGE, length - EDGE)
     for _ in range(max(1, int(length * density / 25))):  # clusters: a quarter of the variants
         phase, rate = genotype(), float(np.exp(rng.uniform(np.log(0.004), np.log(0.05))))
         size = int(rng.integers(200, 1500))
-        start = int(rng.choice(places))
+        start = int(rng.choice(positions))
         for pos in np.flatnonzero(rng.random(size) < rate) + start:
             if rng.random() < 0.93:
                 snp(int(pos), phase, 1)
@@ -240,7 +240,7 @@ def random_variants(
             add(start - 1, reference[start - 1 : start + unit * count], anchor, genotype(), 12)
         else:
             add(start - 1, anchor, np.concatenate([anchor, changed]), genotype(), 12)
-    for pos in rng.choice(places, int(length * density * 0.7), replace=False):
+    for pos in rng.choice(positions, int(length * density * 0.7), replace=False):
         (snp if rng.random() < 0.8 else indel)(int(pos), genotype(), 3)
     return found
 

@@ -1,4 +1,4 @@
-"""Confident regions less what shall not be judged (see calls.smk): the places where a caller misses
+"""Confident regions less what shall not be judged (see calls.smk): the loci where a caller misses
 a true variant, and most clusters of true variants.
 
 Two fifths of the simulated true variants have three others within 100 bases; in HG002 one in
@@ -42,7 +42,7 @@ def alleles(vcf: Path, reference: Path) -> set[tuple[str, int, str, str]]:
 
 
 def clusters_left_out(truth: set[tuple[str, int, str, str]]) -> list[tuple[str, int, int]]:
-    """Places (contig, start, end) of clustered true variants, but for CLUSTERS_KEPT of them."""
+    """Loci (contig, start, end) of clustered true variants, but for CLUSTERS_KEPT of them."""
     holes = []
     for contig in {variant[0] for variant in truth}:
         variants = sorted({(pos, len(ref)) for name, pos, ref, _ in truth if name == contig})

@@ -237,7 +237,7 @@ class Chimera(Artefact):
 
     A share of all reads breaks anywhere. At recurrent loci it is always the same break: reads of
     one direction fold back onto their own complement (as enzymatic fragmentation makes them), go
-    on at one other place, or skip or repeat up to 60 bases (template switching). At some, only
+    on at one other locus, or skip or repeat up to 60 bases (template switching). At some, only
     reads break that end within 16 bases: too short a rest to be clipped. Breaks waver by a few
     bases.
     """
@@ -283,7 +283,7 @@ class Chimera(Artefact):
                 continue
             rest = np.arange(length - column)
             kind = self.kind[locus] if locus else rng.choice(["fold", "jump"])
-            place = self.elsewhere[locus] if locus else rng.random()
+            fraction = self.elsewhere[locus] if locus else rng.random()
             if kind == "fold":
                 back = int(self.offset[locus]) if locus else int(rng.integers(-5, 60))
                 begin = reads.path[row, column - 1] - reads.direction[row] * back
@@ -294,7 +294,7 @@ class Chimera(Artefact):
                 step = reads.direction[row]
             else:
                 start, end = library.spans[0]
-                begin = start + int(place * (end - start))
+                begin = start + int(fraction * (end - start))
                 step = reads.direction[row]
             path = begin + step * rest
             reads.path[row, column:] = np.clip(path, 0, len(library.codes) - 1)

@@ -208,7 +208,7 @@ def make_mate(
 def machine_indels(
     rng: Generator, steps: NDArray[np.int16], rate: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Insert and skip bases at random; returns the places of inserted ones."""
+    """Insert and skip bases at random; returns the positions of the inserted ones."""
     n, length = steps.shape
     count = rng.poisson(rate * n * length)
     rows, columns = rng.integers(0, n, count), rng.integers(1, length, count)

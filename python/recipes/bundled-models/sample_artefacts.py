@@ -22,7 +22,7 @@ from reads import Fragments, Library, Reads, chance
 
 
 class Paralogue(Artefact):
-    """Copies that the reference lacks: their reads pile up on the one place that it has.
+    """Copies that the reference lacks: their reads pile up on the one locus that it has.
 
     Copies differ by 0.2-8 % (substitutions, a tenth of them indels), are there once or several
     times, in all cells' haplotypes or in one, and are 300-4000 bases long.
@@ -87,12 +87,12 @@ class LowComplexity(Artefact):
         ]
         self.impurity = rng.uniform(0.03, 0.15)
         self.count = max(3, int(len(reference) / 2500 * self.strength))
-        self.places: list[tuple[int, Codes]] = []
+        self.arrays: list[tuple[int, Codes]] = []
         for at in rng.integers(EDGE, len(reference) - EDGE - 400, self.count):
             array = self.array(rng)
             if (reference[at : at + len(array)] < 4).all():
                 reference[at : at + len(array)] = array
-                self.places.append((int(at), array))
+                self.arrays.append((int(at), array))
 
     def array(self, rng: Generator) -> Codes:
         """One impure repeat of 60-350 bases."""
@@ -100,7 +100,7 @@ class LowComplexity(Artefact):
         return diverge(rng, np.resize(motif, int(rng.integers(60, 350))), self.impurity)
 
     def prepare(self, rng: Generator, individual: Individual) -> None:
-        for at, array in self.places:
+        for at, array in self.arrays:
             if rng.random() < 0.6:  # the same array elsewhere, with its own flanks near it
                 near = int(rng.integers(10, 120))
                 start, end = at - near, at + len(array) + near

@@ -86,8 +86,8 @@ def write_truth(individual: Individual, name: str, folder: Path) -> None:
         for variant in individual.variants:
             ref, *alts = (letters(np.frombuffer(a, np.uint8)) for a in variant.alleles)
             genotype = "|".join(map(str, variant.genotype))
-            place = f"{name}\t{variant.pos + 1}\t.\t{ref}\t{','.join(alts)}"
-            vcf.write(f"{place}\t.\tPASS\t.\tGT\t{genotype}\n")
+            columns = f"{name}\t{variant.pos + 1}\t.\t{ref}\t{','.join(alts)}"
+            vcf.write(f"{columns}\t.\tPASS\t.\tGT\t{genotype}\n")
     regions = confident_regions(individual)
     lines = [f"{name}\t{start}\t{end}\n" for start, end in regions]
     (folder / "confident.bed").write_text("".join(lines))

@@ -5,7 +5,7 @@ import htsjdk.variant.variantcontext.VariantContext;
 import java.nio.charset.StandardCharsets;
 
 /**
- * How far a record reaches over the reference: its REF, and all places where its indels could be
+ * How far a record reaches over the reference: its REF, and all loci where its indels could be
  * written as well. The rules of native/include/allele.h; positions are 0-based half-open.
  */
 final class AlleleSpan {

@@ -14,7 +14,7 @@ import org.broadinstitute.hellbender.utils.read.GATKRead;
 import org.broadinstitute.hellbender.utils.read.SAMRecordToGATKReadAdapter;
 
 /**
- * How many reads usually count at a place that has any: of the files as a whole, whatever sites are
+ * How many reads usually count at a locus that has any: of the files as a whole, whatever sites are
  * read. What native/window/sample_depth.c does, with GATK's readers; coordinates are 0-based
  * half-open.
  */
@@ -29,13 +29,13 @@ final class SampleDepth {
   /** Cells that are looked at at a time. */
   private static final int MOST = 4096;
 
-  /** Places that have reads, of which no few have most. */
+  /** Loci that have reads, of which no few have most. */
   private static final double ENOUGH = 16;
 
   /** With fewer nothing is said. */
   private static final double FEWEST = 4;
 
-  /** A place is so far behind a cell's first read. */
+  /** A locus is so far behind a cell's first read. */
   private static final long BEHIND = 256;
 
   private static final long SHORTEST = 4 * BEHIND;
@@ -54,7 +54,7 @@ final class SampleDepth {
     }
   }
 
-  /** A cell, and how many reads lie over its place. */
+  /** A cell, and how many reads lie over its locus. */
   private record Seen(Cell cell, long reads) {}
 
   private final ReadsContext source;
@@ -124,30 +124,30 @@ final class SampleDepth {
     return seen;
   }
 
-  /** Reads over the place of a cell, -1 where it has none. */
+  /** Reads over the locus of a cell, -1 where it has none. */
   private long look(Cell cell) {
     Iterator<GATKRead> query =
         source.iterator(new SimpleInterval(cell.contig, (int) cell.begin + 1, (int) cell.end));
-    long place = -1;
+    long locus = -1;
     long reads = 0;
     while (query.hasNext()) {
       GATKRead read = query.next();
       SAMRecord record = ((SAMRecordToGATKReadAdapter) read).getEncapsulatedSamRecord();
       long start = record.getAlignmentStart() - 1L;
-      if (place < 0) {
-        place = Math.max(start, cell.begin) + BEHIND;
-        if (place >= cell.end) {
+      if (locus < 0) {
+        locus = Math.max(start, cell.begin) + BEHIND;
+        if (locus >= cell.end) {
           return -1;
         }
       }
-      if (start > place) {
+      if (start > locus) {
         break;
       }
-      if (BamRecords.end(record) > place && filter.test(read)) {
+      if (BamRecords.end(record) > locus && filter.test(read)) {
         reads++;
       }
     }
-    return place < 0 ? -1 : reads;
+    return locus < 0 ? -1 : reads;
   }
 
   private static double effectiveNumber(List<Seen> seen) {
@@ -160,7 +160,7 @@ final class SampleDepth {
     return squares > 0 ? sum * sum / squares : 0;
   }
 
-  /** Most places of an exome are off target: weighted by their reads they do not count. */
+  /** Most loci of an exome are off target: weighted by their reads they do not count. */
   private static float weightedMedian(List<Seen> seen) {
     List<Seen> sorted = new ArrayList<>(seen);
     sorted.sort(Comparator.comparingLong(Seen::reads));

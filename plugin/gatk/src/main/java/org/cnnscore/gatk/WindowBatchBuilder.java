@@ -67,10 +67,10 @@ final class WindowBatchBuilder {
       List<byte[]> siteReads,
       long depth,
       float sampleDepth) {
-    Contig place =
+    Contig here =
         contigs.computeIfAbsent(
             record.getContig(), name -> new Contig(contigs.size(), contigLength));
-    contig.putInt(place.number);
+    contig.putInt(here.number);
     start.putLong(Sites.start(record));
     end.putLong(Sites.end(record));
     kind.putByte(Sites.kind(record));
@@ -87,7 +87,7 @@ final class WindowBatchBuilder {
     for (byte[] read : siteReads) {
       int at = reads.size();
       reads.put(read);
-      BamRecords.setContig(reads.array(), at, place.number);
+      BamRecords.setContig(reads.array(), at, here.number);
       readOffset.putLong(reads.size());
       readCount++;
     }
@@ -106,8 +106,8 @@ final class WindowBatchBuilder {
     Column contigOffset = new Column().putLong(0);
     Column contigNames = new Column();
     contigs.forEach(
-        (name, place) -> {
-          contigLength.putLong(place.length);
+        (name, added) -> {
+          contigLength.putLong(added.length);
           contigNames.put(name.getBytes(StandardCharsets.UTF_8));
           contigOffset.putLong(contigNames.size());
         });

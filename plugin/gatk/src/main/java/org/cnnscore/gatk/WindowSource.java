@@ -18,7 +18,7 @@ final class WindowSource {
   private final SAMSequenceDictionary readContigs;
   private final SiteReads reads;
 
-  /** Our own networks look at the places of an indel. */
+  /** Our own networks look at all loci an indel could stand at. */
   private final boolean tractsCount;
 
   private boolean depthKnown;
@@ -90,7 +90,7 @@ final class WindowSource {
           String.format(
               "the reference has no contig %s, which the record %s is on: give the reference that"
                   + " the variants were called against, or leave the contig out with -L or -XL",
-              record.getContig(), place(record)));
+              record.getContig(), locus(record)));
     }
     SAMSequenceRecord inReads = reads == null ? found : readContigs.getSequence(found.getContig());
     if (inReads == null) {
@@ -98,7 +98,7 @@ final class WindowSource {
           String.format(
               "the reads have no contig %s, which the record %s needs: were they aligned to another"
                   + " reference?",
-              record.getContig(), place(record)));
+              record.getContig(), locus(record)));
     }
     if (inReads.getSequenceLength() != found.getSequenceLength()) {
       throw new UserException.BadInput(
@@ -108,7 +108,7 @@ final class WindowSource {
               record.getContig(),
               inReads.getSequenceLength(),
               found.getSequenceLength(),
-              place(record)));
+              locus(record)));
     }
     contig = record.getContig();
     contigLength = found.getSequenceLength();
@@ -135,7 +135,7 @@ final class WindowSource {
           String.format(
               "record %s lies past the end of contig %s (%d bases in the reference): give the"
                   + " reference that the variants were called against",
-              place(record), contig, contigLength));
+              locus(record), contig, contigLength));
     }
     int left = network.getReferenceLeft();
     boolean within = ref.length <= window.length - left;
@@ -148,7 +148,7 @@ final class WindowSource {
             String.format(
                 "record %s has REF %.40s, but the reference has %c at %s:%d: give the reference"
                     + " that the variants were called against",
-                place(record),
+                locus(record),
                 record.getReference().getBaseString(),
                 (char) base,
                 contig,
@@ -161,7 +161,7 @@ final class WindowSource {
     return base == 'A' || base == 'C' || base == 'G' || base == 'T';
   }
 
-  private static String place(VariantContext record) {
+  private static String locus(VariantContext record) {
     return record.getContig() + ":" + record.getStart();
   }
 }
