@@ -1,5 +1,6 @@
 # make build       environment in .venv (command: .venv/bin/cnnscore), native code built
-# make install     library, header, pkg-config file and bcftools plugin into PREFIX
+# make install     into PREFIX: the command with its manual and completion, library, header, pkg-config file
+#                  and bcftools plugin. All of it runs from .venv, which stays where it is
 # make gatk        the GATK walker: .make/gatk/cnnscore-gatk.jar, with a GATK from Maven beside it
 # make demo        the main job on a small data set that ships here
 # make test        everything the tests need, then all tests
@@ -56,7 +57,8 @@ $(WORK)/apt-build:
 	@touch $@
 
 $(WORK)/apt-test: $(WORK)/apt-build
-	@$(call need,command -v bcftools && command -v samtools && command -v openssl,bcftools samtools openssl)
+	@$(call need,command -v bcftools && command -v samtools && command -v openssl && command -v zsh && command -v groff,\
+	  bcftools samtools openssl zsh groff-base)
 	@touch $@
 
 $(WORK)/apt-web: $(WORK)/apt-build
@@ -95,8 +97,12 @@ $(PLUGIN): $(LIBRARY) $(NATIVE) $(wildcard plugin/bcftools/*)
 	@$(MAKE) -s -C plugin/bcftools OUT=$(CURDIR)/$@ LIBRARY=$(CURDIR)/$(LIBRARY)
 
 install: build
-	@install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
-	  $(DESTDIR)$(PREFIX)/libexec/bcftools
+	@install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include libexec/bcftools \
+	  share/man/man1 share/bash-completion/completions share/zsh/site-functions)
+	@ln -sf $(CURDIR)/$(BIN)/cnnscore $(DESTDIR)$(PREFIX)/bin/cnnscore
+	@$(BIN)/python -m cnnscore.cli.man $(DESTDIR)$(PREFIX)/share/man/man1
+	@$(BIN)/cnnscore completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/cnnscore
+	@$(BIN)/cnnscore completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cnnscore
 	@install -m 755 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/
 	@install -m 644 native/include/cnnscore.h $(DESTDIR)$(PREFIX)/include/
 	@sed -e 's#@PREFIX@#$(PREFIX)#' -e "s#@VERSION@#$$($(BIN)/cnnscore --version | cut -d' ' -f2)#" \

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnnscore.errors import UsageError
 from cnnscore.version import __version__
@@ -15,15 +15,70 @@ from cnnscore.version import __version__
 if TYPE_CHECKING:
     from cnnscore.calls.records import Intervals
 
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    value = int(text) if text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
 # Options whose value is optional and joined with "=": the next word is never taken for it.
 OUTPUT_ALONE = {"-W": "-W=csi", "--write-index": "--write-index=csi"}
+
+# Options of several commands: flags and settings, once. A command gives what differs (add_option).
+_COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "calls": (("calls",), {"metavar": "CALLS", "help": "VCF or BCF; - is standard input"}),
+    "output": (("-o", "--output"), {"metavar": "OUT", "help": "output [standard output]"}),
+    "overwrite": (("--overwrite",), {"action": "store_true"}),
+    "reference": (("-R", "--reference"), {"metavar": "REF", "help": "FASTA with .fai"}),
+    "sample": (("--sample",), {"metavar": "NAME"}),
+    "truth": (("--truth",), {"metavar": "VCF"}),
+    "confident": (
+        ("--confident",),
+        {"metavar": "BED", "help": "where the truth set is complete [everywhere]"},
+    ),
+    "model": (("-m", "--model"), {"metavar": "MODEL"}),
+    "network": (("name",), {"metavar": "MODEL", "help": "name or .onnx file"}),
+    "info-key": (("--info-key",), {"metavar": "KEY"}),
+    "provider": (
+        ("--provider",),
+        {
+            "choices": ["auto", "cpu", "cuda", "tensorrt"],
+            "default": "auto",
+            "help": "what computes; auto takes CUDA where it works [auto]",
+        },
+    ),
+    "threads": (
+        ("--threads",),
+        {"metavar": "N", "type": positive, "help": "worker threads [cores]"},
+    ),
+    "token-file": (("--token-file",), {"metavar": "FILE"}),
+    "tranche-table": (("--tranche-table",), {"metavar": "TSV"}),
+    "viewer": (
+        ("--viewer",),
+        {
+            "metavar": "PAGE",
+            "default": "view.html",
+            "help": "page of `cnnscore view` that the report links to [view.html]",
+        },
+    ),
+    "title": (("--title",), {"metavar": "TEXT", "default": "", "help": "of the page"}),
+    "seed": (("--seed",), {"metavar": "N", "type": int}),
+    "quiet": (("--quiet",), {"action": "store_true", "help": "no progress, no summary"}),
+}
+
+
+def add_option(group: argparse._ActionsContainer, name: str, **settings: Any) -> None:
+    """Add the option `name` of several commands; `settings` are the command's own."""
+    flags, common = _COMMON[name]
+    group.add_argument(*flags, **{**common, **settings})
 
 
 def add_output_arguments(group: argparse._ArgumentGroup) -> None:
     """Where calls are written, and how; as in bcftools."""
-    group.add_argument(
-        "-o", "--output", metavar="OUT", default="-", help="output [standard output]"
-    )
+    add_option(group, "output", default="-")
     group.add_argument(
         "-O",
         "--output-type",
@@ -34,7 +89,7 @@ def add_output_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "-W",
         "--write-index",
-        metavar="FMT",
+        metavar="[=FMT]",
         choices=["tbi", "csi"],
         help="index OUT: -W or -W=csi, -W=tbi",
     )
@@ -55,9 +110,7 @@ def add_annotations_argument(group: argparse._ArgumentGroup) -> None:
 
 def add_input_arguments(group: argparse._ArgumentGroup, *, reference_required: bool = True) -> None:
     """The reference and the reads that calls were made of."""
-    group.add_argument(
-        "-R", "--reference", metavar="REF", required=reference_required, help="FASTA with .fai"
-    )
+    add_option(group, "reference", required=reference_required)
     group.add_argument(
         "-I",
         "--reads",
@@ -81,11 +134,7 @@ def add_record_arguments(group: argparse._ArgumentGroup) -> None:
         "-t", "--targets", metavar="TARGETS", help="CHR, CHR:BEG-END,...: stream, POS within"
     )
     group.add_argument("--targets-file", metavar="BED", help="the same from a file")
-    group.add_argument(
-        "--sample",
-        metavar="NAME",
-        help="the VCF column, and the reads whose read group has this SM",
-    )
+    add_option(group, "sample", help="the VCF column, and the reads whose read group has this SM")
 
 
 def intervals_of(options: argparse.Namespace) -> Intervals:
@@ -97,7 +146,7 @@ def intervals_of(options: argparse.Namespace) -> Intervals:
 
 def add_running_arguments(group: argparse._ActionsContainer) -> None:
     """What is said while it runs."""
-    group.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    add_option(group, "quiet")
     add_log_argument(group)
 
 
@@ -130,11 +179,3 @@ def pairs(option: str, given: Iterable[str]) -> list[tuple[str, str]]:
             raise UsageError(f"{option} {text}: give KEY=VALUE")
         found.append((key, value))
     return found
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 on."""
-    value = int(text) if text.isdigit() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return value

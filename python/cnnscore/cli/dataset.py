@@ -22,6 +22,7 @@ from pathlib import Path
 
 from cnnscore.cli.arguments import (
     add_input_arguments,
+    add_option,
     add_record_arguments,
     add_running_arguments,
     intervals_of,
@@ -35,24 +36,22 @@ log = logging.getLogger("cnnscore")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("calls", metavar="CALLS", help="VCF or BCF; - is standard input")
+    add_option(parser, "calls")
     files = parser.add_argument_group("files")
     add_input_arguments(files)
-    files.add_argument("--truth", metavar="VCF", required=True, help="true variants of the sample")
-    files.add_argument(
-        "--confident", metavar="BED", help="where the truth set is complete [everywhere]"
-    )
-    files.add_argument(
-        "-o", "--output", metavar="DATA", required=True, help="folder, or a file .parquet"
-    )
-    files.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    add_option(files, "truth", required=True, help="true variants of the sample")
+    add_option(files, "confident")
+    add_option(files, "output", metavar="DATA", required=True, help="folder, or a file .parquet")
+    add_option(files, "overwrite", help="replace a file that is there")
     rows = parser.add_argument_group("rows")
     rows.add_argument(
         "--all-alleles",
         action="store_true",
         help="rows for ALT alleles too that the sample does not carry [those of its genotype]",
     )
-    rows.add_argument("--name", help="the sample column [the sample, or the name of CALLS]")
+    rows.add_argument(
+        "--name", metavar="NAME", help="the sample column [the sample, or the name of CALLS]"
+    )
     rows.add_argument(
         "--tag",
         metavar="KEY=VALUE",

@@ -22,20 +22,17 @@ import shlex
 import sys
 from datetime import datetime
 
+from cnnscore.cli.arguments import add_option
 from cnnscore.extras import need
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("calls", metavar="CALLS", nargs="+", help="VCF or BCF files")
-    parser.add_argument("--truth", metavar="VCF", required=True, help="the truth set")
-    parser.add_argument(
-        "--confident", metavar="BED", help="where the truth set is complete [everywhere]"
-    )
-    parser.add_argument("-R", "--reference", metavar="REF", help="FASTA with .fai: left-align")
-    parser.add_argument(
-        "-o", "--output", metavar="DIR", required=True, help="folder of the results"
-    )
+    add_option(parser, "calls", nargs="+", help="VCF or BCF files")
+    add_option(parser, "truth", required=True, help="the truth set")
+    add_option(parser, "confident")
+    add_option(parser, "reference", help="FASTA with .fai: left-align")
+    add_option(parser, "output", metavar="DIR", required=True, help="folder of the results")
     what = parser.add_argument_group("what is compared")
     what.add_argument(
         "--score",
@@ -64,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--stratify", metavar="BED", action="append", default=[], help="may be given several times"
     )
-    what.add_argument("--sample", metavar="NAME", help="the sample column of the calls")
+    add_option(what, "sample", help="the sample column of the calls")
     what.add_argument(
         "--truth-sample", metavar="NAME", help="count those truth alleles that this sample carries"
     )
@@ -90,15 +87,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_count,
         help="replicates of confidence intervals, 0 for none [1000, fewer over 200,000 calls]",
     )
-    how.add_argument("--seed", metavar="N", type=int, default=1, help="of the bootstrap [1]")
-    how.add_argument(
-        "--viewer",
-        metavar="PAGE",
-        default="view.html",
-        help="page of `cnnscore view` that the report links to [view.html]",
-    )
-    how.add_argument("--title", metavar="TEXT", default="", help="of the report")
-    how.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    add_option(how, "seed", default=1, help="of the bootstrap [1]")
+    add_option(how, "viewer")
+    add_option(how, "title")
+    add_option(how, "quiet")
 
 
 def run(options: argparse.Namespace) -> None:

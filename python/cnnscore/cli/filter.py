@@ -22,9 +22,9 @@ import sys
 
 from cnnscore.cli.arguments import (
     OUTPUT_ALONE,
+    add_option,
     add_output_arguments,
     add_running_arguments,
-    positive,
     version_lines,
 )
 from cnnscore.errors import UsageError
@@ -40,18 +40,16 @@ OPTIONS_ALONE = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("calls", metavar="SCORED", help="VCF or BCF; - is standard input")
+    add_option(parser, "calls", metavar="SCORED")
     files = parser.add_argument_group("files")
     add_output_arguments(files)
-    files.add_argument(
-        "--tranche-table",
-        metavar="TSV",
+    add_option(
+        files,
+        "tranche-table",
         help="write what each tranche keeps: known, novel, ti/tv, het/hom",
     )
     score = parser.add_argument_group("score")
-    score.add_argument(
-        "--info-key", metavar="KEY", help="INFO key of the score, or QUAL [the one CNN_* key]"
-    )
+    add_option(score, "info-key", help="INFO key of the score, or QUAL [the one CNN_* key]")
     cut_offs = parser.add_argument_group("cut-offs")
     cut_offs.add_argument(
         "--resource",
@@ -76,9 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="fail what scores below; TYPE is SNP or INDEL, without it both; several make grades",
     )
-    cut_offs.add_argument(
-        "-m", "--model", metavar="MODEL", help="whose own cut-offs [what the header names]"
-    )
+    add_option(cut_offs, "model", help="whose own cut-offs [what the header names]")
     records = parser.add_argument_group("records")
     records.add_argument(
         "--types",
@@ -101,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"({SENSITIVITY_KEY}) or --sensitivity-field=KEY",
     )
     running = parser.add_argument_group("running")
-    running.add_argument("--threads", metavar="N", type=positive, help="threads [cores, up to 4]")
+    add_option(running, "threads", help="threads [cores, up to 4]")
     add_running_arguments(running)
 
 

@@ -2,9 +2,9 @@
 
   cnnscore model import gatk-4.6.0.0.jar     GATK's networks, from its jar, a folder, or a
                                              .hd5 + .json pair of CNNVariantTrain
-  cnnscore model list                        what is installed
-  cnnscore model info NAME                   what a network takes and gives, and where it is from
-  cnnscore model card NAME                   its model card: data, figures, limits (Markdown)
+  cnnscore model list [--names]              what is installed
+  cnnscore model info MODEL                  what a network takes and gives, and where it is from
+  cnnscore model card MODEL                  its model card: data, figures, limits (Markdown)
 
 Networks live in $CNNSCORE_MODELS, by default in the user's data folder; some come with cnnscore.
 """
@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from cnnscore.cli.arguments import add_option
 from cnnscore.errors import BadInput
-from cnnscore.network.manifest import Manifest
-from cnnscore.network.provenance import cutoffs_text
-from cnnscore.network.store import find_model, install_model, installed_models
+
+if TYPE_CHECKING:
+    from cnnscore.network.manifest import Manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", metavar="SOURCE", help="a GATK jar, a folder, an .hd5 or a .json"
     )
     importing.add_argument("--only", metavar="NAME", help="import this one of several")
-    actions.add_parser("list", help="networks installed")
+    listing = actions.add_parser("list", help="networks installed")
+    listing.add_argument(
+        "--names", action="store_true", help="names alone, without a look into the files"
+    )
     info = actions.add_parser("info", help="describe a network")
-    info.add_argument("name", metavar="NAME", help="name or .onnx file")
+    add_option(info, "network")
     info.add_argument("--json", action="store_true", help="the manifest as JSON")
     card = actions.add_parser("card", help="the model card of a network")
-    card.add_argument("name", metavar="NAME", help="name or .onnx file")
+    add_option(card, "network")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -43,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     if options.action == "import":
         _import(Path(options.source), options.only)
     elif options.action == "list":
-        _list()
+        _list(options.names)
     elif options.action == "card":
         _card(options.name)
     else:
@@ -52,14 +56,20 @@ def run(options: argparse.Namespace) -> None:
 
 def _import(source: Path, only: str | None) -> None:
     from cnnscore.network.keras_import import import_networks
+    from cnnscore.network.store import install_model
 
     for network in import_networks(source, only=only):
         path = install_model(network.name, network.onnx)
         print(f"{network.name}\t{path}")
 
 
-def _list() -> None:
+def _list(names_alone: bool) -> None:
+    from cnnscore.network.store import installed_models
+
     for path in installed_models():
+        if names_alone:
+            print(path.stem)
+            continue
         try:
             manifest = _manifest(path)
         except BadInput as error:
@@ -69,6 +79,11 @@ def _list() -> None:
 
 
 def _info(name: str, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from cnnscore.network.provenance import cutoffs_text
+    from cnnscore.network.store import find_model
+
     path = find_model(name)
     manifest = _manifest(path)
     if as_json:
@@ -92,6 +107,9 @@ def _info(name: str, as_json: bool) -> None:
 
 
 def _card(name: str) -> None:
+    from dataclasses import asdict
+
+    from cnnscore.network.store import find_model
     from cnnscore.train.card import write_card
 
     path = find_model(name)

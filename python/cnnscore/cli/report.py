@@ -16,6 +16,7 @@ import argparse
 import json
 from pathlib import Path
 
+from cnnscore.cli.arguments import add_option
 from cnnscore.errors import UsageError
 from cnnscore.extras import need
 
@@ -25,17 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "evaluation", metavar="EVALUATION", help="folder or evaluation.json of `cnnscore evaluate`"
     )
-    parser.add_argument("-o", "--output", metavar="HTML", help="the page")
-    parser.add_argument(
-        "--viewer",
-        metavar="PAGE",
-        default="view.html",
-        help="page of `cnnscore view` that the mistakes link to [view.html]",
-    )
-    parser.add_argument("--title", metavar="TEXT", default="", help="of the page")
-    parser.add_argument(
-        "--tranche-table",
-        metavar="TSV",
+    add_option(parser, "output", metavar="HTML", help="the page")
+    add_option(parser, "viewer")
+    add_option(parser, "title")
+    add_option(
+        parser,
+        "tranche-table",
         help="what `cnnscore filter --tranche-table` wrote, for the page to show",
     )
     parser.add_argument("--multiqc", metavar="JSON", help="a section for MultiQC: NAME_mqc.json")

@@ -23,6 +23,7 @@ from cnnscore.cli.arguments import (
     OUTPUT_ALONE,
     add_annotations_argument,
     add_input_arguments,
+    add_option,
     add_output_arguments,
     add_record_arguments,
     add_running_arguments,
@@ -42,29 +43,19 @@ OPTIONS_ALONE = OUTPUT_ALONE
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("calls", metavar="CALLS", help="VCF or BCF; - is standard input")
+    add_option(parser, "calls")
     files = parser.add_argument_group("files")
     add_input_arguments(files)
     add_output_arguments(files)
     network = parser.add_argument_group("network")
-    network.add_argument(
-        "-m",
-        "--model",
-        metavar="MODEL",
+    add_option(
+        network,
+        "model",
         help="name or .onnx file [reads, or reference without -I]; see `cnnscore model list`",
     )
-    network.add_argument(
-        "--info-key", metavar="KEY", help="INFO key of the score [the network's own]"
-    )
-    network.add_argument(
-        "--overwrite", action="store_true", help="replace an INFO key that the input has"
-    )
-    network.add_argument(
-        "--provider",
-        choices=["auto", "cpu", "cuda", "tensorrt"],
-        default="auto",
-        help="what computes; auto takes CUDA where it works [auto]",
-    )
+    add_option(network, "info-key", help="INFO key of the score [the network's own]")
+    add_option(network, "overwrite", help="replace an INFO key that the input has")
+    add_option(network, "provider")
     network.add_argument(
         "--downsampling",
         choices=["site", "gatk"],
@@ -85,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="unix:PATH or tcp:HOST:PORT of a `cnnscore serve`, which does the work; with --model, "
         "only if it has that network",
     )
-    server.add_argument("--token-file", metavar="FILE", help="the token of a tcp: server")
+    add_option(server, "token-file", help="the token of a tcp: server")
     server.add_argument("--tls-ca", metavar="PEM", help="certificates to trust [the system's]")
     server.add_argument(
         "--server-timeout",
@@ -96,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     records = parser.add_argument_group("records")
     add_record_arguments(records)
     running = parser.add_argument_group("running")
-    running.add_argument("--threads", metavar="N", type=positive, help="worker threads [cores]")
+    add_option(running, "threads")
     running.add_argument(
         "--batch-size",
         metavar="N",

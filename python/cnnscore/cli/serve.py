@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import logging
 
-from cnnscore.cli.arguments import add_annotations_argument, add_log_argument, positive
+from cnnscore.cli.arguments import add_annotations_argument, add_log_argument, add_option, positive
 from cnnscore.errors import UsageError
 from cnnscore.wire.address import Address, parse_address
 
@@ -27,20 +27,11 @@ log = logging.getLogger("cnnscore")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     network = parser.add_argument_group("network")
-    network.add_argument(
-        "-m",
-        "--model",
-        metavar="MODEL",
-        required=True,
-        help="name or .onnx file; see `cnnscore model list`",
+    add_option(
+        network, "model", required=True, help="name or .onnx file; see `cnnscore model list`"
     )
-    network.add_argument(
-        "--provider",
-        choices=["auto", "cpu", "cuda", "tensorrt"],
-        default="auto",
-        help="what computes; auto takes CUDA where it works [auto]",
-    )
-    network.add_argument("--threads", metavar="N", type=positive, help="worker threads [cores]")
+    add_option(network, "provider")
+    add_option(network, "threads")
     network.add_argument(
         "--max-batch",
         metavar="N",
@@ -60,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     access.add_argument("--tls-cert", metavar="PEM", help="certificate chain, for tcp:")
     access.add_argument("--tls-key", metavar="PEM", help="its private key")
-    access.add_argument("--token-file", metavar="FILE", help="what clients must know, for tcp:")
+    add_option(access, "token-file", help="what clients must know, for tcp:")
     access.add_argument(
         "--insecure", action="store_true", help="tcp: without TLS and token, on loopback only"
     )

@@ -16,8 +16,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cnnscore.cli.arguments import add_running_arguments, pairs
-from cnnscore.errors import UsageError
+from cnnscore.cli.arguments import add_option, add_running_arguments, pairs
 from cnnscore.extras import need
 
 
@@ -27,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", metavar="DATA", nargs="+", help="folders or .parquet files of `cnnscore dataset`"
     )
-    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="folder")
-    parser.add_argument("--overwrite", action="store_true", help="start again in a used folder")
+    add_option(parser, "output", required=True, help="folder")
+    add_option(parser, "overwrite", help="start again in a used folder")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
     what = parser.add_argument_group("what is trained")
     what.add_argument(
@@ -38,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="replace a value of CONFIG: training.steps=500; may be given several times",
     )
-    what.add_argument("--seed", metavar="N", type=int, help="short for --set training.seed=N")
+    add_option(what, "seed", help="short for --set training.seed=N")
     what.add_argument("--init", metavar="MODEL", help="start from the weights of a network")
     what.add_argument(
         "--teacher",
@@ -55,13 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave out rows with this tag, sample or contig; may be given several times",
     )
     running = parser.add_argument_group("running")
-    running.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     running.add_argument(
-        "--threads",
-        metavar="N",
-        type=int,
-        default=1,
-        help="[1: small networks gain little by more]",
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="what computes [auto]"
+    )
+    add_option(
+        running, "threads", default=1, help="worker threads [1: small networks gain little by more]"
     )
     add_running_arguments(running)
 
@@ -75,8 +72,6 @@ def run(options: argparse.Namespace) -> None:
     if options.seed is not None:
         settings.append(f"training.seed={options.seed}")
     config = load_config(options.config, settings)
-    if options.threads < 1:
-        raise UsageError("--threads must be 1 or more")
     files = dataset_files(options.data)
     need("train", "pyarrow", "torch", "matplotlib", "tensorboard")
     from cnnscore.train.run import RunOptions, run_training, say, summary

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from cnnscore.cli.arguments import (
     add_annotations_argument,
     add_input_arguments,
+    add_option,
     add_record_arguments,
     add_running_arguments,
     intervals_of,
@@ -42,17 +43,15 @@ _INTERVALS = ("regions", "regions_file", "targets", "targets_file")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
+    add_option(
+        parser,
         "calls",
-        metavar="CALLS",
         help="VCF or BCF; - is standard input. Or a .parquet of `cnnscore dataset`, which needs "
         "neither -R nor -I",
     )
     files = parser.add_argument_group("files")
     add_input_arguments(files, reference_required=False)
-    files.add_argument(
-        "-o", "--output", metavar="OUT", help="the page, or the picture (.png, .svg or .pdf)"
-    )
+    add_option(files, "output", help="the page, or the picture (.png, .svg or .pdf)")
     shown = parser.add_argument_group("what is written [a page]")
     shown.add_argument(
         "--png",
@@ -79,23 +78,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     sites.add_argument("--near-threshold", metavar="T", type=float, help="the scores nearest to T")
     sites.add_argument("--random", metavar="N", type=positive, help="a random sample of N")
-    sites.add_argument("--seed", metavar="N", type=int, default=1, help="of --random [1]")
+    add_option(sites, "seed", default=1, help="of --random [1]")
     sites.add_argument(
         "--sites", metavar="N", type=positive, help=f"most sites, up to 1,000 [{DEFAULT_SITES}]"
     )
     add_record_arguments(sites)
-    sites.add_argument("--truth", metavar="VCF", help="label the sites by this truth set")
-    sites.add_argument("--confident", metavar="BED", help="regions where the truth set is whole")
+    add_option(sites, "truth", help="label the sites by this truth set")
+    add_option(sites, "confident")
     network = parser.add_argument_group("network")
-    network.add_argument(
-        "-m",
-        "--model",
-        metavar="MODEL",
-        help="name or .onnx file [reads, or reference without -I]",
-    )
-    network.add_argument(
-        "--info-key", metavar="KEY", help="INFO key to choose by [the network's own, or scored now]"
-    )
+    add_option(network, "model", help="name or .onnx file [reads, or reference without -I]")
+    add_option(network, "info-key", help="INFO key to choose by [the network's own, or scored now]")
     network.add_argument(
         "--attribution",
         metavar="RUNS",
@@ -104,14 +96,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "read and column by itself [64 for gatk-reads networks, else 300]",
     )
     add_annotations_argument(network)
-    network.add_argument(
-        "--provider",
-        choices=["auto", "cpu", "cuda", "tensorrt"],
-        default="auto",
-        help="what computes [auto]",
-    )
+    add_option(network, "provider")
     running = parser.add_argument_group("running")
-    running.add_argument("--threads", metavar="N", type=positive, help="worker threads [cores]")
+    add_option(running, "threads")
     add_running_arguments(running)
 
 
