@@ -39,6 +39,7 @@ _COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         ("--confident",),
         {"metavar": "BED", "help": "where the truth set is complete [everywhere]"},
     ),
+    "all-alleles": (("--all-alleles",), {"action": "store_true"}),
     "model": (("-m", "--model"), {"metavar": "MODEL"}),
     "network": (("name",), {"metavar": "MODEL", "help": "name or .onnx file"}),
     "info-key": (("--info-key",), {"metavar": "KEY"}),

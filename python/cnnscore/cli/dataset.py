@@ -44,9 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(files, "output", metavar="DATA", required=True, help="folder, or a file .parquet")
     add_option(files, "overwrite", help="replace a file that is there")
     rows = parser.add_argument_group("rows")
-    rows.add_argument(
-        "--all-alleles",
-        action="store_true",
+    add_option(
+        rows,
+        "all-alleles",
         help="rows for ALT alleles too that the sample does not carry [those of its genotype]",
     )
     rows.add_argument(

@@ -53,9 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a true allele must also be het or hom as in the truth set",
     )
-    what.add_argument(
-        "--all-alleles",
-        action="store_true",
+    add_option(
+        what,
+        "all-alleles",
         help="ALT alleles count too that the sample does not carry [those of its genotype]",
     )
     what.add_argument(
