@@ -131,7 +131,7 @@ static void walk_aligned(cnnscore_evidence_scratch *self, walk *w, cnnscore_evid
                          int64_t index, int64_t n) {
     const cnnscore_allele *allele = &self->variant->allele;
     const cnnscore_reference_row *row = &self->variant->row;
-    int64_t site = allele->tract_begin, site_end = allele->tract_end;
+    int64_t site = allele->repeat_begin, site_end = allele->repeat_end;
     if (site - 1 >= pos && site - 1 < pos + n) w->left = index + (site - 1 - pos);
     if (site_end >= pos && site_end < pos + n) w->right = index + (site_end - pos);
     if (allele->begin >= pos && allele->begin < pos + n) w->at = index + (allele->begin - pos);
@@ -153,7 +153,7 @@ static void walk_aligned(cnnscore_evidence_scratch *self, walk *w, cnnscore_evid
 static void walk_indel(const cnnscore_evidence_scratch *self, walk *w, cnnscore_evidence *e, int64_t pos,
                        int64_t end, int64_t change) {
     const cnnscore_allele *allele = &self->variant->allele;
-    int64_t site = allele->tract_begin, site_end = allele->tract_end;
+    int64_t site = allele->repeat_begin, site_end = allele->repeat_end;
     w->deleted += max64(0, min64(end, allele->begin + allele->ref_length) - max64(pos, allele->begin));
     bool within = pos == end ? pos >= site && pos <= site_end : pos < site_end && end > site;
     if (within && allele->ref_length != allele->alt_length) {
@@ -168,7 +168,7 @@ static void walk_indel(const cnnscore_evidence_scratch *self, walk *w, cnnscore_
 static void walk_clip(const cnnscore_evidence_scratch *self, cnnscore_evidence *e, int64_t edge, int64_t n) {
     const cnnscore_allele *allele = &self->variant->allele;
     e->clipped += n;
-    if (n > 0) e->clip_near |= edge <= allele->tract_end + NEAR && edge >= allele->tract_begin - NEAR;
+    if (n > 0) e->clip_near |= edge <= allele->repeat_end + NEAR && edge >= allele->repeat_begin - NEAR;
 }
 
 static void walk_cigar(cnnscore_evidence_scratch *self, walk *w, cnnscore_evidence *e) {
@@ -217,12 +217,12 @@ static void extend_into_clips(const cnnscore_evidence_scratch *self, walk *w, in
     const cnnscore_bam_record *record = w->record;
     *left = w->left;
     *right = w->right;
-    if (*left < 0 && allele->tract_begin > w->aligned_end) {
-        int64_t index = record->l_seq - w->clip_right + (allele->tract_begin - 1 - w->aligned_end);
+    if (*left < 0 && allele->repeat_begin > w->aligned_end) {
+        int64_t index = record->l_seq - w->clip_right + (allele->repeat_begin - 1 - w->aligned_end);
         if (index < record->l_seq) *left = index;
     }
-    if (*right < 0 && allele->tract_end < record->pos)
-        *right = max64(-1, w->clip_left - (record->pos - allele->tract_end));
+    if (*right < 0 && allele->repeat_end < record->pos)
+        *right = max64(-1, w->clip_left - (record->pos - allele->repeat_end));
 }
 
 /* What a base says for ALT and against REF, given their bits at its position. */
@@ -245,7 +245,7 @@ static int64_t haplotype_ratio(const cnnscore_evidence_scratch *self, const walk
                                int64_t right) {
     const cnnscore_allele *allele = &self->variant->allele;
     const cnnscore_bam_record *record = w->record;
-    int64_t n = allele->tract_end - allele->tract_begin + allele->alt_length + COMPARED_MAX;
+    int64_t n = allele->repeat_end - allele->repeat_begin + allele->alt_length + COMPARED_MAX;
     int64_t before = left < 0 ? -1 : left - w->clip_left;
     int64_t after = right < 0 ? -1 : record->l_seq - 1 - w->clip_right - right;
     int64_t ratio = 0;
@@ -253,7 +253,7 @@ static int64_t haplotype_ratio(const cnnscore_evidence_scratch *self, const walk
     if (right < 0 || (left >= 0 && before >= after)) {
         n = min64(n, record->l_seq - 1 - left);
         for (int64_t i = 0; i < n; i++) {
-            int64_t pos = allele->tract_begin + i;
+            int64_t pos = allele->repeat_begin + i;
             ratio += base_ratio(cnnscore_bam_base(record, left + 1 + i), record->qual[left + 1 + i],
                                 reference_at(self, pos), alternate_at(self, pos - allele->begin));
         }
@@ -261,7 +261,7 @@ static int64_t haplotype_ratio(const cnnscore_evidence_scratch *self, const walk
         n = min64(n, right);
         int64_t change = allele->alt_length - allele->ref_length;
         for (int64_t i = 0; i < n; i++) {
-            int64_t pos = allele->tract_end - 1 - i;
+            int64_t pos = allele->repeat_end - 1 - i;
             ratio += base_ratio(cnnscore_bam_base(record, right - 1 - i), record->qual[right - 1 - i],
                                 reference_at(self, pos), alternate_at(self, pos - allele->begin + change));
         }

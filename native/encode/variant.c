@@ -8,7 +8,7 @@
 #define REPEAT_MAX 60  /* longest repeat that is told apart */
 #define GC_REACH 50    /* bases each side of the site */
 #define LENGTH_SCALE 4 /* of logarithms */
-#define TRACT_SCALE 20
+#define SHIFT_SCALE 20
 #define HOMOPOLYMER_SCALE 10
 
 /* clang-format off */
@@ -69,7 +69,7 @@ int cnnscore_variant_open(const cnnscore_window_batch *batch, const cnnscore_row
         .begin = self->site.pos - half,
         .end = self->site.pos - half + rows->window,
     };
-    cnnscore_allele_find_tract(&self->allele, &self->row);
+    cnnscore_allele_find_repeat(&self->allele, &self->row);
     return CNNSCORE_OK;
 }
 
@@ -114,15 +114,15 @@ static int repeat_length(const cnnscore_reference_row *row, int64_t pos, int ste
 }
 
 /* The longest repeat at either side of the site; of equal ones that of the shortest unit. */
-static void find_repeat(const cnnscore_variant *self, int *length, int *period) {
+static void longest_repeat(const cnnscore_variant *self, int *length, int *period) {
     const cnnscore_allele *allele = &self->allele;
     bool indel = cnnscore_allele_is_indel(allele);
-    int64_t right = indel ? allele->tract_begin : allele->begin + allele->ref_length;
+    int64_t right = indel ? allele->repeat_begin : allele->begin + allele->ref_length;
     *length = *period = 0;
     for (int unit = 1; unit <= PERIOD_MAX; unit++)
         for (int side = 0; side < 2; side++) {
             int found = side ? repeat_length(&self->row, right, 1, unit)
-                             : repeat_length(&self->row, allele->tract_begin - 1, -1, unit);
+                             : repeat_length(&self->row, allele->repeat_begin - 1, -1, unit);
             if (found > *length) {
                 *length = found;
                 *period = unit;
@@ -160,13 +160,13 @@ void cnnscore_variant_features(const cnnscore_variant *self, float *to) {
     float transition = 0, purine = 0, cpg = 0, oxidation = 0;
     if (snp) snp_features(self, &transition, &purine, &cpg, &oxidation);
     int length, period;
-    find_repeat(self, &length, &period);
+    longest_repeat(self, &length, &period);
     /* First and last of the bases that are new, or gone. */
     const char *bases = allele->alt_length ? allele->alt : allele->ref;
     int64_t n = allele->alt_length ? allele->alt_length : allele->ref_length;
     uint8_t first = (uint8_t)(bases[0] & 0xDF), last = (uint8_t)(bases[n - 1] & 0xDF);
-    int64_t right = indel ? allele->tract_begin : allele->begin + allele->ref_length;
-    int64_t shift = allele->tract_end - allele->tract_begin - allele->ref_length;
+    int64_t right = indel ? allele->repeat_begin : allele->begin + allele->ref_length;
+    int64_t shift = allele->repeat_end - allele->repeat_begin - allele->ref_length;
 
     *to++ = (float)snp;
     *to++ = (float)(indel && allele->alt_length > 0);
@@ -177,10 +177,10 @@ void cnnscore_variant_features(const cnnscore_variant *self, float *to) {
     *to++ = purine;
     *to++ = cpg;
     *to++ = oxidation;
-    *to++ = (float)run_length(&self->row, allele->tract_begin - 1, -1) / HOMOPOLYMER_SCALE;
+    *to++ = (float)run_length(&self->row, allele->repeat_begin - 1, -1) / HOMOPOLYMER_SCALE;
     *to++ = (float)run_length(&self->row, right, 1) / HOMOPOLYMER_SCALE;
-    *to++ = (float)shift / TRACT_SCALE;
-    *to++ = (float)length / TRACT_SCALE;
+    *to++ = (float)shift / SHIFT_SCALE;
+    *to++ = (float)length / SHIFT_SCALE;
     *to++ = (float)period / PERIOD_MAX;
     *to++ = gc_content(self);
     *to++ = (float)(first == cnnscore_row_base(&self->row, allele->begin - 1));

@@ -18,7 +18,7 @@ typedef struct {
 int cnnscore_rows_check(const cnnscore_window_batch *batch, const cnnscore_rows *rows, int what,
                         int32_t right, cnnscore_error *err);
 
-/* Opens row i of checked rows, its tract found. */
+/* Opens row i of checked rows, its repeat found. */
 int cnnscore_variant_open(const cnnscore_window_batch *batch, const cnnscore_rows *rows, int64_t i, int what,
                           cnnscore_variant *variant, cnnscore_error *err);
 

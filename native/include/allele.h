@@ -26,7 +26,7 @@ typedef struct {
     int64_t ref_length; /* bases of REF that are replaced, after trimming */
     int64_t alt_length; /* bases that replace them */
     const char *ref, *alt;
-    int64_t tract_begin, tract_end; /* of an indel: everywhere it could stand; else the changed bases */
+    int64_t repeat_begin, repeat_end; /* of an indel: all loci it could stand at; else the changed bases */
 } cnnscore_allele;
 
 /* A, C, G or T at a position; 0 where the row has no such base. */
@@ -61,8 +61,8 @@ static inline bool cnnscore_allele_trim(cnnscore_allele *self, int64_t pos, cons
         .ref = ref + same,
         .alt = alt + same,
     };
-    self->tract_begin = self->begin;
-    self->tract_end = self->begin + self->ref_length;
+    self->repeat_begin = self->begin;
+    self->repeat_end = self->begin + self->ref_length;
     return self->ref_length > 0 || self->alt_length > 0;
 }
 
@@ -70,9 +70,9 @@ static inline bool cnnscore_allele_is_indel(const cnnscore_allele *self) {
     return (self->ref_length == 0) != (self->alt_length == 0);
 }
 
-/* Find the tract of an indel: it can be written one base further right where the base that it passes
+/* Find the repeat of an indel: it can be written one base further right where the base that it passes
  * equals the first one of what is inserted or deleted, as turned so far; left likewise. */
-static inline void cnnscore_allele_find_tract(cnnscore_allele *self, const cnnscore_reference_row *row) {
+static inline void cnnscore_allele_find_repeat(cnnscore_allele *self, const cnnscore_reference_row *row) {
     if (!cnnscore_allele_is_indel(self)) return;
     int64_t n = self->ref_length + self->alt_length, right = 0, left = 0;
     for (; right < CNNSCORE_SHIFT_MAX; right++) {
@@ -87,8 +87,8 @@ static inline void cnnscore_allele_find_tract(cnnscore_allele *self, const cnnsc
                                         : cnnscore_row_base(row, self->begin + n - 1 - left);
         if (passed == 0 || passed != last) break;
     }
-    self->tract_begin = self->begin - left;
-    self->tract_end = self->begin + self->ref_length + right;
+    self->repeat_begin = self->begin - left;
+    self->repeat_end = self->begin + self->ref_length + right;
 }
 
 #endif

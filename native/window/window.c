@@ -204,7 +204,7 @@ static int keep_chosen(cnnscore_reader *reader, cnnscore_windows *windows, int32
 
 /* ---- reads of a site ---- */
 
-/* READS_PRIMARY: the end of REF and of the tracts of all indels, but no further than SPAN_MAX. */
+/* READS_PRIMARY: the end of REF and of the repeats of all indels, but no further than SPAN_MAX. */
 static int64_t span_end(const cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
                         const uint8_t *reference) {
     int64_t pos = sites->pos[site], ref = sites->site_allele[site];
@@ -217,8 +217,8 @@ static int64_t span_end(const cnnscore_reader *reader, const cnnscore_window_bat
         if (!cnnscore_allele_trim(&allele, pos, sites->alleles + offset[0], offset[1] - offset[0],
                                   sites->alleles + offset[a], offset[a + 1] - offset[a]))
             continue;
-        cnnscore_allele_find_tract(&allele, &row);
-        if (allele.tract_end > end) end = allele.tract_end;
+        cnnscore_allele_find_repeat(&allele, &row);
+        if (allele.repeat_end > end) end = allele.repeat_end;
     }
     return end < pos + CNNSCORE_SPAN_MAX ? end : pos + CNNSCORE_SPAN_MAX;
 }

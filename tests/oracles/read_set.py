@@ -37,30 +37,30 @@ class Allele:
     multi_allelic: bool
     window: dict[int, str]
     """Letters by position."""
-    tract_begin: int = 0
-    tract_end: int = 0
+    repeat_begin: int = 0
+    repeat_end: int = 0
 
     def __post_init__(self) -> None:
-        self.tract_begin, self.tract_end = self.begin, self.begin + len(self.ref)
+        self.repeat_begin, self.repeat_end = self.begin, self.begin + len(self.ref)
         if not self.is_indel:
             return
-        while self.tract_end - self.begin - len(self.ref) < SHIFT_MAX:
-            shift = self.tract_end - self.begin - len(self.ref)
-            passed = self.base(self.tract_end)
+        while self.repeat_end - self.begin - len(self.ref) < SHIFT_MAX:
+            shift = self.repeat_end - self.begin - len(self.ref)
+            passed = self.base(self.repeat_end)
             first = self.alt[shift % len(self.alt)] if self.alt else self.base(self.begin + shift)
             if not passed or passed != first:
                 break
-            self.tract_end += 1
-        while self.begin - self.tract_begin < SHIFT_MAX:
-            shift = self.begin - self.tract_begin
-            passed = self.base(self.tract_begin - 1)
+            self.repeat_end += 1
+        while self.begin - self.repeat_begin < SHIFT_MAX:
+            shift = self.begin - self.repeat_begin
+            passed = self.base(self.repeat_begin - 1)
             n = len(self.ref) + len(self.alt)
             last = (
                 self.alt[n - 1 - shift % n] if self.alt else self.base(self.begin + n - 1 - shift)
             )
             if not passed or passed != last:
                 break
-            self.tract_begin -= 1
+            self.repeat_begin -= 1
 
     @property
     def is_indel(self) -> bool:
@@ -151,14 +151,14 @@ def ratio_of_indel(read: Read, a: Aligned, allele: Allele, left: int, right: int
     last = len(read.seq) - 1
     before = -1 if left < 0 else left - a.clip_left
     after = -1 if right < 0 else last - a.clip_right - right
-    n = allele.tract_end - allele.tract_begin + len(allele.alt) + 70
+    n = allele.repeat_end - allele.repeat_begin + len(allele.alt) + 70
     if left < 0 and right < 0:
         return 0
     if right < 0 or (left >= 0 and before >= after):
-        pairs = [(left + 1 + i, allele.tract_begin + i) for i in range(min(n, last - left))]
+        pairs = [(left + 1 + i, allele.repeat_begin + i) for i in range(min(n, last - left))]
         change = 0
     else:
-        pairs = [(right - 1 - i, allele.tract_end - 1 - i) for i in range(min(n, right))]
+        pairs = [(right - 1 - i, allele.repeat_end - 1 - i) for i in range(min(n, right))]
         change = len(allele.alt) - len(allele.ref)
     total = 0
     for index, pos in pairs:
@@ -198,7 +198,7 @@ def look_at_changed(read: Read, a: Aligned, allele: Allele, deleted: int) -> tup
 def look(read: Read, allele: Allele) -> dict[str, Any]:
     """What evidence.c finds."""
     a = lay_out(read)
-    begin, end = allele.tract_begin, allele.tract_end
+    begin, end = allele.repeat_begin, allele.repeat_end
     changed = range(allele.begin, allele.begin + len(allele.ref))
     unequal = len(allele.ref) != len(allele.alt)
     exact_left, exact_right = a.index_at.get(begin - 1, -1), a.index_at.get(end, -1)
@@ -332,11 +332,11 @@ def variant_features(allele: Allele) -> list[float]:
     ref, alt, begin = allele.ref, allele.alt, allele.begin
     snp = len(ref) == len(alt) == 1
     change = abs(len(alt) - len(ref)) or len(ref) - 1
-    right = allele.tract_begin if allele.is_indel else begin + len(ref)
+    right = allele.repeat_begin if allele.is_indel else begin + len(ref)
     found = [
         (repeat(allele, *side, unit), -unit)
         for unit in range(1, 7)
-        for side in ((allele.tract_begin - 1, -1), (right, 1))
+        for side in ((allele.repeat_begin - 1, -1), (right, 1))
     ]
     length, period = max(found)
     around = [allele.base(p) for p in range(begin - 50, begin + 50)]
@@ -360,9 +360,9 @@ def variant_features(allele: Allele) -> list[float]:
             )
         ),
         float(snp and ref + alt in ("CA", "GT")),
-        run(allele, allele.tract_begin - 1, -1) / 10,
+        run(allele, allele.repeat_begin - 1, -1) / 10,
         run(allele, right, 1) / 10,
-        (allele.tract_end - allele.tract_begin - len(ref)) / 20,
+        (allele.repeat_end - allele.repeat_begin - len(ref)) / 20,
         length / 20,
         -period / 6 if length else 0.0,
         gc,

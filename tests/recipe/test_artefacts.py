@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from artefact import Artefact
 from design import FAMILIES
-from genome import COMPLEMENT, Codes, Individual, haplotype, random_reference, tracts
+from genome import COMPLEMENT, Codes, Individual, haplotype, random_reference, repeat_spans
 from molecule_artefacts import Chimera, ContextErrors, Deamination, Oxidation, Stutter
 from profiles import Profile, draw_profile
 from reads import Library, Reads, draw_fragments, make_mate
@@ -161,7 +161,7 @@ def test_stutter_slips_by_whole_units_inside_repeats() -> None:
     found = pileup(artefact)
     inside = np.zeros(LENGTH, np.int64)
     for unit, least in ((1, 5), (2, 8), (3, 9), (4, 12), (5, 15), (6, 18)):
-        for start, end in tracts(found.individual.reference, unit, least):
+        for start, end in repeat_spans(found.individual.reference, unit, least):
             inside[start - 1 : end + 1] = 1
     slips = 0
     for reads in found.reads:
@@ -173,7 +173,7 @@ def test_stutter_slips_by_whole_units_inside_repeats() -> None:
 
 
 def test_stutter_keeps_to_the_repeat() -> None:
-    """A slip changes the length of a tract; the bases around it stay the reference's."""
+    """A slip changes the length of a repeat; the bases around it stay the reference's."""
     found = pileup(new(Stutter))
     assert found.wrong.mean() < 1e-5
 

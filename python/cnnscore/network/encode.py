@@ -65,7 +65,7 @@ VARIANT_FEATURES = (
     "oxidation",
     "homopolymer_left",
     "homopolymer_right",
-    "tract",
+    "shift",
     "repeat_length",
     "repeat_period",
     "gc",

@@ -158,7 +158,7 @@ def substitute(rng: Generator, codes: Codes) -> Codes:
     return np.where(rng.random(len(codes)) < 0.55, TRANSITION[codes % 4], other).astype(np.uint8)
 
 
-def tracts(codes: Codes, unit: int, least: int) -> list[tuple[int, int]]:
+def repeat_spans(codes: Codes, unit: int, least: int) -> list[tuple[int, int]]:
     """Spans [start, end) of at least `least` bases that repeat with period `unit`."""
     same = np.zeros(len(codes) + 1, np.int8)
     same[unit:-1] = (codes[unit:] == codes[:-unit]) & (codes[unit:] < 4)
@@ -228,7 +228,7 @@ def random_variants(
     repeats = [
         (span, unit)
         for unit, least in ((1, 6), (2, 8), (3, 9), (4, 12), (5, 15), (6, 18))
-        for span in tracts(reference, unit, least)
+        for span in repeat_spans(reference, unit, least)
         if span[0] > EDGE
     ]
     for i in rng.permutation(len(repeats))[: int(length * density * 0.12)]:

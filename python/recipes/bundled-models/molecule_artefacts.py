@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artefact import Artefact, draw_loci, locus_rates
-from genome import COMPLEMENT, EDGE, Codes, Generator, Individual, tracts
+from genome import COMPLEMENT, EDGE, Codes, Generator, Individual, repeat_spans
 from reads import Library, Reads, chance
 
 
@@ -85,7 +85,7 @@ class Stutter(Artefact):
     """Homopolymers and short repeats that lose or gain units, more often the longer they are.
 
     Of the molecule (PCR: both mates and all copies agree) or of the machine (each read by itself,
-    perhaps on one strand more). Every tract has a factor of its own.
+    perhaps on one strand more). Every repeat has a factor of its own.
     """
 
     family = "stutter"
@@ -97,11 +97,11 @@ class Stutter(Artefact):
         self.machine = bool(rng.random() < 0.4)
         self.strand_factor = (1.0, float(rng.choice([1.0, 0.3, 0.05]))) if self.machine else (1, 1)
         self.spread = rng.uniform(0.4, 1.2)
-        self.cache: tuple[Library, NDArray[np.int32], TractTable] | None = None
+        self.cache: tuple[Library, NDArray[np.int32], RepeatTable] | None = None
 
-    def _tables(self, library: Library) -> tuple[NDArray[np.int32], TractTable]:
+    def _tables(self, library: Library) -> tuple[NDArray[np.int32], RepeatTable]:
         if self.cache is None or self.cache[0] is not library:
-            enter, table = find_tracts(library)
+            enter, table = find_repeats(library)
             units = (table.length - table.unit) / table.unit
             locus = np.where(table.origin >= 0, table.origin, 0)
             factor = np.exp(self.spread * (2 * chance(locus, table.unit, self.seed) - 1) * 1.7)
@@ -132,7 +132,7 @@ class Stutter(Artefact):
 
 
 @dataclass
-class TractTable:
+class RepeatTable:
     """Repeats of a library by number (0 is none): unit, length, reference position, rate."""
 
     unit: NDArray[np.int64]
@@ -141,18 +141,18 @@ class TractTable:
     rate: NDArray[np.float64]
 
 
-def find_tracts(library: Library) -> tuple[NDArray[np.int32], TractTable]:
+def find_repeats(library: Library) -> tuple[NDArray[np.int32], RepeatTable]:
     """The repeats, and for each strand the position one unit inside, where a read may slip."""
     enter = np.zeros((2, len(library.codes)), np.int32)
     rows = [(1, 0, -1)]
     for unit, least in ((6, 18), (5, 15), (4, 12), (3, 9), (2, 8), (1, 5)):
-        for start, end in tracts(library.codes, unit, least):
+        for start, end in repeat_spans(library.codes, unit, least):
             if not primitive(library.codes[start : start + unit]):
                 continue
             enter[0, start + unit] = enter[1, end - 1 - unit] = len(rows)
             rows.append((unit, end - start, int(library.origin[start])))
     unit_, length, origin = (np.array(column, np.int64) for column in zip(*rows, strict=True))
-    return enter, TractTable(unit_, length, origin, np.zeros(len(rows)))
+    return enter, RepeatTable(unit_, length, origin, np.zeros(len(rows)))
 
 
 def primitive(unit: Codes) -> bool:

@@ -19,7 +19,7 @@ final class AlleleSpan {
   private AlleleSpan() {}
 
   /**
-   * The end of REF and of the tracts of all indels.
+   * The end of REF and of the repeats of all indels.
    *
    * @param window reference bases, 0 beyond the contig
    * @param left column of the record's first base
@@ -28,13 +28,13 @@ final class AlleleSpan {
     byte[] ref = bytes(record.getReference());
     int end = ref.length;
     for (Allele allele : record.getAlternateAlleles()) {
-      end = Math.max(end, tractEnd(ref, bytes(allele), window, left));
+      end = Math.max(end, repeatEnd(ref, bytes(allele), window, left));
     }
     return Sites.start(record) + Math.min(end, SPAN_MAX);
   }
 
-  /** Where the tract of one ALT ends, from the record's start on; 0 where there is none. */
-  private static int tractEnd(byte[] ref, byte[] alt, byte[] window, int left) {
+  /** Where the repeat of one ALT ends, from the record's start on; 0 where there is none. */
+  private static int repeatEnd(byte[] ref, byte[] alt, byte[] window, int left) {
     for (byte letter : alt) {
       if (letter != 'N' && baseOf(letter) == 0) {
         return 0;

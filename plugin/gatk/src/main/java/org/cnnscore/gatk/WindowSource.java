@@ -19,7 +19,7 @@ final class WindowSource {
   private final SiteReads reads;
 
   /** Our own networks look at all loci an indel could stand at. */
-  private final boolean tractsCount;
+  private final boolean repeatsCount;
 
   private boolean depthKnown;
   private float sampleDepth = Float.NaN;
@@ -40,7 +40,7 @@ final class WindowSource {
     this.contigs = contigs;
     this.reads = reads;
     this.readContigs = readContigs;
-    tractsCount = NetworkReadFilter.rule(network.getReadRule()) == NetworkReadFilter.Rule.primary;
+    repeatsCount = NetworkReadFilter.rule(network.getReadRule()) == NetworkReadFilter.Rule.primary;
   }
 
   /** Adds a record's window to a batch; the contexts are GATK's doors to all bases and reads. */
@@ -65,7 +65,7 @@ final class WindowSource {
 
   /** Before the first site's reads: the depth is not of sites. */
   private void measureDepth(ReadsContext readSource) {
-    if (!depthKnown && tractsCount) {
+    if (!depthKnown && repeatsCount) {
       NetworkReadFilter filter = new NetworkReadFilter(); // of its own, as the other one counts
       filter.setRule(NetworkReadFilter.Rule.primary);
       sampleDepth = SampleDepth.measure(readSource, readContigs, filter);
@@ -75,7 +75,7 @@ final class WindowSource {
 
   /** Where the stretch ends whose reads count. */
   private long end(VariantContext record, byte[] window) {
-    return tractsCount
+    return repeatsCount
         ? AlleleSpan.end(record, window, network.getReferenceLeft())
         : Sites.end(record);
   }
