@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "grow.h"
 
@@ -40,35 +41,51 @@ static int add_cells(cell_list *list, const char *contig, int64_t begin, int64_t
     return 0;
 }
 
-/* Whether all files have a contig of the first one. */
-static bool shared(const cnnscore_reads *reads, const char *contig) {
-    for (int32_t i = 1; i < reads->n_files; i++)
-        if (sam_hdr_name2tid(reads->files[i].header, contig) < 0) return false;
-    return true;
+static int compare_names(const void *left, const void *right) {
+    const cell *a = left, *b = right;
+    return strcmp(a->contig, b->contig);
 }
 
-/* Every `step`-th contig, if it has `shortest` bases. */
-static int cut_contigs(const cnnscore_reads *reads, int64_t size, int64_t shortest, int step,
+/* The contigs that all files have, by name and length, each as one cell. They stand in the order of their
+ * names, so that neither the order of files matters nor that of contigs in a header. */
+static int shared_contigs(const cnnscore_reads *reads, cell_list *list) {
+    sam_hdr_t *first = reads->files[0].header;
+    for (int tid = 0; tid < sam_hdr_nref(first); tid++) {
+        const char *contig = sam_hdr_tid2name(first, tid);
+        int64_t length = sam_hdr_tid2len(first, tid);
+        bool shared = true;
+        for (int32_t i = 1; shared && i < reads->n_files; i++) {
+            sam_hdr_t *other = reads->files[i].header;
+            int at = sam_hdr_name2tid(other, contig);
+            shared = at >= 0 && sam_hdr_tid2len(other, at) == length;
+        }
+        if (shared && add_cells(list, contig, 0, length, 1) < 0) return -1;
+    }
+    if (list->n) qsort(list->cells, list->n, sizeof(cell), compare_names);
+    return 0;
+}
+
+/* Cuts every `step`-th contig that has `shortest` bases. */
+static int cut_contigs(const cell_list *contigs, int64_t size, int64_t shortest, size_t step,
                        cell_list *list) {
-    sam_hdr_t *header = reads->files[0].header;
-    for (int tid = 0; tid < sam_hdr_nref(header); tid += step) {
-        const char *contig = sam_hdr_tid2name(header, tid);
-        int64_t length = sam_hdr_tid2len(header, tid);
-        if (length < shortest || !shared(reads, contig)) continue;
-        if (add_cells(list, contig, 0, length, length / size) < 0) return -1;
+    for (size_t i = 0; i < contigs->n; i += step) {
+        const cell *contig = &contigs->cells[i];
+        if (contig->end < shortest) continue;
+        if (add_cells(list, contig->contig, 0, contig->end, contig->end / size) < 0) return -1;
     }
     return 0;
 }
 
 static int cut_genome(const cnnscore_reads *reads, cell_list *list) {
-    sam_hdr_t *header = reads->files[0].header;
+    cell_list contigs = {0};
     int64_t total = 0;
-    for (int tid = 0; tid < sam_hdr_nref(header); tid++)
-        if (shared(reads, sam_hdr_tid2name(header, tid))) total += sam_hdr_tid2len(header, tid);
+    int status = shared_contigs(reads, &contigs);
+    for (size_t i = 0; i < contigs.n; i++) total += contigs.cells[i].end;
     int64_t size = total / CELLS > SHORTEST ? total / CELLS : SHORTEST;
-    int status = cut_contigs(reads, size, size / SMALL_CONTIG, 1, list);
+    if (status == 0) status = cut_contigs(&contigs, size, size / SMALL_CONTIG, 1, list);
     if (status == 0 && list->n == 0) /* scaffolds */
-        status = cut_contigs(reads, size, 0, sam_hdr_nref(header) / MOST + 1, list);
+        status = cut_contigs(&contigs, size, 0, contigs.n / MOST + 1, list);
+    free(contigs.cells);
     return status;
 }
 

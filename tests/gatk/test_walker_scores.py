@@ -152,6 +152,24 @@ def test_several_read_files(doors: Doors) -> None:
     doors.score(DATA / "edge.vcf.gz", DATA / "ref.fa", *both)
 
 
+def test_read_files_of_other_contigs(doors: Doors, tmp_path: Path) -> None:
+    """How deep the sample is, is asked of the contigs that all files have."""
+    decoyed = tmp_path / "decoyed.bam"
+    with pysam.AlignmentFile(str(DATA / "reads.bam")) as source:
+        header = source.header.to_dict()
+        header["SQ"].append({"SN": "decoy", "LN": 200_000})
+        wider = pysam.AlignmentHeader.from_dict(header)
+        with pysam.AlignmentFile(str(decoyed), "wb", header=wider) as out:
+            for line in (read.to_string() for read in source):
+                out.write(pysam.AlignedSegment.fromstring(line, wider))
+            for start in range(1, 199_000):
+                text = f"d{start}\t0\tdecoy\t{start}\t60\t100M\t*\t0\t0\t{'A' * 100}\t{'I' * 100}"
+                out.write(pysam.AlignedSegment.fromstring(text, wider))
+    pysam.index(str(decoyed))
+    both = decoyed, DATA / "deep.bam"
+    doors.score(DATA / "calls.vcf.gz", DATA / "ref.fa", *both, model="read-set")
+
+
 def test_long_site(doors: Doors, tmp_path: Path) -> None:
     """A deletion of 25 kb: its reads stream by."""
     calls = tmp_path / "long.vcf"

@@ -19,50 +19,11 @@ from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import NativeBatch
 from conftest import DATA
+from oracles.sampling import GATK_SEED, JavaRandom, reservoir, site_seed
 
 REF = str(DATA / "ref.fa")
 ANNOTATIONS = ("MQ", "DP", "QD")
 LIMIT = 128
-
-
-class JavaRandom:
-    """java.util.Random, as its documentation states it."""
-
-    def __init__(self, seed: int) -> None:
-        self.state = (seed ^ 0x5DEECE66D) & (2**48 - 1)
-
-    def next31(self) -> int:
-        self.state = (self.state * 0x5DEECE66D + 0xB) & (2**48 - 1)
-        return self.state >> 17
-
-    def below(self, bound: int) -> int:
-        if bound & -bound == bound:
-            return (bound * self.next31()) >> 31
-        while True:
-            bits = self.next31()
-            value = bits % bound
-            if bits - value + bound - 1 < 2**31:
-                return value
-
-
-def site_seed(contig: str, pos: int) -> int:
-    mask = 2**64 - 1
-    value = 0xCBF29CE484222325
-    for byte in contig.encode():
-        value = ((value ^ byte) * 0x100000001B3) & mask
-    value ^= (pos * 0x9E3779B97F4A7C15) & mask
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    return value ^ (value >> 31)
-
-
-def reservoir(reads: list[str], limit: int, random: JavaRandom) -> list[str]:
-    kept: list[str] = []
-    for count, read in enumerate(reads, start=1):
-        if count <= limit:
-            kept.append(read)
-        elif (slot := random.below(count)) < limit:
-            kept[slot] = read
-    return kept
 
 
 def batches(calls: Path, limit: int, **options: Any) -> Iterator[WindowBatch]:
@@ -114,7 +75,7 @@ def expected_names(
 @pytest.mark.parametrize("limit", [7, 1000])
 @pytest.mark.parametrize("downsampling", ["site", "gatk"])
 def test_reads_are_those_of_pysam(calls: str, reads: str, limit: int, downsampling: str) -> None:
-    running = JavaRandom(47382911)
+    running = JavaRandom(GATK_SEED)
 
     def random(contig: str, pos: int) -> JavaRandom:
         return running if downsampling == "gatk" else JavaRandom(site_seed(contig, pos))

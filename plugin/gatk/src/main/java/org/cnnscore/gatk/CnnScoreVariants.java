@@ -1,5 +1,7 @@
 package org.cnnscore.gatk;
 
+import htsjdk.samtools.SAMSequenceDictionary;
+import htsjdk.samtools.SamReaderFactory;
 import htsjdk.variant.variantcontext.VariantContext;
 import htsjdk.variant.variantcontext.VariantContextBuilder;
 import htsjdk.variant.variantcontext.writer.VariantContextWriter;
@@ -313,8 +315,20 @@ public final class CnnScoreVariants extends VariantWalker {
             network,
             getReferenceDictionary(),
             reads,
-            reads == null ? null : getHeaderForReads().getSequenceDictionary());
+            reads == null ? null : getHeaderForReads().getSequenceDictionary(),
+            reads == null ? List.of() : readFiles());
     pipeline = new ScoringPipeline(client, network, windows, transferBatchSize, this::write);
+  }
+
+  /** The contigs of each file of reads; GATK shows those of all files together. */
+  private List<SAMSequenceDictionary> readFiles() {
+    SamReaderFactory factory =
+        SamReaderFactory.makeDefault()
+            .validationStringency(readArguments.getReadValidationStringency())
+            .referenceSequence(referenceArguments.getReferencePath());
+    return readArguments.getReadPaths().stream()
+        .map(path -> factory.getFileHeader(path).getSequenceDictionary())
+        .toList();
   }
 
   private VCFHeader header() {

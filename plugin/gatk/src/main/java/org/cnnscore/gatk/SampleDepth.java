@@ -15,8 +15,8 @@ import org.broadinstitute.hellbender.utils.read.SAMRecordToGATKReadAdapter;
 
 /**
  * How many reads usually count at a locus that has any: of the files as a whole, whatever sites are
- * read. What native/window/sample_depth.c does, with GATK's readers; coordinates are 0-based
- * half-open.
+ * read. What native/window/sample_depth.c does, with GATK's readers, held to the same vectors
+ * (tests/golden/twins.json); coordinates are 0-based half-open.
  */
 final class SampleDepth {
 
@@ -69,15 +69,15 @@ final class SampleDepth {
    * The depth, NaN where there are too few reads to tell.
    *
    * @param source GATK's door to all reads, no query of which is under way
-   * @param contigs those of the reads' header
+   * @param files the contigs of each file of reads
    * @param filter the reads that count
    */
   static float measure(
-      ReadsContext source, SAMSequenceDictionary contigs, Predicate<GATKRead> filter) {
-    return new SampleDepth(source, filter).measure(contigs);
+      ReadsContext source, List<SAMSequenceDictionary> files, Predicate<GATKRead> filter) {
+    return new SampleDepth(source, filter).measure(sharedContigs(files));
   }
 
-  private float measure(SAMSequenceDictionary contigs) {
+  private float measure(List<SAMSequenceRecord> contigs) {
     List<Seen> seen = lookAtAll(cutGenome(contigs));
     while (effectiveNumber(seen) < ENOUGH) {
       List<Cell> finer = new ArrayList<>();
@@ -93,21 +93,37 @@ final class SampleDepth {
     return effectiveNumber(seen) >= FEWEST ? weightedMedian(seen) : Float.NaN;
   }
 
-  private static List<Cell> cutGenome(SAMSequenceDictionary contigs) {
-    long size = Math.max(contigs.getReferenceLength() / CELLS, SHORTEST);
+  /**
+   * The contigs that all files have, by name and length, in the order of their names: neither the
+   * order of files matters nor that of contigs in a header.
+   */
+  private static List<SAMSequenceRecord> sharedContigs(List<SAMSequenceDictionary> files) {
+    return files.get(0).getSequences().stream()
+        .filter(contig -> files.stream().allMatch(file -> has(file, contig)))
+        .sorted(Comparator.comparing(SAMSequenceRecord::getSequenceName))
+        .toList();
+  }
+
+  private static boolean has(SAMSequenceDictionary file, SAMSequenceRecord contig) {
+    SAMSequenceRecord found = file.getSequence(contig.getSequenceName());
+    return found != null && found.getSequenceLength() == contig.getSequenceLength();
+  }
+
+  private static List<Cell> cutGenome(List<SAMSequenceRecord> contigs) {
+    long total = contigs.stream().mapToLong(SAMSequenceRecord::getSequenceLength).sum();
+    long size = Math.max(total / CELLS, SHORTEST);
     List<Cell> cells = cutContigs(contigs, size, size / SMALL_CONTIG, 1);
     return cells.isEmpty() ? cutContigs(contigs, size, 0, contigs.size() / MOST + 1) : cells;
   }
 
   /** Every {@code step}-th contig, if it has {@code shortest} bases. */
   private static List<Cell> cutContigs(
-      SAMSequenceDictionary contigs, long size, long shortest, int step) {
+      List<SAMSequenceRecord> contigs, long size, long shortest, int step) {
     List<Cell> cells = new ArrayList<>();
     for (int i = 0; i < contigs.size(); i += step) {
-      SAMSequenceRecord contig = contigs.getSequence(i);
-      long length = contig.getSequenceLength();
+      long length = contigs.get(i).getSequenceLength();
       if (length >= shortest) {
-        new Cell(contig.getSequenceName(), 0, length).cut(length / size, cells);
+        new Cell(contigs.get(i).getSequenceName(), 0, length).cut(length / size, cells);
       }
     }
     return cells;

@@ -16,6 +16,7 @@ final class WindowSource {
   private final Description network;
   private final SAMSequenceDictionary contigs;
   private final SAMSequenceDictionary readContigs;
+  private final List<SAMSequenceDictionary> readFiles;
   private final SiteReads reads;
 
   /** Our own networks look at all loci an indel could stand at. */
@@ -29,17 +30,20 @@ final class WindowSource {
   /**
    * @param contigs those of the reference
    * @param reads null for a network without reads
-   * @param readContigs the contigs of the reads' header, null without reads
+   * @param readContigs the contigs of all reads, null without reads
+   * @param readFiles those of each file of reads
    */
   WindowSource(
       Description network,
       SAMSequenceDictionary contigs,
       SiteReads reads,
-      SAMSequenceDictionary readContigs) {
+      SAMSequenceDictionary readContigs,
+      List<SAMSequenceDictionary> readFiles) {
     this.network = network;
     this.contigs = contigs;
     this.reads = reads;
     this.readContigs = readContigs;
+    this.readFiles = readFiles;
     repeatsCount = NetworkReadFilter.rule(network.getReadRule()) == NetworkReadFilter.Rule.primary;
   }
 
@@ -68,7 +72,7 @@ final class WindowSource {
     if (!depthKnown && repeatsCount) {
       NetworkReadFilter filter = new NetworkReadFilter(); // of its own, as the other one counts
       filter.setRule(NetworkReadFilter.Rule.primary);
-      sampleDepth = SampleDepth.measure(readSource, readContigs, filter);
+      sampleDepth = SampleDepth.measure(readSource, readFiles, filter);
     }
     depthKnown = true;
   }
