@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <htslib/bgzf.h>
 #include <htslib/hfile.h>
+#include <htslib/tbx.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "calls.h"
 #include "grow.h"
+#include "intervals.h"
 
 /* A batch ends early when its records hold this many bytes: cohort lines are long. */
 #define BATCH_BYTES ((size_t)8 << 20)
@@ -36,28 +38,87 @@ int cnnscore_stale_index(const char *path, cnnscore_error *err) {
     return CNNSCORE_OK;
 }
 
-static int set_intervals(bcf_srs_t *source, const cnnscore_calls_options *o, cnnscore_error *err) {
-    if (o->regions) {
-        bcf_sr_set_opt(source, BCF_SR_REQUIRE_IDX);
-        bcf_sr_set_opt(source, BCF_SR_REGIONS_OVERLAP, 1);
-        if (bcf_sr_set_regions(source, o->regions, o->regions_file) < 0)
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read the regions \"%s\": expected %s",
-                                 o->regions,
-                                 o->regions_file ? "a BED file or CHROM, BEG, END lines"
-                                                 : "CHR, CHR:POS or CHR:BEG-END, comma-separated");
-    }
-    if (o->targets) {
-        bcf_sr_set_opt(source, BCF_SR_TARGETS_OVERLAP, 0);
-        if (bcf_sr_set_targets(source, o->targets, o->targets_file, 0) < 0)
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read the targets \"%s\": expected %s",
-                                 o->targets,
-                                 o->targets_file ? "a BED file or CHROM, BEG, END lines"
-                                                 : "CHR, CHR:POS or CHR:BEG-END, comma-separated");
-    }
-    return CNNSCORE_OK;
+/* ---- regions and targets ---- */
+
+typedef struct {
+    cnnscore_contigs *reference;
+    bcf_hdr_t *header; /* of the call file, read beforehand; NULL where that cannot be */
+    cnnscore_intervals *regions, *targets;
+} chosen;
+
+static void chosen_free(chosen *self) {
+    cnnscore_contigs_close(self->reference);
+    if (self->header) bcf_hdr_destroy(self->header);
+    cnnscore_intervals_free(self->regions);
+    cnnscore_intervals_free(self->targets);
 }
 
-static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, cnnscore_error *err) {
+/* The header alone: names of contigs are needed before htslib's reader, which takes regions first, is opened.
+ * What is wrong with the file is said by that. */
+static bcf_hdr_t *peek_header(const char *path) {
+    htsFile *file = strcmp(path, "-") == 0 ? NULL : hts_open(path, "r");
+    bcf_hdr_t *header = file ? bcf_hdr_read(file) : NULL;
+    if (file) hts_close(file);
+    return header;
+}
+
+/* What htslib takes as a file of regions or targets is what was understood of the user's. */
+static int set_intervals(bcf_srs_t *source, const cnnscore_calls_options *o, chosen *self,
+                         cnnscore_error *err) {
+    if (!o->regions && !o->targets) return CNNSCORE_OK;
+    self->reference = cnnscore_contigs_open(o->reference);
+    self->header = peek_header(o->path);
+    int code = CNNSCORE_OK;
+    if (o->regions) {
+        bcf_sr_set_opt(source, BCF_SR_REQUIRE_IDX);
+        bcf_sr_set_opt(source, BCF_SR_REGIONS_OVERLAP, o->regions_overlap);
+        code = cnnscore_intervals_parse(o->regions, o->regions_file, false, "regions", self->header,
+                                        self->reference, &self->regions, err);
+        const char *file = code == CNNSCORE_OK ? cnnscore_intervals_file(self->regions) : NULL;
+        if (code == CNNSCORE_OK && (!file || bcf_sr_set_regions(source, file, 1) < 0))
+            return cnnscore_fail_memory(err);
+    }
+    if (code == CNNSCORE_OK && o->targets) {
+        bcf_sr_set_opt(source, BCF_SR_TARGETS_OVERLAP, o->targets_overlap);
+        code = cnnscore_intervals_parse(o->targets, o->targets_file, true, "targets", self->header,
+                                        self->reference, &self->targets, err);
+        const char *file = code == CNNSCORE_OK ? cnnscore_intervals_file(self->targets) : NULL;
+        if (code == CNNSCORE_OK && (!file || bcf_sr_set_targets(source, file, 1, 0) < 0))
+            return cnnscore_fail_memory(err);
+    }
+    return code;
+}
+
+/* Contigs that an index names: a VCF's header need not. */
+static const char **indexed_contigs(const cnnscore_calls *calls, int *n) {
+    const bcf_sr_t *reader = &calls->source->readers[0];
+    *n = 0;
+    return reader->tbx_idx ? tbx_seqnames(reader->tbx_idx, n) : NULL;
+}
+
+static int check_intervals(cnnscore_calls *calls, const chosen *self, cnnscore_error *err) {
+    if (!self->regions && !self->targets) return CNNSCORE_OK;
+    int n_names, code = CNNSCORE_OK;
+    const char **names = indexed_contigs(calls, &n_names);
+    cnnscore_intervals *both[2] = {self->regions, self->targets};
+    for (int i = 0; code == CNNSCORE_OK && i < 2; i++) {
+        if (!both[i]) continue;
+        code = cnnscore_intervals_check(both[i], calls->header, calls->path, names, n_names, self->reference,
+                                        err);
+        const char *note = cnnscore_intervals_note(both[i]);
+        if (code == CNNSCORE_OK && note && !calls->note && !(calls->note = strdup(note)))
+            code = cnnscore_fail_memory(err);
+    }
+    free(names);
+    return code;
+}
+
+const char *cnnscore_calls_note(const cnnscore_calls *calls) {
+    return calls->note;
+}
+
+static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, chosen *intervals,
+                       cnnscore_error *err) {
     bool is_stdin = strcmp(o->path, "-") == 0;
     if (o->regions && is_stdin)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
@@ -65,7 +126,7 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
     if (o->regions && cnnscore_stale_index(o->path, err) != CNNSCORE_OK) return err->code;
     calls->source = bcf_sr_init();
     if (!calls->source) return cnnscore_fail_memory(err);
-    int code = set_intervals(calls->source, o, err);
+    int code = set_intervals(calls->source, o, intervals, err);
     if (code != CNNSCORE_OK) return code;
     if (o->threads > 0) bcf_sr_set_threads(calls->source, o->threads);
     errno = 0;
@@ -112,6 +173,7 @@ int cnnscore_calls_open(const cnnscore_calls_options *o, cnnscore_calls **out, c
     if (!calls) return cnnscore_fail_memory(err);
     calls->must_be_sorted = o->must_be_sorted;
     calls->last_contig = -1;
+    calls->within = o->regions ? "regions" : o->targets ? "targets" : NULL;
     calls->known_ids = -1;
     calls->path = strdup(o->name ? o->name : strcmp(o->path, "-") == 0 ? "standard input" : o->path);
     calls->max_unpack = o->sites_only ? BCF_UN_STR | BCF_UN_FLT | BCF_UN_INFO : 0;
@@ -124,7 +186,10 @@ int cnnscore_calls_open(const cnnscore_calls_options *o, cnnscore_calls **out, c
         calls->n_annotations = i + 1;
         if (!calls->annotation[i]) code = cnnscore_fail_memory(err);
     }
-    if (code == CNNSCORE_OK) code = open_source(calls, o, err);
+    chosen intervals = {0};
+    if (code == CNNSCORE_OK) code = open_source(calls, o, &intervals, err);
+    if (code == CNNSCORE_OK) code = check_intervals(calls, &intervals, err);
+    chosen_free(&intervals);
     if (code != CNNSCORE_OK) {
         cnnscore_calls_close(calls);
         return code;
@@ -140,6 +205,7 @@ void cnnscore_calls_close(cnnscore_calls *calls) {
     free(calls->annotation);
     free(calls->annotation_id);
     free(calls->path);
+    free(calls->note);
     ks_free(&calls->header_text);
     free(calls->contig_left);
     free(calls);
@@ -256,6 +322,13 @@ static int check_order(cnnscore_calls *calls, const bcf1_t *record, cnnscore_err
     return CNNSCORE_OK;
 }
 
+static void note_nothing(cnnscore_calls *calls) {
+    kstring_t note = {0};
+    if (ksprintf(&note, "no record of %s lies within the %s", calls->path, calls->within) < 0) return;
+    free(calls->note);
+    calls->note = note.s;
+}
+
 /* The end of the input: whole, or cut short? */
 static int check_end(cnnscore_calls *calls, cnnscore_error *err) {
     char locus[512];
@@ -270,6 +343,7 @@ static int check_end(cnnscore_calls *calls, cnnscore_error *err) {
     if (calls->is_bgzf && !calls->size && hts_get_bgzfp(file) && hts_get_bgzfp(file)->no_eof_block)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s is truncated: it ends without a BGZF end marker",
                              calls->path);
+    if (calls->within && calls->last_contig < 0) note_nothing(calls);
     return CNNSCORE_OK;
 }
 

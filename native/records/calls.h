@@ -16,6 +16,8 @@ struct cnnscore_calls {
     bcf_hdr_t *header; /* borrowed from source; shared with every writer, so that a tag that htslib
                           adds while parsing an undeclared one has one number on both sides */
     char *path;
+    char *note;         /* of its intervals, for the user; or NULL */
+    const char *within; /* what was asked for: "regions", "targets", or NULL */
     char **annotation;  /* [n_annotations] INFO keys, or QUAL */
     int *annotation_id; /* their numbers in the header, -1 while undeclared, ANNOTATION_QUAL */
     int32_t n_annotations;

@@ -26,7 +26,10 @@ typedef struct {
     int32_t must_be_sorted; /* fail on the first record out of coordinate order */
     int32_t threads;        /* extra decompression threads */
     const char *name;       /* what messages call the file; NULL: its path */
-    int32_t sites_only;     /* FORMAT and samples are not looked at, and not parsed */
+    const char *reference;  /* a FASTA whose contigs are known beside the calls', or NULL */
+    /* as bcftools --regions-overlap, --targets-overlap: 0 POS, 1 the record, 2 its variation lies within */
+    int32_t regions_overlap, targets_overlap;
+    int32_t sites_only; /* FORMAT and samples are not looked at, and not parsed */
 } cnnscore_calls_options;
 
 int cnnscore_calls_open(const cnnscore_calls_options *options, cnnscore_calls **calls, cnnscore_error *err);
@@ -35,6 +38,9 @@ int32_t cnnscore_calls_samples(const cnnscore_calls *calls);
 /* Column of the sample, or -1. */
 int32_t cnnscore_calls_sample(const cnnscore_calls *calls, const char *name);
 int32_t cnnscore_calls_has_info(const cnnscore_calls *calls, const char *key);
+/* What a user should know of the intervals once the file is open, and at its end: contigs that the reference
+ * alone has; that no record lies within. NULL: nothing. Valid until the next call. */
+const char *cnnscore_calls_note(const cnnscore_calls *calls);
 /* Part of the file that is read, 0-1; NaN where the input has no known size. */
 double cnnscore_calls_progress(const cnnscore_calls *calls);
 

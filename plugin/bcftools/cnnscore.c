@@ -64,8 +64,12 @@ const char *usage(void) {
            "       --threads INT               Worker threads [cores]\n"
            "   -r, --regions REGION            Restrict to comma-separated list of regions\n"
            "   -R, --regions-file FILE         Restrict to regions listed in a file\n"
+           "       --regions-overlap 0|1|2     Include if POS in the region (0), record overlaps (1), "
+           "variant overlaps (2) [1]\n"
            "   -t, --targets REGION            Similar to -r but streams rather than index-jumps\n"
            "   -T, --targets-file FILE         Similar to -R but streams rather than index-jumps\n"
+           "       --targets-overlap 0|1|2     Include if POS in the region (0), record overlaps (1), "
+           "variant overlaps (2) [0]\n"
            "   -o, --output FILE               Write output to a file [standard output]\n"
            "   -O, --output-type u|b|v|z[0-9]  u/b: un/compressed BCF, v/z: un/compressed VCF, 0-9: "
            "compression\n"
@@ -149,21 +153,8 @@ static int check_samples(cnnscore_calls *calls, const plugin_options *o, bool ne
     return CNNSCORE_OK;
 }
 
-static int check_readable(const char *path, cnnscore_error *err) {
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read the intervals %s: %s", path,
-                             strerror(errno));
-    fclose(file);
-    return CNNSCORE_OK;
-}
-
 static int open_calls(const plugin_options *o, const cnnscore_engine_description *network,
                       cnnscore_calls **calls, cnnscore_error *err) {
-    int code = CNNSCORE_OK;
-    if (o->regions_file) code = check_readable(o->regions, err);
-    if (code == CNNSCORE_OK && o->targets_file) code = check_readable(o->targets, err);
-    if (code != CNNSCORE_OK) return code;
     cnnscore_calls_options wanted = {
         .struct_size = sizeof wanted,
         .path = o->calls,
@@ -174,8 +165,13 @@ static int open_calls(const plugin_options *o, const cnnscore_engine_description
         .annotations = network->annotations,
         .n_annotations = network->n_annotations,
         .must_be_sorted = o->index || o->targets,
+        .reference = o->reference,
+        .regions_overlap = o->regions_overlap,
+        .targets_overlap = o->targets_overlap,
     };
-    return cnnscore_calls_open(&wanted, calls, err);
+    int code = cnnscore_calls_open(&wanted, calls, err);
+    if (code == CNNSCORE_OK && cnnscore_calls_note(*calls)) report_warning("%s", cnnscore_calls_note(*calls));
+    return code;
 }
 
 /* Check that calls, network and options agree, and complete the header. */
@@ -233,6 +229,8 @@ static int annotate(plugin_engine *engine, const plugin_options *o, int argc, ch
     if (code == CNNSCORE_OK) code = output_open(&output, calls, o, err);
     if (code == CNNSCORE_OK) code = pipeline_run(pipeline, calls, &output, key, &tally, err);
     if (code == CNNSCORE_OK) code = output_finish(&output, err);
+    if (code == CNNSCORE_OK && tally.sites == 0 && cnnscore_calls_note(calls))
+        report_warning("%s", cnnscore_calls_note(calls));
     if (code == CNNSCORE_OK) report_summary(&tally, network->provider);
     pipeline_close(pipeline); /* before what its workers look at */
     output_close(&output);

@@ -20,7 +20,9 @@ enum {
     OPTION_OVERWRITE,
     OPTION_NO_VERSION,
     OPTION_ANNOTATIONS,
-    OPTION_PER_ALLELE
+    OPTION_PER_ALLELE,
+    OPTION_REGIONS_OVERLAP,
+    OPTION_TARGETS_OVERLAP
 };
 
 static const char SHORT_OPTIONS[] = ":f:b:m:k:p:B:r:R:t:T:o:O:W::vh";
@@ -34,8 +36,10 @@ static const struct option LONG_OPTIONS[] = {
     {"sample", required_argument, NULL, OPTION_SAMPLE},
     {"regions", required_argument, NULL, 'r'},
     {"regions-file", required_argument, NULL, 'R'},
+    {"regions-overlap", required_argument, NULL, OPTION_REGIONS_OVERLAP},
     {"targets", required_argument, NULL, 't'},
     {"targets-file", required_argument, NULL, 'T'},
+    {"targets-overlap", required_argument, NULL, OPTION_TARGETS_OVERLAP},
     {"output", required_argument, NULL, 'o'},
     {"output-type", required_argument, NULL, 'O'},
     {"write-index", optional_argument, NULL, 'W'},
@@ -67,6 +71,17 @@ static int one_of(const char *option, const char *text, const char *const *choic
     for (; *choices; choices++)
         if (strcmp(text, *choices) == 0) return CNNSCORE_OK;
     return usage_error(err, option, text, "no such choice; `bcftools +cnnscore -h` lists them");
+}
+
+/* bcftools' names and numbers of what must lie within an interval. */
+static int overlap(const char *option, const char *text, int32_t *value, cnnscore_error *err) {
+    static const char *const names[] = {"pos", "record", "variant"};
+    for (int32_t i = 0; i < 3; i++)
+        if (strcmp(text, names[i]) == 0 || (text[0] == '0' + i && !text[1])) {
+            *value = i;
+            return CNNSCORE_OK;
+        }
+    return usage_error(err, option, text, "give pos, record or variant (0, 1, 2)");
 }
 
 static int32_t cores(void) {
@@ -133,6 +148,10 @@ static int set_option(int option, plugin_options *o, const char **type, cnnscore
         case OPTION_ANNOTATIONS:
             o->annotations = optarg;
             return one_of("--annotations", optarg, sources, err);
+        case OPTION_REGIONS_OVERLAP:
+            return overlap("--regions-overlap", optarg, &o->regions_overlap, err);
+        case OPTION_TARGETS_OVERLAP:
+            return overlap("--targets-overlap", optarg, &o->targets_overlap, err);
         case OPTION_PER_ALLELE:
             o->per_allele = true;
             break;
@@ -222,7 +241,8 @@ static int set_calls(plugin_options *o, int n, char **names, cnnscore_error *err
 }
 
 int options_parse(int argc, char **argv, plugin_options *o, cnnscore_error *err) {
-    *o = (plugin_options){.output = "-", .provider = "auto", .threads = cores(), .record_command = true};
+    *o = (plugin_options){
+        .output = "-", .provider = "auto", .threads = cores(), .record_command = true, .regions_overlap = 1};
     o->reads = calloc((size_t)argc + 1, sizeof *o->reads);
     char **words = calloc((size_t)argc + 1, sizeof *words); /* getopt moves them about */
     if (!o->reads || !words) {

@@ -17,10 +17,11 @@ typedef struct {
     int32_t batch_size;                      /* 0: the network's own */
     const char *sample;
     const char *regions, *targets;
-    bool regions_file, targets_file; /* regions, targets name a file */
-    const char *output;              /* "-" is standard output */
-    char mode[4];                    /* htslib's mode of the output: "w", "wz6", "wbu" */
-    const char *index;               /* "tbi", "csi" or NULL */
+    bool regions_file, targets_file;          /* regions, targets name a file */
+    int32_t regions_overlap, targets_overlap; /* what must lie within: 0 POS, 1 the record, 2 its variation */
+    const char *output;                       /* "-" is standard output */
+    char mode[4];                             /* htslib's mode of the output: "w", "wz6", "wbu" */
+    const char *index;                        /* "tbi", "csi" or NULL */
     int32_t threads;
     int32_t downsampling; /* CNNSCORE_DOWNSAMPLE_* */
     bool overwrite, record_command, per_allele, help;

@@ -6,6 +6,7 @@ both doors treat a record alike (docs/dataflow.md says why this is not pysam).
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -17,22 +18,35 @@ from numpy.typing import NDArray
 
 from cnnscore._window import ffi, lib
 from cnnscore.batch import WindowBatch, from_native
-from cnnscore.errors import BadInput, UsageError, raise_native
+from cnnscore.errors import UsageError, raise_native
+
+log = logging.getLogger("cnnscore")
+
+
+OVERLAPS = ("pos", "record", "variant")
+"""What of a record must lie within an interval: its POS, its REF, or what an allele changes. Their
+places here are bcftools' numbers for them."""
 
 
 @dataclass(frozen=True)
 class Intervals:
     """Which records: `regions` jump by index and take overlapping records, `targets` stream and
-    take records whose POS lies within; each a list in bcftools' notation, or a file's path.
-    Errors: UsageError for both a list and a file.
+    take records whose POS lies within; each a list in bcftools' notation, or a file's path (BED,
+    or lines CHROM, BEG, END). The overlaps change what a record must have within, as in bcftools:
+    "pos", "record" or "variant". Errors: UsageError for both a list and a file, or another overlap.
     """
 
     regions: str | None = None
     regions_file: str | None = None
     targets: str | None = None
     targets_file: str | None = None
+    regions_overlap: str = "record"
+    targets_overlap: str = "pos"
 
     def __post_init__(self) -> None:
+        for overlap in (self.regions_overlap, self.targets_overlap):
+            if overlap not in OVERLAPS:
+                raise UsageError(f"overlap {overlap!r}: choose from {', '.join(OVERLAPS)}")
         for kind in ("regions", "targets"):
             if getattr(self, kind) and getattr(self, f"{kind}_file"):
                 raise UsageError(f"give --{kind} or --{kind}-file, not both")
@@ -95,8 +109,10 @@ class Calls:
     """An open VCF or BCF (`-` is standard input).
 
     `annotations` are the INFO keys of the annotation columns; `name` is what messages call the
-    file; with `sites_only` FORMAT and the samples are not parsed. Errors: BadInput when the file
-    cannot be opened, is truncated, or lacks the index that regions need.
+    file; with `sites_only` FORMAT and the samples are not parsed. `reference` is a FASTA whose
+    contigs may be named in intervals too. Errors: BadInput when the file cannot be opened, is
+    truncated, or lacks the index that regions need, and for intervals that are none or lie on a
+    contig that nobody knows; UsageError for a list of intervals that cannot be read.
     """
 
     def __init__(
@@ -109,14 +125,13 @@ class Calls:
         threads: int = 0,
         name: str | None = None,
         sites_only: bool = False,
+        reference: str | None = None,
     ) -> None:
         intervals = intervals or Intervals()
         error = ffi.new("cnnscore_error *")
         handle = ffi.new("cnnscore_calls **")
         regions = intervals.regions_file or intervals.regions
         targets = intervals.targets_file or intervals.targets
-        for file in (intervals.regions_file, intervals.targets_file):
-            _check_intervals_file(file)
         keep = [ffi.new("char[]", key.encode()) for key in annotations]
         keys = ffi.new("char *[]", [*keep, ffi.NULL])
         texts = {
@@ -124,6 +139,9 @@ class Calls:
             "regions": ffi.NULL if regions is None else ffi.new("char[]", os.fsencode(regions)),
             "targets": ffi.NULL if targets is None else ffi.new("char[]", os.fsencode(targets)),
             "name": ffi.NULL if name is None else ffi.new("char[]", os.fsencode(name)),
+            "reference": ffi.NULL
+            if reference is None
+            else ffi.new("char[]", os.fsencode(reference)),
         }
         native = ffi.new(
             "cnnscore_calls_options *",
@@ -132,6 +150,8 @@ class Calls:
                 **texts,
                 "regions_file": intervals.regions_file is not None,
                 "targets_file": intervals.targets_file is not None,
+                "regions_overlap": OVERLAPS.index(intervals.regions_overlap),
+                "targets_overlap": OVERLAPS.index(intervals.targets_overlap),
                 "annotations": ffi.cast("const char *const *", keys),
                 "n_annotations": len(annotations),
                 "must_be_sorted": must_be_sorted,
@@ -143,6 +163,8 @@ class Calls:
         if lib.cnnscore_calls_open(native, handle, error) != 0:
             raise_native(ffi, error)
         self.handle = ffi.gc(handle[0], lib.cnnscore_calls_close)
+        self._noted = ""
+        self._note()
 
     @property
     def samples(self) -> int:
@@ -201,7 +223,17 @@ class Calls:
         if n < 0:
             raise_native(ffi, error)
         records.lenders = [self]
+        if n == 0:
+            self._note()
         return n
+
+    def _note(self) -> None:
+        """Warn of intervals that select less than they seem to."""
+        text = lib.cnnscore_calls_note(self.handle)
+        note = "" if text == ffi.NULL else ffi.string(text).decode("utf-8", "replace")
+        if note != self._noted:
+            log.warning("%s", note)
+        self._noted = note
 
     def progress(self) -> float | None:
         """Part of the file that is read, 0-1; None when its size is not known."""
@@ -324,13 +356,3 @@ def _names(name: Callable[[int], Any]) -> list[str]:
     while (text := name(len(found))) != ffi.NULL:
         found.append(ffi.string(text).decode("utf-8", "replace"))
     return found
-
-
-def _check_intervals_file(path: str | None) -> None:
-    if path is None:
-        return
-    try:
-        with open(path, "rb"):  # noqa: PTH123 - a plain readability test
-            return
-    except OSError as error:
-        raise BadInput(f"cannot read the intervals {path}: {error.strerror}") from None

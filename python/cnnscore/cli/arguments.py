@@ -134,7 +134,17 @@ def add_record_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "-t", "--targets", metavar="TARGETS", help="CHR, CHR:BEG-END,...: stream, POS within"
     )
-    group.add_argument("--targets-file", metavar="BED", help="the same from a file")
+    group.add_argument(
+        "--targets-file", metavar="BED", help="the same from a file; ^BED: all but these"
+    )
+    for kind, default in (("regions", "record"), ("targets", "pos")):
+        group.add_argument(
+            f"--{kind}-overlap",
+            metavar="WHAT",
+            type=_overlap,
+            default=default,
+            help="what must lie within: pos, record, variant (0, 1, 2) [%(default)s]",
+        )
     add_option(group, "sample", help="the VCF column, and the reads whose read group has this SM")
 
 
@@ -142,7 +152,19 @@ def intervals_of(options: argparse.Namespace) -> Intervals:
     """The intervals that were asked for. Errors: UsageError."""
     from cnnscore.calls.records import Intervals
 
-    return Intervals(options.regions, options.regions_file, options.targets, options.targets_file)
+    return Intervals(
+        options.regions,
+        options.regions_file,
+        options.targets,
+        options.targets_file,
+        regions_overlap=options.regions_overlap,
+        targets_overlap=options.targets_overlap,
+    )
+
+
+def _overlap(text: str) -> str:
+    """bcftools' names or numbers for what must lie within an interval."""
+    return {"0": "pos", "1": "record", "2": "variant"}.get(text, text)
 
 
 def add_running_arguments(group: argparse._ActionsContainer) -> None:

@@ -108,7 +108,12 @@ def make_dataset(
     """
     progress = progress or NoProgress()
     _check(options)
-    source = Calls(calls, intervals=options.intervals, annotations=options.annotations)
+    source = Calls(
+        calls,
+        intervals=options.intervals,
+        annotations=options.annotations,
+        reference=reference,
+    )
     if options.sample is not None and not source.has_sample(options.sample):
         raise BadInput(
             f"{calls} has no sample {options.sample}: `bcftools query -l` lists those it has"

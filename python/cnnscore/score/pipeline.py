@@ -131,6 +131,7 @@ class Scorer:
         source = Calls(
             calls,
             intervals=intervals,
+            reference=reference,
             annotations=network.annotations,
             must_be_sorted=bool(write_index or intervals.targets or intervals.targets_file),
         )

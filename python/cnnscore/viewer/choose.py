@@ -163,13 +163,15 @@ def read_columns(
     sites: Sequence[SiteName] = (),
     labeller: Labeller | None = None,
     sample: str | None = None,
+    reference: str | None = None,
     progress: Progress | None = None,
 ) -> Columns:
     """The first pass. The labels are of the alleles that `sample` carries; of all, where the file
     has several and none is named. Errors: BadInput of the call file; a site that it does not have.
     """
     keys = [*annotations, *([score_key] if score_key else [])]
-    calls, records = Calls(path, intervals=intervals, annotations=keys), Records()
+    calls = Calls(path, intervals=intervals, annotations=keys, reference=reference)
+    records = Records()
     progress = progress or NoProgress()
     gathering = Gathering(sites, len(annotations))
     one = sample is not None or calls.samples <= 1
@@ -248,11 +250,16 @@ def choose(columns: Columns, choice: Choice) -> NDArray[np.int64]:
 
 
 def copy_records(
-    path: str, intervals: Intervals, chosen: NDArray[np.int64], output: Path
+    path: str,
+    intervals: Intervals,
+    chosen: NDArray[np.int64],
+    output: Path,
+    reference: str | None = None,
 ) -> NDArray[np.int64]:
     """Write the chosen records to `output` (VCF), in file order; their numbers in that order."""
     in_order = np.unique(chosen)
-    calls, records, skipped = Calls(path, intervals=intervals), Records(), Records()
+    calls = Calls(path, intervals=intervals, reference=reference)
+    records, skipped = Records(), Records()
     writer = Writer(calls, os.fspath(output), os.fspath(output), "w")
     try:
         at = 0

@@ -116,11 +116,12 @@ def open_view(
             sites=choice.sites,
             labeller=labeller,
             sample=sample,
+            reference=reference,
         )
         chosen = choose(columns, choice)
         _check_chosen(name, columns.scores, chosen, choice, key)
         small = Path(folder) / "chosen.vcf"
-        in_order = copy_records(path, intervals, chosen, small)
+        in_order = copy_records(path, intervals, chosen, small, reference)
         rank_of = {int(number): rank for rank, number in reversed(list(enumerate(chosen)))}
         looker = Looker(
             engine,

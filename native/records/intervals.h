@@ -1,0 +1,44 @@
+/* intervals.h: the stretches of contigs that a user asks for, as a list in bcftools' notation or as a
+ * file, checked before htslib sees them. Inside 0-based half-open. */
+#ifndef CNNSCORE_INTERVALS_H
+#define CNNSCORE_INTERVALS_H
+
+#include <htslib/vcf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fail.h"
+
+typedef struct cnnscore_intervals cnnscore_intervals;
+
+/* Contigs that are known beside those of a call file: a reference's, by its .fai; NULL: none. */
+typedef struct cnnscore_contigs cnnscore_contigs;
+cnnscore_contigs *cnnscore_contigs_open(const char *reference);
+void cnnscore_contigs_close(cnnscore_contigs *contigs);
+
+/* Parse `text`, a list or the name of a file, with or without a leading `^` where `may_exclude`. `what` is
+ * what messages call it ("regions", "targets"); `header` (may be NULL) and `reference` tell contigs' names,
+ * as these may hold colons. Errors: CNNSCORE_ERR_USAGE for a list, CNNSCORE_ERR_INPUT for a file, with its
+ * line. */
+int cnnscore_intervals_parse(const char *text, bool is_file, bool may_exclude, const char *what,
+                             const bcf_hdr_t *header, const cnnscore_contigs *reference,
+                             cnnscore_intervals **out, cnnscore_error *err);
+void cnnscore_intervals_free(cnnscore_intervals *intervals);
+
+/* Errors: CNNSCORE_ERR_INPUT for a contig that neither the call file nor the reference knows. Where neither
+ * of them names any, none is unknown. Call files that name no contigs in their header may do so in their
+ * index: `names` [n_names], or NULL. */
+int cnnscore_intervals_check(cnnscore_intervals *intervals, const bcf_hdr_t *header, const char *calls,
+                             const char *const *names, int n_names, const cnnscore_contigs *reference,
+                             cnnscore_error *err);
+
+/* What a user should know of them once they are checked: contigs that the reference alone knows. NULL:
+ * nothing. */
+const char *cnnscore_intervals_note(const cnnscore_intervals *intervals);
+
+/* The name of a file of lines CONTIG, BEGIN, END, 1-based and closed, sorted within a contig, which htslib
+ * reads as they stand; with the `^` of targets that exclude. Valid until the list is freed. NULL: it cannot
+ * be made. */
+const char *cnnscore_intervals_file(cnnscore_intervals *intervals);
+
+#endif
