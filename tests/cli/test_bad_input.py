@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import onnx
@@ -18,7 +17,7 @@ import pytest
 from cnnscore.calls.records import Intervals
 from cnnscore.errors import UsageError
 from conftest import DATA, Finished, run_cli, run_process
-from hosts.server import wait_until
+from hosts.waiting import wait_until, wait_until_read
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
 
@@ -378,7 +377,7 @@ def test_interrupt(box: Path, tiny: dict[str, str], number: int, code: int) -> N
     process.stdin.write(("\n".join(plain_calls(box)) + "\n").encode())
     process.stdin.flush()
     wait_until(lambda: bool(list(box.glob(".out.vcf.*"))), 60)
-    time.sleep(0.3)
+    wait_until_read(process)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err

@@ -14,7 +14,7 @@ import pytest
 
 from conftest import DATA, scores_of
 from hosts.gatk import ENGINE, Gatk, ToolHost
-from hosts.server import wait_until
+from hosts.waiting import wait_until
 
 INPUTS = ("-V", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa", "-I", DATA / "reads.bam")
 SOON = 2  # seconds

@@ -16,7 +16,8 @@ from fake_engine import SCORE_OF_ALL
 
 from conftest import DATA, scores_of
 from hosts.gatk import Ran, ToolHost
-from hosts.server import Server, StartServer, wait_until
+from hosts.server import Server, StartServer
+from hosts.waiting import wait_until
 
 FAKE = Path(__file__).parent / "fake_engine.py"
 INPUTS = ("-V", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa")

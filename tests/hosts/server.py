@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -210,6 +209,17 @@ class HeldEngine(Engine):
         return super().score(batch)
 
 
+class WatchedService(ScorerService):
+    """Remembers the most bytes of batches that ever waited or were in work."""
+
+    most_held = 0
+
+    def hold(self, size: int) -> None:
+        """As ever, and remember."""
+        super().hold(size)
+        self.most_held = max(self.most_held, self._held)
+
+
 class HereServer:
     """The service on an event loop of this process."""
 
@@ -226,7 +236,7 @@ class HereServer:
         metrics = Metrics(self.about)
         filling = Filling(enough=1, seconds=0, most=1)
         self.batcher = Batcher(self._engine, 1, filling, metrics.job)
-        self.service = ScorerService(self.about, self.batcher, self._queue_bytes, metrics)
+        self.service = WatchedService(self.about, self.batcher, self._queue_bytes, metrics)
         self._server = grpc.aio.server()
         self._server.add_generic_rpc_handlers((self.service.handler(),))
         self._server.add_insecure_port(self.address)
@@ -280,11 +290,3 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartHere]:
     for engine, server in started:
         engine.go.set()
         server.close()
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Wait for what other threads and processes do."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.01)

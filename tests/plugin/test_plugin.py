@@ -14,7 +14,8 @@ from cnnscore.calls.records import htslib_version
 from cnnscore.version import __version__
 from conftest import DATA, TESTS, run_cli
 from hosts.plugin import bcftools, plugin, plugin_folder, start, text
-from hosts.server import Server, wait_until
+from hosts.server import Server
+from hosts.waiting import wait_until
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
 USAGE = TESTS / "golden" / "plugin-usage.txt"

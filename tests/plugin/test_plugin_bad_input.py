@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pytest
 
 from conftest import DATA
 from hosts.plugin import Ran, environment, plugin, plugin_folder, start, text
-from hosts.server import wait_until
+from hosts.waiting import wait_until, wait_until_read
 
 USAGE, ERROR = 1, 255
 Arguments = list[object]
@@ -338,7 +337,7 @@ def test_killed(box: Path, tiny: dict[str, str], number: signal.Signals) -> None
     process.stdin.write(text(box / "calls.vcf.gz").encode())
     process.stdin.flush()
     wait_until(lambda: bool(list(box.glob(".out.vcf.gz.*"))), 60)
-    time.sleep(0.2)
+    wait_until_read(process)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (-number, b"")

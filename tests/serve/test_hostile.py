@@ -24,7 +24,8 @@ from cnnscore.batch import concatenate
 from cnnscore.errors import BadBatch, BadInput
 from cnnscore.wire.client import RemoteEngine
 from cnnscore.wire.messages import DESCRIBE, SCORE, decode_description, decode_scores, encode_batch
-from hosts.server import Server, StartServer, Windows, lie, mutated, wait_until
+from hosts.server import Server, StartServer, Windows, lie, mutated
+from hosts.waiting import wait_until
 
 Codes = grpc.StatusCode
 REFUSALS = {Codes.INVALID_ARGUMENT, Codes.FAILED_PRECONDITION}
@@ -195,7 +196,7 @@ def test_garbage_instead_of_a_protocol(victim: Server) -> None:
 
 
 VANISHING = """
-import sys, time
+import signal, sys
 from grpc import insecure_channel
 message = sys.stdin.buffer.read()
 calls = []
@@ -206,7 +207,7 @@ for i in range(4):
     calls.append(insecure_channel(sys.argv[1], [("x", i)]).stream_stream(sys.argv[2])(messages()))
 next(calls[0])
 print("under way", flush=True)
-time.sleep(60)
+signal.pause()
 """
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from cnnscore.errors import ServerError
 from cnnscore.wire.client import RemoteEngine
-from hosts.server import Windows, serve_command, wait_until
+from hosts.server import Windows, serve_command
+from hosts.waiting import wait_until, wait_until_loaded
 
 SOON = 2  # seconds
 Leashed = Callable[..., subprocess.Popen[str]]
@@ -84,7 +85,7 @@ def test_it_ends_in_the_middle_of_work(
 
 def test_it_ends_while_it_starts(leashed: Leashed, tmp_path: Path) -> None:
     server = leashed(tmp_path / "mine")
-    time.sleep(0.5)
+    wait_until_loaded(server, "onnxruntime")
     _let_go(server)
     assert not (tmp_path / "mine").exists()
 

@@ -24,8 +24,9 @@ from cnnscore.errors import ServerError
 from cnnscore.wire.client import RemoteEngine
 from cnnscore.wire.messages import DESCRIBE, SERVICE
 from conftest import Finished, run_cli, run_process, scores_of
-from hosts.server import Server, StartServer, Windows, wait_until
+from hosts.server import Server, StartServer, Windows
 from hosts.stand_in import write_stand_ins
+from hosts.waiting import wait_until
 
 KINDS = ["reference", "reads"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -136,3 +137,13 @@ def test_the_docs_name_every_module() -> None:
         room = inside.parts[0] if len(inside.parts) > 1 else "(ground floor)"
         there.setdefault(room, set()).add(inside.name)
     assert named == there
+
+
+def test_no_test_waits_for_a_time() -> None:
+    """Tests wait for the event (hosts/waiting.py): a time is too long, or too short one day."""
+    sleepers = [
+        path.relative_to(PROJECT).as_posix()
+        for path in (PROJECT / "tests").rglob("*.py")
+        if re.search(r"\bsleep\(", path.read_text(encoding="utf-8"))
+    ]
+    assert set(sleepers) <= {"tests/hosts/waiting.py", "tests/unit/test_walls.py"}

@@ -11,6 +11,7 @@ import asyncio
 import hmac
 import logging
 import time
+from functools import partial
 from typing import Any
 
 import grpc
@@ -179,22 +180,25 @@ class _Stream:
                 message = await self._context.read()
                 if message is grpc.aio.EOF:
                     return
-                self._answers.put_nowait(asyncio.create_task(self._answer(message)))
+                # Counted before the next look at the room, and out even if the task never starts.
+                self._service.hold(len(message))
+                task = asyncio.create_task(self._answer(message))
+                task.add_done_callback(partial(self._let_go, len(message)))
+                self._answers.put_nowait(task)
                 del message
         finally:
             self._answers.put_nowait(None)
 
+    def _let_go(self, size: int, _: object) -> None:
+        self._service.hold(-size)
+
     async def _answer(self, message: bytes) -> bytes:
-        service, arrived, size = self._service, time.monotonic(), len(message)
-        service.hold(size)
-        try:
-            network = service.server.description.network
-            id, batch = await asyncio.to_thread(decode_batch, message, network=network)
-            del message
-            service.server.description.check(batch)
-            scores = await asyncio.wrap_future(service.batcher.submit(batch))
-        finally:
-            service.hold(-size)
+        service, arrived = self._service, time.monotonic()
+        network = service.server.description.network
+        id, batch = await asyncio.to_thread(decode_batch, message, network=network)
+        del message
+        service.server.description.check(batch)
+        scores = await asyncio.wrap_future(service.batcher.submit(batch))
         service.metrics.answered(len(scores), time.monotonic() - arrived)
         return encode_scores(id, scores)
 
