@@ -78,7 +78,7 @@ typedef struct {
     const int64_t *sites, *alleles; /* [n] */
     int64_t n;
     int32_t window;
-    int32_t n_reads;                 /* read-set: R, most reads a row */
+    int32_t n_reads;                 /* read-set: R, most reads per row */
     int32_t annotations_from;        /* read-set: CNNSCORE_ANNOTATIONS_* */
     const int32_t *annotation_codes; /* read-set: [A] CNNSCORE_ANNOTATION_* */
 } cnnscore_rows;

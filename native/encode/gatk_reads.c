@@ -382,7 +382,7 @@ int cnnscore_encode_gatk_reads(const cnnscore_window_batch *batch, const int64_t
     int rc = cnnscore_batch_open(batch, CNNSCORE_VIEW_READS, err);
     if (rc == CNNSCORE_OK) rc = cnnscore_request_check(batch, order, n, window, window, err);
     if (rc != CNNSCORE_OK) return rc;
-    if (n_rows < 1) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: %ld rows a site", (long)n_rows);
+    if (n_rows < 1) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: %ld rows per site", (long)n_rows);
 
     scratch self;
     if (scratch_init(&self, window, n_rows) != CNNSCORE_OK) return cnnscore_fail_memory(err);

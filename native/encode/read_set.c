@@ -276,7 +276,7 @@ static int check_request(const cnnscore_window_batch *batch, const cnnscore_rows
     int rc = cnnscore_rows_check(batch, rows, CNNSCORE_VIEW_READS, rows->window - rows->window / 2, err);
     if (rc != CNNSCORE_OK) return rc;
     if (rows->n_reads < 1 || rows->n_reads > 4096)
-        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: %ld reads a row", (long)rows->n_reads);
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "encode: %ld reads per row", (long)rows->n_reads);
     if (rows->n > 0 && batch->n_annotations > 0 && !batch->annotations)
         return cnnscore_fail(err, CNNSCORE_ERR_BATCH, "window batch: annotations are missing");
     if (rows->annotations_from < CNNSCORE_ANNOTATIONS_CALLER ||

@@ -61,7 +61,7 @@ double cnnscore_number_at(const uint8_t *at, int type, int length, int i) {
     return bcf_float_is_missing(value) || bcf_float_is_vector_end(value) ? (double)NAN : (double)value;
 }
 
-/* Values over the alleles of a record: an A vector has one an ALT, an R vector one an allele, of
+/* Values over the alleles of a record: an A vector has one an ALT, an R vector one per allele, of
  * any other the first value stands for all. */
 static void spread(const uint8_t *at, int type, int length, int vector, int n_allele, double *values) {
     for (int a = 0; a < n_allele; a++) {

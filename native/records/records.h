@@ -67,7 +67,7 @@ int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_
 
 /* Columns over the alleles of the records (site_allele of the site columns says which): a numeric
  * field as doubles, NaN = missing. `field` is 0 QUAL, 1 INFO, 2 FORMAT of the column `sample`; an A
- * vector has one value an ALT (its REF: NaN), an R vector one an allele, of others the first stands
+ * vector has one value per ALT (its REF: NaN), an R vector one per allele, of others the first stands
  * for all alleles of the record. */
 int cnnscore_records_numbers(const cnnscore_records *records, int32_t field, const char *key, int32_t sample,
                              double *values, cnnscore_error *err);

@@ -22,7 +22,7 @@ typedef struct {
     int32_t n_reads;
     const char *sample;      /* keep only reads whose read group has this SM; NULL keeps all */
     int32_t read_rule;       /* CNNSCORE_READS_* */
-    int32_t read_limit;      /* most reads a site */
+    int32_t read_limit;      /* most reads per site */
     int32_t downsampling;    /* CNNSCORE_DOWNSAMPLE_* */
     int32_t reference_left;  /* columns of reference before POS */
     int32_t reference_width; /* columns of reference in all */

@@ -160,7 +160,7 @@ int pipeline_open(plugin_engine *engine, const plugin_options *o, plugin_pipelin
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->done, NULL);
-    /* One job a worker, one waiting for it, one being written. */
+    /* One job per worker, one waiting for it, one being written. */
     p->n_jobs = 2 * (uint64_t)o->threads + 1;
     p->workers = calloc((size_t)o->threads, sizeof *p->workers);
     p->jobs = calloc(p->n_jobs, sizeof *p->jobs);

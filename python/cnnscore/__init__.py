@@ -46,7 +46,7 @@ def open(
     Or open a scoring server by its address, `unix:PATH` or `tcp:HOST:PORT` (docs/protocol.md).
 
     `provider` is "auto", "cpu", "cuda" or "tensorrt"; `threads` defaults to the cores this process
-    may use; `batch_size` (sites a network call) changes speed and memory, never a score.
+    may use; `batch_size` (sites per network call) changes speed and memory, never a score.
     `annotations_from` is "caller", "reads" or "fill" (docs/encodings.md), by default the network's.
     Errors: BadInput for a network that is missing or no network of ours, UsageError for a provider
     that does not work here, ServerError for a server that is not there.

@@ -29,7 +29,7 @@ class Description:
     window: int
     """Columns that the network looks at."""
     read_limit: int
-    """Most reads a site, 0: none wanted."""
+    """Most reads per site, 0: none wanted."""
     read_rule: str
     """Which reads count: a name of windows.READ_RULES."""
     reference_left: int

@@ -10,7 +10,7 @@ OTHERS = ("QUAL", "QD", "boosted trees")
 
 
 def table(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[str]:
-    """ROC AUC and its 95 % interval, a row a set and type."""
+    """ROC AUC and its 95 % interval, one row per set and type."""
     lines = ["| set | type | true ; false | " + " | ".join(keys) + " |"]
     lines.append("|---" * (3 + len(keys)) + "|")
     for row in rows:

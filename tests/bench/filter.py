@@ -32,7 +32,7 @@ HEADER = """##fileformat=VCFv4.2
 
 
 def main() -> None:
-    """Print a row a claim; exit 1 when one fails."""
+    """Print one row per claim; exit 1 when one fails."""
     folder = Path(sys.argv[1]) / "filter"
     whole, tenth = _data(folder, RECORDS), _data(folder, RECORDS // 10)
     ok = True

@@ -1,4 +1,4 @@
-"""The GATK walker beside `cnnscore score`: records a second in one run, JVM start excluded.
+"""The GATK walker beside `cnnscore score`: records per second in one run, JVM start excluded.
 
     python tests/bench/gatk.py bench-data        after `make gatk bench-data`
 
@@ -54,7 +54,7 @@ THREADS = str(len(os.sched_getaffinity(0)))
 
 
 def main() -> int:
-    """Print a line a network; 1 when the goal is missed."""
+    """Print one line per network; 1 when the goal is missed."""
     data = Path(sys.argv[1]) / "small"
     worst = 1e9
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ PEAK_MB, GROWTH = 700, 1.10
 
 
 def main() -> None:
-    """Print a row a claim; exit 1 when one fails."""
+    """Print one row per claim; exit 1 when one fails."""
     data = Path(sys.argv[1]) / "large"
     ok = True
     for model in ("gatk-1d", "gatk-2d"):

@@ -30,7 +30,7 @@ def commands(model: str, data: Path, sites_name: str) -> tuple[list[str], list[s
 
 
 def main() -> None:
-    """Print a row a claim; exit 1 when one fails."""
+    """Print one row per claim; exit 1 when one fails."""
     data = Path(sys.argv[1]) / "small"
     os.environ["BCFTOOLS_PLUGINS"] = str(plugin_folder())
     ok = True

@@ -51,7 +51,7 @@ def reader_seconds(data: Path, batches: list[WindowBatch]) -> float:
 
 
 def measure(data: Path, folder: Path) -> bool:
-    """Print a row a claim."""
+    """Print one row per claim."""
     ok = True
     for name in ("dense", "sparse"):
         bed = data / f"{name}.bed"

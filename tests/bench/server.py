@@ -18,7 +18,7 @@ SITES = ("dense", "sparse")
 
 
 def main() -> None:
-    """Print a row a claim; exit 1 when one fails."""
+    """Print one row per claim; exit 1 when one fails."""
     data, ok = Path(sys.argv[1]) / "small", True
     cnnscore = [sys.executable, "-m", "cnnscore"]
     for model, required in REQUIRED.items():

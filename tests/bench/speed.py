@@ -95,7 +95,7 @@ def claim(text: str, ratios: list[float], required: float) -> bool:
 
 
 def main() -> None:
-    """Print a row a claim; exit 1 when one fails."""
+    """Print one row per claim; exit 1 when one fails."""
     data = Path(sys.argv[1]) / "small"
     jar = Path(os.environ["CNNSCORE_GATK_JAR"])
     ok = True

@@ -10,7 +10,7 @@ ONE_SITE_S, HELP_S = 1.0, 0.3
 
 
 def main() -> None:
-    """Print a row a claim; exit 1 when one fails."""
+    """Print one row per claim; exit 1 when one fails."""
     data = Path(sys.argv[1]) / "small"
     cnnscore = [sys.executable, "-m", "cnnscore"]
     score = [*cnnscore, "score", str(data / "sparse.vcf.gz"), "-R", str(data / "ref.fa")]

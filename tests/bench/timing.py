@@ -1,4 +1,4 @@
-"""What benchmark scripts share: run commands, compare two of them in one run, print a row a claim.
+"""What benchmark scripts share: run commands, compare two in one run, print one row per claim.
 
 The machine's speed drifts, so a claim is a ratio of two commands that took turns, never a number
 of seconds from another day.

@@ -102,7 +102,7 @@ def test_alleles(case: dict[str, Path]) -> None:
     assert counts["types"]["SNP"] == {"true": 3, "false": 2, "truth": 4, "missed": 1}
     assert counts["types"]["INDEL"] == {"true": 2, "false": 1, "truth": 2, "missed": 0}
     assert counts["outside"] == 1
-    # SNPs: true 9, 8, 7 and false 7 (the G of 30), 6; with a score an allele the G has 1.
+    # SNPs: true 9, 8, 7 and false 7 (the G of 30), 6; with one score per allele the G has 1.
     assert value(found, "S", "SNP") == pytest.approx(5.5 / 6)
     assert value(found, "AS", "SNP") == 1
     assert value(found, "-S", "SNP") == pytest.approx(0.5 / 6)
@@ -473,7 +473,7 @@ def figures_of(folder: Path, *scores: tuple[str, str]) -> list[float]:
 
 @pytest.mark.parametrize("reference", [True, False])
 def test_chr20_with_gatks_networks(shared: Path, tmp_path: Path, reference: bool) -> None:
-    """One row a record, both types together; left-aligning changes no label here."""
+    """One row per record, both types together; left-aligning changes no label here."""
     data = shared / "data" / "na12878-chr20"
     scored = shared / "golden" / "na12878-chr20" / "calls.cnn.vcf"
     more = ["-R", data / "ref.20.fa.gz"] if reference else []
@@ -490,7 +490,7 @@ def test_chr20_with_gatks_networks(shared: Path, tmp_path: Path, reference: bool
 
 
 def test_chr21_with_vqslod(shared: Path, tmp_path: Path) -> None:
-    """One row an ALT allele. 14 SNPs have no VQSLOD: they rank last."""
+    """One row per ALT allele. 14 SNPs have no VQSLOD: they rank last."""
     data = shared / "data" / "chr21-labelled-calls"
     done = run_cli("evaluate", data / "calls.vcf.gz", "--truth", data / "truth.vcf.gz",
                    "--confident", data / "confident.bed.gz", "--bootstrap", 20,

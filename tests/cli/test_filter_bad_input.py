@@ -97,7 +97,7 @@ def test_no_record_has_a_score(calls: Path, tmp_path: Path) -> None:
         (["--threshold", "SNP=high"], "SNP=NUMBER"),
         (["--threshold", ""], "give a number"),
         (["--threshold", "nan"], "give a number"),
-        (["--resource", "CALLS", "--indel-tranche", "100"], "--indel-tranche takes per cent"),
+        (["--resource", "CALLS", "--indel-tranche", "100"], "--indel-tranche takes the percentage"),
         (["--resource", "CALLS", "--model", "gatk-2d"], "leave out --threshold and --resource"),
         (["--threshold", "0", "--soft", "--invalidate-previous-filters"], "--soft leaves FILTER"),
         (["--threshold", "0", "--sensitivity-field=X"], "give --resource"),

@@ -6,7 +6,8 @@ import org.broadinstitute.hellbender.exceptions.UserException;
 
 /**
  * Runs tools one after the other in one JVM, whose start takes longer than most of them. Reads a
- * command line a line, its arguments separated by tabs; answers a line: `ok`, or the error.
+ * command line per line, its arguments separated by tabs; answers each with a line: `ok`, or the
+ * error.
  */
 public class RunMany {
 

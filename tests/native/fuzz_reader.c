@@ -31,7 +31,7 @@
 #define LEFT (WINDOW / 2)
 #define WIDTH (LEFT + WINDOW)
 #define BATCH 7      /* records read at a time */
-#define CALL_READS 6 /* reads a site of a call file */
+#define CALL_READS 6 /* reads per site of a call file */
 #define READ_LIMIT 5 /* and of a read file */
 #define MAX_ROWS 6   /* the larger of both */
 #define INPUT_SIZE_MAX 65536

@@ -412,7 +412,7 @@ def test_lying_offsets(
 
 
 def test_more_reads_than_the_network_takes(inside: Library, windows: dict[str, Windows]) -> None:
-    """The reads of a site a hundred times over."""
+    """A site with its reads repeated a hundred times."""
     batch = windows["reads"].batch
     n_reads = int(batch.site_read[1])
     sizes = np.tile(np.diff(batch.read_offset[: n_reads + 1]), 100)

@@ -19,7 +19,7 @@ Values = NDArray[np.float32]
 def both(
     calls: Path, reference: Path, reads: Path, source: str = "reads", read_limit: int = 128
 ) -> tuple[Values, Values]:
-    """The record's own and ours, a row a record that can be scored."""
+    """The record's own and ours, one row per record that can be scored."""
     encoding = ENCODINGS["read-set"]
     left, width = encoding.reference_columns(600)
     options = ReaderOptions(

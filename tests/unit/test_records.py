@@ -36,7 +36,7 @@ def read(
 
 @pytest.mark.parametrize("n_alts", [2, 70, 17000])
 def test_genotypes_of_any_width(tmp_path: Path, n_alts: int) -> None:
-    """One byte a number, two, four, as the last sample needs."""
+    """One byte per number, two, four, as the last sample needs."""
     alts = ",".join(f"<X{i}>" for i in range(n_alts))
     genotypes = {
         "5:.": None,

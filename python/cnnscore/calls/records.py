@@ -70,8 +70,8 @@ class Records:
         """[alleles] a numeric field over the alleles of `sites()`, NaN = missing.
 
         `field` is "QUAL", "INFO" or "FORMAT" (of the sample column `sample`). A Number=A field has
-        one value an ALT (NaN for REF), Number=R one an allele; of any other the first value stands
-        for all alleles of its record.
+        one value per ALT (NaN for REF), Number=R one per allele; of any other the first value
+        stands for all alleles of its record.
         """
         values = np.full(self._alleles(), np.nan)
         error = ffi.new("cnnscore_error *")

@@ -1,4 +1,4 @@
-"""The command line: one file a subcommand; only the chosen one is imported."""
+"""The command line: one file per subcommand; only the chosen one is imported."""
 
 from __future__ import annotations
 

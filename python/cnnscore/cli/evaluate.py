@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--unit",
         choices=["allele", "record"],
         default="allele",
-        help="a row an ALT allele, or a record, which is true when any of its alleles is [allele]",
+        help="one row per ALT allele, or per record: true when any of its alleles is [allele]",
     )
     what.add_argument(
         "--match-genotype",

@@ -1,9 +1,9 @@
 """Set FILTER of scored records, as VQSR's second step or GATK's FilterVariantTranches does.
 
 Where the cut-offs come from:
-  --resource    known variants: the cut-off keeps so many per cent of the calls that they have
-                (the tranche), by the rule, names and header lines of FilterVariantTranches. Reads
-                the calls twice; standard input is spooled to $TMPDIR.
+  --resource    known variants: the cut-off keeps a given percentage (the tranche) of the calls
+                that are among them. Rule, names and header lines are FilterVariantTranches'.
+                Reads the calls twice; standard input is copied to $TMPDIR first.
   (nothing)     the network's own cut-offs, which the header of the scored file names
   --threshold   your own
 
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="PERCENT",
             action="append",
             type=float,
-            help=f"keep so many per cent of the {kind.upper()}s that resources have, or that are "
+            help=f"keep this percentage of the {kind.upper()}s that resources have, or that are "
             f"true by the network's own cut-offs; several make grades [{default}; all own ones]",
         )
     cut_offs.add_argument(

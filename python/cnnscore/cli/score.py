@@ -1,4 +1,4 @@
-"""Write one score a record into INFO of a VCF or BCF.
+"""Write one score per record into INFO of a VCF or BCF.
 
 The score is a log-odds: above 0 the network believes the variant, below 0 it sees an artefact.
 A network that looks at reads needs them indexed (BAM or CRAM); every network needs the FASTA
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     network.add_argument(
         "--per-allele",
         action="store_true",
-        help="one score a ALT allele (Number=A); of cnnscore's networks",
+        help="one score per ALT allele (Number=A); cnnscore's own networks only",
     )
     server = parser.add_argument_group("server")
     server.add_argument(
@@ -92,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch-size",
         metavar="N",
         type=positive,
-        help="sites a network call; never changes a score",
+        help="sites per network call; never changes a score",
     )
     add_running_arguments(running)
 

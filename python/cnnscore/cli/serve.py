@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-batch",
         metavar="N",
         type=positive,
-        help="sites a network call; never changes a score",
+        help="sites per network call; never changes a score",
     )
     add_annotations_argument(network)
     access = parser.add_argument_group("access")

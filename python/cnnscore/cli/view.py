@@ -92,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--attribution",
         metavar="RUNS",
         type=int,
-        help="runs of the network a site to find what moved its score; 0: none; 300 shows every "
+        help="runs of the network per site to find what moved its score; 0: none; 300 shows every "
         "read and column by itself [64 for gatk-reads networks, else 300]",
     )
     add_annotations_argument(network)

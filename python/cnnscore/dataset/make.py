@@ -179,7 +179,7 @@ class _Chooser:
     def choose(
         self, sites: WindowBatch, labels: NDArray[np.int8]
     ) -> tuple[NDArray[np.int64], Rows]:
-        """Sites (one entry a row) and rows, of the labels [alleles] of the truth."""
+        """Sites (one entry per row) and rows, of the labels [alleles] of the truth."""
         per_site = np.diff(sites.site_allele)
         site = np.repeat(np.arange(len(sites)), per_site)
         number = np.arange(len(labels)) - sites.site_allele[site]

@@ -1,4 +1,4 @@
-"""Labelled windows on disk: WindowBatch <-> Parquet, a row a site.
+"""Labelled windows on disk: WindowBatch <-> Parquet, one row per site.
 
 A row holds the columns of a window batch for one site and one ALT allele, and beside them the
 label, sample, split, weight and the user's tags. The file's metadata say how the windows were cut,
@@ -47,7 +47,7 @@ class Layout:
     reference_width: int
     read_rule: str
     read_limit: int
-    """Most reads a site, 0 without reads."""
+    """Most reads per site, 0 without reads."""
     contigs: tuple[tuple[str, int], ...]
     """Names and lengths, in the order of the call file."""
     tags: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What was compared -> a VCF with one line a normalised allele: TP, FP or FN."""
+"""What was compared -> a VCF with one line per normalised allele: TP, FP or FN."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A scored call file in, the same with FILTER set out.
 
 With resources the file is read twice: once for the scores of the calls that they have, which give
-the cut-offs, and once to write. What is held in between is those scores, and one bit a record.
+the cut-offs, and once to write. What is held in between is those scores, and one bit per record.
 docs/filter.md states the rules.
 """
 
@@ -122,7 +122,7 @@ class FilterSummary:
     seconds: float = 0.0
 
     def text(self) -> str:
-        """For the user: a line a type, and one of all."""
+        """For the user: one line per type, and one for all."""
         lines = []
         for cut_offs in self.cut_offs:
             kind = cut_offs.kind

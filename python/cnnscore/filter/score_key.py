@@ -30,7 +30,7 @@ def choose_key(header: Sequence[str], wanted: str | None, path: str) -> str:
             raise BadInput(f"{path} has no INFO/{wanted}: {_those(declared)}")
         if declared[wanted] not in ("1", "."):
             raise BadInput(
-                f"INFO/{wanted} of {path} has Number={declared[wanted]}: one number a record is "
+                f"INFO/{wanted} of {path} has Number={declared[wanted]}: one number per record is "
                 "what records are filtered by"
             )
         return wanted

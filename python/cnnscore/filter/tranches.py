@@ -70,7 +70,7 @@ def check_tranches(levels: Sequence[float], option: str) -> list[float]:
     """Levels in ascending order, each once. Errors: UsageError when one is not within 0-100."""
     if not levels or not all(0 <= level < 100 for level in levels):
         raise UsageError(
-            f"{option} takes per cent of resource calls to keep, at least 0 and less than 100"
+            f"{option} takes the percentage of resource calls to keep, at least 0 and less than 100"
         )
     return sorted(set(levels))
 

@@ -292,13 +292,13 @@ def encode_reference(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes
 
 
 def record_rows(native: NativeBatch) -> Rows:
-    """A row a site, for encodings that see a record as one."""
+    """One row per site, for encodings that see a record as one."""
     n = len(native.batch)
     return Rows(np.arange(n, dtype=np.int64), np.zeros(n, np.int64))
 
 
 def allele_rows(native: NativeBatch) -> Rows:
-    """A row an ALT allele that can be scored: a sequence of ACGTN that differs from REF.
+    """One row per ALT allele that can be scored: a sequence of ACGTN that differs from REF.
 
     Errors: BadBatch when the batch contradicts itself.
     """
@@ -332,7 +332,7 @@ class Encoding:
     read_rule: str
     """Which reads count: a name of windows.READ_RULES."""
     sites_per_run: int
-    """Rows a network call takes by default: large enough to fill the kernels, small enough for
+    """Rows per network call takes by default: large enough to fill the kernels, small enough for
     the caches (docs/performance.md)."""
     sites_per_job: int
     """Sites a worker reads, encodes and scores at a time."""

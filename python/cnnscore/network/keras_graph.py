@@ -88,7 +88,7 @@ class _Fourier:
     """y[i] = sum_j w[j] x[i+j] for i < step, as `inverse @ ((forward @ x) * (kernel @ w))`.
 
     The discrete Fourier transform of a tile, in real numbers: the complex product of one
-    frequency takes three real ones (Karatsuba), so there are about 1.5 points a column.
+    frequency takes three real ones (Karatsuba), so there are about 1.5 points per column.
     forward [points, tile], kernel [points, K], inverse [step, points], all float64.
     """
 

@@ -29,7 +29,7 @@ class Manifest:
     window: int
     """Columns."""
     read_limit: int
-    """Most reads a site, 0 for an encoding without reads."""
+    """Most reads per site, 0 for an encoding without reads."""
     annotations: tuple[str, ...]
     """INFO keys in input order."""
     labels: tuple[str, ...]
@@ -41,7 +41,7 @@ class Manifest:
     source: dict[str, Any]
     """Where the weights come from: file, SHA-256, and what else is known."""
     cutoffs: Cutoffs = field(default_factory=dict)
-    """The score that so many per cent of true calls reach, by type and level; may be empty."""
+    """The score that a percentage (the level) of true calls reaches, by type; may be empty."""
     training: dict[str, Any] = field(default_factory=dict)
     """Data, configuration, code version and metrics of `cnnscore train`; else empty."""
 

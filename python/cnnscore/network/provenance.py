@@ -20,7 +20,7 @@ from cnnscore.description import Description
 from cnnscore.version import __version__
 
 Cutoffs = dict[str, dict[float, float]]
-"""By type (SNP, INDEL) and level: the score that so many per cent of true calls reach."""
+"""By type (SNP, INDEL) and level: the score that this percentage of true calls reaches."""
 
 CUTOFF_TYPES = ("SNP", "INDEL")
 

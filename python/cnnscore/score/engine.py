@@ -47,7 +47,7 @@ class Engine:
     """A network with its encoding: scores window batches, from any number of threads.
 
     `model` is a name that `cnnscore model list` shows, or a path. `batch_size` is the number of
-    sites a network call takes; it changes speed and memory, never a score. `annotations_from` is
+    sites per network call takes; it changes speed and memory, never a score. `annotations_from` is
     "caller", "reads" or "fill" (encode.PlaneSpec), by default the encoding's own.
     """
 

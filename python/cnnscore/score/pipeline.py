@@ -101,15 +101,15 @@ class Scorer:
         header_lines: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Summary:
-        """Write `calls` (VCF or BCF, `-` is standard input) with one score a record in INFO.
+        """Write `calls` (VCF or BCF, `-` is standard input) with one score per record in INFO.
 
         `reference` is a FASTA with .fai; `reads` are indexed BAM or CRAM files, for a network that
         looks at reads. `sample` chooses the VCF column and, by the SM of their read groups, the
         reads. `info_key` takes the place of the network's own, `overwrite` allows one that the
         input has. `downsampling` of sites with more reads than the network takes: "site" (by the
         site alone), or "gatk" (GATK's running random state; whole file, in order). `per_allele`
-        writes one score a ALT allele, of networks that score alleles. Errors: UsageError, BadInput,
-        BadOutput; then no output is left under its name.
+        writes one score per ALT allele; the network must be one that scores alleles.
+        Errors: UsageError, BadInput, BadOutput; then no output is left under its name.
         """
         network = self.engine.description
         key = info_key or network.info_key
@@ -241,7 +241,7 @@ class _Pipeline:
                 options.sample,
             )
         self._reads_named = ", ".join(options.reads)
-        # One job a worker, one waiting for it, one being written.
+        # One job per worker, one waiting for it, one being written.
         self._slots = [_Slot() for _ in range(2 * threads + 1)]
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cnnscore")
 

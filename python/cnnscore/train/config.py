@@ -26,7 +26,7 @@ class DataOptions:
     window: int = 128
     """Columns of reference."""
     read_limit: int = 128
-    """Most reads a site."""
+    """Most reads per site."""
 
     def planes(self) -> PlaneSpec:
         """What the encoding is asked for."""

@@ -92,7 +92,7 @@ class Network(nn.Module):
 
 
 class ReadSet(Network):
-    """A small network a read, pooled over the reads that support the allele and over the others,
+    """A small network per read, pooled over the reads that support the allele and over the others,
     joined with annotations and variant features. No order of reads, no reference."""
 
     encodings = ("read-set",)

@@ -1,6 +1,6 @@
 """Data sets -> planes in memory-mapped arrays, encoded once, and minibatches drawn from them.
 
-Planes over reads are kept without padding, one row a read. Memory is what the rows' labels need;
+Planes over reads are kept without padding, one row per read. Memory is what the rows' labels need;
 the planes lie in files that the system maps in as they are used.
 """
 

@@ -220,7 +220,7 @@ class _Trimmed:
 
 
 def _split(sites: WindowBatch, text: NDArray[np.uint8]) -> _Trimmed:
-    """One row a comparable ALT."""
+    """One row per comparable ALT."""
     length = np.diff(sites.allele_offset)
     odd = np.concatenate([[0], np.cumsum(~_LETTER[text])])
     plain = (odd[sites.allele_offset[1:]] == odd[sites.allele_offset[:-1]]) & (length > 0)

@@ -1,6 +1,6 @@
 """A VCF of true variants -> normalised alleles that called ones are looked up in.
 
-Neither index nor order is needed. Memory: some 60 bytes a truth allele.
+Neither index nor order is needed. Memory: some 60 bytes per truth allele.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A call file -> the few records to look at, as a small VCF of their own.
 
-Two passes: one over the columns of all records (numbers only, so memory is a few bytes a record),
+Two passes: one over the columns of all records (numbers only, so memory is a few bytes per record),
 one that copies the chosen records, text and all.
 """
 
@@ -24,7 +24,7 @@ from cnnscore.progress import NoProgress, Progress
 from cnnscore.truth.labels import FALSE, TRUE, Labeller, called_dosage
 
 MAX_SITES = 1000
-"""Most sites of a page: about 50 MB of it at 128 reads a site."""
+"""Most sites of a page: about 50 MB of it at 128 reads per site."""
 RECORDS_PER_READ = 4096
 TYPICAL_RECORDS = 100_000
 """Records whose annotations give the typical values; the first ones of the file."""

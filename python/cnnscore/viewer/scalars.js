@@ -1,4 +1,4 @@
-// Networks over scalars: a bar a feature and a read, and the site's own features below the names.
+// Networks over scalars: one bar per feature and read, and the site's own features below the names.
 
 const SCALAR_GUTTER = 118, SCALAR_TOP = 96, SCALAR_WIDTH = 34, SCALAR_HEIGHT = 15;
 

@@ -137,7 +137,7 @@ class RemoteEngine:
     def score_alleles(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Not by a server. Errors: UsageError."""
         raise UsageError(
-            "a server gives one score a record: leave out --per-allele, or score without --server"
+            "a server gives one score per record: leave out --per-allele, or score without --server"
         )
 
     def cancel(self) -> None:

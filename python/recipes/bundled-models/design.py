@@ -63,7 +63,7 @@ class Sample:
     gc: float
     ploidy: int
     density: float
-    """Random variants a base, on top of the real ones of the region."""
+    """Random variants per base, on top of the real ones of the region."""
     depth: float
     insert: tuple[float, float]
     thresholds: dict[str, str]

@@ -48,7 +48,7 @@ final class LegacyArguments {
       fullName = "inference-batch-size",
       optional = true,
       minValue = 1,
-      doc = "Sites a call of the network; changes speed and memory, never a score")
+      doc = "Sites per network call; changes speed and memory, never a score")
   Integer inferenceBatchSize;
 
   @Advanced
