@@ -23,6 +23,11 @@ void cnnscore_htslib_verbosity(int32_t level) {
     hts_set_log_level((enum htsLogLevel)level);
 }
 
+bool cnnscore_is_damaged(htsFile *file) {
+    const BGZF *compressed = hts_get_bgzfp(file);
+    return compressed && compressed->errcode != 0;
+}
+
 int cnnscore_stale_index(const char *path, cnnscore_error *err) {
     static const char *const suffixes[] = {".tbi", ".csi"};
     struct stat file, index;
@@ -334,12 +339,16 @@ static int check_end(cnnscore_calls *calls, cnnscore_error *err) {
     char locus[512];
     last_locus(calls, locus, sizeof locus);
     calls->at_end = true;
+    htsFile *file = calls->source->readers[0].file;
+    if (cnnscore_is_damaged(file))
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s: cannot read %s: its compressed data are damaged; copy or make it again",
+                             calls->path, locus);
     if (calls->source->errnum)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "%s: cannot read %s (%s): the file is truncated or the record is malformed; "
                              "`bcftools view` says more",
                              calls->path, locus, bcf_sr_strerror((int)calls->source->errnum));
-    htsFile *file = calls->source->readers[0].file;
     if (calls->is_bgzf && !calls->size && hts_get_bgzfp(file) && hts_get_bgzfp(file)->no_eof_block)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s is truncated: it ends without a BGZF end marker",
                              calls->path);
@@ -354,7 +363,8 @@ int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_
     if (grow_records(records, limit) < 0) return cnnscore_fail_memory(err);
     while (!calls->at_end && records->n < limit && bytes < BATCH_BYTES) {
         /* htslib notes an error and reads on: what it hands out then is not to be trusted. */
-        if (!bcf_sr_next_line(calls->source) || calls->source->errnum) {
+        if (!bcf_sr_next_line(calls->source) || calls->source->errnum ||
+            cnnscore_is_damaged(calls->source->readers[0].file)) {
             int code = check_end(calls, err);
             if (code != CNNSCORE_OK) return code;
             break;

@@ -58,6 +58,9 @@ int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, c
  * number. */
 double cnnscore_number_at(const uint8_t *at, int type, int length, int i);
 
+/* Whether a compressed file turned out damaged: htslib notes it, hands out half a line and reads on. */
+bool cnnscore_is_damaged(htsFile *file);
+
 /* Fails when the index of a file is older than the file. */
 int cnnscore_stale_index(const char *path, cnnscore_error *err);
 

@@ -236,7 +236,7 @@ static int parse_file(cnnscore_intervals *self, cnnscore_error *err) {
         code = parse_line(self, text, i, is_bed, is_vcf, err);
     }
     free(line.s);
-    if (code == CNNSCORE_OK && length < -1)
+    if (file->errcode != 0 || (code == CNNSCORE_OK && length < -1))
         code =
             cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read the intervals %s: it is damaged", self->text);
     bgzf_close(file);

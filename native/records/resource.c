@@ -195,7 +195,8 @@ static int read_next(cnnscore_resource *resource, cnnscore_error *err) {
         got = bcf_read(resource->file, resource->header, next);
     }
     resource->has_next = got >= 0;
-    if (got < -1 || (got >= 0 && (bcf_unpack(next, BCF_UN_STR) < 0 || next->n_allele < 1)))
+    if (got < -1 || cnnscore_is_damaged(resource->file) ||
+        (got >= 0 && (bcf_unpack(next, BCF_UN_STR) < 0 || next->n_allele < 1)))
         return malformed(resource, err);
     if (got < 0) {
         resource->is_read |= begin >= resource->frontier;
