@@ -176,12 +176,23 @@ $(JAVA_FORMAT):
 	@mvn -q -B -ntp dependency:copy -DoutputDirectory=$(CURDIR)/$(WORK) \
 	  -Dartifact=com.google.googlejavaformat:google-java-format:1.22.0:jar:all-deps
 	@touch $@
+
+# npm installs biome's own binary with it: 46 MB.
+BIOME := $(WORK)/biome-2.6.8/node_modules/.bin/biome
+$(BIOME): $(WORK)/apt-build
+	@command -v npm >/dev/null || { echo "missing: npm and Node.js, which bring biome" >&2; exit 1; }
+	@echo "installing biome, the linter of the JavaScript"
+	@mkdir -p $(WORK)/biome-2.6.8
+	@npm install --silent --no-audit --no-fund --no-save --prefix $(WORK)/biome-2.6.8 @biomejs/biome@2.6.8
+	@touch $@
+
 java_format = java $(addprefix --add-exports=jdk.compiler/com.sun.tools.javac.,api=ALL-UNNAMED \
   code=ALL-UNNAMED file=ALL-UNNAMED parser=ALL-UNNAMED tree=ALL-UNNAMED util=ALL-UNNAMED) \
   -jar $(JAVA_FORMAT) $(1) $(JAVA)
 
-lint: $(WORK)/built $(WORK)/apt-lint $(JAVA_FORMAT)
+lint: $(WORK)/built $(WORK)/apt-lint $(JAVA_FORMAT) $(BIOME)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/python tests/web/join_scripts.py $(WORK)/lint && $(BIOME) lint --error-on-warnings
 	@clang-format --dry-run -Werror $$(git ls-files '*.[ch]')
 	@$(call java_format,--dry-run --set-exit-if-changed)
 	@doxygen native/Doxyfile

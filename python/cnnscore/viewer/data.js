@@ -4,7 +4,7 @@ const INDEX = JSON.parse(document.getElementById("index").textContent);
 const NETWORK = INDEX.network;
 const SITES = INDEX.sites.map((row, number) => {
   const site = { number };
-  INDEX.columns.forEach((name, i) => (site[name] = row[i]));
+  INDEX.columns.forEach((name, i) => { site[name] = row[i]; });
   site.type = ["SNP", "indel", "other"][site.kind];
   return site;
 });
@@ -60,5 +60,5 @@ function siteOfLink(hash) {
 }
 
 function linkOfSite(site) {
-  return "#" + site.name.split(":").map(encodeURIComponent).join(":");
+  return `#${site.name.split(":").map(encodeURIComponent).join(":")}`;
 }

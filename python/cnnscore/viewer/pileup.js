@@ -211,7 +211,7 @@ class PileupView {
 
   // Where effects are shown, cells that moved the score little step back.
   paintVeil(height) {
-    const rows = this.effect("row"), columns = this.effect("column"), { context, pileup } = this;
+    const rows = this.effect("row"), columns = this.effect("column"), { context } = this;
     if (!columns || !options.veil) return;
     context.fillStyle = colours.panel;
     const [first, last] = this.lanes ? [0, this.lanes] : this.visibleRows();
