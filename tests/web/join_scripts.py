@@ -9,5 +9,5 @@ import cnnscore.viewer.page
 folder = Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
 for name, page in (("viewer", cnnscore.viewer.page), ("report", cnnscore.report.html)):
-    parts = [(Path(page.__file__).parent / script).read_text() for script in page.SCRIPTS]
+    parts = [(Path(str(page.__file__)).parent / script).read_text() for script in page.SCRIPTS]
     (folder / f"{name}.js").write_text("\n".join(parts))
