@@ -48,7 +48,7 @@ _COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         {
             "choices": ["auto", "cpu", "cuda", "tensorrt"],
             "default": "auto",
-            "help": "what computes; auto takes CUDA where it works [auto]",
+            "help": "where to compute; auto takes CUDA where it works [auto]",
         },
     ),
     "threads": (
@@ -65,7 +65,7 @@ _COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "page of `cnnscore view` that the report links to [view.html]",
         },
     ),
-    "title": (("--title",), {"metavar": "TEXT", "default": "", "help": "of the page"}),
+    "title": (("--title",), {"metavar": "TEXT", "default": "", "help": "title of the page"}),
     "seed": (("--seed",), {"metavar": "N", "type": int}),
     "quiet": (("--quiet",), {"action": "store_true", "help": "no progress, no summary"}),
 }
@@ -104,8 +104,8 @@ def add_annotations_argument(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--annotations",
         choices=["caller", "reads", "fill"],
-        help="where they come from: the records, the reads, or the reads where a record has none "
-        "[fill for cnnscore's networks of reads, caller for all others]",
+        help="take annotations from the records (caller), from the reads, or from the reads where "
+        "a record has none (fill) [fill for cnnscore's networks that look at reads, else caller]",
     )
 
 
@@ -128,11 +128,14 @@ def add_record_arguments(group: argparse._ArgumentGroup) -> None:
         "-r",
         "--regions",
         metavar="REGIONS",
-        help="CHR, CHR:BEG-END,...: jump by index, overlapping",
+        help="CHR or CHR:BEG-END, comma-separated; found by index",
     )
     group.add_argument("--regions-file", metavar="BED", help="the same from a file")
     group.add_argument(
-        "-t", "--targets", metavar="TARGETS", help="CHR, CHR:BEG-END,...: stream, POS within"
+        "-t",
+        "--targets",
+        metavar="TARGETS",
+        help="the same, but reads the whole file; needs no index",
     )
     group.add_argument(
         "--targets-file", metavar="BED", help="the same from a file; ^BED: all but these"
@@ -143,9 +146,9 @@ def add_record_arguments(group: argparse._ArgumentGroup) -> None:
             metavar="WHAT",
             type=_overlap,
             default=default,
-            help="what must lie within: pos, record, variant (0, 1, 2) [%(default)s]",
+            help="what must lie within: pos, record or variant (bcftools: 0, 1, 2) [%(default)s]",
         )
-    add_option(group, "sample", help="the VCF column, and the reads whose read group has this SM")
+    add_option(group, "sample", help="its VCF column, and the reads whose read group has this SM")
 
 
 def intervals_of(options: argparse.Namespace) -> Intervals:

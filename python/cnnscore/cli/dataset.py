@@ -42,12 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(files, "truth", required=True, help="true variants of the sample")
     add_option(files, "confident")
     add_option(files, "output", metavar="DATA", required=True, help="folder, or a file .parquet")
-    add_option(files, "overwrite", help="replace a file that is there")
+    add_option(files, "overwrite", help="replace an existing file")
     rows = parser.add_argument_group("rows")
     add_option(
         rows,
         "all-alleles",
-        help="rows for ALT alleles too that the sample does not carry [those of its genotype]",
+        help="rows for all ALT alleles, also those that the sample does not carry [its genotype's]",
     )
     rows.add_argument(
         "--name", metavar="NAME", help="the sample column [the sample, or the name of CALLS]"
@@ -71,27 +71,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="W",
         type=float,
         default=1.0,
-        help="how often a row is drawn in training, next to other samples [1]",
+        help="how often rows are drawn in training, relative to other samples [1]",
     )
     rows.add_argument(
-        "--hold-out", metavar="CONTIGS", default="", help="contigs kept for testing, with commas"
+        "--hold-out",
+        metavar="CONTIGS",
+        default="",
+        help="contigs kept for testing, comma-separated",
     )
-    rows.add_argument("--validation", metavar="PART", type=float, default=0.1, help="[0.1]")
-    rows.add_argument("--calibration", metavar="PART", type=float, default=0.1, help="[0.1]")
+    for split in ("validation", "calibration"):
+        rows.add_argument(
+            f"--{split}",
+            metavar="PART",
+            type=float,
+            default=0.1,
+            help=f"part of the blocks for {split} [0.1]",
+        )
     rows.add_argument(
         "--block",
         metavar="BASES",
         type=int,
         default=100_000,
-        help="size of the regions that fall into one split as a whole [100000]",
+        help="size of the regions that go into one split as a whole [100000]",
     )
     windows = parser.add_argument_group("windows")
-    windows.add_argument("--window", metavar="W", type=int, default=600, help="columns [600]")
-    windows.add_argument("--read-limit", metavar="N", type=int, default=256, help="[256]")
+    windows.add_argument(
+        "--window", metavar="W", type=int, default=600, help="columns of reference [600]"
+    )
+    windows.add_argument(
+        "--read-limit", metavar="N", type=int, default=256, help="most reads per site [256]"
+    )
     windows.add_argument(
         "--read-rule", metavar="RULE", help="which reads count [that of the encoding read-set]"
     )
-    windows.add_argument("--info", metavar="KEYS", help="annotations to keep, with commas")
+    windows.add_argument("--info", metavar="KEYS", help="annotations to keep, comma-separated")
     records = parser.add_argument_group("records")
     add_record_arguments(records)
     add_running_arguments(parser)

@@ -1,9 +1,9 @@
-"""Hold the scores of call files against a truth set.
+"""Compare the scores of call files with a truth set.
 
 A call within the confident regions is true when its normalised allele is in the truth set. For
-every score, SNPs and indels apart: ROC AUC, average precision, recall at precisions, best F1, with
-bootstrap confidence intervals, paired differences between scores, and strata. Writes into DIR:
-evaluation.json, the same as .tsv tables, compared.vcf.gz (TP, FP, FN), report.html, and
+every score, and for SNPs and indels separately: ROC AUC, average precision, recall at precisions,
+best F1, with bootstrap confidence intervals; paired differences between scores; strata. Writes into
+DIR: evaluation.json, the same as .tsv tables, compared.vcf.gz (TP, FP, FN), report.html, and
 cnnscore_mqc.json for MultiQC.
 
 Needs `pip install 'cnnscore[evaluate]'`.
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "calls", nargs="+", help="VCF or BCF files")
     add_option(parser, "truth", required=True, help="the truth set")
     add_option(parser, "confident")
-    add_option(parser, "reference", help="FASTA with .fai: left-align")
+    add_option(parser, "reference", help="FASTA with .fai, to left-align indels")
     add_option(parser, "output", metavar="DIR", required=True, help="folder of the results")
     what = parser.add_argument_group("what is compared")
     what.add_argument(
@@ -56,10 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(
         what,
         "all-alleles",
-        help="ALT alleles count too that the sample does not carry [those of its genotype]",
+        help="count all ALT alleles, also those that the sample does not carry [its genotype's]",
     )
     what.add_argument(
-        "--stratify", metavar="BED", action="append", default=[], help="may be given several times"
+        "--stratify",
+        metavar="BED",
+        action="append",
+        default=[],
+        help="a stratum: calls within these regions; may be given several times",
     )
     add_option(what, "sample", help="the sample column of the calls")
     what.add_argument(
@@ -73,21 +77,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--same-sample",
         action="store_true",
-        help="call files that name different samples are of one and the same",
+        help="treat call files that name different samples as files of one sample",
     )
     what.add_argument(
         "--comparator",
         choices=["vcfeval", "hap.py"],
-        help="let this program, if installed, compare in our place",
+        help="let this program, which must be installed, decide what is true",
     )
     how = parser.add_argument_group("how")
     how.add_argument(
         "--bootstrap",
         metavar="N",
         type=_count,
-        help="replicates of confidence intervals, 0 for none [1000, fewer over 200,000 calls]",
+        help="replicates for confidence intervals, 0: none [1000; fewer above 200,000 calls]",
     )
-    add_option(how, "seed", default=1, help="of the bootstrap [1]")
+    add_option(how, "seed", default=1, help="seed of the bootstrap [1]")
     add_option(how, "viewer")
     add_option(how, "title")
     add_option(how, "quiet")

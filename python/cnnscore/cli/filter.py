@@ -64,17 +64,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="PERCENT",
             action="append",
             type=float,
-            help=f"keep this percentage of the {kind.upper()}s that resources have, or that are "
-            f"true by the network's own cut-offs; several make grades [{default}; all own ones]",
+            help=f"keep this percentage of the known {kind.upper()}s (of the true ones, by the "
+            f"network's own cut-offs); several give grades [{default}; all levels of the network]",
         )
     cut_offs.add_argument(
         "--threshold",
         metavar="[TYPE=]SCORE",
         action="append",
         default=[],
-        help="fail what scores below; TYPE is SNP or INDEL, without it both; several make grades",
+        help="records that score lower fail; TYPE is SNP or INDEL [both]; several give grades",
     )
-    add_option(cut_offs, "model", help="whose own cut-offs [what the header names]")
+    add_option(cut_offs, "model", help="network whose own cut-offs to use [the header's]")
     records = parser.add_argument_group("records")
     records.add_argument(
         "--types",
@@ -83,7 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "SNPs, mixed and symbolic records as indels [gatk with --resource, else vqsr]",
     )
     records.add_argument(
-        "--invalidate-previous-filters", action="store_true", help="drop the filters there are"
+        "--invalidate-previous-filters",
+        action="store_true",
+        help="drop the filters that records already have",
     )
     records.add_argument(
         "--soft",
@@ -93,8 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     records.add_argument(
         "--sensitivity-field",
         metavar="KEY",
-        help="write the part of resource calls that score at least as high into INFO: alone "
-        f"({SENSITIVITY_KEY}) or --sensitivity-field=KEY",
+        help="write into INFO which part of the resource calls scores at least as high: "
+        f"--sensitivity-field=KEY, without KEY {SENSITIVITY_KEY}",
     )
     running = parser.add_argument_group("running")
     add_option(running, "threads", help="threads [cores, up to 4]")

@@ -26,15 +26,13 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    importing = actions.add_parser("import", help="make networks of GATK's Keras files")
+    importing = actions.add_parser("import", help="convert GATK's Keras files to networks")
     importing.add_argument(
         "source", metavar="SOURCE", help="a GATK jar, a folder, an .hd5 or a .json"
     )
     importing.add_argument("--only", metavar="NAME", help="import this one of several")
     listing = actions.add_parser("list", help="networks installed")
-    listing.add_argument(
-        "--names", action="store_true", help="names alone, without a look into the files"
-    )
+    listing.add_argument("--names", action="store_true", help="only names; does not open the files")
     info = actions.add_parser("info", help="describe a network")
     add_option(info, "network")
     info.add_argument("--json", action="store_true", help="the manifest as JSON")

@@ -19,7 +19,7 @@ COMMANDS = {
     "score": "write a score into INFO of every record of a VCF or BCF",
     "filter": "set FILTER by the scores: tranches, a network's own cut-offs, thresholds",
     "serve": "score for other processes: one network, one GPU, many clients",
-    "evaluate": "hold scores against a truth set: figures, strata, report",
+    "evaluate": "compare scores with a truth set: figures, strata, report",
     "report": "a page of an evaluation: curves, thresholds, mistakes",
     "model": "import, list and describe networks",
     "view": "show what the network saw, site by site",

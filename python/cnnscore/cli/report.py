@@ -1,7 +1,7 @@
 """Write the page of an evaluation: curves, thresholds, strata, calibration, mistakes.
 
-`cnnscore evaluate` writes it already; this makes it anew, and figures for papers. The page is one
-file that loads nothing: it can be mailed, and opened without a network.
+`cnnscore evaluate` has written one already; this writes it again, and figures for papers. The page
+is one file that loads nothing: it can be mailed, and opened offline.
 
 Needs `pip install 'cnnscore[evaluate]'`.
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--multiqc", metavar="JSON", help="a section for MultiQC: NAME_mqc.json")
     parser.add_argument("--figures", metavar="DIR", help="folder for figures of all charts")
     parser.add_argument(
-        "--format", choices=["svg", "png", "pdf"], default="svg", help="of the figures [svg]"
+        "--format", choices=["svg", "png", "pdf"], default="svg", help="format of the figures [svg]"
     )
 
 

@@ -2,7 +2,7 @@
 
 The score is a log-odds: above 0 the network believes the variant, below 0 it sees an artefact.
 A network that looks at reads needs them indexed (BAM or CRAM); every network needs the FASTA
-that the variants were called against. Single samples; of a cohort's VCF, one sample at a time.
+that the variants were called against. For single samples: score a cohort one sample at a time.
 
 Examples:
   cnnscore score calls.vcf.gz -R ref.fa -I reads.bam -o scored.vcf.gz -W
@@ -60,8 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--downsampling",
         choices=["site", "gatk"],
         default="site",
-        help="sample of sites with more reads than the network takes: by the site alone, or as "
-        "GATK draws it over a whole file, in order [site]",
+        help="how to sample a site that has more reads than the network takes: by the site "
+        "alone, or as GATK does, over a whole file in order [site]",
     )
     add_annotations_argument(network)
     network.add_argument(
@@ -73,16 +73,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     server.add_argument(
         "--server",
         metavar="ADDRESS",
-        help="unix:PATH or tcp:HOST:PORT of a `cnnscore serve`, which does the work; with --model, "
-        "only if it has that network",
+        help="let this `cnnscore serve` score: unix:PATH or tcp:HOST:PORT. With --model, it must "
+        "have that network",
     )
-    add_option(server, "token-file", help="the token of a tcp: server")
+    add_option(server, "token-file", help="file with the token of a tcp: server")
     server.add_argument("--tls-ca", metavar="PEM", help="certificates to trust [the system's]")
     server.add_argument(
         "--server-timeout",
         metavar="SECONDS",
         type=positive,
-        help="most that a batch may take, waiting included [600]",
+        help="longest time for one batch, waiting included [600]",
     )
     records = parser.add_argument_group("records")
     add_record_arguments(records)

@@ -1,9 +1,10 @@
 """Score window batches of other processes: one network, one GPU, many clients.
 
 `cnnscore score --server`, the C library (with the address for a model) and GATK's
-CnnScoreVariants send their windows here. Sites of several clients fill one network batch, each
-client gets its own scores in its own order, and the same to the last bit as without a server.
-SIGTERM ends it when what clients have sent is answered. Prints `ready ADDRESS` when it is.
+CnnScoreVariants send their windows here. Sites of several clients share a network batch. Each
+client gets its own scores in its own order, equal to the last bit to those without a server.
+It prints `ready ADDRESS` when clients can connect. SIGTERM ends it, once what clients have sent
+is answered.
 
 Examples:
   cnnscore serve --listen unix:/run/user/1000/cnnscore.sock -m gatk-2d
@@ -47,11 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="unix:PATH or tcp:HOST:PORT; port 0 takes a free one",
     )
     access.add_argument(
-        "--socket-mode", metavar="MODE", default="0600", help="of the Unix socket [0600]"
+        "--socket-mode", metavar="MODE", default="0600", help="mode of the Unix socket [0600]"
     )
     access.add_argument("--tls-cert", metavar="PEM", help="certificate chain, for tcp:")
-    access.add_argument("--tls-key", metavar="PEM", help="its private key")
-    add_option(access, "token-file", help="what clients must know, for tcp:")
+    access.add_argument("--tls-key", metavar="PEM", help="private key of the certificate")
+    add_option(access, "token-file", help="file with the token that clients must send, for tcp:")
     access.add_argument(
         "--insecure", action="store_true", help="tcp: without TLS and token, on loopback only"
     )
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MB",
         type=positive,
         default=256,
-        help="window batches waiting or in work; clients wait beyond [256]",
+        help="most window batches waiting or in work; above it, clients wait [256]",
     )
     limits.add_argument(
         "--max-message", metavar="MB", type=positive, default=64, help="largest window batch [64]"
@@ -73,13 +74,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--idle-timeout",
         metavar="SECONDS",
         type=positive,
-        help="end when no client came for so long [never]",
+        help="end after this time without a client [never]",
     )
     limits.add_argument(
         "--end-with-stdin",
         action="store_true",
-        help="end at once when standard input does: for a process that starts a server of its own; "
-        "the Unix socket goes, and its folder if it is empty then",
+        help="end at once when standard input ends, for a process that starts its own server; "
+        "removes the Unix socket, and its folder if that is empty",
     )
     add_log_argument(limits, "info")
 

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     running = parser.add_argument_group("running")
     running.add_argument(
-        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="what computes [auto]"
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute [auto]"
     )
     add_option(
         running, "threads", default=1, help="worker threads [1: small networks gain little by more]"

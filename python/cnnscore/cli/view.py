@@ -64,11 +64,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--color",
         choices=["auto", "always", "never"],
         default="auto",
-        help="colours of --terminal; auto: when it is one [auto]",
+        help="colours of --terminal; auto: when the output is a terminal [auto]",
     )
     sites = parser.add_argument_group("sites (one rule, within the intervals) [the first ones]")
     sites.add_argument(
-        "--site", metavar="SITE", action="append", default=[], help="this one; may be repeated"
+        "--site",
+        metavar="SITE",
+        action="append",
+        default=[],
+        help="this site; may be given several times",
     )
     sites.add_argument(
         "--worst",
@@ -78,16 +82,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     sites.add_argument("--near-threshold", metavar="T", type=float, help="the scores nearest to T")
     sites.add_argument("--random", metavar="N", type=positive, help="a random sample of N")
-    add_option(sites, "seed", default=1, help="of --random [1]")
+    add_option(sites, "seed", default=1, help="seed of --random [1]")
     sites.add_argument(
-        "--sites", metavar="N", type=positive, help=f"most sites, up to 1,000 [{DEFAULT_SITES}]"
+        "--sites",
+        metavar="N",
+        type=positive,
+        help=f"number of sites, 1,000 at most [{DEFAULT_SITES}]",
     )
     add_record_arguments(sites)
     add_option(sites, "truth", help="label the sites by this truth set")
     add_option(sites, "confident")
     network = parser.add_argument_group("network")
     add_option(network, "model", help="name or .onnx file [reads, or reference without -I]")
-    add_option(network, "info-key", help="INFO key to choose by [the network's own, or scored now]")
+    add_option(
+        network, "info-key", help="INFO key to choose by [the network's; if absent, score now]"
+    )
     network.add_argument(
         "--attribution",
         metavar="RUNS",

@@ -79,7 +79,7 @@ final class LegacyArguments {
   @Argument(
       fullName = "accelerator",
       optional = true,
-      doc = "What computes: auto, cpu, or cuda (also: gpu). Others are refused")
+      doc = "Where to compute: auto, cpu, or cuda (also: gpu). Others are refused")
   String accelerator = "auto";
 
   @Argument(
