@@ -1,14 +1,32 @@
-"""Files and folders that appear under their name only when they are whole."""
+"""Files and folders that appear under their name only when they are whole.
+
+Until then they stand aside, beside their name, as `.NAME.PID.part`; a run that starts removes what
+one that is gone left there. plugin/bcftools/output.c follows the same rules.
+"""
 
 from __future__ import annotations
 
+import atexit
+import errno
 import os
+import re
 import shutil
-from collections.abc import Iterator
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from cnnscore.errors import BadOutput
+
+MOST_LINKS = 40
+"""As many symbolic links Linux follows; more are a circle."""
+_ROOM_FOR_PID = len(f"..{2**22}.part")
+"""Bytes that the name of a file aside is longer than the file's; Linux has no greater PID."""
+
+_unfinished: dict[Path, int] = {}
+"""What stands aside, and the process that put it there (not its forks)."""
 
 
 def check_folder(path: str) -> None:
@@ -20,32 +38,13 @@ def check_folder(path: str) -> None:
         raise BadOutput(f"cannot write {path}: the folder {folder} is not yours to write in")
 
 
-def write_whole(path: str, content: bytes) -> None:
-    """Write a file aside and rename it when it is whole. Errors: BadOutput."""
-    target = Path(path)
-    if target.exists() and not target.is_file():  # /dev/stdout, a pipe
-        aside = target
-    else:
-        aside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        aside.write_bytes(content)
-        if aside != target:
-            aside.replace(target)
-    except OSError as error:
-        raise BadOutput(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        if aside != target:
-            with suppress(OSError):
-                aside.unlink()
-
-
 def file_name(text: str) -> str:
     """`text` as part of a file's name: letters, digits, `.`, `_` and `-`."""
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in text)
 
 
 @contextmanager
-def writing(path: str) -> Iterator[None]:
+def writing(path: str | Path) -> Iterator[None]:
     """Errors: BadOutput that names `path`, in place of an OSError of the block."""
     try:
         yield
@@ -54,25 +53,209 @@ def writing(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def open_folder(path: str) -> Iterator[Path]:
-    """An empty folder aside, whose files appear in the folder `path` at the end, replacing those of
-    the same name; nothing appears when the block is left by an exception.
+def aside(path: str | Path) -> Iterator[Path]:
+    """Where to write the file `path`: it takes its name when the block ends, and nothing remains
+    when the block is left by an exception.
+
+    As when a file is opened to be written: symbolic links are followed, and a file that is replaced
+    hands down its mode and, where that is allowed, its owner. What is no regular file (a pipe,
+    /dev/stdout) is written as it is. Errors: BadOutput when the file cannot be made or cannot take
+    its name; those of the block are the block's (`writing`).
+    """
+    with writing(path):
+        place = _Place.of(Path(path))
+        part = place and place.begin()
+    if not place or not part:
+        yield Path(path)
+        return
+    try:
+        yield part
+        with writing(path):
+            place.fill(part)
+    finally:
+        _remove(part)
+
+
+@contextmanager
+def aside_folder(path: str | Path) -> Iterator[Path]:
+    """An empty folder, whose files appear in the folder `path` when the block ends, replacing those
+    of the same name; nothing appears when the block is left by an exception.
 
     Errors: BadOutput when it cannot be made, or its files cannot be moved; those of the block are
     the block's (`writing`).
     """
-    target = Path(path).absolute()
+    target = Path(os.path.realpath(path))
     if target.exists() and not target.is_dir():
         raise BadOutput(f"{path} is a file, where a folder is wanted")
-    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    with writing(path):
+        part = _part_of(target)
+        part.mkdir(parents=True)
     try:
+        yield part
         with writing(path):
-            aside.mkdir(parents=True)
-        yield aside
-        with writing(path):
-            target.mkdir(exist_ok=True)
-            for file in sorted(aside.iterdir()):
-                os.utime(file)  # in order, so that no index is older than what it indexes
-                file.replace(target / file.name)
+            if not target.exists():
+                part.rename(target)
+                return
+            for file in sorted(part.iterdir()):
+                (_Place.of(target / file.name) or _Place(target / file.name)).fill(file)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        _remove(part)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty folder in $TMPDIR for what is wanted until the block ends. Errors: BadOutput."""
+    folder = Path(tempfile.gettempdir())
+    _remove_left(folder, r"\.cnnscore\.([0-9]{1,10})\.\w+\.part")
+    with writing(folder):
+        part = Path(tempfile.mkdtemp(".part", f".cnnscore.{os.getpid()}.", folder))
+    _unfinished[part] = os.getpid()
+    try:
+        yield part
+    finally:
+        _remove(part)
+
+
+def write_whole(path: str | Path, content: bytes) -> None:
+    """Write a file aside; it takes its name when it is whole. Errors: BadOutput."""
+    with aside(path) as part, writing(path):
+        part.write_bytes(content)
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether `path` would be written aside: there is nothing yet, or a regular file."""
+    with writing(path):
+        return _Place.of(Path(path)) is not None
+
+
+def remove_left(path: str | Path) -> None:
+    """Remove what runs that are gone left aside of the file `path`."""
+    with suppress(OSError):
+        place = _Place.of(Path(path))
+        if place:
+            _remove_left(place.target.parent, _pattern(place.target))
+
+
+@atexit.register
+def remove_unfinished() -> None:
+    """Remove what this process has aside: for an end that leaves the blocks above halfway."""
+    for part, pid in list(_unfinished.items()):
+        if pid == os.getpid():
+            _remove(part)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a file is to appear, and what stands there."""
+
+    target: Path
+    replaced: os.stat_result | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> _Place | None:
+        """The end of symbolic links; None for what is no regular file, or an open one of /proc."""
+        for _ in range(MOST_LINKS):
+            if not path.is_symlink():
+                break
+            if os.path.realpath(path.parent).startswith("/proc/"):
+                return None
+            path = path.parent / path.readlink()
+        else:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return cls(path)
+        if stat.S_ISDIR(found.st_mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        return cls(path, found) if stat.S_ISREG(found.st_mode) else None
+
+    def begin(self) -> Path:
+        """The file aside, empty, and readable for nobody that the replaced one is not for."""
+        if self.replaced and not os.access(self.target, os.W_OK, effective_ids=True):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        part = _part_of(self.target)
+        mode = stat.S_IMODE(self.replaced.st_mode) | stat.S_IWUSR if self.replaced else 0o666
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+        return part
+
+    def fill(self, part: Path) -> None:
+        """Give the file its name, at this moment's time: an index that comes later is no older."""
+        if self.replaced:
+            for owner in ((self.replaced.st_uid, -1), (-1, self.replaced.st_gid)):
+                with suppress(PermissionError):
+                    os.chown(part, *owner)
+            part.chmod(stat.S_IMODE(self.replaced.st_mode))
+        os.utime(part)
+        part.replace(self.target)
+
+
+def _part_of(target: Path) -> Path:
+    """The name aside of `target`, free: what runs that are gone left is removed."""
+    _remove_left(target.parent, _pattern(target))
+    part = target.with_name(f".{_stem(target)}.{os.getpid()}.part")
+    _unfinished[part] = os.getpid()
+    return part
+
+
+def _pattern(target: Path) -> str:
+    return rf"\.{re.escape(_stem(target))}\.([0-9]{{1,10}})\.part"
+
+
+def _stem(target: Path) -> str:
+    """The name of `target`; its beginning and its FNV-1a hash where the file system has no room."""
+    name = os.fsencode(target.name)
+    try:
+        room = os.pathconf(target.parent, "PC_NAME_MAX") - _ROOM_FOR_PID
+    except OSError:
+        room = 255 - _ROOM_FOR_PID
+    if len(name) <= room or len(name) > room + _ROOM_FOR_PID:  # no file has a longer name
+        return target.name
+    value = 0xCBF29CE484222325
+    for byte in name:
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    cut = room - len(f"~{value:016x}")
+    while name[cut] & 0xC0 == 0x80:  # within a character of UTF-8
+        cut -= 1
+    return f"{os.fsdecode(name[:cut])}~{value:016x}"
+
+
+def _remove_left(folder: Path, pattern: str) -> None:
+    """Remove what matches, ours, of processes (the pattern's group) that are gone."""
+    for path in _found(folder, pattern):
+        with suppress(OSError):
+            if path.lstat().st_uid == os.geteuid():
+                _remove(path)
+
+
+def _found(folder: Path, pattern: str) -> Iterable[Path]:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - the folder may hold a cohort
+    except OSError:
+        return
+    for name in names:
+        match = re.fullmatch(pattern, name)
+        path = folder / name
+        if match and path not in _unfinished and _is_gone(int(match[1])):
+            yield path
+
+
+def _is_gone(pid: int) -> bool:
+    if pid == os.getpid():  # not ours: of a run in another container, that had this PID
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
+def _remove(part: Path) -> None:
+    with suppress(OSError):
+        if part.is_dir() and not part.is_symlink():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink()
+    _unfinished.pop(part, None)

@@ -9,7 +9,7 @@ import pytest
 from cnnscore.calls.output import open_output, output_format
 from cnnscore.calls.records import Calls
 from cnnscore.errors import BadOutput
-from cnnscore.files import open_folder, writing
+from cnnscore.files import aside_folder, writing
 from conftest import DATA
 
 
@@ -18,14 +18,14 @@ def test_a_folder_by_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     inside.mkdir(parents=True)
     monkeypatch.chdir(inside)
     for name in (".", "new", "new/", "../c", str(tmp_path / "d")):
-        with open_folder(name) as aside:
-            (aside / "file").write_text(name)
+        with aside_folder(name) as part:
+            (part / "file").write_text(name)
         assert (Path(name) / "file").read_text() == name
     assert not list(tmp_path.rglob(".*"))
 
 
 def test_what_fails_within_the_block_is_not_the_folders_failure(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), open_folder(str(tmp_path / "out")):
+    with pytest.raises(FileNotFoundError), aside_folder(str(tmp_path / "out")):
         (tmp_path / "elsewhere").read_text()
     with pytest.raises(BadOutput, match="cannot write out: No such file"), writing("out"):
         (tmp_path / "elsewhere").read_text()
@@ -35,18 +35,18 @@ def test_what_fails_within_the_block_is_not_the_folders_failure(tmp_path: Path) 
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(BadOutput, match="is a file"), open_folder(str(file)):
+    with pytest.raises(BadOutput, match="is a file"), aside_folder(str(file)):
         pass
     with (
         pytest.raises(BadOutput, match=r"cannot write .*: Not a directory"),
-        open_folder(str(file / "x")),
+        aside_folder(str(file / "x")),
     ):
         pass
     with (  # a file of ours cannot take a folder's place
         pytest.raises(BadOutput, match="cannot write"),
-        open_folder(str(tmp_path / "out")) as aside,
+        aside_folder(str(tmp_path / "out")) as part,
     ):
-        _in_the_way(aside / "name", tmp_path / "out" / "name")
+        _in_the_way(part / "name", tmp_path / "out" / "name")
 
 
 @pytest.mark.parametrize("blocked", [False, True])

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cnnscore.calls.records import Calls, Writer, build_index
 from cnnscore.errors import BadOutput, UsageError
-from cnnscore.files import writing
+from cnnscore.files import aside, is_file, remove_left, writing
+
+INDEX_SUFFIXES = (".tbi", ".csi")
 
 
 @dataclass(frozen=True)
@@ -42,49 +44,45 @@ def open_output(
 ) -> Iterator[Writer]:
     """A writer for `path` (`-` is standard output), and with `index` ("tbi", "csi") its index.
 
-    Regular files are written aside in the same folder and renamed at the end; when the block is
-    left by an exception nothing remains. `threads` more compress. Errors: UsageError for an index
-    that cannot be, BadOutput when the file cannot be written.
+    Both appear when they are whole (`files.aside`); when the block is left by an exception nothing
+    remains. `threads` more compress. Errors: UsageError for an index that cannot be, BadOutput when
+    the file cannot be written.
     """
-    target = Path(path)
-    aside_wanted = path != "-" and (not target.exists() or target.is_file())
-    if index and not (form.indexable and aside_wanted):
+    if index and not (form.indexable and path != "-" and is_file(path)):
         raise UsageError(
             "--write-index needs a file and a compressed output: -o FILE with -O z or -O b"
         )
     if index == "tbi" and form.mode.startswith("wb"):
         raise UsageError("a BCF takes a csi index, not tbi: --write-index=csi")
-    name = "standard output" if path == "-" else path
-    if not aside_wanted:
-        writer = Writer(calls, path, name, form.mode, threads)
-        try:
+    if path == "-":
+        with _written(Writer(calls, path, "standard output", form.mode, threads)) as writer:
             yield writer
-        finally:
-            writer.close()
         return
-    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    index_aside, index_path = Path(f"{aside}.{index}"), Path(f"{path}.{index}")
-    try:
-        writer = Writer(calls, os.fspath(aside), name, form.mode, threads)
-        try:
+    for suffix in INDEX_SUFFIXES:
+        remove_left(f"{path}{suffix}")
+    if not index:
+        with aside(path) as part, _written(Writer(calls, part, path, form.mode, threads)) as writer:
             yield writer
-        finally:
-            writer.close()
-        if index:
-            build_index(os.fspath(aside), os.fspath(index_aside), index)
-            with writing(str(index_path)):  # at no moment has an output another one's index
-                index_path.unlink(missing_ok=True)
-        aside.replace(target)
-        if index:
-            os.utime(index_aside)  # never older than what it indexes
-            try:
-                index_aside.replace(index_path)
-            except OSError:
-                target.unlink()
-                raise
-    except OSError as error:
-        raise BadOutput(f"cannot write {path}: {error.strerror}") from None
+        return
+    index_path, whole = f"{path}.{index}", False
+    try:
+        with aside(index_path) as index_part:
+            with aside(path) as part:
+                with _written(Writer(calls, part, path, form.mode, threads)) as writer:
+                    yield writer
+                build_index(part, index_part, index)
+                with writing(index_path):  # at no moment has an output another one's index
+                    Path(os.path.realpath(index_path)).unlink(missing_ok=True)
+            whole = True
+    except BadOutput:
+        if whole:  # without the index that it was to have
+            Path(os.path.realpath(path)).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _written(writer: Writer) -> Iterator[Writer]:
+    try:
+        yield writer
     finally:
-        for rest in (aside, index_aside):
-            with suppress(OSError):
-                rest.unlink()
+        writer.close()

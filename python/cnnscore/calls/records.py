@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -252,7 +253,9 @@ class Writer:
     Errors: BadOutput when it cannot be written.
     """
 
-    def __init__(self, calls: Calls, path: str, name: str, mode: str, threads: int = 0) -> None:
+    def __init__(
+        self, calls: Calls, path: str | Path, name: str, mode: str, threads: int = 0
+    ) -> None:
         error = ffi.new("cnnscore_error *")
         handle = ffi.new("cnnscore_writer **")
         self._calls = calls  # its header is what records are written with
@@ -331,7 +334,7 @@ class Writer:
             raise_native(ffi, error)
 
 
-def build_index(path: str, index_path: str, kind: str) -> None:
+def build_index(path: str | Path, index_path: str | Path, kind: str) -> None:
     """Index a finished .vcf.gz or .bcf; `kind` is "tbi" or "csi". Errors: BadOutput."""
     error = ffi.new("cnnscore_error *")
     if (

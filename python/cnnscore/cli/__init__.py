@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import signal
 import sys
+from types import ModuleType
 from typing import NoReturn
 
 from cnnscore.cli.parser import ABOUT, COMMANDS, EXIT_USAGE, command_parser, did_you_mean
 from cnnscore.errors import CnnscoreError
+from cnnscore.files import remove_unfinished
 from cnnscore.version import __version__
 
-EXIT_FAULT, EXIT_INTERRUPTED = 3, 130
+EXIT_FAULT, EXIT_INTERRUPTED, END_OF_PIPE = 3, 130, 128 + signal.SIGPIPE
+ENDING = (
+    *(signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM, signal.SIGXCPU),
+    *(signal.SIGUSR1, signal.SIGUSR2),
+)
+"""Signals that end a command through the blocks that remove unfinished files."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,16 +43,20 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return EXIT_USAGE
-    return _run(name, arguments[1:])
+    _handle_signals()
+    try:
+        return _run(name, arguments[1:])
+    except SystemExit as stop:
+        if stop.code == END_OF_PIPE:
+            _end_of_pipe()
+        raise
+    finally:  # Python flushes at its end
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def _run(name: str, arguments: list[str]) -> int:
-    command, parser = command_parser(name)
-    alone = getattr(command, "OPTIONS_ALONE", {})
-    options = parser.parse_args([alone.get(argument, argument) for argument in arguments])
-    _set_up_log(getattr(options, "log_level", "warning"))
-    _handle_signals()
     try:
+        command, options = _parse(name, arguments)
         command.run(options)
     except CnnscoreError as error:
         print(f"cnnscore: error: {error}", file=sys.stderr)
@@ -52,6 +64,8 @@ def _run(name: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("cnnscore: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        raise SystemExit(END_OF_PIPE) from None
     except MemoryError:
         print("cnnscore: error: out of memory: use fewer --threads", file=sys.stderr)
         return EXIT_FAULT
@@ -59,6 +73,14 @@ def _run(name: str, arguments: list[str]) -> int:
         logging.getLogger("cnnscore").exception("this is a fault of cnnscore; please report it")
         return EXIT_FAULT
     return 0
+
+
+def _parse(name: str, arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:
+    command, parser = command_parser(name)
+    alone = getattr(command, "OPTIONS_ALONE", {})
+    options = parser.parse_args([alone.get(argument, argument) for argument in arguments])
+    _set_up_log(getattr(options, "log_level", "warning"))
+    return command, options
 
 
 def _set_up_log(level: str) -> None:
@@ -75,13 +97,29 @@ def _set_up_log(level: str) -> None:
 
 
 def _handle_signals() -> None:
-    # A reader of our output that goes away ends us quietly, as with other commands in a pipe.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-
     def stop(number: int, _: object) -> NoReturn:
+        for one in ENDING:  # a second signal does not wait
+            if signal.getsignal(one) is stop:
+                signal.signal(one, die)
         raise SystemExit(128 + number)  # through the blocks that remove unfinished files
 
-    signal.signal(signal.SIGTERM, stop)
+    def die(number: int, _: object) -> None:
+        remove_unfinished()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    for number in ENDING:
+        # Ignored ones stay so (nohup, background jobs of a shell); Python itself ignores SIGPIPE.
+        if number == signal.SIGPIPE or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
+def _end_of_pipe() -> NoReturn:
+    """A reader of our output that goes away ends us quietly, as with other commands in a pipe."""
+    remove_unfinished()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGPIPE)
+    raise SystemExit(END_OF_PIPE)  # where it is blocked
 
 
 def _overview() -> str:

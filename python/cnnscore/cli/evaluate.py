@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> None:
     from cnnscore.calls.records import htslib_verbosity
     from cnnscore.evaluate.run import Request, evaluate
     from cnnscore.evaluate.tables import summary, write_tables
-    from cnnscore.files import file_name, open_folder, writing
+    from cnnscore.files import aside_folder, file_name, writing
     from cnnscore.progress import NoProgress, Progress
     from cnnscore.report.html import write_report
 
@@ -127,7 +127,7 @@ def run(options: argparse.Namespace) -> None:
         replicates=options.bootstrap,
         seed=options.seed,
     )
-    with open_folder(options.output) as folder:
+    with aside_folder(options.output) as folder:
         found = evaluate(request, NoProgress() if options.quiet else Progress())
         result = found.result
         result["command"] = shlex.join(["cnnscore", *sys.argv[1:]])

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     if options.figures:
         need("evaluate", "matplotlib")
     from cnnscore.evaluate.tables import read_result
-    from cnnscore.files import open_folder, write_whole, writing
+    from cnnscore.files import aside_folder, write_whole, writing
 
     result = read_result(options.evaluation)
     if options.output:
@@ -70,5 +70,5 @@ def run(options: argparse.Namespace) -> None:
     if options.figures:
         from cnnscore.report.static import write_figures
 
-        with open_folder(options.figures) as folder, writing(options.figures):
+        with aside_folder(options.figures) as folder, writing(options.figures):
             write_figures(result, folder, options.format)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,15 @@ from numpy.typing import NDArray
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
-from cnnscore.dataset.parquet import COLUMNS, LABELS, SPLITS, DatasetWriter, Layout, Rows
+from cnnscore.dataset.parquet import (
+    COLUMNS,
+    LABELS,
+    SPLITS,
+    DatasetWriter,
+    Layout,
+    Rows,
+    open_dataset,
+)
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import ENCODINGS
 from cnnscore.progress import NoProgress, Progress
@@ -130,25 +139,23 @@ def make_dataset(
     chooser = _Chooser(options, options.name or options.sample or Path(calls).name.split(".")[0])
     writer: DatasetWriter | None = None
     n_sites = 0
-    try:
-        with WindowReader(reader_options) as reader:
-            reader.set_depth(reader.measure_depth())
-            while source.read(records, SITES_PER_BATCH):
-                sites = records.sites()
-                n_sites += len(sites)
-                if writer is None:
-                    files = {"calls": calls, "reference": reference, "truth": truth}
-                    writer = DatasetWriter(
-                        output,
-                        _layout(
-                            sites, reader_options, options, command, {**files, "reads": list(reads)}
-                        ),
-                    ).__enter__()
-                labels = labeller.label(sites, dosage(records) if dosage else None)
-                site, rows = chooser.choose(sites, labels.allele)
-                if len(site):
-                    writer.write(reader.read(sites.take_sites(site), buffers), rows)
-                progress.update(n_sites, sites.locus(-1), source.progress())
+    with ExitStack() as stack:
+        reader = stack.enter_context(WindowReader(reader_options))
+        reader.set_depth(reader.measure_depth())
+        while source.read(records, SITES_PER_BATCH):
+            sites = records.sites()
+            n_sites += len(sites)
+            if writer is None:
+                files = {"calls": calls, "reference": reference, "truth": truth}
+                layout = _layout(
+                    sites, reader_options, options, command, {**files, "reads": list(reads)}
+                )
+                writer = stack.enter_context(open_dataset(output, layout))
+            labels = labeller.label(sites, dosage(records) if dosage else None)
+            site, rows = chooser.choose(sites, labels.allele)
+            if len(site):
+                writer.write(reader.read(sites.take_sites(site), buffers), rows)
+            progress.update(n_sites, sites.locus(-1), source.progress())
         progress.clear()
         if writer is None:
             raise BadInput(f"{calls} has no records: a data set needs calls, true and false")
@@ -158,10 +165,6 @@ def make_dataset(
                 f"{calls}: none of its {n_sites:,} records became a row: no comparable ALT allele "
                 "that the sample carries lies in the confident regions, or --keep leaves none"
             )
-        writer.commit()
-    finally:
-        if writer is not None:
-            writer.__exit__(None, None, None)
     return chooser.counts()
 
 

@@ -8,13 +8,11 @@ so that a batch read back is the batch that was written. Coordinates are 0-based
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 from cnnscore.batch import WindowBatch, offsets_of
 from cnnscore.errors import BadInput, BadOutput
 from cnnscore.extras import need
+from cnnscore.files import aside, writing
 
 METADATA_KEY = b"cnnscore.dataset"
 SCHEMA = 1
@@ -75,60 +74,54 @@ class Rows:
 
 
 class DatasetWriter:
-    """One Parquet file, which appears under its name when `commit` was called. A context manager.
+    """One Parquet file that is being written. Made by `open_dataset`."""
 
-    Errors: BadOutput when it cannot be written.
-    """
-
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, part: Path, layout: Layout) -> None:
         self.path, self.rows = path, 0
-        self._layout = layout
-        self._aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-        self._schema = _schema(layout)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = need("train", "pyarrow.parquet").ParquetWriter(
-                self._aside, self._schema, compression="zstd"
-            )
-        except OSError as error:
-            raise self._cannot(error) from None
+        self._layout, self._schema = layout, _schema(layout)
+        parquet = need("train", "pyarrow.parquet")
+        with self._writing():
+            self._writer = parquet.ParquetWriter(part, self._schema, compression="zstd")
 
     def write(self, batch: WindowBatch, rows: Rows) -> None:
         """Append a window batch with reference columns, and what its rows have beside."""
         if not len(batch):
             return
-        try:
+        with self._writing():
             self._writer.write_table(
                 _to_table(batch, rows, self._layout, self._schema), ROWS_PER_GROUP
             )
-        except OSError as error:
-            raise self._cannot(error) from None
         self.rows += len(batch)
 
-    def commit(self) -> None:
-        """Finish the file and give it its name."""
+    def close(self) -> None:
+        """Finish the file."""
+        with self._writing():
+            self._writer.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            self._writer.close()
-            self._aside.replace(self.path)
-        except OSError as error:
-            raise self._cannot(error) from None
+            yield
+        except OSError as error:  # pyarrow's have no strerror
+            raise BadOutput(f"cannot write {self.path}: {error.strerror or error}") from None
 
-    def _cannot(self, error: OSError) -> BadOutput:
-        return BadOutput(f"cannot write {self.path}: {error.strerror or error}")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(OSError):
-            self._writer.close()
-        with suppress(OSError):
-            self._aside.unlink()
+@contextmanager
+def open_dataset(path: Path, layout: Layout) -> Iterator[DatasetWriter]:
+    """A writer of the data set `path`, which appears when the block ends; nothing remains when it
+    is left by an exception. Errors: BadOutput when it cannot be written.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with aside(path) as part:
+        writer = DatasetWriter(path, part, layout)
+        try:
+            yield writer
+        except BaseException:
+            with suppress(BadOutput):
+                writer.close()
+            raise
+        writer.close()
 
 
 class Dataset:

@@ -6,7 +6,6 @@ The layout of the result is `evaluate.SCHEMA`; docs/evaluate.md describes it.
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from cnnscore.evaluate.labelled import (
     find_scores,
     known_keys,
 )
+from cnnscore.files import scratch_folder
 from cnnscore.network.provenance import read_model_lines
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.truth.genotypes import has_genotypes
@@ -98,9 +98,9 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
         _check_genotypes(request, truth)
     confident = None if request.confident is None else Regions.read(request.confident)
     files, counts = [], []
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_folder() as scratch:
         for path, name in zip(request.calls, _names(request.calls), strict=True):
-            source, finish = _source(request, path, truth, confident, Path(scratch))
+            source, finish = _source(request, path, truth, confident, scratch)
             rows = reader.read(path, name, wanted[path], source, progress.update)
             counts.append(_count(rows, *finish(rows, contigs)))
             files.append(rows)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from cnnscore.errors import BadInput, BadOutput
+from cnnscore.files import write_whole, writing
 
 IMPORT_HINT = (
     "fetch GATK's jar with `mvn dependency:copy -Dartifact=org.broadinstitute:gatk:4.6.0.0 "
@@ -76,15 +76,10 @@ def install_model(name: str, content: bytes) -> Path:
             "another name"
         )
     path = models_folder() / f"{name}.onnx"
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(content)
-        aside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            aside.unlink()
-        raise BadOutput(
-            f"cannot write {path}: {error.strerror}; $CNNSCORE_MODELS names another folder"
-        ) from None
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    except BadOutput as error:
+        raise BadOutput(f"{error}; $CNNSCORE_MODELS names another folder") from None
     return path

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.dataset.parquet import LABELS
-from cnnscore.errors import BadOutput, InternalError
+from cnnscore.errors import InternalError
+from cnnscore.files import aside, writing
 from cnnscore.network.graph_builder import GraphBuilder
 from cnnscore.network.manifest import MANIFEST_KEY, SCHEMA
 from cnnscore.network.session import Session
@@ -81,21 +80,15 @@ def save_checked(
 
     Errors: InternalError when they differ, BadOutput for a full disk; then there is no file.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(content)
-        difference = _difference(Session(aside, "cpu"), network, samples, rows)
+    with aside(path) as part:
+        with writing(path):
+            part.write_bytes(content)
+        difference = _difference(Session(part, "cpu"), network, samples, rows)
         if not difference <= TOLERANCE:
             raise InternalError(
                 f"ONNX Runtime and PyTorch differ by {difference:.2g} on {len(rows)} rows, more "
                 f"than {TOLERANCE}: {path} is not written; please report it"
             )
-        aside.replace(path)
-    except OSError as error:
-        raise BadOutput(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            aside.unlink()
     return difference
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from cnnscore.dataset.parquet import LABELS
 from cnnscore.errors import BadInput, BadOutput
+from cnnscore.files import aside
 from cnnscore.network.encode import Planes
 from cnnscore.network.session import Session
 from cnnscore.train.calibrate import Ranking, mean_quality, rank_by_type
@@ -193,13 +193,11 @@ def _save(
     state = {name: part.state_dict() for name, part in parts.items()}
     state |= {"step": step, "best": best, "history": logs.history, "random": torch.get_rng_state()}
     state["config"] = config.to_dict()
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save(state, aside)
-        aside.replace(path)
-    except (OSError, RuntimeError) as error:  # a full disk is a RuntimeError of PyTorch's writer
-        aside.unlink(missing_ok=True)
-        raise BadOutput(f"cannot write {path}: {error}") from None
+    with aside(path) as part:
+        try:
+            torch.save(state, part)
+        except (OSError, RuntimeError) as error:  # a full disk is a RuntimeError of PyTorch's
+            raise BadOutput(f"cannot write {path}: {error}") from None
 
 
 def _load(

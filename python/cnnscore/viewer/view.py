@@ -8,17 +8,16 @@ page.py: one HTML file    picture.py: a picture for slides    terminal.py: ANSI 
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.calls.records import Calls, Intervals
 from cnnscore.errors import BadInput, UsageError
+from cnnscore.files import scratch_folder
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.store import default_model
 from cnnscore.progress import NoProgress, Progress
@@ -85,14 +84,14 @@ def open_view(
     scorer, manifest = Scorer(engine, threads=threads), engine.manifest
     if manifest.encoder.needs_reads and not reads:
         raise UsageError(f"the network {manifest.name} looks at reads: give them with --reads (-I)")
-    with tempfile.TemporaryDirectory(prefix="cnnscore-view-") as folder:
-        name, path = calls, spool(Path(folder)) if calls == "-" else calls
+    with scratch_folder() as folder:
+        name, path = calls, spool(folder) if calls == "-" else calls
         _check_sample(path, name, sample, bool(reads))
         key = info_key or manifest.info_key
         if choice.needs_scores and not _has_info(path, key):
             if info_key:
                 raise BadInput(f"{name} has no INFO/{info_key} to choose by")
-            scored = str(Path(folder) / "scored.vcf.gz")
+            scored = str(folder / "scored.vcf.gz")
             scorer.score(
                 path,
                 reference=reference,
@@ -120,7 +119,7 @@ def open_view(
         )
         chosen = choose(columns, choice)
         _check_chosen(name, columns.scores, chosen, choice, key)
-        small = Path(folder) / "chosen.vcf"
+        small = folder / "chosen.vcf"
         in_order = copy_records(path, intervals, chosen, small, reference)
         rank_of = {int(number): rank for rank, number in reversed(list(enumerate(chosen)))}
         looker = Looker(
