@@ -94,8 +94,9 @@ static int set_scores(cnnscore_writer *writer, bcf1_t *record, const char *key, 
         return cnnscore_fail_memory(err);
     int32_t known = 0;
     for (int32_t i = 0; i < n; i++) {
-        /* Three decimals, as GATK prints; rounded in double so that ties fall as in its %.3f. */
-        writer->values[i] = (float)(nearbyint((double)scores[i] * 1000.0) / 1000.0);
+        /* Three decimals, as GATK prints; rounded in double so that ties fall as in its %.3f. What
+         * rounds to zero is 0, never -0. */
+        writer->values[i] = (float)(nearbyint((double)scores[i] * 1000.0) / 1000.0 + 0.0);
         known += !isnan(scores[i]);
         if (isnan(scores[i])) bcf_float_set_missing(writer->values[i]);
     }

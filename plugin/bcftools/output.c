@@ -1,78 +1,60 @@
-/* output.c: write aside, index, rename; remove what is unfinished, when killed too.
+/* output.c: write aside, index, rename.
  * The same steps as python/cnnscore/calls/output.py. */
 #define _GNU_SOURCE /* asprintf */
 #include "output.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fail.h"
 
-/* Names that a signal must not leave behind; NULL when there are none. */
-static const char *volatile unfinished[2];
-
-static void remove_and_die(int number) {
-    for (int i = 0; i < 2; i++)
-        if (unfinished[i]) unlink(unfinished[i]);
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-static void watch_signals(void) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        struct sigaction action = {.sa_handler = remove_and_die}, old;
-        sigemptyset(&action.sa_mask);
-        /* Ignored ones stay so: nohup, and background jobs of a shell. */
-        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &action, NULL);
+/* What a run that had an index left goes too, whether this one has an index or not. */
+static int remove_left_indexes(const char *path, cnnscore_error *err) {
+    static const char *const suffixes[] = {"tbi", "csi"};
+    for (int i = 0; i < 2; i++) {
+        char *index;
+        if (asprintf(&index, "%s.%s", path, suffixes[i]) < 0) return cnnscore_fail_memory(err);
+        aside_remove_left(index);
+        free(index);
     }
+    return CNNSCORE_OK;
 }
 
-static char *aside_name(const char *path) {
-    const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
-    char *name;
-    return asprintf(&name, "%.*s.%s.%d.part", (int)(file - path), path, file, getpid()) < 0 ? NULL : name;
+static int open_index(plugin_output *output, cnnscore_error *err) {
+    if (asprintf(&output->index_path, "%s.%s", output->file.path, output->index) < 0) {
+        output->index_path = NULL;
+        return cnnscore_fail_memory(err);
+    }
+    int code = aside_find(output->index_path, &output->index_file, err);
+    return code == CNNSCORE_OK && output->index_file.target ? aside_begin(&output->index_file, err) : code;
 }
 
 int output_open(plugin_output *output, cnnscore_calls *calls, const plugin_options *o, cnnscore_error *err) {
-    *output = (plugin_output){.path = o->output, .index = o->index};
-    struct stat st;
+    *output = (plugin_output){.index = o->index};
     bool is_stdout = strcmp(o->output, "-") == 0;
-    bool aside = !is_stdout && (stat(o->output, &st) != 0 || S_ISREG(st.st_mode));
+    int code = is_stdout ? CNNSCORE_OK : aside_find(o->output, &output->file, err);
+    if (code != CNNSCORE_OK) return code;
+    bool aside = output->file.target != NULL;
     if (o->index && !aside)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                              "-W needs a file and a compressed output: -o FILE with -O z or -O b");
-    if (aside) {
-        output->aside = aside_name(o->output);
-        if (!output->aside) return cnnscore_fail_memory(err);
-        unfinished[0] = output->aside;
-    }
-    if (o->index) {
-        if (asprintf(&output->index_aside, "%s.%s", output->aside, o->index) < 0 ||
-            asprintf(&output->index_path, "%s.%s", o->output, o->index) < 0)
-            return cnnscore_fail_memory(err);
-        unfinished[1] = output->index_aside;
-    }
-    watch_signals();
-    return cnnscore_writer_open(calls, aside ? output->aside : o->output,
+    if (aside) code = remove_left_indexes(o->output, err);
+    if (code == CNNSCORE_OK && o->index) code = open_index(output, err);
+    if (code == CNNSCORE_OK && aside) code = aside_begin(&output->file, err);
+    if (code != CNNSCORE_OK) return code;
+    return cnnscore_writer_open(calls, aside ? output->file.part : o->output,
                                 is_stdout ? "standard output" : o->output, o->mode, 0, &output->writer, err);
 }
 
-static int rename_to(const char *from, const char *to, cnnscore_error *err) {
-    if (rename(from, to) == 0) return CNNSCORE_OK;
-    return cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot write %s: %s", to, strerror(errno));
-}
-
 /* The index of what was there before goes first: at no moment has an output another one's. */
-static int remove_old_index(const plugin_output *output, cnnscore_error *err) {
-    if (unlink(output->index_path) == 0 || errno == ENOENT) return CNNSCORE_OK;
+static int finish_index(plugin_output *output, cnnscore_error *err) {
+    const char *target = output->index_file.target, *part = output->index_file.part;
+    int code = cnnscore_index_build(output->file.part, part ? part : output->index_path,
+                                    strcmp(output->index, "csi") == 0, err);
+    if (code != CNNSCORE_OK || !part || unlink(target) == 0 || errno == ENOENT) return code;
     return cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot write %s: %s", output->index_path,
                          strerror(errno));
 }
@@ -80,15 +62,11 @@ static int remove_old_index(const plugin_output *output, cnnscore_error *err) {
 int output_finish(plugin_output *output, cnnscore_error *err) {
     int code = cnnscore_writer_close(output->writer, err);
     output->writer = NULL;
-    if (code == CNNSCORE_OK && output->index)
-        code =
-            cnnscore_index_build(output->aside, output->index_aside, strcmp(output->index, "csi") == 0, err);
-    if (code == CNNSCORE_OK && output->index) code = remove_old_index(output, err);
-    if (code == CNNSCORE_OK && output->aside) code = rename_to(output->aside, output->path, err);
-    if (code == CNNSCORE_OK && output->index) {
-        utimensat(AT_FDCWD, output->index_aside, NULL, 0); /* never older than what it indexes */
-        code = rename_to(output->index_aside, output->index_path, err);
-        if (code != CNNSCORE_OK) unlink(output->path);
+    if (code == CNNSCORE_OK && output->index) code = finish_index(output, err);
+    if (code == CNNSCORE_OK && output->file.part) code = aside_fill(&output->file, err);
+    if (code == CNNSCORE_OK && output->index_file.part) {
+        code = aside_fill(&output->index_file, err);
+        if (code != CNNSCORE_OK) unlink(output->file.target); /* without the index it was to have */
     }
     output_close(output);
     return code;
@@ -96,11 +74,8 @@ int output_finish(plugin_output *output, cnnscore_error *err) {
 
 void output_close(plugin_output *output) {
     cnnscore_writer_close(output->writer, NULL);
-    if (output->aside) unlink(output->aside);
-    if (output->index_aside) unlink(output->index_aside);
-    unfinished[0] = unfinished[1] = NULL;
-    free(output->aside);
-    free(output->index_aside);
+    aside_forget(&output->file);
+    aside_forget(&output->index_file);
     free(output->index_path);
     memset(output, 0, sizeof *output);
 }

@@ -2,17 +2,19 @@
 #ifndef CNNSCORE_PLUGIN_OUTPUT_H
 #define CNNSCORE_PLUGIN_OUTPUT_H
 
+#include "aside.h"
 #include "options.h"
 #include "records.h"
 
 typedef struct {
     cnnscore_writer *writer;
-    const char *path, *index;
-    char *aside, *index_aside, *index_path; /* NULL where the output is a pipe or a device */
+    const char *index; /* "tbi", "csi" or NULL */
+    char *index_path;
+    aside_file file, index_file;
 } plugin_output;
 
 /* Open `options->output`, aside when it is a regular file, and write the header of `calls`.
- * Until output_finish, SIGINT, SIGTERM and SIGHUP remove what is unfinished. One output a process. */
+ * Until output_finish, signals that end the process remove what is unfinished. One output a process. */
 int output_open(plugin_output *output, cnnscore_calls *calls, const plugin_options *options,
                 cnnscore_error *err);
 /* Close, index, rename. On failure nothing remains. */

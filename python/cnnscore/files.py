@@ -139,9 +139,8 @@ def remove_left(path: str | Path) -> None:
 @atexit.register
 def remove_unfinished() -> None:
     """Remove what this process has aside: for an end that leaves the blocks above halfway."""
-    for part, pid in list(_unfinished.items()):
-        if pid == os.getpid():
-            _remove(part)
+    for part in list(_unfinished):
+        _remove(part)
 
 
 @dataclass(frozen=True)
@@ -253,6 +252,8 @@ def _is_gone(pid: int) -> bool:
 
 
 def _remove(part: Path) -> None:
+    if _unfinished.get(part, os.getpid()) != os.getpid():
+        return
     with suppress(OSError):
         if part.is_dir() and not part.is_symlink():
             shutil.rmtree(part, ignore_errors=True)

@@ -38,7 +38,7 @@ class Cut:
     @property
     def shown(self) -> str:
         """The score for people; none where there were no resource calls."""
-        return f"{self.score:.3f}" if np.isfinite(self.score) else "none"
+        return f"{self.score:z.3f}" if np.isfinite(self.score) else "none"
 
 
 @dataclass(frozen=True)

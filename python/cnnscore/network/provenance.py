@@ -76,8 +76,9 @@ def cutoffs_text(cutoffs: Cutoffs) -> str:
 
 
 def round_score(score: float) -> float:
-    """A score at the three decimals that are written, ties to even (native/records/writer.c)."""
-    return round(float(np.float32(score)) * 1000.0) / 1000.0
+    """A score at the three decimals that are written, ties to even, and never -0
+    (native/records/writer.c)."""
+    return round(float(np.float32(score)) * 1000.0) / 1000.0 + 0.0
 
 
 def _read_cutoffs(text: str) -> Cutoffs:

@@ -101,7 +101,7 @@ def _cutoffs(cutoffs: dict[str, dict[str, float]]) -> list[str]:
         "",
     ]
     for kind, of_type in cutoffs.items():
-        text = ", ".join(f"{level} %: {score:.3f}" for level, score in of_type.items())
+        text = ", ".join(f"{level} %: {score:z.3f}" for level, score in of_type.items())
         lines.append(f"- {kind}: {text}")
     return lines
 

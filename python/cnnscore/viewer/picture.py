@@ -150,7 +150,7 @@ def _letters(axes: Any, site: Site, codes: NDArray[np.uint8], at: int) -> None:
 def _numbers(side: Any, site: Site, view: View) -> None:
     side.axis("off")
     manifest = view.manifest
-    lines = [f"{manifest.info_key} = {site.score:.3f}", manifest.name, ""]
+    lines = [f"{manifest.info_key} = {site.score:z.3f}", manifest.name, ""]
     if len(site.output) == len(manifest.labels) > 1:
         lines += [
             f"{label:<10}{p:.3f}" for label, p in zip(manifest.labels, site.output, strict=True)

@@ -74,7 +74,7 @@ def site_text(
     width = max(NARROWEST, min(width, WIDEST))
     record = site.record
     title = f"{record.contig}:{record.pos:,} {record.ref}>{record.alt}"
-    score = f"{site.score:.3f}"
+    score = f"{site.score:z.3f}"
     lines = [
         ink.paint(plain(title, width - 14), BOLD)
         + "  "

@@ -79,7 +79,7 @@ final class Sites {
   static String format(float score) {
     float rounded = (float) (Math.rint((double) score * 1000.0) / 1000.0);
     if (rounded == 0) {
-      return 1 / rounded < 0 ? "-0" : "0";
+      return "0"; // never -0
     }
     return new BigDecimal(rounded).round(PRINTED_DIGITS).stripTrailingZeros().toPlainString();
   }
