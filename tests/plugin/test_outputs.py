@@ -20,7 +20,7 @@ import pytest
 from onnx import numpy_helper
 
 from hosts.plugin import environment
-from hosts.server import wait_until
+from hosts.waiting import wait_until
 
 GONE = 4_194_303
 """A PID that no process has (asserted where it is used)."""

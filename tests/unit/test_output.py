@@ -17,7 +17,7 @@ from cnnscore.calls.records import Calls
 from cnnscore.errors import BadOutput
 from cnnscore.files import aside_folder, scratch_folder, writing
 from conftest import DATA
-from hosts.server import wait_until
+from hosts.waiting import wait_until
 
 
 def test_a_folder_by_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
