@@ -55,7 +55,7 @@ class Description:
         columns = batch.annotations.shape[1]
         if columns != len(self.annotations):
             raise BadBatch(
-                f"window batch: {columns} annotations a site where {self.model} takes "
+                f"window batch: {columns} annotations per site where {self.model} takes "
                 f"{len(self.annotations)} ({', '.join(self.annotations)})"
             )
         if self.needs_reads and len(batch):

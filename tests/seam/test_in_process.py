@@ -374,7 +374,7 @@ def test_two_engines(inside: Library, windows: dict[str, Windows]) -> None:
         ({"contig": None}, "contigs, ends or kinds are missing"),
         ({"pos": None}, "positions or alleles are missing"),
         ({"annotations": None}, "annotations are missing"),
-        ({"n_annotations": 6}, "6 annotations a site where"),
+        ({"n_annotations": 6}, "6 annotations per site where"),
         ({"reference": None}, "the reference is missing"),
         ({"site_read": None}, "the reads are missing"),
         ({"contig_names": None}, "contig names or lengths are missing"),

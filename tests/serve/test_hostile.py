@@ -130,12 +130,12 @@ def test_a_batch_for_another_network_is_the_clients_error(
     batch = case.batch.part(0, 2)
     few = replace(batch, annotations=np.ascontiguousarray(batch.annotations[:, :3]))
     remote = RemoteEngine(victim.address)
-    with pytest.raises(BadBatch, match="3 annotations a site"):
+    with pytest.raises(BadBatch, match="3 annotations per site"):
         remote.score(few)
     with grpc.insecure_channel(victim.address) as channel:
         message = encode_batch(few, 0, 2, id=1, network=case.network)
         code, details, _ = send(channel, message)
-    assert (code, "3 annotations a site" in details) == (Codes.INVALID_ARGUMENT, True)
+    assert (code, "3 annotations per site" in details) == (Codes.INVALID_ARGUMENT, True)
     narrow = replace(batch, reference=np.ascontiguousarray(batch.reference[:, :70]))
     with pytest.raises(BadBatch, match="reference columns"):
         remote.score(narrow)

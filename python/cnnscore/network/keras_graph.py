@@ -314,7 +314,7 @@ class NetworkGraph(GraphBuilder):
         y = x.name if x.channels_last else self.op("Transpose", [x.name], perm=[0, 2, 3, 1])
         y = self.op("Reshape", [y, self.ints(-1, channels)])
         sites = self.op("Shape", ["reference"], end=1)
-        size = self.op("Div", [self.op("Shape", [y], end=1), sites])  # cells a site
+        size = self.op("Div", [self.op("Shape", [y], end=1), sites])  # cells per site
         site = [self.const(0, np.int64), self.op("Squeeze", [sites]), self.const(1, np.int64)]
         start = self.op("Mul", [self.op("Range", site), size])
         start = self.op("Unsqueeze", [start, self.ints(1)])

@@ -101,11 +101,11 @@ class Randomisation:
     quality_shift: float = 5.0
     """Greatest shift of base qualities, either way."""
     mismatches: float = 0.3
-    """Greatest mean of extra mismatches a read."""
+    """Greatest mean of extra mismatches per read."""
     clips: float = 0.1
     """Greatest part of reads that gain a soft clip."""
     indels: float = 0.03
-    """Greatest mean of extra indels a read."""
+    """Greatest mean of extra indels per read."""
     odd_reads: float = 0.08
     """Greatest part of the reads that gain many mismatches or whose mate maps elsewhere: every real
     library has some, at true calls too."""

@@ -20,7 +20,7 @@ cannot be compared (`*`, symbolic) are no evidence either way.
 
 Truth and calls are held against each other by contig name: lengths that differ, names that share
 nothing, REF bases that disagree are errors that say so. Neither file needs an index or an order.
-1 us a record beside what reading costs.
+1 us per record beside the cost of reading.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Ranges:
     scale: tuple[float, float]
     """True error rate : the stated one."""
     indels: tuple[float, float]
-    """Insertions and deletions a base."""
+    """Insertions and deletions per base."""
 
 
 PROFILES = {

@@ -76,7 +76,7 @@ public final class CnnScoreVariants extends VariantWalker {
   private static final Duration SERVER_PATIENCE = Duration.ofSeconds(2);
   private static final Duration ENGINE_PATIENCE = Duration.ofMinutes(2);
 
-  /** When so many reads were seen and none has a read group, none will. */
+  /** When this many reads were seen and none has a read group, none will. */
   private static final long READS_WITHOUT_GROUP = 100_000;
 
   private static final String ADD_READ_GROUP =
