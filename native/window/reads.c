@@ -91,7 +91,7 @@ int cnnscore_reads_open(cnnscore_reads *reads, const cnnscore_reader_options *o,
     reads->counts.sample_groups = o->sample ? 0 : -1;
     if (o->read_rule == CNNSCORE_READS_NONE) return CNNSCORE_OK;
     reads->files = calloc((size_t)o->n_reads + 1, sizeof *reads->files);
-    if (!reads->files) return cnnscore_fail_memory(err);
+    if (!reads->files || cnnscore_merge_init(&reads->merge, o->n_reads) < 0) return cnnscore_fail_memory(err);
     for (int32_t i = 0; i < o->n_reads; i++) {
         reads->n_files = i + 1;
         int code = open_file(&reads->files[i], o->reads[i], o, err);
@@ -114,6 +114,7 @@ void cnnscore_reads_close(cnnscore_reads *reads) {
         free(file->path);
     }
     for (size_t i = 0; i < reads->n_spare; i++) bam_destroy1(reads->spare[i]);
+    cnnscore_merge_free(&reads->merge);
     free(reads->spare);
     free(reads->files);
     memset(reads, 0, sizeof *reads);
@@ -201,7 +202,7 @@ void cnnscore_reads_give_back(cnnscore_reads *reads, bam1_t *read) {
     reads->spare[reads->n_spare++] = read;
 }
 
-/* Read the next record, whether it counts or not, into file->head. */
+/* Read the next record, whether it counts or not, into file->head, and queue the file by it. */
 static int advance(cnnscore_reads *reads, cnnscore_reads_file *file, cnnscore_error *err) {
     bam1_t *read = spare_record(reads);
     if (!read) return cnnscore_fail_memory(err);
@@ -209,6 +210,7 @@ static int advance(cnnscore_reads *reads, cnnscore_reads_file *file, cnnscore_er
     if (status >= 0) {
         file->head = read;
         file->head_end = file->query->curr_end; /* bam_endpos, which the iterator has worked out */
+        cnnscore_merge_offer(&reads->merge, (int32_t)(file - reads->files), read);
         return CNNSCORE_OK;
     }
     cnnscore_reads_give_back(reads, read);
@@ -226,6 +228,7 @@ static int advance(cnnscore_reads *reads, cnnscore_reads_file *file, cnnscore_er
 int cnnscore_reads_query(cnnscore_reads *reads, const char *contig, int64_t begin, int64_t end,
                          cnnscore_error *err) {
     reads->contig = contig;
+    reads->merge.n = 0;
     for (int32_t i = 0; i < reads->n_files; i++) {
         cnnscore_reads_file *file = &reads->files[i];
         cnnscore_reads_give_back(reads, file->head);
@@ -243,51 +246,29 @@ int cnnscore_reads_query(cnnscore_reads *reads, const char *contig, int64_t begi
     return CNNSCORE_OK;
 }
 
-#define COMPARE(x, y)                              \
-    do {                                           \
-        if ((x) != (y)) return (x) < (y) ? -1 : 1; \
-    } while (0)
-
-/* htsjdk's coordinate order, which breaks ties by content; then the bytes: the order of the files
- * on the command line never matters. */
 int cnnscore_reads_compare(const bam1_t *a, const bam1_t *b) {
-    COMPARE(a->core.pos, b->core.pos);
-    COMPARE(a->core.flag & BAM_FREVERSE, b->core.flag & BAM_FREVERSE);
-    int by_name = strcmp(bam_get_qname(a), bam_get_qname(b));
-    if (by_name) return by_name;
-    COMPARE(a->core.flag, b->core.flag);
-    COMPARE(a->core.qual, b->core.qual);
-    COMPARE(a->core.mtid, b->core.mtid);
-    COMPARE(a->core.mpos, b->core.mpos);
-    COMPARE(a->core.isize, b->core.isize);
-    COMPARE(a->l_data, b->l_data);
+    int order = cnnscore_reads_order(a, b);
+    if (order) return order;
+    if (a->l_data != b->l_data) return a->l_data < b->l_data ? -1 : 1;
     return memcmp(a->data, b->data, (size_t)a->l_data);
 }
 
-static cnnscore_reads_file *first_file(const cnnscore_reads *reads) {
-    cnnscore_reads_file *first = NULL;
-    for (int32_t i = 0; i < reads->n_files; i++) {
-        cnnscore_reads_file *file = &reads->files[i];
-        if (file->head && (!first || cnnscore_reads_compare(file->head, first->head) < 0)) first = file;
-    }
-    return first;
-}
-
 int64_t cnnscore_reads_next_pos(const cnnscore_reads *reads) {
-    const cnnscore_reads_file *file = first_file(reads);
-    return file ? file->head->core.pos : INT64_MAX;
+    const cnnscore_merge *merge = &reads->merge;
+    return merge->n ? merge->next[merge->queue[0]]->core.pos : INT64_MAX;
 }
 
-int cnnscore_reads_take(cnnscore_reads *reads, int64_t pos, bam1_t **read, int64_t *end,
-                        cnnscore_error *err) {
-    cnnscore_reads_file *file = first_file(reads);
-    *read = file->head;
-    *end = file->head_end;
+int cnnscore_reads_take(cnnscore_reads *reads, int64_t pos, cnnscore_taken_read *taken, cnnscore_error *err) {
+    int32_t number = cnnscore_merge_take(&reads->merge);
+    cnnscore_reads_file *file = &reads->files[number];
+    *taken = (cnnscore_taken_read){.read = file->head, .end = file->head_end, .file = number};
     file->head = NULL;
     /* Most records between sites are passed over: the rule looks at those alone that matter. */
-    if (*end <= pos || !counts_as_read(reads, file, *read)) {
-        cnnscore_reads_give_back(reads, *read);
-        *read = NULL;
+    if (taken->end > pos)
+        taken->counts = counts_as_read(reads, file, taken->read);
+    else {
+        cnnscore_reads_give_back(reads, taken->read);
+        taken->read = NULL;
     }
     return advance(reads, file, err);
 }

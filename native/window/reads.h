@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "fail.h"
+#include "merge.h"
 #include "window.h"
 
 typedef struct {
@@ -24,6 +25,7 @@ typedef struct {
 typedef struct {
     cnnscore_reads_file *files;
     int32_t n_files;
+    cnnscore_merge merge; /* of the files' heads */
     int32_t rule;
     bool by_sample;
     bam1_t **spare; /* records to read into, so that none is allocated per read */
@@ -39,15 +41,20 @@ void cnnscore_reads_close(cnnscore_reads *reads);
 int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig, int64_t length, int64_t pos,
                                 cnnscore_error *err);
 
-/* htsjdk's coordinate order, ties broken by content: 0 only for equal records. */
+/* htsjdk's coordinate order, ties broken by the bytes: 0 only for equal records. */
 int cnnscore_reads_compare(const bam1_t *a, const bam1_t *b);
 /* Start a query over [begin, end) of a contig. */
 int cnnscore_reads_query(cnnscore_reads *reads, const char *contig, int64_t begin, int64_t end,
                          cnnscore_error *err);
 /* Position of the next record, INT64_MAX at the end. */
 int64_t cnnscore_reads_next_pos(const cnnscore_reads *reads);
-/* Take it, and where it ends. *read is NULL when it ends at or before `pos` or does not count; else
- * give it back when done. */
-int cnnscore_reads_take(cnnscore_reads *reads, int64_t pos, bam1_t **read, int64_t *end, cnnscore_error *err);
+typedef struct {
+    bam1_t *read; /* NULL when it ends at or before the position asked for; else give it back when done */
+    int64_t end;
+    int32_t file;
+    bool counts; /* by the rule */
+} cnnscore_taken_read;
+/* Take it. Those that do not count are handed out too: GATK leaves them out after it merged the files. */
+int cnnscore_reads_take(cnnscore_reads *reads, int64_t pos, cnnscore_taken_read *taken, cnnscore_error *err);
 void cnnscore_reads_give_back(cnnscore_reads *reads, bam1_t *read);
 #endif

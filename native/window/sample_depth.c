@@ -98,11 +98,10 @@ static int look(cnnscore_reads *reads, cell *at, cnnscore_error *err) {
     if (locus >= at->end) return CNNSCORE_OK;
     at->reads = 0;
     while (code == CNNSCORE_OK && cnnscore_reads_next_pos(reads) <= locus) {
-        bam1_t *read;
-        int64_t end;
-        code = cnnscore_reads_take(reads, locus, &read, &end, err);
-        at->reads += read != NULL;
-        cnnscore_reads_give_back(reads, read);
+        cnnscore_taken_read taken;
+        code = cnnscore_reads_take(reads, locus, &taken, err);
+        at->reads += taken.counts;
+        cnnscore_reads_give_back(reads, taken.read);
     }
     return code;
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import NativeBatch
 from conftest import DATA
+from oracles.reads import reads_of_site
 from oracles.sampling import GATK_SEED, JavaRandom, reservoir, site_seed
 
 REF = str(DATA / "ref.fa")
@@ -54,21 +55,6 @@ def contig_of(batch: WindowBatch, site: int) -> str:
     return batch.locus(site).split(":")[0]
 
 
-def expected_names(
-    bam: pysam.AlignmentFile,
-    contig: str,
-    start: int,
-    end: int,
-    random: Callable[[str, int], JavaRandom],
-) -> list[str]:
-    reads = [
-        f"{read.query_name}/{read.flag}"
-        for read in bam.fetch(contig, start, end)
-        if read.has_tag("RG") and read.query_qualities is not None
-    ]
-    return reservoir(reads, LIMIT, random(contig, start))
-
-
 @pytest.mark.parametrize(
     ("calls", "reads"), [("calls", "reads"), ("edge", "reads"), ("deep", "deep")]
 )
@@ -76,10 +62,6 @@ def expected_names(
 @pytest.mark.parametrize("downsampling", ["site", "gatk"])
 def test_reads_are_those_of_pysam(calls: str, reads: str, limit: int, downsampling: str) -> None:
     running = JavaRandom(GATK_SEED)
-
-    def random(contig: str, pos: int) -> JavaRandom:
-        return running if downsampling == "gatk" else JavaRandom(site_seed(contig, pos))
-
     ours = reader(DATA / f"{reads}.bam", downsampling=downsampling)
     sites = 0
     with pysam.AlignmentFile(str(DATA / f"{reads}.bam")) as bam:
@@ -91,7 +73,10 @@ def test_reads_are_those_of_pysam(calls: str, reads: str, limit: int, downsampli
                     int(batch.pos[site]),
                     int(batch.end[site]),
                 )
-                assert names(batch, site) == expected_names(bam, contig, start, end, random)
+                own = JavaRandom(site_seed(contig, start))
+                random = running if downsampling == "gatk" else own
+                expected = reservoir(reads_of_site([bam], contig, start, end), LIMIT, random)
+                assert names(batch, site) == [f"{r.query_name}/{r.flag}" for r in expected]
             sites += len(batch)
     assert sites > 40
     assert (ours.counts().sites_sampled > 0) == (reads == "deep")
