@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import DATA, run_cli
+from hosts.read_files import split_reads
 from oracles.golden_scores import GOLDEN, ODD, assert_scores, expected, tsv_scores, vcf_scores
 
 pytestmark = pytest.mark.usefixtures("gatk_models")
@@ -35,6 +36,22 @@ def test_2d(calls: str, reads: str, tmp_path: Path) -> None:
     assert run.code == 0, run.err
     nv, cnn = (tsv_scores(GOLDEN / f"{calls}.{tool}2d.tsv") for tool in ("nv", "cnn"))
     assert_scores(out, "CNN_2D", expected(nv, cnn))
+
+
+@pytest.mark.parametrize("n_files", [2, 3])
+@pytest.mark.parametrize(("calls", "reads"), [("calls", "reads"), ("deep", "deep")])
+def test_several_read_files(calls: str, reads: str, n_files: int, tmp_path: Path) -> None:
+    """30x and 200x, against CNNScoreVariants 4.6.0.0 (NVScoreVariants takes one file)."""
+    out = tmp_path / "out.vcf"
+    files = split_reads(DATA / f"{reads}.bam", n_files, tmp_path)
+    run = run_cli(
+        *("score", DATA / f"{calls}.vcf.gz", "-R", DATA / "ref.fa", "-o", out),
+        *(word for path in files for word in ("-I", path)),
+        *("-m", "gatk-2d", "--downsampling", "gatk"),
+    )
+    assert run.code == 0, run.err
+    golden = tsv_scores(GOLDEN / f"{calls}.cnn2d.{n_files}-files.tsv")
+    assert_scores(out, "CNN_2D", expected([], golden))
 
 
 @pytest.mark.parametrize("name", ODD)

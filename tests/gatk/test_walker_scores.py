@@ -10,6 +10,7 @@ import pytest
 
 from conftest import DATA, run_cli, scores_of
 from hosts.gatk import ToolHost
+from hosts.read_files import split_reads
 from hosts.server import Server
 from oracles.golden_scores import GOLDEN, ODD, assert_scores, expected, tsv_scores, vcf_scores
 
@@ -146,10 +147,29 @@ def test_gatks_sampling_is_for_its_networks(
     assert not out.exists()
 
 
-def test_several_read_files(doors: Doors) -> None:
+def test_our_networks_on_several_read_files(doors: Doors) -> None:
     both = DATA / "reads.bam", DATA / "deep.bam"
     doors.score(DATA / "deep.vcf.gz", DATA / "ref.fa", *both, model="read-set")
-    doors.score(DATA / "edge.vcf.gz", DATA / "ref.fa", *both)
+
+
+@pytest.mark.parametrize("n_files", [2, 3])
+@pytest.mark.parametrize(("calls", "reads"), [("calls", "reads"), ("deep", "deep")])
+def test_several_read_files(
+    calls: str, reads: str, n_files: int, doors: Doors, tmp_path: Path
+) -> None:
+    """GATK's own scores."""
+    files = split_reads(DATA / f"{reads}.bam", n_files, tmp_path)
+    inputs = (DATA / f"{calls}.vcf.gz", DATA / "ref.fa", *files)
+    key = doors.score(*inputs, options=("--downsampling", "gatk"))
+    golden = tsv_scores(GOLDEN / f"{calls}.cnn2d.{n_files}-files.tsv")
+    assert_scores(doors.walker, key, expected([], golden))
+
+
+def test_several_read_files_at_deep_and_odd_sites(doors: Doors, tmp_path: Path) -> None:
+    """Where a site decides its sample."""
+    for calls, reads in (("deep", "deep"), ("edge", "reads")):
+        files = split_reads(DATA / f"{reads}.bam", 3, tmp_path)
+        doors.score(DATA / f"{calls}.vcf.gz", DATA / "ref.fa", *files)
 
 
 def test_read_files_of_other_contigs(doors: Doors, tmp_path: Path) -> None:
@@ -178,3 +198,4 @@ def test_long_site(doors: Doors, tmp_path: Path) -> None:
     record = ["synA", "5901", ".", "C", "<DEL>", "100", ".", "DP=50;END=31000"]
     calls.write_text(header + "#" + "\t".join(columns) + "\n" + "\t".join(record) + "\n")
     doors.score(calls, DATA / "ref.fa", DATA / "reads.bam")
+    doors.score(calls, DATA / "ref.fa", *split_reads(DATA / "reads.bam", 2, tmp_path))

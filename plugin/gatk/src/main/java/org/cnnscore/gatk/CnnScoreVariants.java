@@ -1,5 +1,6 @@
 package org.cnnscore.gatk;
 
+import htsjdk.samtools.SAMFileHeader;
 import htsjdk.samtools.SAMSequenceDictionary;
 import htsjdk.samtools.SamReaderFactory;
 import htsjdk.variant.variantcontext.VariantContext;
@@ -303,7 +304,13 @@ public final class CnnScoreVariants extends VariantWalker {
       boolean ours = rule == NetworkReadFilter.Rule.primary;
       int limit = network.getReadLimit();
       Downsampler downsampler = ours ? new BottomK(limit) : new Reservoir(limit, downsampling);
-      reads = new SiteReads(readFilter, downsampler, ours);
+      boolean several = readArguments.getReadPathSpecifiers().size() > 1;
+      if (several && getHeaderForReads().getSortOrder() != SAMFileHeader.SortOrder.coordinate) {
+        throw new UserException.BadInput(
+            "not all read files have SO:coordinate in their headers, and GATK merges such files in"
+                + " no order: make them anew with `samtools sort`");
+      }
+      reads = new SiteReads(readFilter, downsampler, ours, several && !ours);
     } else if (hasReads()) {
       logger.warn(
           "the network {} does not look at reads, they are not used; --tensor-type read_tensor"

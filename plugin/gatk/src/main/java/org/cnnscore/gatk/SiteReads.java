@@ -45,6 +45,7 @@ final class SiteReads {
   private final Predicate<GATKRead> filter;
   private final Downsampler downsampler;
   private final int reach;
+  private final boolean eachAlone;
 
   private final List<Pooled> pool = new ArrayList<>();
   private long poolBytes;
@@ -61,11 +62,15 @@ final class SiteReads {
 
   /**
    * @param clipsCount whether soft clips count as part of a read
+   * @param eachAlone whether every site is a query of its own: GATK merges several files by their
+   *     next reads, so that the order of reads depends on where a query began
    */
-  SiteReads(Predicate<GATKRead> filter, Downsampler downsampler, boolean clipsCount) {
+  SiteReads(
+      Predicate<GATKRead> filter, Downsampler downsampler, boolean clipsCount, boolean eachAlone) {
     this.filter = filter;
     this.downsampler = downsampler;
     this.reach = clipsCount ? CLIP_REACH : 0;
+    this.eachAlone = eachAlone;
   }
 
   /** Sites whose reads had to be sampled. */
@@ -97,7 +102,7 @@ final class SiteReads {
     }
     int last = Math.max(Math.min(end, contigLength), start + 1);
     downsampler.start(contig, start);
-    boolean alone = last - start > LONG_SITE;
+    boolean alone = eachAlone || last - start > LONG_SITE;
     if (!alone) {
       enterQuery(source, start, last);
       trim(start);

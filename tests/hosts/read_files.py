@@ -1,0 +1,56 @@
+"""One read file spread over several, made hard to merge.
+
+    python tests/hosts/read_files.py reads.bam 3 folder
+
+The files keep coordinate order, and no order among the reads of one start. Some reads lie in two
+files with other qualities, which htsjdk cannot tell apart; some lack a read group, and do not
+count.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pysam
+
+
+def _mixed(number: int) -> int:
+    """A hash of small numbers."""
+    return (number * 2654435761 & 0xFFFFFFFF) >> 7
+
+
+def split_reads(source: Path, n_files: int, folder: Path) -> list[Path]:
+    """The indexed files."""
+    parts: list[list[tuple[int, int, int, pysam.AlignedSegment]]] = [[] for _ in range(n_files)]
+
+    def put(read: pysam.AlignedSegment, file: int) -> None:
+        order = _mixed(len(parts[file % n_files]) + 1)
+        parts[file % n_files].append((read.reference_id, read.reference_start, order, read))
+
+    with pysam.AlignmentFile(str(source)) as bam:
+        for i, read in enumerate(bam.fetch()):
+            put(read, _mixed(i))
+            if i % 7 == 0:
+                other = pysam.AlignedSegment.from_dict(read.to_dict(), bam.header)
+                other.query_qualities = pysam.qualitystring_to_array("+" * read.query_length)
+                put(other, _mixed(i) + 1)
+            if i % 13 == 0:
+                bare = pysam.AlignedSegment.from_dict(read.to_dict(), bam.header)
+                bare.query_name = f"b{i}"
+                bare.set_tag("RG", None)
+                put(bare, i)
+        header = bam.header
+    paths = [folder / f"{source.stem}.{file + 1}of{n_files}.bam" for file in range(n_files)]
+    for path, part in zip(paths, parts, strict=True):
+        part.sort(key=lambda item: item[:3])
+        with pysam.AlignmentFile(str(path), "wb", header=header) as out:
+            for item in part:
+                out.write(item[3])
+        pysam.index(str(path))
+    return paths
+
+
+if __name__ == "__main__":
+    for made in split_reads(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])):
+        print(made)
