@@ -1,7 +1,7 @@
 """Which reads GATK's networks get at a site, and in what order: a plain reading of the rule.
 
 Each site is a query of its own. htsjdk merges the files' answers, each in its file's order; only
-then are reads left out, and sampled where there are too many.
+then are reads left out. What happens to deep sites: sampling.py.
 """
 
 from __future__ import annotations
@@ -9,58 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pysam
-
-
-class JavaRandom:
-    """java.util.Random, as its documentation states it."""
-
-    def __init__(self, seed: int) -> None:
-        self.state = (seed ^ 0x5DEECE66D) & (2**48 - 1)
-
-    def next31(self) -> int:
-        """31 bits."""
-        self.state = (self.state * 0x5DEECE66D + 0xB) & (2**48 - 1)
-        return self.state >> 17
-
-    def below(self, bound: int) -> int:
-        """nextInt(bound)."""
-        if bound & -bound == bound:
-            return (bound * self.next31()) >> 31
-        while True:
-            bits = self.next31()
-            value = bits % bound
-            if bits - value + bound - 1 < 2**31:
-                return value
-
-
-def gatk_random() -> JavaRandom:
-    """GATK's own, which runs on from site to site."""
-    return JavaRandom(47382911)
-
-
-def site_random(contig: str, pos: int) -> JavaRandom:
-    """Ours, of a site (0-based) alone."""
-    mask = 2**64 - 1
-    value = 0xCBF29CE484222325
-    for byte in contig.encode():
-        value = ((value ^ byte) * 0x100000001B3) & mask
-    value ^= (pos * 0x9E3779B97F4A7C15) & mask
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    return JavaRandom(value ^ (value >> 31))
-
-
-def reservoir(
-    reads: list[pysam.AlignedSegment], limit: int, random: JavaRandom
-) -> list[pysam.AlignedSegment]:
-    """At most `limit` of the reads."""
-    kept: list[pysam.AlignedSegment] = []
-    for count, read in enumerate(reads, start=1):
-        if count <= limit:
-            kept.append(read)
-        elif (slot := random.below(count)) < limit:
-            kept[slot] = read
-    return kept
-
 
 Order = tuple[int, bool, str, int, int, int, int, int]
 

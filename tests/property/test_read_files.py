@@ -19,7 +19,8 @@ from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from conftest import DATA, run_cli
-from oracles.reads import gatk_random, reads_of_site, reservoir, site_random
+from oracles.reads import reads_of_site
+from oracles.sampling import GATK_SEED, JavaRandom, reservoir, site_seed
 
 CONTIGS = {"synA": 40000, "synB": 12000}
 LIMIT = 6
@@ -161,7 +162,7 @@ def same_read(record: bytes, read: pysam.AlignedSegment) -> bool:
 
 @pytest.mark.parametrize("downsampling", ["site", "gatk"])
 def test_a_site_gets_what_the_rule_says(case: Case, downsampling: str) -> None:
-    running = gatk_random()
+    running = JavaRandom(GATK_SEED)
     sampled = 0
     for paths in permutations(case.paths) if downsampling == "site" else [case.paths]:
         files = [pysam.AlignmentFile(str(path)) for path in paths]
@@ -170,11 +171,11 @@ def test_a_site_gets_what_the_rule_says(case: Case, downsampling: str) -> None:
             contig = batch.contig_name(int(batch.contig[site]))
             start = int(batch.pos[site])
             over = reads_of_site(files, contig, start, min(int(batch.end[site]), CONTIGS[contig]))
-            random = running if downsampling == "gatk" else site_random(contig, start)
+            random = running if downsampling == "gatk" else JavaRandom(site_seed(contig, start))
             expected, got = reservoir(over, LIMIT, random), spelled(batch, site)
             assert batch.site_depth[site] == len(over)
             assert len(got) == len(expected)
-            assert all(map(same_read, got, expected)), batch.place(site)
+            assert all(map(same_read, got, expected)), batch.locus(site)
             sampled += len(over) > LIMIT
     assert sampled > 10
 
@@ -194,7 +195,7 @@ def test_neighbours_change_nothing(case: Case, rule: str) -> None:
             for part in np.array_split(chosen, 3):
                 batch = ours.read(case.sites.take_sites(part))
                 for i, site in enumerate(part):
-                    assert spelled(batch, i) == spelled(whole, int(site)), whole.place(int(site))
+                    assert spelled(batch, i) == spelled(whole, int(site)), whole.locus(int(site))
 
 
 def test_scores(case: Case, tiny: dict[str, str], tmp_path: Path) -> None:
