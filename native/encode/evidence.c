@@ -239,7 +239,7 @@ static uint8_t alternate_at(const cnnscore_evidence_scratch *self, int64_t offse
     return reference_at(self, allele->begin + allele->ref_length + (offset - allele->alt_length));
 }
 
-/* Of an indel: the bases from the site on, ungapped, against both haplotypes. They hang on the side of
+/* For an indel: the bases from the site on, ungapped, against both haplotypes. They hang on the side of
  * the site that has more aligned bases, and run through it to the other. */
 static int64_t haplotype_ratio(const cnnscore_evidence_scratch *self, const walk *w, int64_t left,
                                int64_t right) {

@@ -9,8 +9,8 @@
 
 #define F CNNSCORE_READ_SCALARS
 #define SHARED_AT (F - 1)    /* of `mismatches_shared`, which all reads of a site decide */
-#define SHARED_READS 3       /* a mismatch is shared that so many reads have, */
-#define SHARED_PART_OF_TEN 1 /* and so many of ten */
+#define SHARED_READS 3       /* a mismatch is shared when this many reads have it, */
+#define SHARED_PART_OF_TEN 1 /* and this many of ten */
 
 typedef struct {
     float scalars[F];

@@ -71,7 +71,7 @@ static inline bool cnnscore_allele_is_indel(const cnnscore_allele *self) {
 }
 
 /* Find the repeat of an indel: it can be written one base further right where the base that it passes
- * equals the first one of what is inserted or deleted, as turned so far; left likewise. */
+ * equals the first one of what is inserted or deleted, rotated by the bases passed; left likewise. */
 static inline void cnnscore_allele_find_repeat(cnnscore_allele *self, const cnnscore_reference_row *row) {
     if (!cnnscore_allele_is_indel(self)) return;
     int64_t n = self->ref_length + self->alt_length, right = 0, left = 0;

@@ -37,7 +37,7 @@ extern "C" {
 #define CNNSCORE_ERR_OUTPUT -4   /**< the output cannot be written */
 #define CNNSCORE_ERR_BATCH -5    /**< a window batch contradicts itself (lengths, offsets, records) */
 #define CNNSCORE_ERR_INTERNAL -6 /**< a bug in cnnscore */
-#define CNNSCORE_ERR_SERVER -7   /**< a scoring server is gone, or another than was meant */
+#define CNNSCORE_ERR_SERVER -7   /**< a scoring server is gone, or is not the one that was meant */
 /** @} */
 
 /** Bytes of a message, its NUL included. */
@@ -168,7 +168,7 @@ typedef struct {
 
 /** The ABI of this library.
  *
- * @return CNNSCORE_ABI_VERSION as the library was built with it
+ * @return CNNSCORE_ABI_VERSION as the library was built
  */
 uint32_t cnnscore_abi_version(void);
 

@@ -16,7 +16,7 @@
 #define MOST 4096  /* cells that are looked at at a time */
 #define ENOUGH 16  /* loci that have reads, of which no few have most (effective number, Kish 1965) */
 #define FEWEST 4   /* with fewer nothing is said */
-#define BEHIND 256 /* a locus is so far behind a cell's first read: past the edge where depth builds up */
+#define BEHIND 256 /* from a cell's first read to its locus: past the edge where depth builds up */
 #define SHORTEST (4 * BEHIND)
 #define SMALL_CONTIG 4 /* contigs shorter than this part of a cell are left out, if there are others */
 

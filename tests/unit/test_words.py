@@ -15,8 +15,10 @@ RIDDLES = (
     # "bytes a record", "most reads a site": write "bytes per record".
     r"\b(?:rows|sites|bytes|bits|values|(?:most|\d+) reads) (?:a|an) "
     r"(?:allele|ALT|base|call|column|locus|network call|page|read|record|row|second|site)\b",
+    # "one a row", "one a distinct score": write "one per row".
+    r"\b(?:one|\d) (?:a|an) (?:distinct|field|row|line|column|site|record|allele|run|type)\b",
     # "keep so many per cent": write "keep this percentage".
-    r"\bso many per cent\b",
+    r"\bso many (?:per cent|%)",
 )
 
 

@@ -21,7 +21,7 @@ def annotation_columns(layout: Layout, spec: PlaneSpec, path: Path) -> list[int]
 
 
 def check_layout(layout: Layout, encoding: Encoding, spec: PlaneSpec, path: Path) -> None:
-    """Errors: BadInput when a data set's windows are not such as the encoding needs."""
+    """Errors: BadInput when a data set's windows are not what the encoding needs."""
     if spec.annotations_from not in encoding.annotations_from:
         raise BadInput(
             f"data.annotations_from {spec.annotations_from}: the encoding {encoding.name} takes "

@@ -35,7 +35,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """What each threshold keeps, thresholds descending, one a distinct score."""
+    """What each threshold keeps, thresholds descending, one per distinct score."""
 
     threshold: Floats
     true: NDArray[np.int64]

@@ -47,7 +47,7 @@ def genotype(zygosity: NDArray[np.uint8]) -> Index:
 
 
 def depth(reads: NDArray[np.float64]) -> Index:
-    """Of reads over the site, NaN = missing, into DEPTHS."""
+    """Reads over the site (NaN = missing) -> index into DEPTHS."""
     index = np.digitize(reads, _DEPTH_EDGES)
     return np.where(np.isnan(reads), len(DEPTHS) - 1, index).astype(np.int8)
 

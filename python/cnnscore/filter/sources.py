@@ -32,7 +32,7 @@ class Thresholds:
     thresholds: dict[str, list[str]]
 
     def cut_offs(self, key: str, header: Sequence[str]) -> tuple[CutOffs, ...]:
-        """One CutOffs a type that has thresholds."""
+        """One CutOffs per type that has thresholds."""
         return tuple(
             threshold_cut_offs(kind, key, texts) for kind, texts in self.thresholds.items() if texts
         )

@@ -213,9 +213,11 @@ def encode_gatk_reads(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Plane
 
 
 def padded_depth(depth: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What sites of these depths are padded to in `read-set`, whoever is beside them: ONNX Runtime
-    sums over 20 reads and over 20 with 4 empty rows in another order, so that the score of a site
-    would depend on its company. (Steps of 16 cost an eighth of the network's time.)
+    """Rows that `read-set` pads sites of these depths to, each by its own depth alone.
+
+    ONNX Runtime sums 20 reads, and 20 reads with 4 empty rows, in a different order: padding to the
+    deepest site of a batch would make a score depend on the sites beside it. (Steps of 16 cost an
+    eighth of the network's time.)
     """
     return np.maximum(-(-depth // 16), 1) * 16
 

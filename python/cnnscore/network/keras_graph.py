@@ -1,6 +1,6 @@
 """Tensor planes -> class probabilities, as an ONNX graph written layer by layer.
 
-`NetworkGraph` is what `gatk_models` talks to: one method a layer, channels-first inside.
+`NetworkGraph` is what `gatk_models` talks to: one method per layer, channels-first inside.
 The graph takes the uint8 planes of `native/encode/encode.h` and expands them itself.
 
 Rows without a read are all alike. So a tensor over the read axis is kept *trimmed*: it

@@ -57,7 +57,7 @@ class Manifest:
 
 
 def info_line(key: str, description: str, number: str = "1") -> str:
-    """A VCF INFO header line for a score; `number` "A" for one a ALT allele."""
+    """A VCF INFO header line for a score; `number` is "A" for one score per ALT allele."""
     return f'##INFO=<ID={key},Number={number},Type=Float,Description="{description}">'
 
 

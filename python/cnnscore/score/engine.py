@@ -27,7 +27,7 @@ def gatk_log_odds(
     """Scores float32 [n] of probabilities [n, 4]: ln(eps + p_true / (p_not + eps)), eps = 1e-7.
 
     SNP and INDEL sites use their own two classes, all others the larger of both scores: the
-    formula of GATK's CNNScoreVariants. Below about -16.118 it does not go.
+    formula of GATK's CNNScoreVariants. It does not go below about -16.118.
     """
 
     def log_odds(true: str, artefact: str) -> NDArray[np.float32]:
@@ -47,7 +47,7 @@ class Engine:
     """A network with its encoding: scores window batches, from any number of threads.
 
     `model` is a name that `cnnscore model list` shows, or a path. `batch_size` is the number of
-    sites per network call takes; it changes speed and memory, never a score. `annotations_from` is
+    sites per network call; it changes speed and memory, never a score. `annotations_from` is
     "caller", "reads" or "fill" (encode.PlaneSpec), by default the encoding's own.
     """
 
@@ -100,7 +100,7 @@ class Engine:
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Scores float32 [N] in site order; NaN where the network gave no finite one.
 
-        Of a network that scores alleles, a site has the largest score of its ALT alleles. Errors:
+        If the network scores alleles, a site gets the largest score of its ALT alleles. Errors:
         BadBatch when the batch contradicts itself or lacks what the encoding needs.
         """
         scores = np.full(len(batch), np.nan, np.float32)
@@ -110,7 +110,7 @@ class Engine:
 
     def score_alleles(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Scores float32 [M] of all ALT alleles, in order; NaN as for `score`, and for an allele
-        that is no sequence. Errors: those of `score`; UsageError where records are what is scored.
+        that is no sequence. Errors: those of `score`; UsageError when the network scores records.
         """
         if not self.manifest.encoder.by_allele:
             raise UsageError(

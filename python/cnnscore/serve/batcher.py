@@ -46,7 +46,7 @@ class _Waiting:
 class Batcher:
     """Workers that score what was submitted, in the order in which it came.
 
-    `on_job(sites, batches)` is called by a worker before it scores so many together.
+    `on_job(sites, batches)` is called by a worker before it scores these together.
     """
 
     def __init__(

@@ -76,7 +76,7 @@ class ScorerService:
     async def stop(self, seconds: float) -> None:
         """Read no more batches; each stream ends when what it had read is answered.
 
-        Waits for that, so many seconds at most. Who comes meanwhile is told.
+        Waits for that, this many seconds at most. Streams that arrive meanwhile are told.
         """
         self._stopping = True
         for stream in self._streams:

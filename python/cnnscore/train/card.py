@@ -96,7 +96,7 @@ def _cutoffs(cutoffs: dict[str, dict[str, float]]) -> list[str]:
         "",
         "## Cut-offs",
         "",
-        "Scores at which so many % of the held-out true calls are kept; `cnnscore filter` takes "
+        "Scores that keep this percentage of the held-out true calls; `cnnscore filter` takes "
         "them where it has no resource.",
         "",
     ]

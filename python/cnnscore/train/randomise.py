@@ -64,7 +64,7 @@ def _read_scalars(planes: Planes, options: Randomisation, random: np.random.Gene
     n, depth = mask.shape
 
     def of_site(greatest: float) -> NDArray[np.float32]:
-        """A strength a site: none for half of them."""
+        """One strength per site: none for half of them."""
         strength = greatest * random.random((n, 1)) * (random.random((n, 1)) < 0.5)
         return strength.astype(np.float32)
 

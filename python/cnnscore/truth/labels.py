@@ -37,7 +37,7 @@ from cnnscore.errors import BadInput
 from cnnscore.truth.alleles import Alleles, contig_names
 from cnnscore.truth.genotypes import carried, has_genotypes, sample_column, zygosity
 from cnnscore.truth.regions import Regions
-from cnnscore.truth.truth_set import TruthSet, allele_key, first_base, place_key
+from cnnscore.truth.truth_set import TruthSet, allele_key, first_base, locus_key
 
 TRUE, FALSE, OUTSIDE, NOT_CALLED, NOT_COMPARED = 1, 0, -1, -2, -3
 """Labels of an allele; a record has the highest of its alleles'."""
@@ -204,7 +204,7 @@ class Labeller:
 
     def _compare_ref(self, sites: WindowBatch) -> None:
         contig = self._truth_contig[sites.contig]
-        key = place_key(contig, sites.pos)
+        key = locus_key(contig, sites.pos)
         at = np.minimum(np.searchsorted(self.truth.sites, key), len(self.truth.sites) - 1)
         shared = (self.truth.sites[at] == key) & (contig >= 0)
         self._shared_positions += int(shared.sum())

@@ -107,7 +107,7 @@ class TruthSet:
                 keep &= ~filtered[alleles.site]
             of_allele = zygosity(batch, dosage)[alleles.row]
             parts.append((_take(alleles, np.flatnonzero(keep)), of_allele[keep]))
-            sites.append((place_key(batch.contig, batch.pos), first_base(batch)))
+            sites.append((locus_key(batch.contig, batch.pos), first_base(batch)))
         if batch is None or not sum(len(alleles) for alleles, _ in parts):
             raise BadInput(
                 f"the truth set {path} has no usable allele"
@@ -199,7 +199,7 @@ def _take(alleles: Alleles, at: NDArray[np.int64]) -> Alleles:
     )
 
 
-def place_key(contig: NDArray[np.int32], pos: NDArray[np.int64]) -> NDArray[np.uint64]:
+def locus_key(contig: NDArray[np.int32], pos: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Contig and position in one number, without loss."""
     return (contig.astype(np.uint64) << np.uint64(40)) | pos.astype(np.uint64)
 
@@ -208,7 +208,7 @@ def allele_key(
     contig: NDArray[np.int32], start: NDArray[np.int64], change: NDArray[np.uint64]
 ) -> NDArray[np.uint64]:
     """64 bits for contig, start and change; the first two are compared beside it."""
-    key = place_key(contig, start) * np.uint64(0xBF58476D1CE4E5B9) ^ change
+    key = locus_key(contig, start) * np.uint64(0xBF58476D1CE4E5B9) ^ change
     key = (key ^ (key >> np.uint64(29))) * np.uint64(0x94D049BB133111EB)
     mixed: NDArray[np.uint64] = key ^ (key >> np.uint64(32))
     return mixed

@@ -40,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Attribution:
-    """Effects float32 by axis, one a row, column, annotation or feature (NaN: not measured).
+    """Effects float32 by axis, one per row, column, annotation or feature (NaN: not measured).
     Cells hidden together share their effect."""
 
     effects: dict[str, NDArray[np.float32]]

@@ -123,7 +123,7 @@ class Looker:
     """Reads, encodes and scores the records of a small VCF one by one.
 
     `reads` may be given for a network without reads too: they are shown beside its inputs.
-    `runs` is the number of network runs that attribution may take a site, 0 for none.
+    `runs` is the number of network runs that attribution may take per site, 0 for none.
     """
 
     def __init__(

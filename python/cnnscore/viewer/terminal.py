@@ -44,7 +44,7 @@ class Ink:
         return f"\x1b[{codes}m{text}\x1b[0m" if self.on and codes else text
 
     def cells(self, cells: Iterable[Cell]) -> str:
-        """Characters with their colours, one sequence a run of equal ones."""
+        """Characters with their colours, one sequence per run of equal ones."""
         runs = groupby(cells, key=lambda cell: cell[1])
         return "".join(self.paint("".join(c for c, _ in run), codes) for codes, run in runs)
 

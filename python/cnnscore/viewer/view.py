@@ -71,7 +71,7 @@ def open_view(
     """Choose records of `calls` (VCF or BCF, `-` is standard input) and look at them.
 
     A choice by score takes `info_key` (the network's own by default) where the file has it, and
-    scores all records where not. `runs` is what attribution may cost a site, in runs of the
+    scores all records where not. `runs` is what attribution may cost per site, in runs of the
     network; None: RUNS, or RUNS_CHEAP. With `truth` (VCF) and, better, `confident` (BED), sites are
     labelled. `annotations_from` is "caller", "reads" or "fill", by default the network's. Errors:
     UsageError, BadInput.

@@ -37,7 +37,7 @@ _TYPES = {
 
 
 def file_descriptor(text: str) -> FileDescriptorProto:
-    """The messages of a .proto like ours: one field a line, scalar types, no nesting.
+    """The messages of a .proto like ours: one field per line, scalar types, no nesting.
 
     Errors: ValueError for a line of a message that is neither field nor comment.
     """

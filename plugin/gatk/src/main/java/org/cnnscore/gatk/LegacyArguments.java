@@ -9,7 +9,9 @@ import org.broadinstitute.barclay.argparser.Argument;
 import org.broadinstitute.barclay.argparser.Hidden;
 import org.broadinstitute.hellbender.exceptions.UserException;
 
-/** Arguments of CNNScoreVariants and NVScoreVariants: honoured, checked, or passed over aloud. */
+/**
+ * Arguments of CNNScoreVariants and NVScoreVariants: honoured, checked, or ignored with a warning.
+ */
 final class LegacyArguments {
 
   @Argument(

@@ -29,13 +29,13 @@ final class SampleDepth {
   /** Cells that are looked at at a time. */
   private static final int MOST = 4096;
 
-  /** Loci that have reads, of which no few have most. */
+  /** Loci with reads, so many that a few of them do not have most reads. */
   private static final double ENOUGH = 16;
 
   /** With fewer nothing is said. */
   private static final double FEWEST = 4;
 
-  /** A locus is so far behind a cell's first read. */
+  /** Bases from a cell's first read to its locus. */
   private static final long BEHIND = 256;
 
   private static final long SHORTEST = 4 * BEHIND;
