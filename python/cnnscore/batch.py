@@ -6,9 +6,9 @@ Coordinates are 0-based, half-open.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +76,7 @@ class WindowBatch:
     def layout(self) -> tuple[int, ...]:
         """Widths of the columns, and which optional ones there are: batches alike can be joined."""
         widths = self.annotations.shape[1], self.reference_left, self.reference.shape[1]
-        return (*widths, *(int(len(getattr(self, name)) > 0) for name in _OPTIONAL))
+        return (*widths, *(int(len(getattr(self, name)) > 0) for name in OPTIONAL))
 
     def locus(self, site: int) -> str:
         """`contig:pos`, 1-based, of a site: for messages."""
@@ -89,28 +89,15 @@ class WindowBatch:
 
     def take_sites(self, sites: NDArray[np.int64]) -> WindowBatch:
         """The site columns of some sites, in that order, with memory of their own; no windows."""
-        counts = np.diff(self.site_allele)[sites]
-        alleles = spans(self.site_allele[sites], counts)
-        lengths = np.diff(self.allele_offset)[alleles]
-        n = len(sites)
-        return replace(
-            self,
-            contig=self.contig[sites],
-            pos=self.pos[sites],
-            end=self.end[sites],
-            kind=self.kind[sites],
-            site_allele=offsets_of(counts),
-            allele_offset=offsets_of(lengths),
-            alleles=self.alleles[spans(self.allele_offset[alleles], lengths)],
-            annotations=self.annotations[sites],
-            reference=np.zeros((n, 0), np.uint8),
-            site_read=np.zeros(n + 1, np.int64),
-            read_offset=np.zeros(1, np.int64),
-            reads=np.zeros(0, np.uint8),
-            qual=self.qual[sites] if len(self.qual) else self.qual,
-            site_depth=np.zeros(0, np.int32),
-            sample_depth=np.zeros(0, np.float32),
-        )
+        n, always = len(sites), [name for name in SITE_COLUMNS if name not in OPTIONAL]
+        columns: dict[str, Any] = {name: getattr(self, name)[sites] for name in always}
+        columns["reference"] = np.zeros((n, 0), np.uint8)
+        columns |= {name: np.zeros(0, DTYPES[name]) for name in OPTIONAL}
+        if len(self.qual):  # the record's; the other two are the reads'
+            columns["qual"] = self.qual[sites]
+        columns |= {"site_read": np.zeros(n + 1, np.int64), "read_offset": np.zeros(1, np.int64)}
+        columns["reads"] = np.zeros(0, np.uint8)
+        return replace(self, **columns, **self._take(ALLELES, sites))
 
     def part(self, begin: int, end: int) -> WindowBatch:
         """Sites [begin, end) alone: offsets from 0, and no contig that they do not use.
@@ -119,32 +106,34 @@ class WindowBatch:
         """
         contigs, contig = np.unique(self.contig[begin:end], return_inverse=True)
         names = [self.contig_names[slice(*self.contig_offset[i : i + 2])] for i in contigs]
-        site_allele, alleles = _rebased(self.site_allele[begin : end + 1])
-        allele_offset, letters = _rebased(self.allele_offset[alleles.start : alleles.stop + 1])
-        site_read, reads = _rebased(self.site_read[begin : end + 1])
-        read_offset, read_bytes = _rebased(self.read_offset[reads.start : reads.stop + 1])
+        columns = {name: getattr(self, name)[begin:end] for name in SITE_COLUMNS}
+        columns["contig"] = contig.astype(np.int32)
         return WindowBatch(
-            contig=contig.astype(np.int32),
-            pos=self.pos[begin:end],
-            end=self.end[begin:end],
-            kind=self.kind[begin:end],
-            site_allele=site_allele,
-            allele_offset=allele_offset,
-            alleles=self.alleles[letters],
-            annotations=self.annotations[begin:end],
-            reference=self.reference[begin:end],
-            site_read=site_read,
-            read_offset=read_offset,
-            reads=self.reads[read_bytes],
+            **columns,
+            **self._slice(ALLELES, begin, end),
+            **self._slice(READS, begin, end),
             contig_length=self.contig_length[contigs],
             contig_offset=offsets_of([len(name) for name in names]),
             contig_names=np.concatenate([np.zeros(0, np.uint8), *names]),
-            qual=self.qual[begin:end],
-            site_depth=self.site_depth[begin:end],
-            sample_depth=self.sample_depth[begin:end],
             reference_left=self.reference_left,
             owner=self.owner,
         )
+
+    def _take(self, ragged: Ragged, sites: NDArray[np.int64]) -> dict[str, Any]:
+        """What some sites have of ragged columns, in that order, copied."""
+        first, offset, data = (getattr(self, name) for name in ragged)
+        counts = np.diff(first)[sites]
+        items = spans(first[sites], counts)
+        lengths = np.diff(offset)[items]
+        parts = (offsets_of(counts), offsets_of(lengths), data[spans(offset[items], lengths)])
+        return dict(zip(ragged, parts, strict=True))
+
+    def _slice(self, ragged: Ragged, begin: int, end: int) -> dict[str, NDArray[Any]]:
+        """What sites [begin, end) have of ragged columns, with offsets from 0."""
+        first, offset, data = (getattr(self, name) for name in ragged)
+        first, items = _rebased(first[begin : end + 1])
+        offset, entries = _rebased(offset[items.start : items.stop + 1])
+        return dict(zip(ragged, (first, offset, data[entries]), strict=True))
 
 
 def concatenate(batches: Sequence[WindowBatch]) -> WindowBatch:
@@ -165,9 +154,7 @@ def concatenate(batches: Sequence[WindowBatch]) -> WindowBatch:
         columns = [getattr(batch, name) for batch in batches]
         return offsets_of(np.concatenate([np.diff(column) for column in columns]))
 
-    columns = {
-        name: joined_offsets(name) if name in _OFFSETS else joined(name) for name in _COLUMNS
-    }
+    columns = {name: joined_offsets(name) if name in _OFFSETS else joined(name) for name in DTYPES}
     first_contig = np.cumsum([0, *(len(batch.contig_length) for batch in batches[:-1])])
     columns["contig"] += np.repeat(first_contig, [len(batch) for batch in batches]).astype(np.int32)
     return WindowBatch(**columns, reference_left=batches[0].reference_left)
@@ -189,9 +176,57 @@ def spans(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.in
     return np.repeat(begin - offsets[:-1], lengths) + np.arange(int(offsets[-1]))
 
 
-_OFFSETS = ["site_allele", "allele_offset", "site_read", "read_offset", "contig_offset"]
-_OPTIONAL = ("qual", "site_depth", "sample_depth")
-_COLUMNS = [f.name for f in fields(WindowBatch) if f.name not in ("reference_left", "owner")]
+Ragged = tuple[str, str, str]
+"""Columns of what sites have any number of: first item of each site, first entry of each item,
+entries."""
+ALLELES: Ragged = ("site_allele", "allele_offset", "alleles")
+READS: Ragged = ("site_read", "read_offset", "reads")
+OPTIONAL = ("qual", "site_depth", "sample_depth")
+_WIDE = ("annotations", "reference")
+_OFFSETS = {*ALLELES[:2], *READS[:2], "contig_offset"}
+
+
+def _dtypes() -> dict[str, np.dtype[Any]]:
+    """Column -> its numbers, as the fields of WindowBatch have them."""
+    types = get_type_hints(WindowBatch)
+    columns = [f.name for f in fields(WindowBatch) if f.name not in ("reference_left", "owner")]
+    return {name: np.dtype(get_args(get_args(types[name])[1])[0]) for name in columns}
+
+
+DTYPES = _dtypes()
+"""All columns, in the order of WindowBatch, with their numbers."""
+SITE_COLUMNS = tuple(
+    name for name in DTYPES if name not in {*ALLELES, *READS} and not name.startswith("contig_")
+)
+"""Columns with an entry (or a row) for each site; the optional ones may be empty."""
+
+
+def assemble(
+    column: Callable[[str, int], NDArray[Any]],
+    offsets: Callable[[str, int], NDArray[np.int64]],
+    *,
+    n: int,
+    n_annotations: int,
+    reference_left: int,
+    reference_width: int,
+    n_contigs: int,
+    owner: Any = None,
+) -> WindowBatch:
+    """A batch of columns that stand somewhere else: `column(name, count)` and, of those with one
+    entry more, `offsets(name, count)` fetch them."""
+    columns = {name: column(name, n) for name in SITE_COLUMNS if name not in _WIDE}
+    columns["annotations"] = column("annotations", n * n_annotations).reshape(n, n_annotations)
+    reference = column("reference", n * reference_width)
+    width = reference_width if len(reference) == n * reference_width else 0  # not read yet
+    columns["reference"] = reference.reshape(n, width)
+    for first, offset, data in (ALLELES, READS):
+        columns[first] = offsets(first, n)
+        columns[offset] = offsets(offset, int(columns[first][-1]))
+        columns[data] = column(data, int(columns[offset][-1]))
+    columns["contig_length"] = column("contig_length", n_contigs)
+    columns["contig_offset"] = offsets("contig_offset", n_contigs)
+    columns["contig_names"] = column("contig_names", int(columns["contig_offset"][-1]))
+    return WindowBatch(**columns, reference_left=reference_left, owner=owner)
 
 
 def from_native(ffi: Any, struct: Any, owner: Any) -> WindowBatch:
@@ -200,46 +235,24 @@ def from_native(ffi: Any, struct: Any, owner: Any) -> WindowBatch:
     `owner` must keep the memory alive; arrays are valid until it is filled again.
     """
 
-    def view(pointer: Any, count: int, dtype: Any) -> NDArray[Any]:
+    def column(name: str, count: int) -> NDArray[Any]:
+        pointer, dtype = getattr(struct, name), DTYPES[name]
         if not pointer or count == 0:
             return np.zeros(0, dtype)
-        size = count * np.dtype(dtype).itemsize
-        return np.frombuffer(ffi.buffer(pointer, size), dtype)
+        return np.frombuffer(ffi.buffer(pointer, count * dtype.itemsize), dtype)
 
-    n, width, n_contigs = struct.n_sites, struct.reference_width, struct.n_contigs
-    site_allele = view(struct.site_allele, n + 1, np.int64)
-    n_alleles = int(site_allele[-1])
-    allele_offset = view(struct.allele_offset, n_alleles + 1, np.int64)
-    if struct.site_read:
-        site_read = view(struct.site_read, n + 1, np.int64)
-        read_offset = view(struct.read_offset, int(site_read[-1]) + 1, np.int64)
-    else:
-        site_read, read_offset = np.zeros(n + 1, np.int64), np.zeros(1, np.int64)
-    contig_offset = view(struct.contig_offset, n_contigs + 1, np.int64)
-    return WindowBatch(
-        contig=view(struct.contig, n, np.int32),
-        pos=view(struct.pos, n, np.int64),
-        end=view(struct.end, n, np.int64),
-        kind=view(struct.kind, n, np.uint8),
-        site_allele=site_allele,
-        allele_offset=allele_offset,
-        alleles=view(struct.alleles, int(allele_offset[-1]), np.uint8),
-        annotations=view(struct.annotations, n * struct.n_annotations, np.float32).reshape(n, -1)
-        if n
-        else np.zeros((0, struct.n_annotations), np.float32),
-        reference=view(struct.reference, n * width, np.uint8).reshape(n, -1)
-        if struct.reference and n
-        else np.zeros((n, 0), np.uint8),
-        site_read=site_read,
-        read_offset=read_offset,
-        reads=view(struct.reads, int(read_offset[-1]), np.uint8),
-        contig_length=view(struct.contig_length, n_contigs, np.int64),
-        contig_offset=contig_offset,
-        contig_names=view(struct.contig_names, int(contig_offset[-1]), np.uint8),
-        qual=view(struct.qual, n, np.float32),
-        site_depth=view(struct.site_depth, n, np.int32),
-        sample_depth=view(struct.sample_depth, n, np.float32),
+    def offsets(name: str, count: int) -> NDArray[np.int64]:
+        found = column(name, count + 1)
+        return found if len(found) else np.zeros(count + 1, np.int64)
+
+    return assemble(
+        column,
+        offsets,
+        n=struct.n_sites,
+        n_annotations=struct.n_annotations,
         reference_left=struct.reference_left,
+        reference_width=struct.reference_width,
+        n_contigs=struct.n_contigs,
         owner=owner,
     )
 
@@ -258,29 +271,13 @@ def to_native(ffi: Any, batch: WindowBatch) -> Any:
     struct.reference_width = batch.reference.shape[1]
     struct.n_contigs = len(batch.contig_length)
     types = dict(ffi.typeof("cnnscore_window_batch").fields)
-    for name in _COLUMNS:
+    for name, dtype in DTYPES.items():
         column = getattr(batch, name)
-        if not column.flags.c_contiguous or column.dtype != _DTYPES[name]:
-            raise ValueError(
-                f"column {name} must be contiguous {_DTYPES[name]}, got {column.dtype}"
-            )
-        if name in _OPTIONAL and len(column) != len(batch):
+        if not column.flags.c_contiguous or column.dtype != dtype:
+            raise ValueError(f"column {name} must be contiguous {dtype}, got {column.dtype}")
+        if name in OPTIONAL and len(column) != len(batch):
             if len(column):
                 raise ValueError(f"column {name} must have {len(batch)} entries or none")
             continue
         setattr(struct, name, ffi.cast(types[name].type, column.ctypes.data))
     return struct
-
-
-_DTYPES: dict[str, np.dtype[Any]] = {
-    name: np.dtype(
-        "u1"
-        if name in ("kind", "alleles", "reference", "reads", "contig_names")
-        else "f4"
-        if name in ("annotations", "qual", "sample_depth")
-        else "i4"
-        if name in ("contig", "site_depth")
-        else "i8"
-    )
-    for name in _COLUMNS
-}

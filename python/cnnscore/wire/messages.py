@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from numpy.typing import NDArray
 
-from cnnscore.batch import WindowBatch
+from cnnscore.batch import DTYPES, OPTIONAL, WindowBatch, assemble
 from cnnscore.description import Description
 from cnnscore.errors import BadBatch, CnnscoreError, ServerError
 from cnnscore.network.encode import NativeBatch
@@ -76,27 +76,8 @@ _PACKAGE, MESSAGES = _message_classes()
 SERVICE = f"{_PACKAGE}.Scorer"
 DESCRIBE, SCORE = f"/{SERVICE}/Describe", f"/{SERVICE}/Score"
 
-# Column -> its numbers; all little-endian.
-_COLUMNS = {
-    "contig": "<i4",
-    "pos": "<i8",
-    "end": "<i8",
-    "kind": "u1",
-    "site_allele": "<i8",
-    "allele_offset": "<i8",
-    "alleles": "u1",
-    "annotations": "<f4",
-    "reference": "u1",
-    "site_read": "<i8",
-    "read_offset": "<i8",
-    "reads": "u1",
-    "contig_length": "<i8",
-    "contig_offset": "<i8",
-    "contig_names": "u1",
-    "qual": "<f4",
-    "site_depth": "<i4",
-    "sample_depth": "<f4",
-}
+_WIRE = {name: dtype.newbyteorder("<") for name, dtype in DTYPES.items()}
+"""Column -> its numbers, all little-endian."""
 
 
 # ---- Describe ----
@@ -149,7 +130,7 @@ def encode_batch(batch: WindowBatch, begin: int, end: int, *, id: int, network: 
     part = batch.part(begin, end)
     columns = {
         name: np.ascontiguousarray(getattr(part, name), dtype).tobytes()
-        for name, dtype in _COLUMNS.items()
+        for name, dtype in _WIRE.items()
     }
     return _encoded(
         "WindowBatch",
@@ -178,14 +159,14 @@ def decode_batch(data: bytes, *, network: str) -> tuple[int, WindowBatch]:
             f"the batch is for another network than the one served ({message.network[:12]!r}, not "
             f"{network[:12]!r}): ask the server for its description again"
         )
-    n, n_annotations, n_contigs = message.n_sites, message.n_annotations, message.n_contigs
-    left, width = message.reference_left, message.reference_width
     for name in ("n_sites", "n_annotations", "n_contigs", "reference_left", "reference_width"):
         if getattr(message, name) < 0:
             raise BadBatch(f"window batch: {name} is negative")
 
     def column(name: str, count: int) -> NDArray[Any]:
-        content, dtype = getattr(message, name), np.dtype(_COLUMNS[name])
+        content, dtype = getattr(message, name), _WIRE[name]
+        if name in OPTIONAL and not content:
+            count = 0
         if len(content) != count * dtype.itemsize:
             raise BadBatch(
                 f"window batch: column {name} has {len(content)} bytes, the counts say "
@@ -193,37 +174,20 @@ def decode_batch(data: bytes, *, network: str) -> tuple[int, WindowBatch]:
             )
         return np.frombuffer(content, dtype).astype(dtype.newbyteorder("="), copy=False)
 
-    def offsets(name: str, count: int) -> tuple[NDArray[np.int64], int]:
+    def offsets(name: str, count: int) -> NDArray[np.int64]:
         values = column(name, count + 1)
         if values[0] != 0 or values[-1] < 0:
             raise BadBatch(f"window batch: column {name} must begin with 0 and rise")
-        return values, int(values[-1])
+        return values
 
-    site_allele, n_alleles = offsets("site_allele", n)
-    allele_offset, allele_bytes = offsets("allele_offset", n_alleles)
-    site_read, n_reads = offsets("site_read", n)
-    read_offset, read_bytes = offsets("read_offset", n_reads)
-    contig_offset, name_bytes = offsets("contig_offset", n_contigs)
-    batch = WindowBatch(
-        contig=column("contig", n),
-        pos=column("pos", n),
-        end=column("end", n),
-        kind=column("kind", n),
-        site_allele=site_allele,
-        allele_offset=allele_offset,
-        alleles=column("alleles", allele_bytes),
-        annotations=column("annotations", n * n_annotations).reshape(n, n_annotations),
-        reference=column("reference", n * width).reshape(n, width),
-        site_read=site_read,
-        read_offset=read_offset,
-        reads=column("reads", read_bytes),
-        contig_length=column("contig_length", n_contigs),
-        contig_offset=contig_offset,
-        contig_names=column("contig_names", name_bytes),
-        qual=column("qual", n if message.qual else 0),
-        site_depth=column("site_depth", n if message.site_depth else 0),
-        sample_depth=column("sample_depth", n if message.sample_depth else 0),
-        reference_left=left,
+    batch = assemble(
+        column,
+        offsets,
+        n=message.n_sites,
+        n_annotations=message.n_annotations,
+        reference_left=message.reference_left,
+        reference_width=message.reference_width,
+        n_contigs=message.n_contigs,
     )
     NativeBatch(batch).check()
     return message.id, batch
