@@ -260,7 +260,7 @@ def test_thresholds_are_graded_and_keep_what_scores_them(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("source", ["threshold", "network"])
-def test_a_type_without_a_cut_off_keeps_its_filter(
+def test_a_type_without_a_cutoff_keeps_its_filter(
     source: str, tiny: dict[str, str], tmp_path: Path
 ) -> None:
     lines = [
@@ -320,7 +320,7 @@ def own_scores(tiny: dict[str, str], folder: Path, **fields: object) -> Path:
     return out
 
 
-def test_own_cut_offs_are_read_from_the_header_alone(tiny: dict[str, str], tmp_path: Path) -> None:
+def test_own_cutoffs_are_read_from_the_header_alone(tiny: dict[str, str], tmp_path: Path) -> None:
     scored = own_scores(tiny, tmp_path, cutoffs=CUTOFFS)
     (tmp_path / "own.onnx").unlink()
     column = run_filter(tmp_path / "out.vcf", scored)
@@ -348,7 +348,7 @@ def alleles(path: Path) -> list[list[str]]:
     return [line.split("\t")[3:5] for line in lines]
 
 
-def test_levels_choose_among_own_cut_offs(tiny: dict[str, str], tmp_path: Path) -> None:
+def test_levels_choose_among_own_cutoffs(tiny: dict[str, str], tmp_path: Path) -> None:
     scored = own_scores(tiny, tmp_path, cutoffs=CUTOFFS)
     column = run_filter(tmp_path / "out.vcf", scored, "--snp-tranche", "99.9")
     assert "CNN_1D_SNP_Tranche_99.90_100.00" in filter_text(tmp_path / "out.vcf")
@@ -362,7 +362,7 @@ def filter_text(path: Path) -> str:
     return "\n".join(filter_lines(path))
 
 
-def test_a_network_without_cut_offs(tiny: dict[str, str], tmp_path: Path) -> None:
+def test_a_network_without_cutoffs(tiny: dict[str, str], tmp_path: Path) -> None:
     scored = own_scores(tiny, tmp_path)
     done = run_cli("filter", scored, "-o", tmp_path / "out.vcf")
     assert done.code == 1

@@ -64,7 +64,7 @@ def filters(
         if row.score is not None and _is_known(row, known):
             scores["SNP" if _type(row) == "SNP" else "INDEL"].append(row.score)
     tranches = {"SNP": sorted(set(snp_tranches)), "INDEL": sorted(set(indel_tranches))}
-    cut_offs = {
+    cutoffs = {
         kind: [
             sorted(scores[kind], reverse=True)[int(t / 100 * (len(scores[kind]) - 1))]
             for t in tranches[kind]
@@ -76,8 +76,8 @@ def filters(
     for row in rows:
         names = set() if clear else set(row.filters)
         kind = _type(row)
-        if row.score is not None and kind in cut_offs:
-            failed = [c for c in cut_offs[kind] if row.score <= c]
+        if row.score is not None and kind in cutoffs:
+            failed = [c for c in cutoffs[kind] if row.score <= c]
             if failed:
                 levels = [*tranches[kind], 100.0]
                 low, high = levels[len(failed) - 1], levels[len(failed)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnscore.train.calibrate import (
-    cut_offs,
+    cutoffs,
     expected_error,
     fit_calibration,
     mean_quality,
@@ -83,11 +83,11 @@ def test_calibration_of_separable_and_of_few_rows_stays_finite() -> None:
     assert 1 < fitted["SNP"][0] * 3 + fitted["SNP"][1] < 6
 
 
-def test_cut_offs_keep_their_part_of_the_true_calls() -> None:
+def test_cutoffs_keep_their_part_of_the_true_calls() -> None:
     true = np.arange(1, 1001, dtype=np.float64)  # scores 1..1000
     label = np.array([2] * 1000 + [0] * 50 + [3] * 99, np.int8)
     scores = np.concatenate([true, np.zeros(50), np.zeros(99)])
-    found = cut_offs(scores, label, np.ones(len(scores), np.float32))
+    found = cutoffs(scores, label, np.ones(len(scores), np.float32))
     assert found == {"SNP": {"99.0": 11.0, "99.9": 2.0}}, "99 indels are too few for 99 %"
     assert (true >= found["SNP"]["99.0"]).mean() == 0.99
     assert (true >= found["SNP"]["99.9"]).mean() == 0.999

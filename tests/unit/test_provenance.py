@@ -50,7 +50,7 @@ def test_a_new_score_takes_the_place_of_the_old_line(tiny: dict[str, str], tmp_p
     assert set(read_model_lines(beside.splitlines())) == {"CNN_1D", "CNN_OTHER"}
 
 
-def test_a_damaged_line_gives_no_cut_offs() -> None:
+def test_a_damaged_line_gives_no_cutoffs() -> None:
     for cutoffs in ("SNP:99.0", "SNP:99.0:x", "MNP:99.0:1", "SNP:199.0:1", "SNP:99.0:inf"):
         line = f'##cnnscore_model=<ID=CNN_1D,Model="a, b",Network=0,Cutoffs="{cutoffs}">'
         found = read_model_lines([line])["CNN_1D"]
@@ -58,7 +58,7 @@ def test_a_damaged_line_gives_no_cut_offs() -> None:
     assert read_model_lines(["##INFO=<ID=CNN_1D,Number=1>"]) == {}
 
 
-def test_cut_offs_are_rounded_as_scores_are() -> None:
+def test_cutoffs_are_rounded_as_scores_are() -> None:
     text = cutoffs_text({"INDEL": {99.9: 0.0625, 99.0: 2.1875}})
     assert text == "INDEL:99.0:2.188,INDEL:99.9:0.062"
     assert round_score(-0.0625) == -0.062
@@ -78,7 +78,7 @@ def test_cut_offs_are_rounded_as_scores_are() -> None:
         ({"SNP": {"99.0": 1, "99.9": 2}}, "those of SNP rise"),
     ],
 )
-def test_a_manifest_with_bad_cut_offs_is_refused(
+def test_a_manifest_with_bad_cutoffs_is_refused(
     cutoffs: object, says: str, tiny: dict[str, str]
 ) -> None:
     manifest = Session(Path(tiny["reference"])).manifest

@@ -22,12 +22,12 @@ from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import UsageError
 from cnnscore.filter.tranche_table import TrancheTable
 from cnnscore.filter.tranches import (
-    CutOffs,
+    TypeCutoffs,
     check_tranches,
-    network_cut_offs,
-    resource_cut_offs,
+    network_cutoffs,
+    resource_cutoffs,
     sensitivities,
-    threshold_cut_offs,
+    threshold_cutoffs,
     too_few,
     two_decimals,
 )
@@ -37,14 +37,14 @@ def floats(*values: float) -> np.ndarray:
     return np.array(values, np.float32)
 
 
-def cuts(cut_offs: CutOffs) -> list[tuple[float, str]]:
-    return [(float(cut.score), cut.filter) for cut in cut_offs.cuts]
+def cuts(cutoffs: TypeCutoffs) -> list[tuple[float, str]]:
+    return [(float(cut.score), cut.filter) for cut in cutoffs.cuts]
 
 
-def test_resource_cut_offs() -> None:
+def test_resource_cutoffs() -> None:
     # Ten scores from the highest down: number int(level / 100 * 9).
     scores = floats(*range(10))
-    found = cuts(resource_cut_offs("SNP", "CNN_2D", [0, 50, 90, 99.95], scores))
+    found = cuts(resource_cutoffs("SNP", "CNN_2D", [0, 50, 90, 99.95], scores))
     assert found == [
         (9, "CNN_2D_SNP_Tranche_0.00_50.00"),
         (5, "CNN_2D_SNP_Tranche_50.00_90.00"),
@@ -53,28 +53,28 @@ def test_resource_cut_offs() -> None:
     ]
 
 
-def test_what_scores_the_cut_off_fails_it() -> None:
-    cut_offs = resource_cut_offs("SNP", "K", [50, 80], floats(4, 3, 2, 1, 0))
-    assert [float(cut.score) for cut in cut_offs.cuts] == [2, 1]
-    assert cut_offs.grades(floats(9, 2.001, 2, 1.5, 1, 0, -9)).tolist() == [0, 0, 1, 1, 2, 2, 2]
-    tied = resource_cut_offs("SNP", "K", [10, 90], floats(1, 1, 1))
+def test_what_scores_the_cutoff_fails_it() -> None:
+    cutoffs = resource_cutoffs("SNP", "K", [50, 80], floats(4, 3, 2, 1, 0))
+    assert [float(cut.score) for cut in cutoffs.cuts] == [2, 1]
+    assert cutoffs.grades(floats(9, 2.001, 2, 1.5, 1, 0, -9)).tolist() == [0, 0, 1, 1, 2, 2, 2]
+    tied = resource_cutoffs("SNP", "K", [10, 90], floats(1, 1, 1))
     assert tied.grades(floats(1.5, 1, 0.5)).tolist() == [0, 2, 2]
 
 
-def test_own_cut_offs_and_thresholds_keep_what_scores_them() -> None:
-    own = network_cut_offs("INDEL", "CNN_READS", {99.9: -1.0004, 99.0: 0.5}, "reads")
+def test_own_cutoffs_and_thresholds_keep_what_scores_them() -> None:
+    own = network_cutoffs("INDEL", "CNN_READS", {99.9: -1.0004, 99.0: 0.5}, "reads")
     assert cuts(own) == [
         (0.5, "CNN_READS_INDEL_Tranche_99.00_99.90"),
         (-1, "CNN_READS_INDEL_Tranche_99.90_100.00"),
     ]
     assert own.grades(floats(0.5, 0.499, -1, -1.001)).tolist() == [0, 1, 1, 2]
-    plain = threshold_cut_offs("SNP", "QUAL", ["20", "30.5", "20"])
+    plain = threshold_cutoffs("SNP", "QUAL", ["20", "30.5", "20"])
     assert cuts(plain) == [(30.5, "QUAL_SNP_below_30.5"), (20, "QUAL_SNP_below_20")]
     assert plain.grades(floats(30.5, 20, 19.99)).tolist() == [0, 1, 2]
 
 
 def test_without_resource_calls_nothing_fails() -> None:
-    assert resource_cut_offs("SNP", "K", [99], floats()).grades(floats(-1e30)).tolist() == [0]
+    assert resource_cutoffs("SNP", "K", [99], floats()).grades(floats(-1e30)).tolist() == [0]
 
 
 @pytest.mark.parametrize(
@@ -147,17 +147,17 @@ def test_record_columns(tmp_path: Path) -> None:
 
 
 def test_tranche_table() -> None:
-    cut_offs = resource_cut_offs("SNP", "K", [50, 75], floats(4, 3, 2, 1, 0))
-    table = TrancheTable([cut_offs], with_resources=True)
+    cutoffs = resource_cutoffs("SNP", "K", [50, 75], floats(4, 3, 2, 1, 0))
+    table = TrancheTable([cutoffs], with_resources=True)
     scores = floats(9, 8, 7, 2, 2, 1, 0, -3)
     table.add(
         "SNP",
-        cut_offs.grades(scores),
+        cutoffs.grades(scores),
         np.array([1, 1, 0, 1, 0, 0, 0, 0], bool),
         np.array([1, 0, 1, 1, 1, 0, -1, 0], np.int8),
         [np.array([1, 2, 1, 1, 0, -1, 2, 1], np.int8)],
     )
-    table.add_resource("SNP", cut_offs.grades(floats(4, 3, 2, 1, 0)))
+    table.add_resource("SNP", cutoffs.grades(floats(4, 3, 2, 1, 0)))
     head, *rows = [line.split("\t") for line in table.text().splitlines()]
     found = [dict(zip(head, row, strict=True)) for row in rows]
     assert [row["tranche"] for row in found] == ["50", "75", "all"]

@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     score = parser.add_argument_group("score")
     add_option(score, "info-key", help="INFO key of the score, or QUAL [the one CNN_* key]")
-    cut_offs = parser.add_argument_group("cut-offs")
-    cut_offs.add_argument(
+    cutoffs = parser.add_argument_group("cut-offs")
+    cutoffs.add_argument(
         "--resource",
         metavar="VCF",
         action="append",
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="known variants, sorted, indexed or not; may be given several times",
     )
     for kind, default in (("snp", "99.95"), ("indel", "99.4")):
-        cut_offs.add_argument(
+        cutoffs.add_argument(
             f"--{kind}-tranche",
             metavar="PERCENT",
             action="append",
@@ -67,14 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"keep this percentage of the known {kind.upper()}s (of the true ones, by the "
             f"network's own cut-offs); several give grades [{default}; all levels of the network]",
         )
-    cut_offs.add_argument(
+    cutoffs.add_argument(
         "--threshold",
         metavar="[TYPE=]SCORE",
         action="append",
         default=[],
         help="records that score lower fail; TYPE is SNP or INDEL [both]; several give grades",
     )
-    add_option(cut_offs, "model", help="network whose own cut-offs to use [the header's]")
+    add_option(cutoffs, "model", help="network whose own cut-offs to use [the header's]")
     records = parser.add_argument_group("records")
     records.add_argument(
         "--types",
@@ -109,7 +109,7 @@ def run(options: argparse.Namespace) -> None:
     _check_usage(options)
     from cnnscore.calls.records import htslib_verbosity, htslib_version
     from cnnscore.filter.run import FilterOptions, filter_calls
-    from cnnscore.filter.sources import CutOffSource, NetworkCutOffs, Thresholds
+    from cnnscore.filter.sources import CutoffSource, NetworkCutoffs, Thresholds
     from cnnscore.filter.tranches import GATK_TRANCHES, check_tranches
     from cnnscore.progress import NoProgress, Progress
 
@@ -120,11 +120,11 @@ def run(options: argparse.Namespace) -> None:
         for kind, given in asked.items()
         if given
     }
-    source: CutOffSource | None = None
+    source: CutoffSource | None = None
     if options.threshold:
         source = Thresholds(thresholds)
     elif not options.resource:
-        source = NetworkCutOffs(levels, options.model)
+        source = NetworkCutoffs(levels, options.model)
     summary = filter_calls(
         options.calls,
         output=options.output,

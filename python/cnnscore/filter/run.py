@@ -38,14 +38,14 @@ from cnnscore.calls.resource import Resource
 from cnnscore.errors import BadInput, BadOutput, UsageError
 from cnnscore.files import write_whole
 from cnnscore.filter.score_key import check_new_key, choose_key, read_scores
-from cnnscore.filter.sources import CutOffSource
+from cnnscore.filter.sources import CutoffSource
 from cnnscore.filter.tranche_table import TrancheTable
 from cnnscore.filter.tranches import (
     KEPT,
     NO_CUT_OFF,
     NOT_JUDGED,
-    CutOffs,
-    resource_cut_offs,
+    TypeCutoffs,
+    resource_cutoffs,
     sensitivities,
     too_few,
 )
@@ -113,20 +113,20 @@ class FilterSummary:
     unscored: int = 0
     not_judged: int = 0
     """Scored, but of a type that is never judged."""
-    no_cut_off: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    no_cutoff: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     """Scored, and of a type that has no cut-off here: their FILTER stays."""
     judged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    cut_offs: tuple[CutOffs, ...] = ()
+    cutoffs: tuple[TypeCutoffs, ...] = ()
     resource_calls: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
     def text(self) -> str:
         """For the user: one line per type, and one for all."""
         lines = []
-        for cut_offs in self.cut_offs:
-            kind = cut_offs.kind
-            cuts = ", ".join(f"{cut.shown} ({cut.label})" for cut in cut_offs.cuts)
+        for cutoffs in self.cutoffs:
+            kind = cutoffs.kind
+            cuts = ", ".join(f"{cut.shown} ({cut.label})" for cut in cutoffs.cuts)
             n = self.resource_calls.get(kind)
             of = "" if n is None else f"; {n:,} resource calls"
             lines.append(
@@ -135,7 +135,7 @@ class FilterSummary:
             )
         lines += [
             f"{n:,} {kind}s keep the FILTER that they have: there is no cut-off for {kind}s"
-            for kind, n in self.no_cut_off.items()
+            for kind, n in self.no_cutoff.items()
             if n
         ]
         rate = self.records / max(self.seconds, 1e-9)
@@ -155,7 +155,7 @@ def filter_calls(
     info_key: str | None = None,
     resources: Sequence[str] = (),
     tranches: dict[str, list[float]] | None = None,
-    source: CutOffSource | None = None,
+    source: CutoffSource | None = None,
     options: FilterOptions | None = None,
     header_lines: Sequence[str] = (),
     progress: Progress | None = None,
@@ -181,11 +181,11 @@ def filter_calls(
         header = read.header()
         key = choose_key(header, info_key, read.path)
         run = _Run(key, options, resources, progress or NoProgress())
-        given = source.cut_offs(key, header) if source else None
+        given = source.cutoffs(key, header) if source else None
         if resources:
             first = Calls(path, name=name, must_be_sorted=True, threads=threads, sites_only=True)
             run.calibrate(first)
-        run.cut_offs = given or run.tranche_cut_offs(tranches or {})
+        run.cutoffs = given or run.tranche_cutoffs(tranches or {})
         origin = (
             source.name()
             if source
@@ -215,7 +215,7 @@ class _Run:
         self._scored = dict.fromkeys(KINDS, 0)
         self.summary = FilterSummary(key)
         self._samples = 0
-        self.cut_offs: tuple[CutOffs, ...] = ()
+        self.cutoffs: tuple[TypeCutoffs, ...] = ()
         self.table = TrancheTable((), with_resources=False)
 
     # ---- first pass ----
@@ -253,7 +253,7 @@ class _Run:
         for kind, known_scores in zip(KINDS, self._resource_scores, strict=True):
             self.summary.resource_calls[kind] = len(known_scores)
 
-    def tranche_cut_offs(self, tranches: dict[str, list[float]]) -> tuple[CutOffs, ...]:
+    def tranche_cutoffs(self, tranches: dict[str, list[float]]) -> tuple[TypeCutoffs, ...]:
         """Cut-offs of the resource calls' scores; a warning where they are few."""
         for kind, scores in zip(KINDS, self._resource_scores, strict=True):
             if self._scored[kind] and not len(scores):
@@ -274,7 +274,7 @@ class _Run:
                     kind.lower(),
                 )
         return tuple(
-            resource_cut_offs(kind, self.summary.key, tranches[kind], scores)
+            resource_cutoffs(kind, self.summary.key, tranches[kind], scores)
             for kind, scores in zip(KINDS, self._resource_scores, strict=True)
         )
 
@@ -283,15 +283,15 @@ class _Run:
     def declare(self, calls: Calls, origin: str, header_lines: Sequence[str]) -> None:
         """Complete the header of what is written."""
         key, options = self.summary.key, self._options
-        self.summary.cut_offs = self.cut_offs
+        self.summary.cutoffs = self.cutoffs
         if options.clear:
             calls.clear_filters()
-        for cut_offs in () if options.soft else self.cut_offs:
-            for line in cut_offs.header_lines():
+        for cutoffs in () if options.soft else self.cutoffs:
+            for line in cutoffs.header_lines():
                 calls.add_header(line)
         described = "".join(
             f',{c.kind}="' + " ".join(f"{cut.label}:{cut.shown}" for cut in c.cuts) + '"'
-            for c in self.cut_offs
+            for c in self.cutoffs
         )
         calls.add_header(f'##cnnscore_cutoffs=<ID={key},From="{origin}"{described}>')
         for new, line in _info_lines(key, options):
@@ -303,12 +303,12 @@ class _Run:
     def write(self, calls: Calls, writer: Writer) -> None:
         """Read all records, judge and write them."""
         options, summary = self._options, self.summary
-        names = [cut.filter for cut_offs in self.cut_offs for cut in cut_offs.cuts]
-        self.table = TrancheTable(self.cut_offs, with_resources=bool(self._resources))
+        names = [cut.filter for cutoffs in self.cutoffs for cut in cutoffs.cuts]
+        self.table = TrancheTable(self.cutoffs, with_resources=bool(self._resources))
         self._samples = calls.samples
-        for cut_offs in self.cut_offs if self._resources else ():
-            scores = self._resource_scores[KINDS.index(cut_offs.kind)]
-            self.table.add_resource(cut_offs.kind, cut_offs.grades(scores))
+        for cutoffs in self.cutoffs if self._resources else ():
+            scores = self._resource_scores[KINDS.index(cutoffs.kind)]
+            self.table.add_resource(cutoffs.kind, cutoffs.grades(scores))
         records = Records()
         while n := calls.read(records, BATCH):
             sites = records.sites()
@@ -351,24 +351,24 @@ class _Run:
         counted: tuple[NDArray[np.int8], list[NDArray[np.int8]]] | None = None
         if self._options.table:
             counted = transitions(sites, types), self._zygosities(records, sites)
-        for cut_offs in self.cut_offs:
-            kind = KINDS.index(cut_offs.kind)
+        for cutoffs in self.cutoffs:
+            kind = KINDS.index(cutoffs.kind)
             rows = np.flatnonzero(scored & (judged == kind))
-            grades = cut_offs.grades(scores[rows])
+            grades = cutoffs.grades(scores[rows])
             verdict[rows] = np.where(grades == 0, KEPT, first_name + grades - 1)
-            first_name += len(cut_offs.cuts)
+            first_name += len(cutoffs.cuts)
             sensitivity[rows] = sensitivities(scores[rows], self._resource_scores[kind])
-            summary.judged[cut_offs.kind] += len(rows)
-            summary.failed[cut_offs.kind] += int(np.count_nonzero(grades))
+            summary.judged[cutoffs.kind] += len(rows)
+            summary.failed[cutoffs.kind] += int(np.count_nonzero(grades))
             if counted is not None:
                 changes, genotypes = counted
                 of_rows = [genotype[rows] for genotype in genotypes]
-                self.table.add(cut_offs.kind, grades, known[rows], changes[rows], of_rows)
+                self.table.add(cutoffs.kind, grades, known[rows], changes[rows], of_rows)
         for kind, name in enumerate(KINDS):
-            if name not in (cut_offs.kind for cut_offs in self.cut_offs):
+            if name not in (cutoffs.kind for cutoffs in self.cutoffs):
                 rows = judged == kind
                 verdict[rows] = NO_CUT_OFF
-                summary.no_cut_off[name] += int(np.count_nonzero(rows & scored))
+                summary.no_cutoff[name] += int(np.count_nonzero(rows & scored))
         summary.unscored += int(np.count_nonzero(~scored))
         summary.not_judged += int(np.count_nonzero(scored & (verdict == NOT_JUDGED)))
         return verdict, sensitivity

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cnnscore.errors import UsageError
-from cnnscore.filter.tranches import CutOffs, network_cut_offs, threshold_cut_offs
+from cnnscore.filter.tranches import TypeCutoffs, network_cutoffs, threshold_cutoffs
 from cnnscore.network.provenance import Cutoffs, read_model_lines
 from cnnscore.network.store import find_model
 
 
-class CutOffSource(Protocol):
+class CutoffSource(Protocol):
     """Anything that knows cut-offs without looking at the scores."""
 
-    def cut_offs(self, key: str, header: Sequence[str]) -> tuple[CutOffs, ...]:
+    def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
         """Those of each type for scores under INFO `key` of a file with this header."""
 
     def name(self) -> str:
@@ -31,10 +31,10 @@ class Thresholds:
 
     thresholds: dict[str, list[str]]
 
-    def cut_offs(self, key: str, header: Sequence[str]) -> tuple[CutOffs, ...]:
-        """One CutOffs per type that has thresholds."""
+    def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
+        """One TypeCutoffs per type that has thresholds."""
         return tuple(
-            threshold_cut_offs(kind, key, texts) for kind, texts in self.thresholds.items() if texts
+            threshold_cutoffs(kind, key, texts) for kind, texts in self.thresholds.items() if texts
         )
 
     def name(self) -> str:
@@ -43,7 +43,7 @@ class Thresholds:
 
 
 @dataclass
-class NetworkCutOffs:
+class NetworkCutoffs:
     """The network's own, from the header of the scored file or, with `model`, from its manifest.
 
     `levels` in per cent choose among those that it has, by type; all when a type has none.
@@ -53,7 +53,7 @@ class NetworkCutOffs:
     model: str | None = None
     _network: str = field(default="", init=False)
 
-    def cut_offs(self, key: str, header: Sequence[str]) -> tuple[CutOffs, ...]:
+    def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
         """Errors: UsageError when the network has none, or not at a level, or is not known."""
         cutoffs = self._find(key, header)
         found = []
@@ -73,7 +73,7 @@ class NetworkCutOffs:
                     f"has them at {has}; take one of these, or give --threshold or --resource"
                 )
             found.append(
-                network_cut_offs(kind, key, {lvl: known[lvl] for lvl in wanted}, self._network)
+                network_cutoffs(kind, key, {lvl: known[lvl] for lvl in wanted}, self._network)
             )
         return tuple(found)
 

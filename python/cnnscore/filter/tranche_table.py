@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.filter.tranches import CutOffs
+from cnnscore.filter.tranches import TypeCutoffs
 
 COLUMNS = (
     "type",
@@ -30,12 +30,12 @@ _NOVEL, _KNOWN = 0, 1
 
 
 class TrancheTable:
-    """Tallies of the judged records of each type by grade (CutOffs.grades)."""
+    """Tallies of the judged records of each type by grade (TypeCutoffs.grades)."""
 
-    def __init__(self, cut_offs: Sequence[CutOffs], with_resources: bool) -> None:
-        self._cut_offs = cut_offs
+    def __init__(self, cutoffs: Sequence[TypeCutoffs], with_resources: bool) -> None:
+        self._cutoffs = cutoffs
         self._with_resources = with_resources
-        shape = {c.kind: len(c.cuts) + 1 for c in cut_offs}
+        shape = {c.kind: len(c.cuts) + 1 for c in cutoffs}
         self._records = {kind: np.zeros((2, n), np.int64) for kind, n in shape.items()}
         self._transitions = {kind: np.zeros((2, 2, n), np.int64) for kind, n in shape.items()}
         self._zygosity = {kind: np.zeros((2, n), np.int64) for kind, n in shape.items()}
@@ -71,10 +71,10 @@ class TrancheTable:
     def text(self) -> str:
         """TSV with a header line; NA where there is nothing to tell."""
         lines = ["\t".join(COLUMNS)]
-        for cut_offs in self._cut_offs:
-            cuts = [(cut.label, cut.shown, cut.filter) for cut in cut_offs.cuts]
+        for cutoffs in self._cutoffs:
+            cuts = [(cut.label, cut.shown, cut.filter) for cut in cutoffs.cuts]
             for row, named in enumerate([*cuts, ("all", "NA", "NA")]):
-                lines.append("\t".join([cut_offs.kind, *named, *self._row(cut_offs.kind, row)]))
+                lines.append("\t".join([cutoffs.kind, *named, *self._row(cutoffs.kind, row)]))
         return "\n".join(lines) + "\n"
 
     def _row(self, kind: str, row: int) -> list[str]:

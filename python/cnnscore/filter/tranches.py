@@ -42,20 +42,20 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class CutOffs:
+class TypeCutoffs:
     """The cut-offs of one type, strictest (highest score) first; graded when there are several."""
 
     kind: str
     """SNP or INDEL."""
     cuts: tuple[Cut, ...]
-    at_cut_off_fails: bool
+    at_cutoff_fails: bool
     """Whether a record that scores just the cut-off fails: with GATK's rule it does."""
 
     def grades(self, scores: NDArray[np.float32]) -> NDArray[np.int32]:
         """[N] how many of the cut-offs each score fails: 0 is kept, g fails cuts[g - 1] last."""
         # Counted from the lowest cut-off up: those that are not failed.
         ascending = np.array([cut.score for cut in reversed(self.cuts)], np.float32)
-        side: Literal["left", "right"] = "left" if self.at_cut_off_fails else "right"
+        side: Literal["left", "right"] = "left" if self.at_cutoff_fails else "right"
         failed: NDArray[np.int32] = len(self.cuts) - np.searchsorted(
             ascending, scores, side=side
         ).astype(np.int32)
@@ -75,9 +75,9 @@ def check_tranches(levels: Sequence[float], option: str) -> list[float]:
     return sorted(set(levels))
 
 
-def resource_cut_offs(
+def resource_cutoffs(
     kind: str, key: str, levels: Sequence[float], resource_scores: NDArray[np.float32]
-) -> CutOffs:
+) -> TypeCutoffs:
     """GATK's rule: of n resource scores from the highest down, number int(level / 100 * (n - 1)).
 
     `levels` ascend. Without resource scores there are the FILTERs' names, and cut-offs that no
@@ -97,10 +97,10 @@ def resource_cut_offs(
                 description=f"{kind} truth resource sensitivity {between} for info key {key}",
             )
         )
-    return CutOffs(kind, tuple(cuts), at_cut_off_fails=True)
+    return TypeCutoffs(kind, tuple(cuts), at_cutoff_fails=True)
 
 
-def network_cut_offs(kind: str, key: str, levels: dict[float, float], network: str) -> CutOffs:
+def network_cutoffs(kind: str, key: str, levels: dict[float, float], network: str) -> TypeCutoffs:
     """A network's own cut-offs: `levels` in per cent of true calls -> the lowest score kept."""
     ascending = sorted(levels)
     cuts = []
@@ -115,10 +115,10 @@ def network_cut_offs(kind: str, key: str, levels: dict[float, float], network: s
                 f"{network} for info key {key}",
             )
         )
-    return CutOffs(kind, tuple(cuts), at_cut_off_fails=False)
+    return TypeCutoffs(kind, tuple(cuts), at_cutoff_fails=False)
 
 
-def threshold_cut_offs(kind: str, key: str, thresholds: Sequence[str]) -> CutOffs:
+def threshold_cutoffs(kind: str, key: str, thresholds: Sequence[str]) -> TypeCutoffs:
     """Plain cut-offs: records that score below one fail. `thresholds` are numbers as written."""
     cuts = [
         Cut(
@@ -129,7 +129,7 @@ def threshold_cut_offs(kind: str, key: str, thresholds: Sequence[str]) -> CutOff
         )
         for text in sorted(set(thresholds), key=float, reverse=True)
     ]
-    return CutOffs(kind, tuple(cuts), at_cut_off_fails=False)
+    return TypeCutoffs(kind, tuple(cuts), at_cutoff_fails=False)
 
 
 def sensitivities(

@@ -130,7 +130,7 @@ def _platt(scores: Array, true: NDArray[np.bool_], weight: Array) -> tuple[float
     return float(np.clip(slope, 1e-2, _MAX_SLOPE)), float(offset)
 
 
-def cut_offs(
+def cutoffs(
     scores: Array, label: NDArray[np.int8], weight: NDArray[np.float32]
 ) -> dict[str, dict[str, float]]:
     """Type -> sensitivity in % -> the score at which that part of its true calls is kept; a type

@@ -25,7 +25,7 @@ from cnnscore.network.store import find_model
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.train.calibrate import (
     class_counts,
-    cut_offs,
+    cutoffs,
     expected_error,
     fit_calibration,
     rank_by_type,
@@ -165,7 +165,7 @@ def finish(
             metrics[split] = _metrics(network, samples, rows)
     rows = _held_out(samples)
     scores = predict(network, samples, rows, calibrated=True).astype(np.float64)
-    return metrics, cut_offs(scores, samples.label[rows], samples.weight[rows])
+    return metrics, cutoffs(scores, samples.label[rows], samples.weight[rows])
 
 
 def _metrics(network: Network, samples: Samples, rows: NDArray[np.int64]) -> dict[str, Any]:
