@@ -10,6 +10,7 @@
 
 #include "calls.h"
 #include "grow.h"
+#include "index_check.h"
 #include "intervals.h"
 
 /* A batch ends early when its records hold this many bytes: cohort lines are long. */
@@ -128,7 +129,9 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
     if (o->regions && is_stdin)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                              "standard input has no index to jump by: use --targets in place of --regions");
-    if (o->regions && cnnscore_stale_index(o->path, err) != CNNSCORE_OK) return err->code;
+    if (o->regions && (cnnscore_stale_index(o->path, err) != CNNSCORE_OK ||
+                       cnnscore_index_check(o->path, CNNSCORE_INDEXED_CALLS, err) != CNNSCORE_OK))
+        return err->code;
     calls->source = bcf_sr_init();
     if (!calls->source) return cnnscore_fail_memory(err);
     int code = set_intervals(calls->source, o, intervals, err);

@@ -18,6 +18,7 @@
 
 #include "calls.h"
 #include "grow.h"
+#include "index_check.h"
 
 /* Calls further apart than this are jumped between, where there is an index. */
 #define JUMP_BASES 100000
@@ -73,7 +74,9 @@ static int malformed(const cnnscore_resource *resource, cnnscore_error *err) {
 /* An index that is older than the file is not believed; the file is read without one then. */
 static void load_index(cnnscore_resource *resource) {
     const htsFormat *format = hts_get_format(resource->file);
-    if (format->compression != bgzf || cnnscore_stale_index(resource->path, NULL) != CNNSCORE_OK) return;
+    if (format->compression != bgzf || cnnscore_stale_index(resource->path, NULL) != CNNSCORE_OK ||
+        cnnscore_index_check(resource->path, CNNSCORE_INDEXED_CALLS, NULL) != CNNSCORE_OK)
+        return;
     if (format->format == vcf)
         resource->tbx = tbx_index_load3(resource->path, NULL, HTS_IDX_SILENT_FAIL);
     else

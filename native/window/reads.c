@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "index_check.h"
+
 static const char *const ARTIFICIAL_GROUPS[] = {"ArtificialHaplotypeRG", "ArtificialHaplotype"};
 
 static int check_index(cnnscore_reads_file *file, cnnscore_error *err) {
@@ -76,6 +78,8 @@ static int open_file(cnnscore_reads_file *file, const char *path, const cnnscore
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: cannot read its header: the file is damaged",
                              path);
     int code = check_index(file, err);
+    if (code == CNNSCORE_OK)
+        code = cnnscore_index_check(path, file->is_cram ? CNNSCORE_INDEXED_CRAM : CNNSCORE_INDEXED_BAM, err);
     if (code != CNNSCORE_OK) return code;
     file->index = sam_index_load3(file->file, path, NULL, HTS_IDX_SILENT_FAIL);
     if (!file->index)

@@ -1,0 +1,441 @@
+/* index_check.c: TBI, CSI, BAI (SAM specification, section 5; CSIv1) and CRAI (CRAM specification, section
+ * 12).
+ *
+ * htslib 1.16 to 1.24 end the process, or never end, on indexes that were cut or altered, and read fewer
+ * records than there are where a bin or an offset is another's. */
+#include "index_check.h"
+
+#include <ctype.h>
+#include <htslib/bgzf.h>
+#include <htslib/hts.h>
+#include <htslib/kstring.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "grow.h"
+
+#define MAX_DEPTH 9  /* levels below the root of a CSI: 2^44 bases at the least shift in use */
+#define TBX_FIELDS 7 /* format, sequence, begin, end, meta, skip, length of names */
+#define MAX_NAMES (1 << 27)
+#define CRAM_REST 512 /* most bytes of the last container's header and the end marker */
+
+typedef struct {
+    uint32_t number;
+    uint64_t begin, end; /* of its chunks, as virtual offsets */
+    uint64_t first;      /* a CSI's offset of the first record over the bin */
+    uint32_t from, to;   /* what it covers, in bins of the smallest kind */
+} bin;
+
+typedef struct {
+    uint64_t begin, end;
+} chunk;
+
+typedef struct {
+    BGZF *file;
+    int64_t size; /* of the indexed file; 0: not known */
+    bool is_csi, is_bam;
+    int depth;
+    bin *bins; /* of the contig at hand */
+    size_t n_bins, bins_room;
+    bin **ended; /* the same, in the order in which they end */
+    size_t ended_room;
+    chunk *chunks; /* of all its bins */
+    size_t n_chunks, chunks_room;
+    uint64_t *windows; /* its linear index */
+    size_t n_windows, windows_room;
+    uint64_t after;  /* where the last contig's records end */
+    kstring_t names; /* of a VCF's contigs, each ended by a zero */
+    size_t name_at;  /* of the contig at hand */
+    BGZF *records;   /* the VCF itself */
+    kstring_t line;
+} checker;
+
+/* ---- bytes ---- */
+
+static bool take(checker *self, void *to, size_t n) {
+    return bgzf_read(self->file, to, n) == (ssize_t)n;
+}
+
+static bool take_count(checker *self, int64_t most, int32_t *value) {
+    return take(self, value, sizeof *value) && *value >= 0 && *value <= most;
+}
+
+/* A virtual offset: the place of a block in the file, and of a byte in the block. */
+static bool take_offset(checker *self, uint64_t *offset) {
+    return take(self, offset, sizeof *offset) && (self->size == 0 || (int64_t)(*offset >> 16) <= self->size);
+}
+
+/* ---- bins ---- */
+
+static uint32_t first_of_level(int level) {
+    return ((1U << (3 * level)) - 1) / 7;
+}
+
+/* The bin that holds counts in place of chunks. */
+static uint32_t counts_bin(const checker *self) {
+    return first_of_level(self->depth + 1) + 1;
+}
+
+static int level_of(uint32_t number) {
+    int level = 0;
+    while (number >= first_of_level(level + 1)) level++;
+    return level;
+}
+
+static const char *take_chunks(checker *self, bin *one, int32_t n) {
+    one->begin = UINT64_MAX;
+    one->end = 0;
+    for (int32_t i = 0; i < n; i++) {
+        uint64_t begin, end;
+        if (!take_offset(self, &begin) || !take_offset(self, &end))
+            return "points past its file, or is cut short";
+        if (begin > end || begin < one->end) return "has chunks in disorder";
+        if (i == 0) one->begin = begin;
+        one->end = end;
+        if (cnnscore_reserve(&self->chunks, &self->chunks_room, self->n_chunks + 1, sizeof *self->chunks) < 0)
+            return "does not fit into memory";
+        self->chunks[self->n_chunks++] = (chunk){begin, end};
+    }
+    return NULL;
+}
+
+static const char *take_counts(checker *self, int32_t n, uint64_t *begin, uint64_t *end) {
+    uint64_t mapped, unmapped;
+    if (n != 2 || !take_offset(self, begin) || !take_offset(self, end) ||
+        !take(self, &mapped, sizeof mapped) || !take(self, &unmapped, sizeof unmapped) || *begin > *end)
+        return "has counts that are none";
+    return NULL;
+}
+
+static int by_number(const void *a, const void *b) {
+    uint32_t x = ((const bin *)a)->number, y = ((const bin *)b)->number;
+    return x < y ? -1 : x > y;
+}
+
+/* Smallest bins in which a bin begins and, past it, ends. */
+static uint32_t leaf(const checker *self, const bin *one, bool past) {
+    int level = level_of(one->number);
+    return (one->number - first_of_level(level) + past) << (3 * (self->depth - level));
+}
+
+static int by_begin(const void *a, const void *b) {
+    const bin *x = a, *y = b;
+    return x->from < y->from ? -1 : x->from > y->from;
+}
+
+static int by_end(const void *a, const void *b) {
+    const bin *x = *(const bin *const *)a, *y = *(const bin *const *)b;
+    return x->to < y->to ? -1 : x->to > y->to;
+}
+
+/* A record lies in a bin that holds all of it: so the records of a bin come before those of every bin that
+ * begins where it ends, or later. */
+static const char *check_order(checker *self, uint64_t begin, uint64_t end) {
+    size_t n = self->n_bins, done = 0;
+    if (n == 0) return NULL;
+    for (size_t i = 0; i < n; i++) {
+        const bin *one = &self->bins[i];
+        if (i > 0 && one[-1].number == one->number) return "has a bin twice";
+        if (one->begin < begin || one->end > end) return "has a bin outside its contig's records";
+        if (self->is_csi && one->first > one->begin) return "has a bin that begins before its first record";
+    }
+    if (cnnscore_reserve(&self->ended, &self->ended_room, n, sizeof *self->ended) < 0)
+        return "does not fit into memory";
+    qsort(self->bins, n, sizeof *self->bins, by_begin);
+    for (size_t i = 0; i < n; i++) self->ended[i] = &self->bins[i];
+    qsort(self->ended, n, sizeof *self->ended, by_end);
+    uint64_t last = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (; done < n && self->ended[done]->to <= self->bins[i].from; done++)
+            if (self->ended[done]->end > last) last = self->ended[done]->end;
+        if (self->bins[i].begin < last) return "has bins that are not in the order of the file";
+    }
+    return NULL;
+}
+
+static int by_offset(const void *a, const void *b) {
+    const chunk *x = a, *y = b;
+    return x->begin < y->begin ? -1 : x->begin > y->begin;
+}
+
+/* Every record is in a chunk: where one ends another begins. */
+static const char *check_gaps(checker *self, uint64_t begin, uint64_t end) {
+    if (self->n_chunks == 0) return NULL;
+    qsort(self->chunks, self->n_chunks, sizeof *self->chunks, by_offset);
+    uint64_t last = end == UINT64_MAX ? self->chunks[0].begin : begin;
+    for (size_t i = 0; i < self->n_chunks; i++) {
+        if (self->chunks[i].begin > last) return "leaves records out";
+        if (self->chunks[i].end > last) last = self->chunks[i].end;
+    }
+    return end != UINT64_MAX && last < end ? "leaves records out" : NULL;
+}
+
+/* The first record over a stretch stands before all that begin in it. */
+static const char *check_windows(const checker *self, uint64_t begin, uint64_t end) {
+    uint64_t last = 0;
+    for (size_t i = 0; i < self->n_windows; i++) {
+        uint64_t at = self->windows[i];
+        if (at == 0) continue; /* no record so far; of old tools also a gap */
+        if (at < last || at < begin || at > end) return "has a linear index in disorder";
+        last = at;
+    }
+    for (size_t i = 0; i < self->n_bins; i++) {
+        const bin *one = &self->bins[i];
+        bool is_smallest = one->to == one->from + 1;
+        if (one->from >= self->n_windows || (is_smallest && self->windows[one->from] > one->begin))
+            return "has a bin that its linear index leaves out";
+    }
+    return NULL;
+}
+
+static const char *take_bins(checker *self, int32_t n, uint64_t *begin, uint64_t *end) {
+    bool counted = false;
+    self->n_bins = self->n_chunks = 0;
+    for (int32_t i = 0; i < n; i++) {
+        bin one = {0};
+        int32_t n_chunks;
+        if (!take(self, &one.number, sizeof one.number)) return "is cut short";
+        if (self->is_csi && !take_offset(self, &one.first)) return "points past its file, or is cut short";
+        if (!take_count(self, INT32_MAX, &n_chunks)) return "has a wrong count";
+        const char *problem;
+        if (one.number == counts_bin(self)) {
+            problem = counted ? "has a bin twice" : take_counts(self, n_chunks, begin, end);
+            counted = true;
+        } else {
+            if (one.number >= first_of_level(self->depth + 1)) return "has a bin that there is not";
+            one.from = leaf(self, &one, false);
+            one.to = leaf(self, &one, true);
+            problem = take_chunks(self, &one, n_chunks);
+            if (cnnscore_reserve(&self->bins, &self->bins_room, self->n_bins + 1, sizeof one) < 0)
+                return "does not fit into memory";
+            if (n_chunks > 0) self->bins[self->n_bins++] = one;
+        }
+        if (problem) return problem;
+    }
+    if (self->n_bins > 0) qsort(self->bins, self->n_bins, sizeof *self->bins, by_number);
+    if (!counted) {
+        *begin = 0;
+        *end = UINT64_MAX;
+    }
+    return NULL;
+}
+
+/* The first record of a VCF's contig is of the contig that the index names. */
+static const char *check_name(checker *self, uint64_t first) {
+    if (self->name_at >= self->names.l) return NULL;
+    const char *name = self->names.s + self->name_at;
+    size_t length = strlen(name);
+    self->name_at += length + 1;
+    if (first == UINT64_MAX) return NULL;
+    if (bgzf_seek(self->records, (int64_t)first, SEEK_SET) < 0 ||
+        bgzf_getline(self->records, '\n', &self->line) < 0 || strncmp(self->line.s, name, length) != 0 ||
+        self->line.s[length] != '\t')
+        return "does not fit its file";
+    return NULL;
+}
+
+static const char *take_contig(checker *self) {
+    uint64_t begin = 0, end = UINT64_MAX;
+    int32_t n;
+    if (!take_count(self, (int64_t)counts_bin(self) + 1, &n)) return "has a wrong count, or is cut short";
+    const char *problem = take_bins(self, n, &begin, &end);
+    self->n_windows = 0;
+    if (!problem && !self->is_csi) {
+        if (!take_count(self, INT32_MAX, &n)) return "has a wrong count, or is cut short";
+        for (int32_t i = 0; i < n; i++) {
+            if (cnnscore_reserve(&self->windows, &self->windows_room, self->n_windows + 1,
+                                 sizeof *self->windows) < 0)
+                return "does not fit into memory";
+            if (!take_offset(self, &self->windows[self->n_windows++]))
+                return "points past its file, or is cut short";
+        }
+        if (self->n_bins > 0) problem = check_windows(self, begin, end);
+    }
+    if (!problem) problem = check_order(self, begin, end);
+    if (!problem) problem = check_gaps(self, begin, end);
+    /* Contigs of a BAM stand in the order of their numbers; those of a BCF need not. */
+    uint64_t first = UINT64_MAX, last = 0;
+    for (size_t i = 0; i < self->n_bins; i++) {
+        if (self->bins[i].begin < first) first = self->bins[i].begin;
+        if (self->bins[i].end > last) last = self->bins[i].end;
+    }
+    if (!problem && self->is_bam && self->n_bins > 0 && first < self->after)
+        problem = "has contigs that are not in the order of the file";
+    if (last > self->after) self->after = last;
+    return problem ? problem : check_name(self, first);
+}
+
+/* ---- headers ---- */
+
+/* Names of contigs, each ended by a zero. */
+static const char *take_names(checker *self, int32_t length, int32_t *n) {
+    char last = '\0', letter;
+    *n = 0;
+    for (int32_t i = 0; i < length; i++) {
+        if (!take(self, &letter, 1)) return "is cut short";
+        if (letter == '\0') {
+            if (last == '\0') return "has a contig without a name";
+            (*n)++;
+        }
+        if (kputc(letter, &self->names) < 0) return "does not fit into memory";
+        last = letter;
+    }
+    return length > 0 && last != '\0' ? "has names that do not end" : NULL;
+}
+
+/* How tabix describes a VCF. */
+static const char *check_vcf_format(const int32_t field[TBX_FIELDS]) {
+    bool is_vcf = (field[0] & 0xFFFF) == 2 && field[1] == 1 && field[2] == 2 && field[3] == 0 &&
+                  field[4] == '#' && field[5] == 0 && field[6] >= 0 && field[6] < MAX_NAMES;
+    return is_vcf ? NULL : "is not of a VCF";
+}
+
+static const char *take_csi_header(checker *self, int32_t *n_contigs) {
+    int32_t shift, length, n_names = -1;
+    if (!take(self, &shift, sizeof shift) || shift < 1 || shift > 30 ||
+        !take_count(self, MAX_DEPTH, &self->depth) || !take_count(self, MAX_NAMES, &length) ||
+        3 * self->depth + shift > 62)
+        return "has a wrong header";
+    if (length >= (int32_t)sizeof(int32_t[TBX_FIELDS])) {
+        int32_t field[TBX_FIELDS];
+        const char *problem = take(self, field, sizeof field) ? check_vcf_format(field) : "is cut short";
+        length -= (int32_t)sizeof field;
+        if (!problem && field[6] != length) problem = "has a wrong header";
+        if (!problem) problem = take_names(self, length, &n_names);
+        if (problem) return problem;
+    } else if (length > 0) {
+        return "has a wrong header";
+    }
+    if (!take_count(self, INT32_MAX, n_contigs) || (n_names >= 0 && *n_contigs > n_names))
+        return "has a wrong count of contigs";
+    return NULL;
+}
+
+static const char *take_tbi_header(checker *self, int32_t *n_contigs) {
+    int32_t field[TBX_FIELDS], n_names;
+    if (!take_count(self, INT32_MAX, n_contigs) || !take(self, field, sizeof field)) return "is cut short";
+    const char *problem = check_vcf_format(field);
+    if (!problem) problem = take_names(self, field[6], &n_names);
+    if (!problem && n_names != *n_contigs) problem = "has a wrong count of contigs";
+    return problem;
+}
+
+static const char *check_bins(checker *self) {
+    char magic[4];
+    int32_t n_contigs = 0;
+    const char *problem = NULL;
+    if (!take(self, magic, sizeof magic)) return "is empty";
+    self->depth = 5;
+    self->is_csi = memcmp(magic, "CSI\1", 4) == 0;
+    if (self->is_csi)
+        problem = take_csi_header(self, &n_contigs);
+    else if (memcmp(magic, "TBI\1", 4) == 0)
+        problem = take_tbi_header(self, &n_contigs);
+    else if (memcmp(magic, "BAI\1", 4) != 0)
+        return "is no index";
+    else if (!take_count(self, INT32_MAX, &n_contigs))
+        return "is cut short";
+    for (int32_t i = 0; !problem && i < n_contigs; i++) problem = take_contig(self);
+    if (problem) return problem;
+    /* The count of reads without a place, which old tools left out. */
+    uint64_t unplaced;
+    ssize_t rest = bgzf_read(self->file, &unplaced, sizeof unplaced);
+    if (rest == 0) return NULL;
+    return rest == (ssize_t)sizeof unplaced && bgzf_read(self->file, magic, 1) == 0
+               ? NULL
+               : "is longer than it says";
+}
+
+/* ---- CRAI ---- */
+
+/* A line: contig, begin, span, offset of a container, of a slice in it, bytes of the slice. */
+static const char *check_slice(const char *line, int64_t size, int64_t *last_contig, int64_t *last_offset,
+                               int64_t *end) {
+    int64_t field[6];
+    for (int i = 0; i < 6; i++) {
+        char *rest;
+        if (!isdigit((unsigned char)*line) && !(*line == '-' && i < 3)) return "has a line that is no slice";
+        field[i] = strtoll(line, &rest, 10);
+        if (rest == line || *rest != (i < 5 ? '\t' : '\0')) return "has a line that is no slice";
+        line = rest + 1;
+    }
+    if (field[0] < -2 || field[0] > INT32_MAX || field[2] < 0 || field[1] < -1 || field[1] > INT64_MAX / 2 ||
+        field[2] > INT64_MAX / 2 || field[4] > INT32_MAX || field[5] > INT32_MAX)
+        return "has a slice that there cannot be";
+    if (size > 0 && (field[3] >= size || field[5] > size - field[3])) return "points past its file";
+    if (field[0] >= 0 && field[0] < *last_contig) return "has contigs in disorder";
+    if (field[3] < *last_offset) return "has slices in disorder";
+    if (field[0] >= 0) *last_contig = field[0];
+    *last_offset = field[3];
+    *end = field[3] + field[4] + field[5];
+    return NULL;
+}
+
+static const char *check_slices(checker *self) {
+    kstring_t line = {0};
+    int length;
+    int64_t contig = -1, offset = 0, end = 0;
+    const char *problem = NULL;
+    while (!problem && (length = bgzf_getline(self->file, '\n', &line)) >= 0)
+        problem = self->file->errcode ? "is damaged"
+                  : strlen(line.s) != (size_t)length
+                      ? "has a line that is no slice"
+                      : check_slice(line.s, self->size, &contig, &offset, &end);
+    if (!problem && (length < -1 || self->file->errcode)) problem = "is damaged";
+    if (!problem && end > 0 && self->size - end > CRAM_REST) problem = "leaves slices out";
+    free(line.s);
+    return problem;
+}
+
+/* ---- the index of a file ---- */
+
+/* A file that exists: NAME with `suffix`, or with it in place of NAME's own. */
+static bool has_index(const char *path, const char *suffix, kstring_t *name) {
+    const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
+    struct stat st;
+    name->l = 0;
+    if (ksprintf(name, "%s%s", path, suffix) >= 0 && stat(name->s, &st) == 0) return true;
+    if (!dot || (slash && dot < slash)) return false;
+    name->l = 0;
+    return ksprintf(name, "%.*s%s", (int)(dot - path), path, suffix) >= 0 && stat(name->s, &st) == 0;
+}
+
+static bool find_index(const char *path, cnnscore_indexed what, kstring_t *name) {
+    if (what == CNNSCORE_INDEXED_CRAM) return has_index(path, ".crai", name);
+    return has_index(path, ".csi", name) ||
+           has_index(path, what == CNNSCORE_INDEXED_BAM ? ".bai" : ".tbi", name);
+}
+
+int cnnscore_index_check(const char *path, cnnscore_indexed what, cnnscore_error *err) {
+    struct stat st;
+    kstring_t name = {0};
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || !find_index(path, what, &name)) {
+        free(name.s);
+        return CNNSCORE_OK;
+    }
+    checker self = {
+        .file = bgzf_open(name.s, "r"), .size = st.st_size, .is_bam = what == CNNSCORE_INDEXED_BAM};
+    const char *problem = "cannot be read";
+    if (what == CNNSCORE_INDEXED_CALLS) self.records = bgzf_open(path, "r");
+    if (self.file && (self.records || what != CNNSCORE_INDEXED_CALLS))
+        problem = what == CNNSCORE_INDEXED_CRAM ? check_slices(&self) : check_bins(&self);
+    if (self.file && !problem && self.file->errcode) problem = "is damaged";
+    if (self.file) bgzf_close(self.file);
+    free(self.bins);
+    if (self.records) bgzf_close(self.records);
+    free(self.names.s);
+    free(self.line.s);
+    free(self.windows);
+    free(self.ended);
+    free(self.chunks);
+    int code = CNNSCORE_OK;
+    if (problem)
+        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s %s: make it anew with `%s %s`", name.s,
+                             problem, what == CNNSCORE_INDEXED_CALLS ? "bcftools index -f" : "samtools index",
+                             path);
+    free(name.s);
+    return code;
+}

@@ -1,0 +1,109 @@
+"""Damaged indexes of every kind: an error that names the index, or the scores of the whole one.
+
+Never a signal (it would end the test run), never fewer records.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import random
+from pathlib import Path
+
+import pysam
+import pytest
+
+from conftest import run_cli
+from hosts.plugin import bcftools
+
+MUTATIONS = 40
+
+
+def mutated(data: bytes, rng: random.Random) -> bytes:
+    """Cut short, or a bit, a byte or a word changed."""
+    kind, at = rng.randrange(4), rng.randrange(len(data))
+    if kind == 0:
+        return data[:at]
+    changed = bytearray(data)
+    if kind == 1:
+        changed[at] ^= 1 << rng.randrange(8)
+    elif kind == 2:
+        changed[at] = rng.randrange(256)
+    else:
+        word = rng.choice([b"\xff" * 4, bytes(4), b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\xff" * 8])
+        changed[at : at + len(word)] = word
+    return bytes(changed)
+
+
+def score(box: Path, calls: str, reads: str | None) -> tuple[int, str, bytes]:
+    out = box / "out.vcf"
+    words = ["-I", box / reads] if reads else ["-r", "synA:3000-30000,synB"]
+    run = run_cli("score", box / calls, "-R", box / "ref.fa", "--no-version", "-o", out, *words)
+    written = out.read_bytes() if out.exists() else b""
+    out.unlink(missing_ok=True)
+    return run.code, run.err, written
+
+
+def make(box: Path, kind: str) -> tuple[str, str | None, Path]:
+    """Calls, reads and the index that is read of them."""
+    if kind == "bai":
+        return "calls.vcf.gz", "reads.bam", box / "reads.bam.bai"
+    if kind == "csi of a BAM":
+        (box / "reads.bam.bai").unlink()
+        pysam.index("-c", str(box / "reads.bam"))
+        return "calls.vcf.gz", "reads.bam", box / "reads.bam.csi"
+    if kind == "crai":
+        cram, fasta = str(box / "reads.cram"), str(box / "ref.fa")
+        pysam.view("-C", "-T", fasta, "-o", cram, str(box / "reads.bam"), catch_stdout=False)
+        pysam.index(cram)
+        return "calls.vcf.gz", "reads.cram", Path(f"{cram}.crai")
+    if kind == "tbi":
+        return "calls.vcf.gz", None, box / "calls.vcf.gz.tbi"
+    if kind == "csi of a VCF":
+        (box / "calls.vcf.gz.tbi").unlink()
+        pysam.tabix_index(str(box / "calls.vcf.gz"), preset="vcf", csi=True)
+        return "calls.vcf.gz", None, box / "calls.vcf.gz.csi"
+    assert bcftools("view", "-Ob", "-o", box / "calls.bcf", box / "calls.vcf.gz").code == 0
+    assert bcftools("index", box / "calls.bcf").code == 0
+    return "calls.bcf", None, box / "calls.bcf.csi"
+
+
+@pytest.mark.parametrize(
+    "kind", ["bai", "csi of a BAM", "crai", "tbi", "csi of a VCF", "csi of a BCF"]
+)
+def test_mutated_indexes(kind: str, box: Path) -> None:
+    calls, reads, index = make(box, kind)
+    code, err, whole = score(box, calls, reads)
+    assert code == 0, err
+    content, rng = index.read_bytes(), random.Random(17)
+    zipped = content[:2] == b"\x1f\x8b"
+    refused = 0
+    for _ in range(MUTATIONS):
+        plain = gzip.decompress(content) if zipped else content
+        changed = mutated(plain, rng)
+        index.write_bytes(gzip.compress(changed, 1) if zipped else changed)
+        os.utime(index)
+        code, err, written = score(box, calls, reads)
+        assert code in (0, 2), err
+        assert written == (whole if code == 0 else b""), err
+        refused += "the index" in err and index.name in err and "make it anew" in err
+    assert refused > MUTATIONS // 2
+
+
+@pytest.mark.parametrize("size", [0, 3, 4, 8, 128])
+def test_an_index_cut_short(size: int, box: Path) -> None:
+    for calls, reads, index in (
+        ("calls.vcf.gz", "reads.bam", box / "reads.bam.bai"),
+        ("calls.vcf.gz", None, box / "calls.vcf.gz.tbi"),
+    ):
+        index.write_bytes(index.read_bytes()[:size])
+        code, err, _ = score(box, calls, reads)
+        assert (code, index.name in err, err.strip().count("\n")) == (2, True, 0), err
+
+
+def test_the_index_of_another_file(box: Path) -> None:
+    """Two files of the same contigs: offsets past the end, or records that are not there."""
+    deep = Path(__file__).parents[1] / "data" / "synthetic" / "deep.bam"
+    pysam.index(str(deep), str(box / "reads.bam.bai"))
+    code, err, _ = score(box, "calls.vcf.gz", "reads.bam")
+    assert code == 2, err
