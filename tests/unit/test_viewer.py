@@ -17,12 +17,13 @@ from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import READ_SCALARS
+from cnnscore.page import embedded_json
 from cnnscore.score.engine import Engine
 from cnnscore.score.pipeline import Scorer
 from cnnscore.viewer.attribution import Part, attribute, hide, parts_of
 from cnnscore.viewer.choose import Choice, Columns, SiteName, choose
 from cnnscore.viewer.dataset import open_dataset_view
-from cnnscore.viewer.page import embedded_json, site_blob
+from cnnscore.viewer.page import site_blob
 from cnnscore.viewer.reads import OTHER, UNSEEN, shown_bases
 from cnnscore.viewer.sites import Site
 from cnnscore.viewer.view import View, open_view

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnscore.errors import BadInput
+from cnnscore.page import embedded_json, render, scripts
 from cnnscore.report.multiqc import MULTIQC_NAME, multiqc_section
 
 __all__ = ["multiqc_section", "page", "read_tranche_table", "write_report"]
@@ -59,33 +60,16 @@ def page(
     tranche_table: Sequence[Sequence[str]] = (),
 ) -> str:
     """The whole page as text; with `tranche_table` (`read_tranche_table`) it shows that too."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["limits"] = _limits
-    environment.filters["count"] = lambda value: f"{value:,}"
-    return environment.get_template("page.html.j2").render(
-        result=result,
-        title=title or ", ".join(calls["name"] for calls in result["inputs"]["calls"]),
-        networks=_networks(result),
-        tranche_table=tranche_table,
-        style=(FOLDER / "page.css").read_text(encoding="utf-8"),
-        script="\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS),
-        library=_library(),
-        data=_inline({**result, "viewer": viewer}),
-    )
-
-
-def _inline(value: Any) -> str:
-    """JSON that is safe inside a script element."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    values = {
+        "result": result,
+        "title": title or ", ".join(calls["name"] for calls in result["inputs"]["calls"]),
+        "networks": _networks(result),
+        "tranche_table": tranche_table,
+        "script": scripts(FOLDER, SCRIPTS),
+        "library": _library(),
+        "data": embedded_json({**result, "viewer": viewer}),
+    }
+    return render(FOLDER, values, {"limits": _limits, "count": lambda value: f"{value:,}"})
 
 
 @cache

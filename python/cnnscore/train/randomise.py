@@ -24,7 +24,7 @@ _MOST_LOST_READS = 0.6
 _NEAR_PART = 0.15  # of extra mismatches and indels, those that fall near the site
 _COLUMN = {name: i for i, name in enumerate(READ_SCALARS)}
 _PAIR_SCALARS = ("proper_pair", "mate_elsewhere", "second_of_pair")
-_REVERSE_MAPQ, _UNKNOWN_MAPQ = 1, 255
+_REVERSE_FLAG = 1  # of a row's flag bits, the one that says nothing of the pair
 
 
 def randomise(
@@ -122,7 +122,7 @@ def _read_rows(planes: Planes, options: Randomisation, random: np.random.Generat
     shift = np.rint((2 * random.random((n, 1, 1)) - 1) * options.quality_shift).astype(np.int16)
     quals[...] = np.where(quals > 0, np.clip(quals.astype(np.int16) + shift, 1, 60), 0)
     unpaired = random.random(n) < options.pair_flags_lost * random.random(n)
-    rows[unpaired, :, 0] &= _REVERSE_MAPQ
+    rows[unpaired, :, 0] &= _REVERSE_FLAG
     kept = _kept_reads((bases != 17).any(axis=2), options.read_dropout, random)
     bases[~kept], quals[~kept], rows[~kept] = 17, 0, 0
 

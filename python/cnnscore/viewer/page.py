@@ -11,7 +11,6 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from cnnscore.extras import need
 from cnnscore.files import write_whole
 from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.network.manifest import Manifest
+from cnnscore.page import embedded_json, render, scripts
 from cnnscore.version import __version__
 from cnnscore.viewer.sites import Site
 from cnnscore.viewer.view import View
@@ -125,8 +125,6 @@ def network_of(manifest: Manifest) -> dict[str, Any]:
 def write_page(view: View, output: str, *, title: str, command: str) -> int:
     """Write the page of a view; its size in bytes. Errors: BadOutput, and those of the view."""
     need("view", "jinja2")
-    import jinja2
-
     rows, blobs = [], []
     for site, rank in zip(view.sites, view.rank, strict=True):
         rows.append(site_row(site, int(rank), view.manifest.info_key))
@@ -141,31 +139,21 @@ def write_page(view: View, output: str, *, title: str, command: str) -> int:
         "sites": rows,
     }
     script = _script()
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    html = environment.get_template("page.html.j2").render(
-        title=title,
-        style=(FOLDER / "page.css").read_text(encoding="utf-8"),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        index=embedded_json(index),
-        blobs=blobs,
-    )
+    values = {
+        "title": title,
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "index": embedded_json(index),
+        "blobs": blobs,
+    }
+    html = render(FOLDER, values)
     content = html.encode("utf-8", "replace")
     write_whole(output, content)
     return len(content)
 
 
-def embedded_json(value: object) -> str:
-    """JSON that cannot end the script element it stands in."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
 def _script() -> str:
-    parts: Sequence[str] = [(FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS]
-    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+    return '"use strict";\n(() => {\n' + scripts(FOLDER, SCRIPTS) + "})();\n"
 
 
 def _number(value: float) -> float | None:
