@@ -1,4 +1,4 @@
-"""Site columns -> what kind of variant each record is, as GATK's tools (htsjdk) name it.
+"""Site columns -> the type of each record, as GATK's tools (htsjdk) name it.
 
 `WindowBatch.kind` is another thing: which classes of a network a score is read from.
 """
@@ -32,12 +32,12 @@ def record_types(sites: WindowBatch) -> NDArray[np.uint8]:
     first_allele = sites.site_allele[:-1]
     ref_length = np.repeat(length[first_allele], np.diff(sites.site_allele))
     same = length == ref_length
-    kind = np.where(same, np.where(length == 1, SNP, MNP), INDEL).astype(np.uint8)
-    kind[_is_symbolic(text, offset)] = SYMBOLIC
-    kind[first_allele] = NO_VARIATION
-    most = np.maximum.reduceat(kind, first_allele)
-    kind[first_allele] = 255
-    least = np.minimum.reduceat(kind, first_allele)
+    types = np.where(same, np.where(length == 1, SNP, MNP), INDEL).astype(np.uint8)
+    types[_is_symbolic(text, offset)] = SYMBOLIC
+    types[first_allele] = NO_VARIATION
+    most = np.maximum.reduceat(types, first_allele)
+    types[first_allele] = 255
+    least = np.minimum.reduceat(types, first_allele)
     return np.where((most == least) | (most == NO_VARIATION), most, MIXED).astype(np.uint8)
 
 

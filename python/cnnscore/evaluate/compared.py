@@ -94,12 +94,12 @@ class Lines:
         for bare, index, length in zip(truth.names, contig.tolist(), truth.lengths, strict=True):
             self._names.setdefault(index, (bare.decode("utf-8", "replace"), int(length)))
         lines = []
-        for i, kind in zip(missed.tolist(), truth.type[missed].tolist(), strict=True):
+        for i, variant_type in zip(missed.tolist(), truth.type[missed].tolist(), strict=True):
             ref, alt = truth.ref_alt(i)
             name = self._names[int(contig[truth.contig[i]])][0]
             lines.append(
                 f"{name}\t{truth.pos[i] + 1}\t.\t{ref}\t{alt}\t.\t.\t"
-                f"LABEL=FN;TYPE={'INDEL' if kind else 'SNP'}\n".encode()
+                f"LABEL=FN;TYPE={'INDEL' if variant_type else 'SNP'}\n".encode()
             )
         self._add(lines, contig[truth.contig[missed]], truth.pos[missed])
 
@@ -148,8 +148,10 @@ class Lines:
         lines = ["##fileformat=VCFv4.2"]
         for name, length in self._names.values():
             lines.append(f"##contig=<ID={name}{f',length={length}' if length else ''}>")
-        for key, number, kind, text in _INFO:
-            lines.append(f'##INFO=<ID={key},Number={number},Type={kind},Description="{text}">')
+        for key, number, value_type, text in _INFO:
+            lines.append(
+                f'##INFO=<ID={key},Number={number},Type={value_type},Description="{text}">'
+            )
         for key, name in zip(self._keys, self._scores, strict=True):
             text = f"{name} of the record"
             lines.append(f'##INFO=<ID={key},Number=1,Type=Float,Description="{text}">')

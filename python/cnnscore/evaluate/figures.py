@@ -27,10 +27,10 @@ def figures_of(files: list[Rows], wanted_replicates: int | None, seed: int) -> d
     rows_at_once = max((len(rows.is_true) for rows in files), default=0)
     replicates = metrics.replicates_for(rows_at_once, wanted_replicates)
     several = len(files) > 1
-    for index, kind in enumerate((*TYPES, ALL)):
+    for index, variant_type in enumerate((*TYPES, ALL)):
         columns: list[_Column] = []
         for rows in files:
-            at = rows.type == index if kind in TYPES else np.ones(len(rows.type), bool)
+            at = rows.type == index if variant_type in TYPES else np.ones(len(rows.type), bool)
             here = [
                 _Column(rows, name, f"{rows.name}: {name}" if several else name, at)
                 for name in rows.scores
@@ -38,15 +38,15 @@ def figures_of(files: list[Rows], wanted_replicates: int | None, seed: int) -> d
             is_true = rows.is_true[at]
             draws = metrics.bootstrap([c.values for c in here], is_true, replicates, seed)
             for i, column in enumerate(here):
-                scores.append(_one_score(column, kind, draws[:, i]))
-                strata += _strata(column, kind)
+                scores.append(_one_score(column, variant_type, draws[:, i]))
+                strata += _strata(column, variant_type)
             of_file = [
                 _Compared(column, column.figures, draws[:, i]) for i, column in enumerate(here)
             ]
             for a, b in combinations(of_file, 2):
-                differences += _pair(a, b, kind, len(is_true))
+                differences += _pair(a, b, variant_type, len(is_true))
             columns += here
-        differences += _across_files(columns, kind, replicates, seed)
+        differences += _across_files(columns, variant_type, replicates, seed)
     return {
         "replicates": replicates,
         "seed": seed,
@@ -85,7 +85,7 @@ def _meaning(name: str) -> str | None:
     return "log-odds" if name.startswith("CNN_") else "phred" if name == "QUAL" else None
 
 
-def _one_score(column: _Column, kind: str, draws: NDArray[np.float64]) -> dict[str, Any]:
+def _one_score(column: _Column, variant_type: str, draws: NDArray[np.float64]) -> dict[str, Any]:
     values, is_true = column.values, column.is_true
     meaning = _meaning(column.key)
     found = column.figures
@@ -98,7 +98,7 @@ def _one_score(column: _Column, kind: str, draws: NDArray[np.float64]) -> dict[s
         "file": column.rows.name,
         "key": column.key,
         "name": column.name,
-        "type": kind,
+        "type": variant_type,
         "true": int(is_true.sum()),
         "false": int((~is_true).sum()),
         "missing": column.missing,
@@ -153,7 +153,7 @@ def _call(line: str) -> str:
     return fields["CALL"]
 
 
-def _strata(column: _Column, kind: str) -> list[dict[str, Any]]:
+def _strata(column: _Column, variant_type: str) -> list[dict[str, Any]]:
     found = []
     for by, (names, index) in column.rows.strata.items():
         index_here = index[column.at]
@@ -166,7 +166,7 @@ def _strata(column: _Column, kind: str) -> list[dict[str, Any]]:
             found.append(
                 {
                     "name": column.name,
-                    "type": kind,
+                    "type": variant_type,
                     "by": by,
                     "stratum": text,
                     "true": int(is_true.sum()),
@@ -190,7 +190,7 @@ class _Compared:
 
 
 def _across_files(
-    columns: list[_Column], kind: str, replicates: int, seed: int
+    columns: list[_Column], variant_type: str, replicates: int, seed: int
 ) -> list[dict[str, Any]]:
     """Pairs of scores of two files, on the calls that both have."""
     by_file: dict[int, list[_Column]] = {}
@@ -203,7 +203,7 @@ def _across_files(
     for a, b in combinations(columns, 2):
         if a.rows is not b.rows:
             one, other, calls = compared[a, b]
-            found += _pair(one, other, kind, calls)
+            found += _pair(one, other, variant_type, calls)
     return found
 
 
@@ -228,7 +228,7 @@ def _of_two_files(
     }
 
 
-def _pair(a: _Compared, b: _Compared, kind: str, calls: int) -> list[dict[str, Any]]:
+def _pair(a: _Compared, b: _Compared, variant_type: str, calls: int) -> list[dict[str, Any]]:
     found = []
     for metric in DIFFERENCES:
         i = metrics.METRICS.index(metric)
@@ -238,7 +238,7 @@ def _pair(a: _Compared, b: _Compared, kind: str, calls: int) -> list[dict[str, A
         test = none if value is None else metrics.difference(a.draws[:, i], b.draws[:, i])
         found.append(
             {
-                "type": kind,
+                "type": variant_type,
                 "a": a.column.name,
                 "b": b.column.name,
                 "metric": metric,

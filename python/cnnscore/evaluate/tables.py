@@ -109,12 +109,12 @@ def summary(result: Mapping[str, Any]) -> str:
     """A few lines for the terminal: counts, and the figures of every score."""
     lines = [f"alleles are {result['normalisation']}"]
     for counts in result["counts"]:
-        kinds = "; ".join(
-            f"{kind} {of['true']:,} true, {of['false']:,} false, {of['missed']:,} missed"
-            for kind, of in counts["types"].items()
-            if kind != "ALL"
+        by_type = "; ".join(
+            f"{variant_type} {of['true']:,} true, {of['false']:,} false, {of['missed']:,} missed"
+            for variant_type, of in counts["types"].items()
+            if variant_type != "ALL"
         )
-        lines.append(f"{counts['file']}: {kinds}; {counts['outside']:,} outside")
+        lines.append(f"{counts['file']}: {by_type}; {counts['outside']:,} outside")
     width = max(len(score["name"]) for score in result["scores"])
     lines.append(
         f"{'type':<6}{'score':<{width}}  ROC AUC (95 %)         AP     best F1 at threshold"
