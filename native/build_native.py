@@ -50,5 +50,8 @@ def _relative(path: Path) -> str:
 
 encode = builder("cnnscore._encode", ["encode"], ["encode/encode.h"], [])
 window = builder(
-    "cnnscore._window", ["window", "records"], ["window/window.h", "records/records.h"], ["hts"]
+    "cnnscore._window",
+    ["window", "records"],
+    ["window/window.h", "records/records.h", "records/checks.h"],
+    ["hts"],
 )

@@ -184,11 +184,13 @@ int cnnscore_calls_open(const cnnscore_calls_options *o, cnnscore_calls **out, c
     calls->within = o->regions ? "regions" : o->targets ? "targets" : NULL;
     calls->known_ids = -1;
     calls->path = strdup(o->name ? o->name : strcmp(o->path, "-") == 0 ? "standard input" : o->path);
+    calls->given = strdup(o->name ? o->name : o->path);
     calls->max_unpack = o->sites_only ? BCF_UN_STR | BCF_UN_FLT | BCF_UN_INFO : 0;
     calls->annotation = calloc((size_t)o->n_annotations + 1, sizeof *calls->annotation);
     calls->annotation_id = calloc((size_t)o->n_annotations + 1, sizeof *calls->annotation_id);
     int code = CNNSCORE_OK;
-    if (!calls->path || !calls->annotation || !calls->annotation_id) code = cnnscore_fail_memory(err);
+    if (!calls->path || !calls->given || !calls->annotation || !calls->annotation_id)
+        code = cnnscore_fail_memory(err);
     for (int32_t i = 0; code == CNNSCORE_OK && i < o->n_annotations; i++) {
         calls->annotation[i] = strdup(o->annotations[i]);
         calls->n_annotations = i + 1;
@@ -214,6 +216,7 @@ void cnnscore_calls_close(cnnscore_calls *calls) {
     free(calls->annotation_id);
     free(calls->path);
     free(calls->note);
+    free(calls->given);
     ks_free(&calls->header_text);
     free(calls->contig_left);
     free(calls);

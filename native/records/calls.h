@@ -13,9 +13,10 @@
 
 struct cnnscore_calls {
     bcf_srs_t *source;
-    bcf_hdr_t *header; /* borrowed from source; shared with every writer, so that a tag that htslib
-                          adds while parsing an undeclared one has one number on both sides */
-    char *path;
+    bcf_hdr_t *header;  /* borrowed from source; shared with every writer, so that a tag that htslib
+                           adds while parsing an undeclared one has one number on both sides */
+    char *path;         /* what messages call it */
+    char *given;        /* the same, "-" for standard input */
     char *note;         /* of its intervals, for the user; or NULL */
     const char *within; /* what was asked for: "regions", "targets", or NULL */
     char **annotation;  /* [n_annotations] INFO keys, or QUAL */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "checks.h"
 #include "engine.h"
 #include "fail.h"
 #include "options.h"
@@ -132,29 +133,13 @@ static int record_command(cnnscore_calls *calls, int argc, char **argv, cnnscore
     return code;
 }
 
-static int check_key(const char *key, cnnscore_error *err) {
-    bool good = isalpha((unsigned char)*key) || *key == '_';
-    for (const char *at = key; good && *at; at++)
-        good = isalnum((unsigned char)*at) || *at == '_' || *at == '.';
-    return good ? CNNSCORE_OK
-                : cnnscore_fail(err, CNNSCORE_ERR_USAGE,
-                                "'%s' cannot be an INFO key: letters, digits, _ and . make one", key);
-}
-
-static int check_samples(cnnscore_calls *calls, const plugin_options *o, bool needs_reads,
+static int check_samples(const cnnscore_calls *calls, const plugin_options *o, bool needs_reads,
                          cnnscore_error *err) {
-    const char *remedy = "name the one whose reads these are with --sample";
-    int32_t n = cnnscore_calls_samples(calls);
-    if (o->sample && cnnscore_calls_sample(calls, o->sample) < 0)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "%s has no sample %s: `bcftools query -l` lists those it has", o->calls,
-                             o->sample);
-    if (o->sample || n < 2) return CNNSCORE_OK;
-    if (needs_reads)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s has %d samples: %s", o->calls, n, remedy);
-    report_warning("%s has %d samples: %s; a network without reads scores each record once for all", o->calls,
-                   n, remedy);
-    return CNNSCORE_OK;
+    cnnscore_error warning;
+    int code = cnnscore_calls_check_sample(calls, o->sample, needs_reads, err);
+    if (code == CNNSCORE_OK && cnnscore_calls_warn_of_samples(calls, o->sample, &warning))
+        report_warning("%s", warning.message);
+    return code;
 }
 
 static int open_calls(const plugin_options *o, const cnnscore_engine_description *network,
@@ -182,22 +167,19 @@ static int open_calls(const plugin_options *o, const cnnscore_engine_description
 static int prepare(cnnscore_calls *calls, const plugin_options *o, const cnnscore_engine_description *network,
                    const char *key, int argc, char **argv, cnnscore_error *err) {
     int code = check_samples(calls, o, network->read_rule != CNNSCORE_READS_NONE, err);
+    if (code == CNNSCORE_OK) code = cnnscore_calls_check_key(calls, key, o->overwrite, err);
     if (code != CNNSCORE_OK) return code;
-    if (cnnscore_calls_has_info(calls, key) && !o->overwrite)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "%s has INFO/%s already: replace it with --overwrite, or write another with "
-                             "--info-key",
-                             o->calls, key);
-    kstring_t line = KS_INITIALIZE;
-    ksprintf(&line, "##INFO=<ID=%s,Number=%s,Type=Float,Description=\"%s\">", key, o->per_allele ? "A" : "1",
-             network->info_description);
-    code = cnnscore_calls_add_header(calls, line.s, err);
-    line.l = 0;
-    ksprintf(&line, "##cnnscore_model=<ID=%s,Model=\"%s\",Network=%s,Version=%s", key, network->model,
-             network->network, CNNSCORE_VERSION);
-    ksprintf(&line, *network->cutoffs ? ",Cutoffs=\"%s\">" : "%s>", network->cutoffs);
-    if (code == CNNSCORE_OK) code = cnnscore_calls_add_header(calls, line.s, err);
-    ks_free(&line);
+    cnnscore_score_lines lines = {
+        .struct_size = sizeof lines,
+        .key = key,
+        .description = network->info_description,
+        .per_allele = o->per_allele,
+        .model = network->model,
+        .network = network->network,
+        .cutoffs = network->cutoffs,
+        .version = CNNSCORE_VERSION,
+    };
+    code = cnnscore_calls_add_score(calls, &lines, err);
     return code == CNNSCORE_OK && o->record_command ? record_command(calls, argc, argv, err) : code;
 }
 
@@ -225,7 +207,7 @@ static int annotate(plugin_engine *engine, const plugin_options *o, int argc, ch
     plugin_pipeline *pipeline = NULL;
     plugin_output output = {0};
     plugin_tally tally = {0};
-    int code = check_key(key, err);
+    int code = cnnscore_check_info_key(key, err);
     if (code == CNNSCORE_OK) code = check_reads(o, network, err);
     if (code == CNNSCORE_OK) code = open_calls(o, network, &calls, err);
     if (code == CNNSCORE_OK) code = prepare(calls, o, network, key, argc, argv, err);

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "fail.h"
-#include "window.h"
 
 enum {
     OPTION_SAMPLE = 256,
@@ -207,23 +207,11 @@ static int set_mode(plugin_options *o, const char *type, cnnscore_error *err) {
     return CNNSCORE_OK;
 }
 
-/* A line of three columns, the second and third numbers, or the name of one. */
-static bool looks_like_bed(const char *path) {
-    char line[1000];
-    if (has_suffix(path, ".bed") || has_suffix(path, ".bed.gz")) return true;
-    FILE *file = fopen(path, "r");
-    if (!file) return false;
-    long begin, end;
-    bool is_bed = fgets(line, sizeof line, file) && sscanf(line, "%*[^\t]\t%ld\t%ld", &begin, &end) == 2;
-    fclose(file);
-    return is_bed;
-}
-
 static int check_reference(const plugin_options *o, cnnscore_error *err) {
     if (!o->reference)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                              "no reference: give the FASTA that the variants were called against with -f");
-    if (looks_like_bed(o->reference))
+    if (cnnscore_is_bed(o->reference))
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                              "-f is the reference FASTA, and %s is a BED file: intervals go to -R or -T",
                              o->reference);

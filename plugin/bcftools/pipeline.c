@@ -3,18 +3,18 @@
  *
  * Jobs live in a ring of slots. Three counters say how far each step is: `filled` (records read),
  * `taken` (by a worker), `written`; a job's slot is its number modulo the ring's size. */
+#define _GNU_SOURCE /* asprintf */
 #include "pipeline.h"
 
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "fail.h"
 #include "grow.h"
-
-/* When this many reads were seen and none has a read group, none will: fail now, not at the end. */
-#define READS_WITHOUT_GROUP 100000
 
 typedef struct {
     cnnscore_records *records;
@@ -36,7 +36,8 @@ typedef struct {
 struct plugin_pipeline {
     plugin_engine *engine;
     const plugin_options *options;
-    bool in_order; /* GATK's random state runs from site to site: the caller reads windows too */
+    char *reads_named; /* in messages */
+    bool in_order;     /* GATK's random state runs from site to site: the caller reads windows too */
     worker *workers;
     int32_t n_workers;
     job *jobs; /* the ring */
@@ -72,9 +73,9 @@ static int open_readers(plugin_pipeline *p, cnnscore_error *err) {
     if (code != CNNSCORE_OK) return code;
     for (int32_t i = 0; i < (p->in_order ? 1 : p->n_workers); i++)
         cnnscore_reader_set_depth(p->workers[i].reader, depth);
-    if (wanted.sample && p->workers[0].counts.sample_groups == 0)
-        report_warning("no read group of %s%s has SM:%s, so no read counts: `samtools view -H` shows them",
-                       o->reads[0], o->n_reads > 1 ? " and the others" : "", o->sample);
+    cnnscore_error warning;
+    if (cnnscore_warn_of_no_group(&p->workers[0].counts, p->reads_named, wanted.sample, &warning))
+        report_warning("%s", warning.message);
     return CNNSCORE_OK;
 }
 
@@ -148,6 +149,13 @@ static int start_workers(plugin_pipeline *p, cnnscore_error *err) {
     return CNNSCORE_OK;
 }
 
+static char *name_reads(const plugin_options *o) {
+    char *name;
+    return asprintf(&name, "%s%s", o->n_reads ? o->reads[0] : "", o->n_reads > 1 ? " and the others" : "") < 0
+               ? NULL
+               : name;
+}
+
 int pipeline_open(plugin_engine *engine, const plugin_options *o, plugin_pipeline **out,
                   cnnscore_error *err) {
     *out = NULL;
@@ -155,6 +163,7 @@ int pipeline_open(plugin_engine *engine, const plugin_options *o, plugin_pipelin
     if (!p) return cnnscore_fail_memory(err);
     p->engine = engine;
     p->options = o;
+    p->reads_named = name_reads(o);
     p->in_order =
         o->downsampling == CNNSCORE_DOWNSAMPLE_GATK && engine->network.read_rule != CNNSCORE_READS_NONE;
     pthread_mutex_init(&p->mutex, NULL);
@@ -164,7 +173,7 @@ int pipeline_open(plugin_engine *engine, const plugin_options *o, plugin_pipelin
     p->n_jobs = 2 * (uint64_t)o->threads + 1;
     p->workers = calloc((size_t)o->threads, sizeof *p->workers);
     p->jobs = calloc(p->n_jobs, sizeof *p->jobs);
-    int code = p->workers && p->jobs ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    int code = p->workers && p->jobs && p->reads_named ? CNNSCORE_OK : cnnscore_fail_memory(err);
     for (uint64_t i = 0; code == CNNSCORE_OK && i < p->n_jobs; i++) {
         p->jobs[i].records = cnnscore_records_new();
         p->jobs[i].windows = cnnscore_windows_new();
@@ -202,6 +211,7 @@ void pipeline_close(plugin_pipeline *p) {
     pthread_mutex_destroy(&p->mutex);
     free(p->jobs);
     free(p->workers);
+    free(p->reads_named);
     free(p);
 }
 
@@ -242,11 +252,7 @@ static void sum_counts(plugin_pipeline *p, cnnscore_reader_counts *sum) {
 
 static int check_read_groups(plugin_pipeline *p, int64_t enough, plugin_tally *tally, cnnscore_error *err) {
     sum_counts(p, &tally->reads);
-    if (tally->reads.reads < enough || tally->reads.no_read_group < tally->reads.reads) return CNNSCORE_OK;
-    return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                         "no read of %s%s has a read group, and %s drops such reads, as GATK does: %s",
-                         p->options->reads[0], p->options->n_reads > 1 ? " and the others" : "",
-                         p->engine->network.model, REPORT_ADD_READ_GROUP);
+    return cnnscore_check_read_groups(&tally->reads, enough, p->reads_named, p->engine->network.model, err);
 }
 
 /* Wait for the oldest job and write it. */
@@ -268,7 +274,7 @@ static int finish(plugin_pipeline *p, cnnscore_calls *calls, plugin_output *outp
     tally->scored += count_scored(p, j);
     if (p->options->verbose) report_progress(tally, sites, cnnscore_calls_progress(calls));
     p->written++;
-    return check_read_groups(p, READS_WITHOUT_GROUP, tally, err);
+    return check_read_groups(p, CNNSCORE_READS_WITHOUT_GROUP, tally, err);
 }
 
 int pipeline_run(plugin_pipeline *p, cnnscore_calls *calls, plugin_output *output, const char *key,

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "checks.h"
+
 #define LINE_INTERVAL_S 10.0
 
 static void say(const char *prefix, const char *format, va_list args) {
@@ -72,7 +74,7 @@ void report_summary(const plugin_tally *tally, const char *provider) {
     if (2 * reads->no_read_group > reads->reads)
         report_warning("%s of %s reads have no read group and were dropped, as GATK does: %s",
                        grouped((double)reads->no_read_group).text, grouped((double)reads->reads).text,
-                       REPORT_ADD_READ_GROUP);
+                       cnnscore_add_read_group());
     if (reads->reads && 2 * reads->no_qualities > reads->reads)
         report_warning("%s of %s reads have no base qualities and were dropped",
                        grouped((double)reads->no_qualities).text, grouped((double)reads->reads).text);

@@ -23,6 +23,4 @@ void report_progress(plugin_tally *tally, const cnnscore_window_batch *sites, do
 /* The closing line, and warnings about reads that did not count. */
 void report_summary(const plugin_tally *tally, const char *provider);
 
-#define REPORT_ADD_READ_GROUP "give the reads one with `samtools addreplacerg -r ID:1 -r SM:NAME`"
-
 #endif

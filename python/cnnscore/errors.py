@@ -3,7 +3,8 @@
 One table maps the status codes of native/include/cnnscore.h to these; docs/errors.md lists both.
 """
 
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any
 
 
 class CnnscoreError(Exception):
@@ -65,7 +66,14 @@ def code_of(error: BaseException) -> int:
     return CODES.get(type(error), INTERNAL)
 
 
-def raise_native(ffi: Any, error: Any) -> NoReturn:
-    """Raise the exception of a filled `cnnscore_error`."""
-    message = ffi.string(error.message).decode("utf-8", "replace")
-    raise BY_CODE.get(error.code, InternalError)(message or "unknown error")
+def call(ffi: Any, function: Callable[..., int], *arguments: object) -> int:
+    """What `function(*arguments, error)` of native code returns, 0 or more.
+
+    `ffi` is the module's that the function is of. Errors: the exception of a negative status.
+    """
+    error = ffi.new("cnnscore_error *")
+    status = function(*arguments, error)
+    if status < 0:
+        message = ffi.string(error.message).decode("utf-8", "replace")
+        raise BY_CODE.get(error.code, InternalError)(message or "unknown error")
+    return status

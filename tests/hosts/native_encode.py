@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from cnnscore._encode import ffi, lib
 
+from cnnscore._encode import ffi, lib
 from oracles.encode import BAM_BASES, CIGAR_LETTERS, Read, Site
 
 CANARY = 0xEE  # no code, flag or quality in the tests has this value

@@ -14,7 +14,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cnnscore._encode import ffi, lib
-
 from hosts import native_encode
 from hosts.native_encode import Batch, EncodeError
 from oracles.encode import Read, Site

@@ -12,14 +12,19 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore._window import ffi, lib
 from cnnscore.batch import WindowBatch, from_native
-from cnnscore.errors import UsageError, raise_native
+from cnnscore.description import Description
+from cnnscore.errors import UsageError, call
+from cnnscore.version import __version__
+
+if TYPE_CHECKING:
+    from cnnscore._window import CData
 
 log = logging.getLogger("cnnscore")
 
@@ -75,12 +80,9 @@ class Records:
         stands for all alleles of its record.
         """
         values = np.full(self._alleles(), np.nan)
-        error = ffi.new("cnnscore_error *")
         pointer = ffi.cast("double *", values.ctypes.data)
         kind = ("QUAL", "INFO", "FORMAT").index(field)
-        args = (self.handle, kind, key.encode(), sample, pointer, error)
-        if lib.cnnscore_records_numbers(*args) != 0:
-            raise_native(ffi, error)
+        call(ffi, lib.cnnscore_records_numbers, self.handle, kind, key.encode(), sample, pointer)
         return values
 
     def dosage(self, sample: int = 0, *, partial: bool = False) -> NDArray[np.int8]:
@@ -90,10 +92,8 @@ class Records:
         are known has -1 - n then.
         """
         values = np.full(self._alleles(), -1, np.int8)
-        error = ffi.new("cnnscore_error *")
         pointer = ffi.cast("int8_t *", values.ctypes.data)
-        if lib.cnnscore_records_dosage(self.handle, sample, pointer, error) != 0:
-            raise_native(ffi, error)
+        call(ffi, lib.cnnscore_records_dosage, self.handle, sample, pointer)
         return values if partial else np.maximum(values, -1)
 
     def filtered(self) -> NDArray[np.bool_]:
@@ -129,7 +129,6 @@ class Calls:
         reference: str | None = None,
     ) -> None:
         intervals = intervals or Intervals()
-        error = ffi.new("cnnscore_error *")
         handle = ffi.new("cnnscore_calls **")
         regions = intervals.regions_file or intervals.regions
         targets = intervals.targets_file or intervals.targets
@@ -161,8 +160,7 @@ class Calls:
             },
         )
         self.path = name or path
-        if lib.cnnscore_calls_open(native, handle, error) != 0:
-            raise_native(ffi, error)
+        call(ffi, lib.cnnscore_calls_open, native, handle)
         self.handle = ffi.gc(handle[0], lib.cnnscore_calls_close)
         self._noted = ""
         self._note()
@@ -200,29 +198,59 @@ class Calls:
 
     def clear_filters(self) -> None:
         """Take all FILTER lines but PASS out of what is written."""
-        error = ffi.new("cnnscore_error *")
-        if lib.cnnscore_calls_clear_filters(self.handle, error) != 0:
-            raise_native(ffi, error)
+        call(ffi, lib.cnnscore_calls_clear_filters, self.handle)
 
     def add_header(self, line: str) -> None:
         """Add a `##` line to what is written; it replaces one of the same kind and ID."""
-        error = ffi.new("cnnscore_error *")
         text = line.encode("utf-8", "surrogateescape")
-        if lib.cnnscore_calls_add_header(self.handle, text, error) != 0:
-            raise_native(ffi, error)
+        call(ffi, lib.cnnscore_calls_add_header, self.handle, text)
+
+    def check_sample(self, sample: str | None, *, needs_one: bool = False) -> None:
+        """Errors: BadInput when there is no column of `sample`; when none was named and there are
+        several, though one is needed (`needs_one`): reads are of one sample.
+        """
+        name = ffi.NULL if sample is None else sample.encode()
+        call(ffi, lib.cnnscore_calls_check_sample, self.handle, name, needs_one)
+
+    def samples_warning(self, sample: str | None) -> str | None:
+        """What to say where none was named, so that scores stand for several samples."""
+        name = ffi.NULL if sample is None else sample.encode()
+        return warning_of(lib.cnnscore_calls_warn_of_samples, self.handle, name)
+
+    def check_key(self, key: str, *, overwrite: bool = False) -> None:
+        """Errors: BadInput when there is an INFO/key already and it is not to be replaced."""
+        call(ffi, lib.cnnscore_calls_check_key, self.handle, key.encode(), overwrite)
+
+    def add_score(self, key: str, description: Description, *, per_allele: bool = False) -> None:
+        """Declare the scores that a network writes under `key`: the INFO line, and the line
+        ##cnnscore_model that says which network it was (network/provenance.py).
+        """
+        texts = {
+            "key": key,
+            "description": description.info_description,
+            "model": description.model,
+            "network": description.network,
+            "cutoffs": description.cutoffs,
+            "version": __version__,
+        }
+        kept = {
+            name: ffi.new("char[]", text.encode("utf-8", "surrogateescape"))
+            for name, text in texts.items()
+        }
+        size = ffi.sizeof("cnnscore_score_lines")
+        lines = {"struct_size": size, "per_allele": per_allele, **kept}
+        native = ffi.new("cnnscore_score_lines *", lines)
+        call(ffi, lib.cnnscore_calls_add_score, self.handle, native)
 
     def read(self, records: Records, limit: int) -> int:
         """Fill `records` with up to `limit` records; 0 at the end.
 
         Errors: BadInput naming the locus of a truncated or malformed record.
         """
-        error = ffi.new("cnnscore_error *")
         # Native records know their calls by address: the last must not make room for these. After
         # an error they may be of either.
         records.lenders.append(self)
-        n = int(lib.cnnscore_calls_read(self.handle, records.handle, limit, error))
-        if n < 0:
-            raise_native(ffi, error)
+        n = call(ffi, lib.cnnscore_calls_read, self.handle, records.handle, limit)
         records.lenders = [self]
         if n == 0:
             self._note()
@@ -256,21 +284,11 @@ class Writer:
     def __init__(
         self, calls: Calls, path: str | Path, name: str, mode: str, threads: int = 0
     ) -> None:
-        error = ffi.new("cnnscore_error *")
         handle = ffi.new("cnnscore_writer **")
         self._calls = calls  # its header is what records are written with
-        self._handle: Any = ffi.NULL
-        opened = lib.cnnscore_writer_open(
-            calls.handle,
-            os.fsencode(path),
-            os.fsencode(name),
-            mode.encode(),
-            threads,
-            handle,
-            error,
-        )
-        if opened != 0:
-            raise_native(ffi, error)
+        self._handle = ffi.NULL
+        names = os.fsencode(path), os.fsencode(name), mode.encode()
+        call(ffi, lib.cnnscore_writer_open, calls.handle, *names, threads, handle)
         self._handle = handle[0]
 
     def write(
@@ -279,12 +297,10 @@ class Writer:
         """Write the records with INFO `key` = scores [N], three decimals; NaN writes no key, an
         empty `key` the records as they are. `per_allele`: a score for each ALT allele of each.
         """
-        error = ffi.new("cnnscore_error *")
         column = np.ascontiguousarray(scores, np.float32)
         pointer = ffi.cast("const float *", column.ctypes.data)
         write = lib.cnnscore_writer_write_alleles if per_allele else lib.cnnscore_writer_write
-        if write(self._handle, records.handle, key.encode(), pointer, error) != 0:
-            raise_native(ffi, error)
+        call(ffi, write, self._handle, records.handle, key.encode(), pointer)
 
     def filter(
         self,
@@ -304,11 +320,10 @@ class Writer:
         With `verdict_key` FILTER stays, and this INFO key says the name or PASS. `sensitivity` [N]
         goes to INFO `sensitivity_key`; NaN writes no key.
         """
-        error = ffi.new("cnnscore_error *")
         verdict = np.ascontiguousarray(verdict, np.int32)
         keep = [ffi.new("char[]", name.encode()) for name in names]
         texts = ffi.new("char *[]", [*keep, ffi.NULL])
-        fields: dict[str, Any] = {
+        fields: dict[str, object] = {
             "struct_size": ffi.sizeof("cnnscore_filtering"),
             "names": ffi.cast("const char *const *", texts),
             "verdict": ffi.cast("const int32_t *", verdict.ctypes.data),
@@ -323,25 +338,41 @@ class Writer:
             fields["sensitivity"] = ffi.cast("const float *", column.ctypes.data)
             keep.append(keep_key)
         native = ffi.new("cnnscore_filtering *", fields)
-        if lib.cnnscore_writer_filter(self._handle, records.handle, native, error) != 0:
-            raise_native(ffi, error)
+        call(ffi, lib.cnnscore_writer_filter, self._handle, records.handle, native)
 
     def close(self) -> None:
         """Flush and close. Errors: BadOutput; the output is not whole then."""
         handle, self._handle = self._handle, ffi.NULL
-        error = ffi.new("cnnscore_error *")
-        if lib.cnnscore_writer_close(handle, error) != 0:
-            raise_native(ffi, error)
+        call(ffi, lib.cnnscore_writer_close, handle)
 
 
 def build_index(path: str | Path, index_path: str | Path, kind: str) -> None:
     """Index a finished .vcf.gz or .bcf; `kind` is "tbi" or "csi". Errors: BadOutput."""
-    error = ffi.new("cnnscore_error *")
-    if (
-        lib.cnnscore_index_build(os.fsencode(path), os.fsencode(index_path), kind == "csi", error)
-        != 0
-    ):
-        raise_native(ffi, error)
+    call(
+        ffi,
+        lib.cnnscore_index_build,
+        os.fsencode(path),
+        os.fsencode(index_path),
+        kind == "csi",
+    )
+
+
+def check_info_key(key: str) -> None:
+    """Errors: UsageError for a text that cannot be an INFO key."""
+    call(ffi, lib.cnnscore_check_info_key, key.encode("utf-8", "surrogateescape"))
+
+
+def is_bed(path: str) -> bool:
+    """Whether a file is BED, not FASTA: by its name, or by the columns of its first line."""
+    return bool(lib.cnnscore_is_bed(os.fsencode(path)))
+
+
+def warning_of(function: Callable[..., int], *arguments: object) -> str | None:
+    """What `function(*arguments, warning)` of native code warns of."""
+    warning = ffi.new("cnnscore_error *")
+    if not function(*arguments, warning):
+        return None
+    return str(ffi.string(warning.message).decode("utf-8", "replace"))
 
 
 def htslib_version() -> str:
@@ -354,7 +385,7 @@ def htslib_verbosity(level: int) -> None:
     lib.cnnscore_htslib_verbosity(level)
 
 
-def _names(name: Callable[[int], Any]) -> list[str]:
+def _names(name: Callable[[int], CData]) -> list[str]:
     found: list[str] = []
     while (text := name(len(found))) != ffi.NULL:
         found.append(ffi.string(text).decode("utf-8", "replace"))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cnnscore._window import ffi, lib
 from cnnscore.calls.records import Records
-from cnnscore.errors import BadInput, raise_native
+from cnnscore.errors import BadInput, call
 
 
 class Resource:
@@ -25,11 +25,9 @@ class Resource:
     """
 
     def __init__(self, path: str) -> None:
-        error = ffi.new("cnnscore_error *")
         handle = ffi.new("cnnscore_resource **")
         self.path = path
-        if lib.cnnscore_resource_open(os.fsencode(path), handle, error) != 0:
-            raise_native(ffi, error)
+        call(ffi, lib.cnnscore_resource_open, os.fsencode(path), handle)
         self._handle = ffi.gc(handle[0], lib.cnnscore_resource_close)
 
     def match(self, records: Records, wanted: NDArray[np.bool_], known: NDArray[np.uint8]) -> None:
@@ -37,14 +35,12 @@ class Resource:
 
         To be called with the batches of one sorted call file in turn.
         """
-        error = ffi.new("cnnscore_error *")
         wanted = np.ascontiguousarray(wanted, np.bool_)
         arguments = (
             ffi.cast("const uint8_t *", wanted.ctypes.data),
             ffi.cast("uint8_t *", known.ctypes.data),
         )
-        if lib.cnnscore_resource_match(self._handle, records.handle, *arguments, error) != 0:
-            raise_native(ffi, error)
+        call(ffi, lib.cnnscore_resource_match, self._handle, records.handle, *arguments)
 
     def check_contigs(self, calls: str, contigs: list[str]) -> None:
         """Errors: BadInput when the resource has the calls' `contigs` under other names alone."""

@@ -6,13 +6,18 @@ A thin face of native/window; files are read by the C library, with the GIL rele
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cnnscore._window import ffi, lib
 from cnnscore.batch import WindowBatch, from_native, to_native
-from cnnscore.errors import raise_native
+from cnnscore.calls.records import warning_of
+from cnnscore.errors import call
+
+if TYPE_CHECKING:
+    from cnnscore._window import CData
 
 READ_RULES = {
     "none": lib.CNNSCORE_READS_NONE,
@@ -66,6 +71,37 @@ class ReadCounts:
         )
 
 
+READS_WITHOUT_GROUP = int(lib.CNNSCORE_READS_WITHOUT_GROUP)
+"""When this many reads were seen and none has a read group, none will: fail then, not later."""
+ADD_READ_GROUP = str(ffi.string(lib.cnnscore_add_read_group()).decode())
+"""The remedy of reads without a read group."""
+
+
+def check_read_groups(
+    counts: ReadCounts, files: Sequence[str], model: str | None = None, *, enough: int = 1
+) -> None:
+    """`model` is the network that drops reads without a read group; None: GATK's rule itself.
+
+    Errors: BadInput when at least `enough` reads were seen and none has a read group.
+    """
+    who = ffi.NULL if model is None else model.encode()
+    call(ffi, lib.cnnscore_check_read_groups, _native(counts), enough, _named(files), who)
+
+
+def no_group_warning(counts: ReadCounts, files: Sequence[str], sample: str | None) -> str | None:
+    """What to say where no read group has the sample, so that no read counts."""
+    name = ffi.NULL if sample is None else sample.encode()
+    return warning_of(lib.cnnscore_warn_of_no_group, _native(counts), _named(files), name)
+
+
+def _native(counts: ReadCounts) -> CData:
+    return ffi.new("cnnscore_reader_counts *", asdict(counts))
+
+
+def _named(files: Sequence[str]) -> bytes:
+    return os.fsencode(", ".join(files))
+
+
 class WindowReader:
     """One set of file handles; used by one thread at a time.
 
@@ -73,7 +109,6 @@ class WindowReader:
     """
 
     def __init__(self, options: ReaderOptions) -> None:
-        error = ffi.new("cnnscore_error *")
         handle = ffi.new("cnnscore_reader **")
         paths = [ffi.new("char[]", os.fsencode(path)) for path in options.reads]
         path_array = ffi.new("char *[]", [*paths, ffi.NULL])
@@ -94,8 +129,7 @@ class WindowReader:
                 "reference_width": options.reference_width,
             },
         )
-        if lib.cnnscore_reader_open(native, handle, error) != 0:
-            raise_native(ffi, error)
+        call(ffi, lib.cnnscore_reader_open, native, handle)
         self._handle = ffi.gc(handle[0], lib.cnnscore_reader_close)
 
     def read(self, sites: WindowBatch, buffers: WindowBuffers | None = None) -> WindowBatch:
@@ -106,12 +140,13 @@ class WindowReader:
         With `buffers` the result is valid until they are used again.
         """
         buffers = buffers or WindowBuffers()
-        error = ffi.new("cnnscore_error *")
-        if (
-            lib.cnnscore_reader_read(self._handle, to_native(ffi, sites), buffers.handle, error)
-            != 0
-        ):
-            raise_native(ffi, error)
+        call(
+            ffi,
+            lib.cnnscore_reader_read,
+            self._handle,
+            to_native(ffi, sites),
+            buffers.handle,
+        )
         return from_native(ffi, lib.cnnscore_windows_batch(buffers.handle), (buffers, sites))
 
     def measure_depth(self) -> float:
@@ -119,9 +154,8 @@ class WindowReader:
         sites are read (docs/encodings.md). NaN for a rule other than "primary", and where there are
         too few reads to tell. Errors: BadInput of the files.
         """
-        depth, error = ffi.new("float *"), ffi.new("cnnscore_error *")
-        if lib.cnnscore_reader_measure_depth(self._handle, depth, error) != 0:
-            raise_native(ffi, error)
+        depth = ffi.new("float *")
+        call(ffi, lib.cnnscore_reader_measure_depth, self._handle, depth)
         return float(depth[0])
 
     def set_depth(self, depth: float) -> None:

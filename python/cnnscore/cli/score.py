@@ -16,7 +16,6 @@ import argparse
 import logging
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnscore.cli.arguments import (
@@ -158,25 +157,16 @@ def _engine(options: argparse.Namespace) -> WindowScorer:
 
 
 def _check_usage(options: argparse.Namespace) -> None:
+    from cnnscore.calls.records import is_bed
+
     if options.server and (options.provider != "auto" or options.batch_size or options.annotations):
         raise UsageError(
             "--provider, --batch-size and --annotations are the server's: it has its own"
         )
     if not options.server and (options.token_file or options.tls_ca or options.server_timeout):
         raise UsageError("--token-file, --tls-ca and --server-timeout go with --server")
-    if _looks_like_bed(options.reference):
+    if is_bed(options.reference):
         raise UsageError(
             f"-R is the reference FASTA here, and {options.reference} is a BED file: "
             "intervals go to --regions-file or --targets-file"
         )
-
-
-def _looks_like_bed(path: str) -> bool:
-    if path.endswith((".bed", ".bed.gz")):
-        return True
-    try:
-        with Path(path).open("rb") as file:
-            fields = file.readline(1000).split(b"\t")
-    except OSError:
-        return False
-    return len(fields) >= 3 and fields[1].strip().isdigit() and fields[2].strip().isdigit()

@@ -123,10 +123,7 @@ def make_dataset(
         annotations=options.annotations,
         reference=reference,
     )
-    if options.sample is not None and not source.has_sample(options.sample):
-        raise BadInput(
-            f"{calls} has no sample {options.sample}: `bcftools query -l` lists those it has"
-        )
+    source.check_sample(options.sample)
     labeller = Labeller(
         TruthSet.read(truth, reference=reference),
         None if confident is None else Regions.read(confident),

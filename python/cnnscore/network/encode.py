@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore._encode import ffi, lib
 from cnnscore.batch import WindowBatch, to_native
-from cnnscore.errors import raise_native
+from cnnscore.errors import call
 
-Planes = dict[str, NDArray[Any]]
+if TYPE_CHECKING:
+    from cnnscore._encode import CData
+
+Planes = dict[str, NDArray[Any]]  # uint8 or float32, by the name
 
 READ_N = 15
 READ_GAP, READ_NONE = lib.CNNSCORE_READ_GAP, lib.CNNSCORE_READ_NONE
@@ -111,7 +114,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.site)
 
-    def __getitem__(self, which: Any) -> Rows:
+    def __getitem__(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
         """Some of the rows, by slice, mask or indices."""
         return Rows(
             np.ascontiguousarray(self.site[which]), np.ascontiguousarray(self.allele[which])
@@ -145,9 +148,7 @@ class NativeBatch:
 
     def check(self) -> None:
         """Check counts, offsets and BAM records of a batch from outside. Errors: BadBatch."""
-        error = ffi.new("cnnscore_error *")
-        if lib.cnnscore_batch_check(self.struct, error) != 0:
-            raise_native(ffi, error)
+        call(ffi, lib.cnnscore_batch_check, self.struct)
 
 
 def _gatk_annotations(native: NativeBatch, rows: Rows) -> NDArray[np.float32]:
@@ -164,14 +165,15 @@ def encode_gatk_reference(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> P
     Returns `reference` uint8 [n, window] and `annotations` float32 [n, A].
     """
     reference = np.empty((len(rows), spec.window), np.uint8)
-    error = ffi.new("cnnscore_error *")
-    if (
-        lib.cnnscore_encode_gatk_reference(
-            native.struct, _int64(rows.site), len(rows), spec.window, _uint8(reference), error
-        )
-        != 0
-    ):
-        raise_native(ffi, error)
+    call(
+        ffi,
+        lib.cnnscore_encode_gatk_reference,
+        native.struct,
+        _int64(rows.site),
+        len(rows),
+        spec.window,
+        _uint8(reference),
+    )
     return {"reference": reference, "annotations": _gatk_annotations(native, rows)}
 
 
@@ -186,23 +188,19 @@ def encode_gatk_reads(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Plane
     quals = np.empty((n, n_rows, window), np.uint8)
     flags = np.empty((n, n_rows, 2), np.uint8)
     reference = np.empty((n, window), np.uint8)
-    error = ffi.new("cnnscore_error *")
-    if (
-        lib.cnnscore_encode_gatk_reads(
-            native.struct,
-            _int64(rows.site),
-            n,
-            window,
-            n_rows,
-            _uint8(bases),
-            _uint8(quals),
-            _uint8(flags),
-            _uint8(reference),
-            error,
-        )
-        != 0
-    ):
-        raise_native(ffi, error)
+    call(
+        ffi,
+        lib.cnnscore_encode_gatk_reads,
+        native.struct,
+        _int64(rows.site),
+        n,
+        window,
+        n_rows,
+        _uint8(bases),
+        _uint8(quals),
+        _uint8(flags),
+        _uint8(reference),
+    )
     return {
         "bases": bases,
         "quals": quals,
@@ -244,20 +242,16 @@ def encode_read_set(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes:
     wanted.n_reads = n_reads
     wanted.annotations_from = ANNOTATION_SOURCES[spec.annotations_from]
     wanted.annotation_codes = ffi.cast("const int32_t *", codes.ctypes.data)
-    error = ffi.new("cnnscore_error *")
-    if (
-        lib.cnnscore_encode_read_set(
-            native.struct,
-            wanted,
-            _float(reads),
-            _float(mask),
-            _float(variant),
-            _float(annotations),
-            error,
-        )
-        != 0
-    ):
-        raise_native(ffi, error)
+    call(
+        ffi,
+        lib.cnnscore_encode_read_set,
+        native.struct,
+        wanted,
+        _float(reads),
+        _float(mask),
+        _float(variant),
+        _float(annotations),
+    )
     return {"reads": reads, "mask": mask, "variant": variant, "annotations": annotations}
 
 
@@ -271,19 +265,15 @@ def encode_reference(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes
     reference = np.empty((n, spec.window), np.uint8)
     alternate = np.empty((n, spec.window), np.uint8)
     variant = np.empty((n, len(VARIANT_FEATURES)), np.float32)
-    error = ffi.new("cnnscore_error *")
-    if (
-        lib.cnnscore_encode_reference(
-            native.struct,
-            _native_rows(rows, spec),
-            _uint8(reference),
-            _uint8(alternate),
-            _float(variant),
-            error,
-        )
-        != 0
-    ):
-        raise_native(ffi, error)
+    call(
+        ffi,
+        lib.cnnscore_encode_reference,
+        native.struct,
+        _native_rows(rows, spec),
+        _uint8(reference),
+        _uint8(alternate),
+        _float(variant),
+    )
     annotations = native.batch.annotations[rows.site]
     return {
         "reference": reference,
@@ -306,18 +296,15 @@ def allele_rows(native: NativeBatch) -> Rows:
     """
     room = max(int(native.batch.site_allele[-1]), 0)
     sites, alleles = np.empty(room, np.int64), np.empty(room, np.int64)
-    n, error = ffi.new("int64_t *"), ffi.new("cnnscore_error *")
-    if (
-        lib.cnnscore_batch_alleles(
-            native.struct,
-            ffi.cast("int64_t *", sites.ctypes.data),
-            ffi.cast("int64_t *", alleles.ctypes.data),
-            n,
-            error,
-        )
-        != 0
-    ):
-        raise_native(ffi, error)
+    n = ffi.new("int64_t *")
+    call(
+        ffi,
+        lib.cnnscore_batch_alleles,
+        native.struct,
+        ffi.cast("int64_t *", sites.ctypes.data),
+        ffi.cast("int64_t *", alleles.ctypes.data),
+        n,
+    )
     return Rows(sites[: n[0]], alleles[: n[0]])
 
 
@@ -405,7 +392,7 @@ ENCODINGS = {
 }
 
 
-def _native_rows(rows: Rows, spec: PlaneSpec) -> Any:
+def _native_rows(rows: Rows, spec: PlaneSpec) -> CData:
     # The arrays are the caller's: they outlive the call.
     return ffi.new(
         "cnnscore_rows *",
@@ -418,15 +405,15 @@ def _native_rows(rows: Rows, spec: PlaneSpec) -> Any:
     )
 
 
-def _float(array: NDArray[np.float32]) -> Any:
+def _float(array: NDArray[np.float32]) -> CData:
     return ffi.cast("float *", array.ctypes.data)
 
 
-def _int64(array: NDArray[np.int64]) -> Any:
+def _int64(array: NDArray[np.int64]) -> CData:
     if not array.flags.c_contiguous or array.dtype != np.int64:
         raise ValueError("rows must be contiguous int64")
     return ffi.cast("const int64_t *", array.ctypes.data)
 
 
-def _uint8(array: NDArray[np.uint8]) -> Any:
+def _uint8(array: NDArray[np.uint8]) -> CData:
     return ffi.cast("uint8_t *", array.ctypes.data)

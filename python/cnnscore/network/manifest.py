@@ -56,11 +56,6 @@ class Manifest:
         return PlaneSpec(self.window, self.annotations, source)
 
 
-def info_line(key: str, description: str, number: str = "1") -> str:
-    """A VCF INFO header line for a score; `number` is "A" for one score per ALT allele."""
-    return f'##INFO=<ID={key},Number={number},Type=Float,Description="{description}">'
-
-
 def parse_manifest(text: str | None, file: str) -> Manifest:
     """Check a manifest's JSON. Errors: BadInput naming `file` and the field."""
     if not text:

@@ -4,7 +4,7 @@
 
 ID is the INFO key of the score, Network the SHA-256 of the network's file, and Cutoffs (left out
 where the network has none) its manifest's field of that name: TYPE:LEVEL:SCORE, comma-separated.
-The bcftools plugin writes the same line.
+It is written by native/records/checks.c, for the command and the bcftools plugin.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-
-from cnnscore.description import Description
-from cnnscore.version import __version__
 
 Cutoffs = dict[str, dict[float, float]]
 """By type (SNP, INDEL) and level: the score that this percentage of true calls reaches."""
@@ -37,16 +34,6 @@ class Provenance:
     network: str
     """SHA-256 of the network's file, hex."""
     cutoffs: Cutoffs = field(default_factory=dict)
-
-
-def model_line(key: str, description: Description) -> str:
-    """The header line of scores under `key` by a network."""
-    line = (
-        f'##cnnscore_model=<ID={key},Model="{description.model}",Network={description.network},'
-        f"Version={__version__}"
-    )
-    cutoffs = description.cutoffs
-    return f'{line},Cutoffs="{cutoffs}">' if cutoffs else f"{line}>"
 
 
 def read_model_lines(header: Iterable[str]) -> dict[str, Provenance]:

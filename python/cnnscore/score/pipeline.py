@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -24,19 +23,22 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.output import open_output, output_format
-from cnnscore.calls.records import Calls, Intervals, Records
-from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowBuffers, WindowReader
+from cnnscore.calls.records import Calls, Intervals, Records, check_info_key
+from cnnscore.calls.windows import (
+    ADD_READ_GROUP,
+    READS_WITHOUT_GROUP,
+    ReadCounts,
+    ReaderOptions,
+    WindowBuffers,
+    WindowReader,
+    check_read_groups,
+    no_group_warning,
+)
 from cnnscore.description import WindowScorer
-from cnnscore.errors import BadInput, UsageError
-from cnnscore.network.manifest import info_line
-from cnnscore.network.provenance import model_line
+from cnnscore.errors import UsageError
 from cnnscore.progress import NoProgress, Progress
 
 log = logging.getLogger("cnnscore")
-
-# When this many reads were seen and none has a read group, none will: fail now, not at the end.
-READS_WITHOUT_GROUP = 100_000
-ADD_READ_GROUP = "give the reads one with `samtools addreplacerg -r ID:1 -r SM:NAME`"
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,7 @@ class Scorer:
         """
         network = self.engine.description
         key = info_key or network.info_key
-        if not re.fullmatch(r"[A-Za-z_][0-9A-Za-z_.]*", key):
-            raise UsageError(f"{key!r} cannot be an INFO key: letters, digits, _ and . make one")
+        check_info_key(key)
         form = output_format(output, output_type)
         intervals = intervals or Intervals()
         if network.needs_reads and not reads:
@@ -135,12 +136,10 @@ class Scorer:
             annotations=network.annotations,
             must_be_sorted=bool(write_index or intervals.targets or intervals.targets_file),
         )
-        self._check_samples(source, sample)
-        if source.has_info(key) and not overwrite:
-            raise BadInput(
-                f"{calls} has INFO/{key} already: replace it with --overwrite, or write another "
-                "with --info-key"
-            )
+        source.check_sample(sample, needs_one=network.needs_reads)
+        if warning := source.samples_warning(sample):
+            log.warning(warning)
+        source.check_key(key, overwrite=overwrite)
         options = ReaderOptions(
             reference=reference,
             reads=tuple(reads) if network.needs_reads else (),
@@ -151,8 +150,7 @@ class Scorer:
             reference_left=network.reference_left,
             reference_width=network.reference_width,
         )
-        source.add_header(info_line(key, network.info_description, "A" if per_allele else "1"))
-        source.add_header(model_line(key, network))
+        source.add_score(key, network, per_allele=per_allele)
         for line in header_lines:
             source.add_header(line)
         in_order = downsampling == "gatk" and network.needs_reads
@@ -167,20 +165,6 @@ class Scorer:
                     pipeline.check_read_groups(READS_WITHOUT_GROUP)
                 pipeline.check_read_groups(1)
             return run.summary(pipeline.counts(), network.provider)
-
-    def _check_samples(self, source: Calls, sample: str | None) -> None:
-        if sample is not None and not source.has_sample(sample):
-            raise BadInput(
-                f"{source.path} has no sample {sample}: `bcftools query -l` lists those it has"
-            )
-        if sample is None and source.samples > 1:
-            text = (
-                f"{source.path} has {source.samples} samples: name the one whose reads these are "
-                "with --sample"
-            )
-            if self.engine.description.needs_reads:
-                raise BadInput(text)
-            log.warning("%s; a network without reads scores each record once for all", text)
 
 
 class _Run:
@@ -234,13 +218,10 @@ class _Pipeline:
         for reader in self._all_readers:
             reader.set_depth(depth)
             self._readers.put(reader)
-        if options.sample is not None and self._all_readers[0].counts().sample_groups == 0:
-            log.warning(
-                "no read group of %s has SM:%s, so no read counts: `samtools view -H` shows them",
-                ", ".join(options.reads),
-                options.sample,
-            )
-        self._reads_named = ", ".join(options.reads)
+        self._reads = options.reads
+        counts = self._all_readers[0].counts()
+        if warning := no_group_warning(counts, options.reads, options.sample):
+            log.warning(warning)
         # One job per worker, one waiting for it, one being written.
         self._slots = [_Slot() for _ in range(2 * threads + 1)]
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cnnscore")
@@ -300,12 +281,8 @@ class _Pipeline:
 
     def check_read_groups(self, enough: int) -> None:
         """Errors: BadInput when at least `enough` reads were seen and none has a read group."""
-        counts = self.counts()
-        if counts.reads >= enough and counts.no_read_group == counts.reads:
-            raise BadInput(
-                f"no read of {self._reads_named} has a read group, and "
-                f"{self._engine.description.model} drops such reads, as GATK does: {ADD_READ_GROUP}"
-            )
+        model = self._engine.description.model
+        check_read_groups(self.counts(), self._reads, model, enough=enough)
 
 
 def warn_about_reads(summary: Summary) -> None:

@@ -18,11 +18,15 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
-from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
-from cnnscore.errors import BadInput
+from cnnscore.calls.windows import (
+    ReadCounts,
+    ReaderOptions,
+    WindowReader,
+    check_read_groups,
+    no_group_warning,
+)
 from cnnscore.network.encode import NativeBatch, Planes, PlaneSpec, Rows, encode_gatk_reads
 from cnnscore.score.engine import Engine
-from cnnscore.score.pipeline import ADD_READ_GROUP
 from cnnscore.viewer.attribution import Attribution, attribute
 from cnnscore.viewer.choose import alleles_of
 from cnnscore.viewer.reads import Read, read_of_row, row_of_read, site_reads
@@ -186,18 +190,9 @@ class Looker:
         calls.close()
 
     def _check_read_groups(self, counts: ReadCounts) -> None:
-        files = ", ".join(self._beside.reads)
-        if counts.reads and counts.no_read_group == counts.reads:
-            raise BadInput(
-                f"no read of {files} has a read group, and GATK's rule drops such reads: "
-                f"{ADD_READ_GROUP}"
-            )
-        if counts.sample_groups == 0 and self.sample is not None:
-            log.warning(
-                "no read group of %s has SM:%s, so no read counts: `samtools view -H` shows them",
-                files,
-                self.sample,
-            )
+        check_read_groups(counts, self._beside.reads)
+        if warning := no_group_warning(counts, self._beside.reads, self.sample):
+            log.warning(warning)
 
 
 def attributed(engine: Engine, sites: Iterator[Site], runs: int, threads: int) -> Iterator[Site]:

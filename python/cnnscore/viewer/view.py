@@ -157,13 +157,9 @@ def watched(sites: Iterator[Site], count: int, progress: Progress) -> Iterator[S
 
 
 def _check_sample(path: str, name: str, sample: str | None, reads: bool) -> None:
-    calls = Calls(path)
-    n, known = calls.samples, sample is None or calls.has_sample(sample)
+    calls = Calls(path, name=name)
+    calls.check_sample(sample, needs_one=reads)
     calls.close()
-    if not known:
-        raise BadInput(f"{name} has no sample {sample}: `bcftools query -l` lists those it has")
-    if sample is None and n > 1 and reads:
-        raise BadInput(f"{name} has {n} samples: name the one whose reads these are with --sample")
 
 
 def _has_info(path: str, key: str) -> bool:

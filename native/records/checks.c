@@ -1,0 +1,114 @@
+/* checks.c: what every door checks, in the same words. */
+#include "checks.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls.h"
+
+#define ADD_READ_GROUP "give the reads one with `samtools addreplacerg -r ID:1 -r SM:NAME`"
+#define NAME_THE_SAMPLE "name the one whose reads these are with --sample"
+
+/* ASCII alone, whatever the locale. */
+static bool is_letter(char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+}
+
+int cnnscore_check_info_key(const char *key, cnnscore_error *err) {
+    bool good = is_letter(*key);
+    for (const char *at = key; good && *at; at++)
+        good = is_letter(*at) || (*at >= '0' && *at <= '9') || *at == '.';
+    return good ? CNNSCORE_OK
+                : cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                                "'%s' cannot be an INFO key: letters, digits, _ and . make one", key);
+}
+
+int cnnscore_calls_check_key(const cnnscore_calls *calls, const char *key, int32_t overwrite,
+                             cnnscore_error *err) {
+    if (overwrite || !cnnscore_calls_has_info(calls, key)) return CNNSCORE_OK;
+    return cnnscore_fail(
+        err, CNNSCORE_ERR_INPUT,
+        "%s has INFO/%s already: replace it with --overwrite, or write another with --info-key", calls->given,
+        key);
+}
+
+int cnnscore_calls_check_sample(const cnnscore_calls *calls, const char *sample, int32_t needs_one,
+                                cnnscore_error *err) {
+    if (sample && cnnscore_calls_sample(calls, sample) < 0)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s has no sample %s: `bcftools query -l` lists those it has", calls->given,
+                             sample);
+    if (!sample && needs_one && cnnscore_calls_samples(calls) > 1)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s has %d samples: %s", calls->given,
+                             cnnscore_calls_samples(calls), NAME_THE_SAMPLE);
+    return CNNSCORE_OK;
+}
+
+int32_t cnnscore_calls_warn_of_samples(const cnnscore_calls *calls, const char *sample,
+                                       cnnscore_error *warning) {
+    int32_t n = cnnscore_calls_samples(calls);
+    if (sample || n < 2) return 0;
+    cnnscore_fail(warning, CNNSCORE_OK,
+                  "%s has %d samples: %s; a network without reads scores each record once for all",
+                  calls->given, n, NAME_THE_SAMPLE);
+    return 1;
+}
+
+int cnnscore_check_read_groups(const cnnscore_reader_counts *counts, int64_t enough, const char *files,
+                               const char *model, cnnscore_error *err) {
+    if (counts->reads < enough || counts->no_read_group < counts->reads) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "no read of %s has a read group, and %s drops such reads%s",
+                         files, model ? model : "GATK's rule",
+                         model ? ", as GATK does: " ADD_READ_GROUP : ": " ADD_READ_GROUP);
+}
+
+int32_t cnnscore_warn_of_no_group(const cnnscore_reader_counts *counts, const char *files, const char *sample,
+                                  cnnscore_error *warning) {
+    if (!sample || counts->sample_groups != 0) return 0;
+    cnnscore_fail(warning, CNNSCORE_OK,
+                  "no read group of %s has SM:%s, so no read counts: `samtools view -H` shows them", files,
+                  sample);
+    return 1;
+}
+
+const char *cnnscore_add_read_group(void) {
+    return ADD_READ_GROUP;
+}
+
+static bool has_suffix(const char *text, const char *suffix) {
+    size_t length = strlen(text), end = strlen(suffix);
+    return length >= end && strcmp(text + length - end, suffix) == 0;
+}
+
+int32_t cnnscore_is_bed(const char *path) {
+    char line[1000];
+    unsigned long begin, end;
+    int beyond = 0;
+    if (has_suffix(path, ".bed") || has_suffix(path, ".bed.gz")) return 1;
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    bool read = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    return read && sscanf(line, "%*[^\t]\t%lu\t%lu%n", &begin, &end, &beyond) == 2 &&
+           (line[beyond] == '\0' || isspace((unsigned char)line[beyond]));
+}
+
+int cnnscore_calls_add_score(cnnscore_calls *calls, const cnnscore_score_lines *l, cnnscore_error *err) {
+    if (l->struct_size != sizeof *l)
+        return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cnnscore_score_lines of another version");
+    kstring_t line = KS_INITIALIZE;
+    int length = ksprintf(&line, "##INFO=<ID=%s,Number=%s,Type=Float,Description=\"%s\">", l->key,
+                          l->per_allele ? "A" : "1", l->description);
+    int code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
+    line.l = 0;
+    if (code == CNNSCORE_OK) {
+        length = ksprintf(&line, "##cnnscore_model=<ID=%s,Model=\"%s\",Network=%s,Version=%s", l->key,
+                          l->model, l->network, l->version);
+        if (length >= 0) length = ksprintf(&line, *l->cutoffs ? ",Cutoffs=\"%s\">" : "%s>", l->cutoffs);
+        code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
+    }
+    ks_free(&line);
+    return code;
+}

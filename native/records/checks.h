@@ -1,0 +1,54 @@
+/* checks.h: what every door checks of calls, reads and options, in the same words: the command, the viewer,
+ * `cnnscore dataset` and the bcftools plugin. The GATK walker is a second reading of it in Java, held to the
+ * same vectors: tests/golden/twins.json. */
+#ifndef CNNSCORE_CHECKS_H
+#define CNNSCORE_CHECKS_H
+
+#include "records.h"
+#include "window.h"
+
+/* cdef begin */
+
+/* USAGE where `key` cannot be an INFO key. */
+int cnnscore_check_info_key(const char *key, cnnscore_error *err);
+/* INPUT where the calls have INFO/key already and it is not to be replaced. */
+int cnnscore_calls_check_key(const cnnscore_calls *calls, const char *key, int32_t overwrite,
+                             cnnscore_error *err);
+/* INPUT where there is no column of `sample`; where it is NULL and there are several columns, though one is
+ * needed: reads are of one sample. */
+int cnnscore_calls_check_sample(const cnnscore_calls *calls, const char *sample, int32_t needs_one,
+                                cnnscore_error *err);
+/* Whether scores stand for several samples, as none was named; the warning. */
+int32_t cnnscore_calls_warn_of_samples(const cnnscore_calls *calls, const char *sample,
+                                       cnnscore_error *warning);
+/* INPUT where at least `enough` reads were seen and none has a read group. `files` is what messages call the
+ * reads; `model` the network that drops them, NULL: GATK's rule itself. */
+int cnnscore_check_read_groups(const cnnscore_reader_counts *counts, int64_t enough, const char *files,
+                               const char *model, cnnscore_error *err);
+/* Whether no read group has the sample, so that no read counts; the warning. */
+int32_t cnnscore_warn_of_no_group(const cnnscore_reader_counts *counts, const char *files, const char *sample,
+                                  cnnscore_error *warning);
+/* Remedy of reads without a read group. */
+const char *cnnscore_add_read_group(void);
+/* When this many reads were seen and none has a read group, none will: fail then, not at the end. */
+#define CNNSCORE_READS_WITHOUT_GROUP 100000
+
+/* Whether a file is BED, not FASTA: by its name, or by three columns of which two are numbers. */
+int32_t cnnscore_is_bed(const char *path);
+
+/* What the header says of scores. */
+typedef struct {
+    uint32_t struct_size;
+    const char *key;         /* INFO key */
+    const char *description; /* of the INFO line */
+    int32_t per_allele;      /* one score per ALT allele */
+    const char *model;       /* name of the network */
+    const char *network;     /* SHA-256 of its file, hex */
+    const char *cutoffs;     /* its own, TYPE:LEVEL:SCORE, comma-separated; or "" */
+    const char *version;     /* of cnnscore */
+} cnnscore_score_lines;
+/* Add the INFO line and the ##cnnscore_model line, which `cnnscore filter` reads. */
+int cnnscore_calls_add_score(cnnscore_calls *calls, const cnnscore_score_lines *lines, cnnscore_error *err);
+
+/* cdef end */
+#endif
