@@ -366,6 +366,10 @@ int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_
                         cnnscore_error *err) {
     size_t bytes = 0;
     records->n = 0;
+    /* 0 records would read as the end. */
+    if (limit < 1)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "%s: %d records at a time are none", calls->path,
+                             (int)limit);
     if (grow_records(records, limit) < 0) return cnnscore_fail_memory(err);
     while (!calls->at_end && records->n < limit && bytes < BATCH_BYTES) {
         /* htslib notes an error and reads on: what it hands out then is not to be trusted. */

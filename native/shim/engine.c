@@ -37,6 +37,7 @@ int cnnscore_engine_open(const cnnscore_engine_options *options, cnnscore_engine
                              "%d: rebuild both sides with one cnnscore.h",
                              (unsigned long)options->abi_version, CNNSCORE_ABI_VERSION);
     int rc = check_size(options->struct_size, sizeof *options, "cnnscore_engine_options", err);
+    if (rc == CNNSCORE_OK) rc = cnnscore_interpreter_check_fork(err);
     if (rc == CNNSCORE_OK) rc = cnnscore_interpreter_start(err);
     return rc == CNNSCORE_OK ? cnnscore_py_open(options, engine, err) : rc;
 }
@@ -47,6 +48,7 @@ int cnnscore_engine_describe(const cnnscore_engine *engine, cnnscore_engine_desc
     if (!engine || !description)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine_describe: engine or description is NULL");
     int rc = check_size(description->struct_size, sizeof *description, "cnnscore_engine_description", err);
+    if (rc == CNNSCORE_OK) rc = cnnscore_interpreter_check_fork(err);
     return rc == CNNSCORE_OK ? cnnscore_py_describe(engine, description, err) : rc;
 }
 
@@ -55,7 +57,7 @@ static int take(const cnnscore_engine *engine, float *scores, int64_t n, cnnscor
     if (!scores && n != 0) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine: scores is NULL");
     for (int64_t i = 0; i < n; i++) scores[i] = NAN;
     if (!engine) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine: engine is NULL");
-    return CNNSCORE_OK;
+    return cnnscore_interpreter_check_fork(err);
 }
 
 /* Checks a request to score sites. */
@@ -105,10 +107,11 @@ int cnnscore_engine_submit(cnnscore_engine *engine, const cnnscore_window_batch 
 int cnnscore_engine_collect(cnnscore_engine *engine, uint64_t ticket, cnnscore_error *err) {
     ERROR_OR_OWN(err);
     if (!engine) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "engine_collect: engine is NULL");
-    return cnnscore_py_collect(engine, ticket, err);
+    int rc = cnnscore_interpreter_check_fork(err);
+    return rc != CNNSCORE_OK ? rc : cnnscore_py_collect(engine, ticket, err);
 }
 
 void cnnscore_engine_close(cnnscore_engine *engine) {
     cnnscore_error unread;
-    if (engine) cnnscore_py_close(engine, &unread);
+    if (engine && cnnscore_interpreter_check_fork(&unread) == CNNSCORE_OK) cnnscore_py_close(engine, &unread);
 }

@@ -25,8 +25,9 @@
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool started;
-static char *started_as;       /* the python we started, NULL in a host that had its own */
-static cnnscore_error refused; /* CPython's start cannot be repeated in a process: its first failure */
+static _Atomic pid_t started_in; /* the process that first tried; 0: none has */
+static char *started_as;         /* the python we started, NULL in a host that had its own */
+static cnnscore_error refused;   /* CPython's start cannot be repeated in a process: its first failure */
 
 static bool is_program(const char *path) {
     struct stat status;
@@ -131,6 +132,15 @@ static int start(cnnscore_error *err) {
     return import_engine(err);
 }
 
+int cnnscore_interpreter_check_fork(cnnscore_error *err) {
+    pid_t first = atomic_load(&started_in);
+    if (first == 0 || first == getpid()) return CNNSCORE_OK;
+    return cnnscore_fail(
+        err, CNNSCORE_ERR_USAGE,
+        "this process was forked from one that has used libcnnscore.so, whose threads stayed "
+        "behind: fork before the first engine is opened, or start a new program");
+}
+
 /* A host may exit, on an error perhaps, while batches are being scored: ONNX Runtime's clean-up would
  * crash or hang. What atexit calls would come too late, after the clean-up of whatever ONNX Runtime
  * made later. First of all, glibc calls the destructors of the exiting thread's own objects: this
@@ -141,7 +151,7 @@ extern void *__dso_handle;
 static void leave(void *unused) {
     (void)unused;
     cnnscore_error unread;
-    cnnscore_py_leave(&unread);
+    if (cnnscore_interpreter_check_fork(&unread) == CNNSCORE_OK) cnnscore_py_leave(&unread);
 }
 
 static void watch_exit(void) {
@@ -163,6 +173,8 @@ static int start_once(cnnscore_error *err) {
 }
 
 int cnnscore_interpreter_start(cnnscore_error *err) {
+    pid_t none = 0;
+    atomic_compare_exchange_strong(&started_in, &none, getpid());
     int rc = atomic_load(&started) ? CNNSCORE_OK : start_once(err);
     if (rc == CNNSCORE_OK) watch_exit();
     return rc;

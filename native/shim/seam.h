@@ -9,6 +9,10 @@
  * remedy. */
 int cnnscore_interpreter_start(cnnscore_error *err);
 
+/* Fails in a child of the process that started the interpreter: any call into it could wait for ever for
+ * threads that the child does not have. */
+int cnnscore_interpreter_check_fork(cnnscore_error *err);
+
 /* Written by build_shim.py into cffi's C file. */
 extern const char *const cnnscore_built_with; /* the python of the environment */
 int cnnscore_cffi_start(void);                /* 0 or -1 */

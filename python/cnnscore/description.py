@@ -6,6 +6,8 @@ native/include/cnnscore.proto.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +16,10 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.errors import BadBatch
+
+# What no network comes near: a larger number is an error of whoever says it.
+MOST_COLUMNS, MOST_READS, MOST_SITES, MOST_ANNOTATIONS = 1 << 16, 1 << 16, 1 << 20, 1 << 10
+READ_RULES = ("none", "gatk", "primary")
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,40 @@ class Description:
     def needs_reads(self) -> bool:
         """Whether the network looks at reads."""
         return self.read_rule != "none"
+
+    def fault(self) -> str | None:
+        """What makes no sense in a description that came from outside; None where all does."""
+        return next(self._faults(), None)
+
+    def _faults(self) -> Iterator[str]:
+        if self.read_rule not in READ_RULES:
+            yield f"read_rule is {self.read_rule!r}, not one of {', '.join(READ_RULES)}"
+        ranges = {
+            "window": (1, MOST_COLUMNS),
+            "read_limit": (int(self.needs_reads), MOST_READS),
+            "reference_width": (1, MOST_COLUMNS),
+            "reference_left": (0, self.reference_width - 1),
+            "sites_per_job": (1, MOST_SITES),
+        }
+        for name, (least, most) in ranges.items():
+            if not least <= getattr(self, name) <= most:
+                yield f"{name} is {getattr(self, name)}, not {least} to {most}"
+        if len(self.annotations) > MOST_ANNOTATIONS:
+            yield f"it names {len(self.annotations)} annotations"
+        for key in (self.info_key, *self.annotations):
+            if not re.fullmatch(r"[A-Za-z_][0-9A-Za-z_.]*", key):
+                yield f"{key!r} is no INFO key"
+        if not re.fullmatch(r"[0-9a-f]*", self.network):
+            yield f"network is {self.network!r}, no SHA-256"
+        # These go into header lines and messages as they are.
+        for name in ("model", "encoding", "info_description", "provider", "cutoffs"):
+            text = getattr(self, name)
+            if (
+                not text.isprintable()
+                or '"' in text
+                or (name in ("model", "encoding") and not text)
+            ):
+                yield f"{name} is {text!r}"
 
     def check(self, batch: WindowBatch) -> None:
         """Errors: BadBatch when a sound batch is not one for this network."""

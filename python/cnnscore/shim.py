@@ -46,7 +46,7 @@ def attach(ffi: Any, lib: Any) -> None:
 
 
 class _OpenEngine:
-    """An engine, its workers, its description in C, and the log function it came with."""
+    """An engine, its workers, and its description in C."""
 
     def __init__(
         self,
@@ -54,7 +54,6 @@ class _OpenEngine:
         lib: Any,
         engine: WindowScorer,
         threads: int,
-        handler: logging.Handler | None,
     ) -> None:
         self.engine = engine
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="cnnscore")
@@ -62,7 +61,6 @@ class _OpenEngine:
         self.tickets = count(1)
         self.strings: list[Any] = []
         self.description = self._describe(ffi, lib)
-        self._handler = handler
 
     def _describe(self, ffi: Any, lib: Any) -> Any:
         network = self.engine.description
@@ -96,11 +94,9 @@ class _OpenEngine:
         )
 
     def close(self) -> None:
-        """Wait for the workers, forget the log function."""
+        """Wait for the workers."""
         self.pool.shutdown(wait=True, cancel_futures=True)
         self.engine.close()
-        if self._handler:
-            log.removeHandler(self._handler)
 
 
 class _Seam:
@@ -111,6 +107,7 @@ class _Seam:
         # An engine's handle is a number: one that was closed is told from any other.
         self._engines: dict[int, _OpenEngine] = {}
         self._handles = count(1)
+        self._logs = _HostLogs(ffi)
         self._gate = threading.Condition()
         self._running = 0
         self._leaving = False
@@ -124,25 +121,21 @@ class _Seam:
             )
         if options.threads < 0 or options.batch_size < 0:
             raise UsageError("threads and batch_size are 0 (the default) or more")
-        handler = _HostLog(self._ffi, options) if options.log else None
-        if handler:
-            log.addHandler(handler)
-            log.setLevel(logging.DEBUG)
+        handle = next(self._handles)
+        self._logs.add(handle, options)
         try:
-            with self._inside_the_runtime():
+            with self._inside_the_runtime(handle):
                 network = open_engine(
                     model,
                     provider=provider,
                     batch_size=options.batch_size or None,
                     annotations_from=self._text(options.annotations) or None,
                 )
+            threads = options.threads or len(os.sched_getaffinity(0))
+            self._engines[handle] = _OpenEngine(self._ffi, self._lib, network, threads)
         except BaseException:
-            if handler:
-                log.removeHandler(handler)
+            self._logs.remove(handle)
             raise
-        threads = options.threads or len(os.sched_getaffinity(0))
-        handle = next(self._handles)
-        self._engines[handle] = _OpenEngine(self._ffi, self._lib, network, threads, handler)
         engine[0] = self._ffi.cast("cnnscore_engine *", handle)
 
     def describe(self, engine: Any, description: Any) -> None:
@@ -152,7 +145,8 @@ class _Seam:
     def score(self, engine: Any, batch: Any, scores: Any) -> None:
         """Score on the calling thread."""
         opened = self._find(engine)
-        self._score(opened.engine, self._windows(opened.engine, batch), scores)
+        windows = self._windows(opened.engine, batch)
+        self._score(self._handle(engine), opened.engine, windows, scores)
 
     def score_alleles(self, engine: Any, batch: Any, scores: Any) -> None:
         """Score alleles on the calling thread."""
@@ -161,7 +155,7 @@ class _Seam:
         if windows is None:
             return
         n = int(windows.site_allele[-1] - windows.site_allele[0]) - len(windows)
-        with self._inside_the_runtime():
+        with self._inside_the_runtime(self._handle(engine)):
             found = opened.score_alleles(windows)
         if n:
             np.frombuffer(self._ffi.buffer(scores, n * 4), np.float32)[:] = found
@@ -171,7 +165,10 @@ class _Seam:
         opened = self._find(engine)
         windows = self._windows(opened.engine, batch)
         number = next(opened.tickets)
-        opened.submitted[number] = opened.pool.submit(self._score, opened.engine, windows, scores)
+        handle = self._handle(engine)
+        opened.submitted[number] = opened.pool.submit(
+            self._score, handle, opened.engine, windows, scores
+        )
         ticket[0] = number
 
     def collect(self, engine: Any, ticket: int) -> None:
@@ -182,9 +179,14 @@ class _Seam:
         future.result()
 
     def close(self, engine: Any) -> None:
-        """Wait for the workers and let go of the network."""
-        self._find(engine).close()
-        del self._engines[self._handle(engine)]
+        """Wait for the workers and the log function, and let go of the network."""
+        opened, handle = self._find(engine), self._handle(engine)
+        try:
+            with self._logs.speaking(handle):
+                opened.close()
+        finally:
+            self._logs.remove(handle)
+            del self._engines[handle]
 
     def leave(self) -> None:
         """Wait for all threads to come out of the runtime, and let none in again.
@@ -202,21 +204,24 @@ class _Seam:
         engine.description.check(windows)
         return windows
 
-    def _score(self, engine: WindowScorer, windows: WindowBatch | None, scores: Any) -> None:
+    def _score(
+        self, handle: int, engine: WindowScorer, windows: WindowBatch | None, scores: Any
+    ) -> None:
         if windows is None:
             return
         target = np.frombuffer(self._ffi.buffer(scores, len(windows) * 4), np.float32)
-        with self._inside_the_runtime():
+        with self._inside_the_runtime(handle):
             target[:] = engine.score(windows)
 
     @contextmanager
-    def _inside_the_runtime(self) -> Iterator[None]:
+    def _inside_the_runtime(self, handle: int) -> Iterator[None]:
         with self._gate:
             if self._leaving:
                 raise UsageError("the program is about to exit")
             self._running += 1
         try:
-            yield
+            with self._logs.speaking(handle):
+                yield
         finally:
             with self._gate:
                 self._running -= 1
@@ -235,18 +240,59 @@ class _Seam:
         return os.fsdecode(self._ffi.string(pointer)) if pointer else ""
 
 
-class _HostLog(logging.Handler):
-    """Messages of cnnscore to a host's log function, from whichever thread has one."""
+class _HostLogs(logging.Handler):
+    """Messages of cnnscore to the log functions of hosts, from whichever thread has one.
 
-    def __init__(self, ffi: Any, options: Any) -> None:
+    A message goes to the engine that its thread works for; where it works for none, to the first
+    engine that has a log function. One call at a time: whoever removes a function waits, by the
+    handler's lock, for the call that runs.
+    """
+
+    def __init__(self, ffi: Any) -> None:
         super().__init__()
-        self._function, self._data = options.log, options.log_data
         self._ffi = ffi
+        self._functions: dict[int, tuple[Any, Any]] = {}
+        self._thread = threading.local()
+        log.addHandler(self)
+
+    def add(self, handle: int, options: Any) -> None:
+        """An engine that is being opened, with or without a log function."""
+        if options.log:
+            log.setLevel(logging.DEBUG)
+            with self._locked():
+                self._functions[handle] = options.log, options.log_data
+
+    def remove(self, handle: int) -> None:
+        """Wait for a call that runs; none follows. Of the thread inside that call: do not wait."""
+        with self._locked():
+            self._functions.pop(handle, None)
+
+    @contextmanager
+    def speaking(self, handle: int) -> Iterator[None]:
+        """What this thread says inside belongs to the engine."""
+        before = getattr(self._thread, "handle", None)
+        self._thread.handle = handle
+        try:
+            yield
+        finally:
+            self._thread.handle = before
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Call the host."""
-        text = self._ffi.new("char[]", _encode(self.format(record)))
-        self._function(self._data, record.levelno, text)
+        """Call the host; the handler's lock is held."""
+        handle = getattr(self._thread, "handle", None)
+        if handle is None:
+            handle = next(iter(self._functions), None)
+        if handle in self._functions:
+            function, data = self._functions[handle]
+            function(data, record.levelno, self._ffi.new("char[]", _encode(self.format(record))))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
 
 
 def _guarded(ffi: Any, function: Callable[..., None]) -> Callable[..., int]:

@@ -49,7 +49,9 @@ class FakeEngine(grpc.GenericRpcHandler):
     def _describe(self, request: bytes, context: Any) -> bytes:
         version = 2 if self._way == "version" else 1
         rule = "newer" if self._way == "rule" else "none"
-        description = Description(**{**vars(_description), "read_rule": rule})
+        sites = 0 if self._way == "no-sites" else 10
+        changes = {"read_rule": rule, "sites_per_job": sites}
+        description = Description(**{**vars(_description), **changes})
         return encode_description(
             ServerDescription(
                 description=description,

@@ -42,6 +42,7 @@ def with_fake(tools: ToolHost, way: str, out: Path, *options: object) -> Ran:
         ("stop", (), ["no scoring server answers", "the server is stopping"]),
         ("version", (), ["version 2 of the protocol", "take both from one release"]),
         ("rule", (), ["by the rule newer", "take both from one release"]),
+        ("no-sites", (), ["makes no sense", "sites_per_job is 0, not 1 to"]),
         ("hang", ("--server-timeout", 2), ["does not answer in time", "--server-timeout"]),
         ("short", (), ["is not a cnnscore of this protocol"]),
         ("busy", ("--server-timeout", 1), ["overloaded", "the queue is full"]),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -447,3 +450,89 @@ def test_messages_go_to_the_hosts_log(
     logging.getLogger("cnnscore").warning("too late")
     assert heard == [(42, 30, "a näive word".encode())]
     assert capfd.readouterr().err == ""
+
+
+def test_a_message_belongs_to_its_engine(inside: Library, tiny: dict[str, str]) -> None:
+    """What is said outside any engine goes to the first that listens."""
+    heard: list[int] = []
+
+    @inside.ffi.callback("cnnscore_log_function")  # type: ignore[untyped-decorator]  # cffi has no types
+    def listen(data: Any, level: int, message: Any) -> None:
+        heard.append(int(inside.ffi.cast("intptr_t", data)))
+
+    first, second = (
+        inside.open(tiny["reads"], log=listen, log_data=inside.ffi.cast("void *", number))
+        for number in (1, 2)
+    )
+    silent = inside.open(tiny["reads"])
+    heard.clear()
+    logging.getLogger("cnnscore").warning("of none")
+    assert heard == [1]
+    inside.lib.cnnscore_engine_close(first)
+    heard.clear()
+    logging.getLogger("cnnscore").warning("of none")
+    assert heard == [2]
+    for engine in (second, silent):
+        inside.lib.cnnscore_engine_close(engine)
+    heard.clear()
+    logging.getLogger("cnnscore").warning("to nobody")
+    assert heard == []
+
+
+def test_close_waits_for_the_hosts_log(inside: Library, tiny: dict[str, str]) -> None:
+    entered, go_on, closed = (threading.Event() for _ in range(3))
+
+    @inside.ffi.callback("cnnscore_log_function")  # type: ignore[untyped-decorator]  # cffi has no types
+    def listen(data: Any, level: int, message: Any) -> None:
+        entered.set()
+        assert go_on.wait(30)
+        assert not closed.is_set()
+
+    engine = inside.open(tiny["reads"], log=listen)
+    go_on.clear()
+    entered.clear()
+    speaker = threading.Thread(target=logging.getLogger("cnnscore").warning, args=["a word"])
+    speaker.start()
+    assert entered.wait(30)
+
+    def close() -> None:
+        inside.lib.cnnscore_engine_close(engine)
+        closed.set()
+
+    closer = threading.Thread(target=close)
+    closer.start()
+    assert not closed.wait(0.3)
+    go_on.set()
+    for thread in (speaker, closer):
+        thread.join(30)
+    assert closed.is_set()
+    entered.clear()
+    logging.getLogger("cnnscore").warning("too late")
+    assert not entered.is_set()
+
+
+def test_a_forked_child_is_told(inside: Library, engine: Any, case: Windows) -> None:
+    """Every call answers, with an error; none waits for threads that stayed behind."""
+    pid = os.fork()
+    if pid == 0:
+        codes = []
+        for call in (
+            lambda: inside.score(engine, inside.batch(case.batch), len(case.batch)),
+            lambda: inside.open(case.model),
+        ):
+            try:
+                call()
+                codes.append(0)
+            except Refused as refused:
+                codes.append(refused.args[0] if "forked" in refused.args[1] else 1)
+        inside.lib.cnnscore_engine_close(engine)
+        os._exit(0 if codes == [USAGE, USAGE] else 1)
+    deadline = time.monotonic() + 60
+    while (ended := os.waitpid(pid, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    if ended == (0, 0):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert ended == (pid, 0)
+    again = inside.score(engine, inside.batch(case.batch), len(case.batch))
+    assert np.isfinite(np.frombuffer(again, np.float32)).all()

@@ -18,6 +18,7 @@ from cnnscore.description import Description
 from cnnscore.errors import BadBatch, CnnscoreError, ServerError
 from cnnscore.wire.messages import (
     DESCRIBE,
+    MESSAGES,
     SCORE,
     ServerDescription,
     decode_batch,
@@ -252,6 +253,53 @@ def test_ten_thousand_hostile_messages(windows: dict[str, Windows]) -> None:
             taken += 1
     assert refused > 3000
     assert taken > 300
+
+
+def a_description(**changes: Any) -> bytes:
+    values = golden("description") | changes
+    return bytes(MESSAGES["Description"](**values).SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({name: 0} for name in ("window", "reference_width", "sites_per_job")),
+        *({name: -1} for name in ("window", "read_limit", "reference_left", "sites_per_job")),
+        *({name: 0} for name in ("max_message_bytes", "max_in_flight")),
+        *({name: 2**31 - 1} for name in ("window", "read_limit", "reference_left")),
+        *({name: 2**31 - 1} for name in ("reference_width", "sites_per_job")),
+        *({name: ""} for name in ("model", "encoding", "info_key", "read_rule")),
+        {"read_rule": "some"},
+        {"read_rule": "gatk", "read_limit": 0},
+        {"info_key": "A B"},
+        {"info_key": "A;B"},
+        {"annotations": ["MQ", ""]},
+        {"annotations": ["MQ,DP"]},
+        {"info_description": 'a "quote"'},
+        {"cutoffs": "SNP\n##x"},
+        {"network": "../x"},
+    ],
+)
+def test_a_description_is_checked(changes: dict[str, Any]) -> None:
+    assert decode_description(a_description()).description.sites_per_job > 0
+    with pytest.raises(ServerError, match=r"makes no sense"):
+        decode_description(a_description(**changes))
+
+
+def test_a_thousand_hostile_descriptions() -> None:
+    """A description that is taken is one that a client can work by."""
+    rng = random.Random(6)
+    taken = refused = 0
+    for _ in range(2000):
+        try:
+            server = decode_description(mutated(rng, a_description()))
+        except CnnscoreError:
+            refused += 1
+        else:
+            assert server.description.fault() is None
+            taken += 1
+    assert refused > 200
+    assert taken > 50
 
 
 if __name__ == "__main__":

@@ -109,7 +109,10 @@ def encode_description(server: ServerDescription) -> bytes:
 
 
 def decode_description(data: bytes) -> ServerDescription:
-    """What a server answered. Errors: ServerError when it keeps another version of the rules."""
+    """What a server answered.
+
+    Errors: ServerError when it keeps another version of the rules, or says what makes no sense.
+    """
     message = _parse("Description", data)
     _check_version(message.protocol_version, f"the server (cnnscore {message.server_version})")
     own = {f.name: getattr(message, f.name) for f in fields(Description)}
@@ -119,7 +122,16 @@ def decode_description(data: bytes) -> ServerDescription:
         for f in fields(ServerDescription)
         if f.name != "description"
     }
-    return ServerDescription(description=Description(**own), **outer)
+    server = ServerDescription(description=Description(**own), **outer)
+    fault = server.description.fault()
+    if not fault and min(server.max_message_bytes, server.max_in_flight) < 1:
+        fault = "max_message_bytes or max_in_flight is below 1"
+    if fault:
+        raise ServerError(
+            f"the server (cnnscore {server.server_version!r}) describes its network in a way that "
+            f"makes no sense: {fault}; is it a cnnscore server of this version?"
+        )
+    return server
 
 
 # ---- Score ----
