@@ -65,23 +65,25 @@ def filters(
             scores["SNP" if _type(row) == "SNP" else "INDEL"].append(row.score)
     tranches = {"SNP": sorted(set(snp_tranches)), "INDEL": sorted(set(indel_tranches))}
     cutoffs = {
-        kind: [
-            sorted(scores[kind], reverse=True)[int(t / 100 * (len(scores[kind]) - 1))]
-            for t in tranches[kind]
+        variant_type: [
+            sorted(scores[variant_type], reverse=True)[
+                int(t / 100 * (len(scores[variant_type]) - 1))
+            ]
+            for t in tranches[variant_type]
         ]
-        for kind in scores
-        if scores[kind]
+        for variant_type in scores
+        if scores[variant_type]
     }
     column = []
     for row in rows:
         names = set() if clear else set(row.filters)
-        kind = _type(row)
-        if row.score is not None and kind in cutoffs:
-            failed = [c for c in cutoffs[kind] if row.score <= c]
+        variant_type = _type(row)
+        if row.score is not None and variant_type in cutoffs:
+            failed = [c for c in cutoffs[variant_type] if row.score <= c]
             if failed:
-                levels = [*tranches[kind], 100.0]
+                levels = [*tranches[variant_type], 100.0]
                 low, high = levels[len(failed) - 1], levels[len(failed)]
-                names.add(f"{key}_{kind}_Tranche_{low:.2f}_{high:.2f}")
+                names.add(f"{key}_{variant_type}_Tranche_{low:.2f}_{high:.2f}")
         column.append(";".join(sorted(names)) or "PASS")
     return column
 
@@ -95,15 +97,15 @@ def _is_symbolic(alt: str) -> bool:
 
 
 def _type(row: Row) -> str:
-    kinds = set()
+    variant_types = set()
     for alt in row.alts:
         if _is_symbolic(alt):
-            kinds.add("SYMBOLIC")
+            variant_types.add("SYMBOLIC")
         elif len(alt) == len(row.ref):
-            kinds.add("SNP" if len(alt) == 1 else "MNP")
+            variant_types.add("SNP" if len(alt) == 1 else "MNP")
         else:
-            kinds.add("INDEL")
-    return kinds.pop() if len(kinds) == 1 else "MIXED"
+            variant_types.add("INDEL")
+    return variant_types.pop() if len(variant_types) == 1 else "MIXED"
 
 
 def _is_known(row: Row, known: Known) -> bool:

@@ -30,7 +30,7 @@ from cnnscore.cli.arguments import (
 from cnnscore.errors import UsageError
 
 SENSITIVITY_KEY = "CALIBRATION_SENSITIVITY"
-KINDS = ("SNP", "INDEL")
+VARIANT_TYPES = ("SNP", "INDEL")
 
 OPTIONS_ALONE = {
     **OUTPUT_ALONE,
@@ -58,14 +58,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="known variants, sorted, indexed or not; may be given several times",
     )
-    for kind, default in (("snp", "99.95"), ("indel", "99.4")):
+    for variant_type, default in (("snp", "99.95"), ("indel", "99.4")):
         cutoffs.add_argument(
-            f"--{kind}-tranche",
+            f"--{variant_type}-tranche",
             metavar="PERCENT",
             action="append",
             type=float,
-            help=f"keep this percentage of the known {kind.upper()}s (of the true ones, by the "
-            f"network's own cut-offs); several give grades [{default}; all levels of the network]",
+            help=f"keep this percentage of the known {variant_type.upper()}s (of the true ones, "
+            "by the network's own cut-offs); several give grades "
+            f"[{default}; all levels of the network]",
         )
     cutoffs.add_argument(
         "--threshold",
@@ -116,8 +117,8 @@ def run(options: argparse.Namespace) -> None:
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     asked = {"SNP": options.snp_tranche, "INDEL": options.indel_tranche}
     levels = {
-        kind: check_tranches(given, f"--{kind.lower()}-tranche")
-        for kind, given in asked.items()
+        variant_type: check_tranches(given, f"--{variant_type.lower()}-tranche")
+        for variant_type, given in asked.items()
         if given
     }
     source: CutoffSource | None = None
@@ -164,16 +165,16 @@ def _check_usage(options: argparse.Namespace) -> None:
 
 
 def _thresholds(given: list[str]) -> dict[str, list[str]]:
-    thresholds: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    thresholds: dict[str, list[str]] = {variant_type: [] for variant_type in VARIANT_TYPES}
     for item in ",".join(given).split(",") if given else []:
-        kind, _, number = item.rpartition("=")
-        if kind.upper() not in ("", *KINDS) or not re.fullmatch(
+        variant_type, _, number = item.rpartition("=")
+        if variant_type.upper() not in ("", *VARIANT_TYPES) or not re.fullmatch(
             r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", number
         ):
             raise UsageError(
                 f"--threshold {item!r}: give a number, or SNP=NUMBER or INDEL=NUMBER, as in "
                 "--threshold SNP=0 --threshold INDEL=-0.5"
             )
-        for one in KINDS if not kind else [kind.upper()]:
+        for one in VARIANT_TYPES if not variant_type else [variant_type.upper()]:
             thresholds[one].append(number)
     return thresholds

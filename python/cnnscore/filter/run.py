@@ -55,7 +55,7 @@ log = logging.getLogger("cnnscore")
 
 BATCH = 4096
 SPOOL_BYTES = 1 << 20
-KINDS = ("SNP", "INDEL")
+VARIANT_TYPES = ("SNP", "INDEL")
 NEITHER = -1
 
 
@@ -64,9 +64,9 @@ class TypeRule:
     """Which cut-offs a record's type falls under, and whose resource calls set them."""
 
     judged: dict[int, int]
-    """Record type -> index into KINDS; others are left alone."""
+    """Record type -> index into VARIANT_TYPES; others are left alone."""
     calibrates: dict[int, int]
-    """Record type -> index into KINDS whose cut-offs its score helps to set."""
+    """Record type -> index into VARIANT_TYPES whose cut-offs its score helps to set."""
 
     def of(self, types: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """[N] both, NEITHER where there is none."""
@@ -113,10 +113,10 @@ class FilterSummary:
     unscored: int = 0
     not_judged: int = 0
     """Scored, but of a type that is never judged."""
-    no_cutoff: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    no_cutoff: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
     """Scored, and of a type that has no cut-off here: their FILTER stays."""
-    judged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    judged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
+    failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
     cutoffs: tuple[TypeCutoffs, ...] = ()
     resource_calls: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -125,17 +125,17 @@ class FilterSummary:
         """For the user: one line per type, and one for all."""
         lines = []
         for cutoffs in self.cutoffs:
-            kind = cutoffs.kind
+            variant_type = cutoffs.variant_type
             cuts = ", ".join(f"{cut.shown} ({cut.label})" for cut in cutoffs.cuts)
-            n = self.resource_calls.get(kind)
+            n = self.resource_calls.get(variant_type)
             of = "" if n is None else f"; {n:,} resource calls"
             lines.append(
-                f"{self.failed[kind]:,} of {self.judged[kind]:,} {kind}s fail {self.key}, "
-                f"cut-offs {cuts}{of}"
+                f"{self.failed[variant_type]:,} of {self.judged[variant_type]:,} {variant_type}s "
+                f"fail {self.key}, cut-offs {cuts}{of}"
             )
         lines += [
-            f"{n:,} {kind}s keep the FILTER that they have: there is no cut-off for {kind}s"
-            for kind, n in self.no_cutoff.items()
+            f"{n:,} {name}s keep the FILTER that they have: there is no cut-off for {name}s"
+            for name, n in self.no_cutoff.items()
             if n
         ]
         rate = self.records / max(self.seconds, 1e-9)
@@ -211,8 +211,8 @@ class _Run:
         self._resources = [Resource(path) for path in resources]
         self._progress = progress
         self._known = _Bits()
-        self._resource_scores = [np.zeros(0, np.float32) for _ in KINDS]
-        self._scored = dict.fromkeys(KINDS, 0)
+        self._resource_scores = [np.zeros(0, np.float32) for _ in VARIANT_TYPES]
+        self._scored = dict.fromkeys(VARIANT_TYPES, 0)
         self.summary = FilterSummary(key)
         self._samples = 0
         self.cutoffs: tuple[TypeCutoffs, ...] = ()
@@ -222,7 +222,7 @@ class _Run:
 
     def calibrate(self, calls: Calls) -> None:
         """Collect the scores of the calls that a resource has, ascending, by type."""
-        parts: list[list[NDArray[np.float32]]] = [[] for _ in KINDS]
+        parts: list[list[NDArray[np.float32]]] = [[] for _ in VARIANT_TYPES]
         records, n_records, n_scored = Records(), 0, 0
         contigs: set[str] = set()
         while n := calls.read(records, BATCH):
@@ -233,9 +233,9 @@ class _Run:
             for resource in self._resources:
                 resource.match(records, scored, known)
             judged, calibrates = self._rule.of(record_types(sites))
-            for i, kind in enumerate(KINDS):
+            for i, variant_type in enumerate(VARIANT_TYPES):
                 parts[i].append(scores[(known == 1) & (calibrates == i)])
-                self._scored[kind] += int(np.count_nonzero(scored & (judged == i)))
+                self._scored[variant_type] += int(np.count_nonzero(scored & (judged == i)))
             self._known.append(known)
             n_records, n_scored = n_records + n, n_scored + int(np.count_nonzero(scored))
             contigs.update(sites.contig_name(int(contig)) for contig in np.unique(sites.contig))
@@ -250,32 +250,32 @@ class _Run:
         ]
         for resource in self._resources:
             resource.check_contigs(calls.path, sorted(contigs))
-        for kind, known_scores in zip(KINDS, self._resource_scores, strict=True):
-            self.summary.resource_calls[kind] = len(known_scores)
+        for variant_type, known_scores in zip(VARIANT_TYPES, self._resource_scores, strict=True):
+            self.summary.resource_calls[variant_type] = len(known_scores)
 
     def tranche_cutoffs(self, tranches: dict[str, list[float]]) -> tuple[TypeCutoffs, ...]:
         """Cut-offs of the resource calls' scores; a warning where they are few."""
-        for kind, scores in zip(KINDS, self._resource_scores, strict=True):
-            if self._scored[kind] and not len(scores):
-                names = ", ".join(resource.path for resource in self._resources)
+        for variant_type, scores in zip(VARIANT_TYPES, self._resource_scores, strict=True):
+            if self._scored[variant_type] and not len(scores):
+                names, them = ", ".join(r.path for r in self._resources), f"{variant_type}s"
                 raise BadInput(
-                    f"{self._scored[kind]:,} {kind}s have a score, and none is in {names}: take "
-                    f"resources that have {kind}s where the calls are, or give --threshold"
+                    f"{self._scored[variant_type]:,} {them} have a score, and none is in {names}: "
+                    f"take resources that have {them} where the calls are, or give --threshold"
                 )
-            strict = [level for level in tranches[kind] if too_few(len(scores), level)]
-            if self._scored[kind] and strict:
+            strict = [level for level in tranches[variant_type] if too_few(len(scores), level)]
+            if self._scored[variant_type] and strict:
                 log.warning(
                     "the resources have %s of the %s scored %ss, too few for the tranche %g, whose "
                     "cut-off a single call sets: take a lower --%s-tranche, or more resources",
                     f"{len(scores):,}",
-                    f"{self._scored[kind]:,}",
-                    kind,
+                    f"{self._scored[variant_type]:,}",
+                    variant_type,
                     strict[0],
-                    kind.lower(),
+                    variant_type.lower(),
                 )
         return tuple(
-            resource_cutoffs(kind, self.summary.key, tranches[kind], scores)
-            for kind, scores in zip(KINDS, self._resource_scores, strict=True)
+            resource_cutoffs(variant_type, self.summary.key, tranches[variant_type], scores)
+            for variant_type, scores in zip(VARIANT_TYPES, self._resource_scores, strict=True)
         )
 
     # ---- second pass ----
@@ -290,7 +290,7 @@ class _Run:
             for line in cutoffs.header_lines():
                 calls.add_header(line)
         described = "".join(
-            f',{c.kind}="' + " ".join(f"{cut.label}:{cut.shown}" for cut in c.cuts) + '"'
+            f',{c.variant_type}="' + " ".join(f"{cut.label}:{cut.shown}" for cut in c.cuts) + '"'
             for c in self.cutoffs
         )
         calls.add_header(f'##cnnscore_cutoffs=<ID={key},From="{origin}"{described}>')
@@ -307,8 +307,8 @@ class _Run:
         self.table = TrancheTable(self.cutoffs, with_resources=bool(self._resources))
         self._samples = calls.samples
         for cutoffs in self.cutoffs if self._resources else ():
-            scores = self._resource_scores[KINDS.index(cutoffs.kind)]
-            self.table.add_resource(cutoffs.kind, cutoffs.grades(scores))
+            scores = self._resource_scores[VARIANT_TYPES.index(cutoffs.variant_type)]
+            self.table.add_resource(cutoffs.variant_type, cutoffs.grades(scores))
         records = Records()
         while n := calls.read(records, BATCH):
             sites = records.sites()
@@ -352,21 +352,21 @@ class _Run:
         if self._options.table:
             counted = transitions(sites, types), self._zygosities(records, sites)
         for cutoffs in self.cutoffs:
-            kind = KINDS.index(cutoffs.kind)
-            rows = np.flatnonzero(scored & (judged == kind))
+            index = VARIANT_TYPES.index(cutoffs.variant_type)
+            rows = np.flatnonzero(scored & (judged == index))
             grades = cutoffs.grades(scores[rows])
             verdict[rows] = np.where(grades == 0, KEPT, first_name + grades - 1)
             first_name += len(cutoffs.cuts)
-            sensitivity[rows] = sensitivities(scores[rows], self._resource_scores[kind])
-            summary.judged[cutoffs.kind] += len(rows)
-            summary.failed[cutoffs.kind] += int(np.count_nonzero(grades))
+            sensitivity[rows] = sensitivities(scores[rows], self._resource_scores[index])
+            summary.judged[cutoffs.variant_type] += len(rows)
+            summary.failed[cutoffs.variant_type] += int(np.count_nonzero(grades))
             if counted is not None:
                 changes, genotypes = counted
                 of_rows = [genotype[rows] for genotype in genotypes]
-                self.table.add(cutoffs.kind, grades, known[rows], changes[rows], of_rows)
-        for kind, name in enumerate(KINDS):
-            if name not in (cutoffs.kind for cutoffs in self.cutoffs):
-                rows = judged == kind
+                self.table.add(cutoffs.variant_type, grades, known[rows], changes[rows], of_rows)
+        for index, name in enumerate(VARIANT_TYPES):
+            if name not in (cutoffs.variant_type for cutoffs in self.cutoffs):
+                rows = judged == index
                 verdict[rows] = NO_CUT_OFF
                 summary.no_cutoff[name] += int(np.count_nonzero(rows & scored))
         summary.unscored += int(np.count_nonzero(~scored))

@@ -34,7 +34,9 @@ class Thresholds:
     def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
         """One TypeCutoffs per type that has thresholds."""
         return tuple(
-            threshold_cutoffs(kind, key, texts) for kind, texts in self.thresholds.items() if texts
+            threshold_cutoffs(variant_type, key, texts)
+            for variant_type, texts in self.thresholds.items()
+            if texts
         )
 
     def name(self) -> str:
@@ -57,23 +59,27 @@ class NetworkCutoffs:
         """Errors: UsageError when the network has none, or not at a level, or is not known."""
         cutoffs = self._find(key, header)
         found = []
-        for kind, levels in self.levels.items():
-            if kind not in cutoffs:
+        for variant_type, levels in self.levels.items():
+            if variant_type not in cutoffs:
                 raise UsageError(
-                    f"the network {self._network} has no {kind} cut-off at {levels[0]:g} %, nor "
-                    f"any other for {kind}s: give --threshold or --resource"
+                    f"the network {self._network} has no {variant_type} cut-off at "
+                    f"{levels[0]:g} %, nor any other for {variant_type}s: "
+                    "give --threshold or --resource"
                 )
-        for kind, known in cutoffs.items():
-            wanted = self.levels.get(kind) or list(known)
+        for variant_type, known in cutoffs.items():
+            wanted = self.levels.get(variant_type) or list(known)
             missing = [level for level in wanted if level not in known]
             if missing:
                 has = ", ".join(f"{level:g}" for level in sorted(known))
                 raise UsageError(
-                    f"the network {self._network} has no {kind} cut-off at {missing[0]:g} %: it "
-                    f"has them at {has}; take one of these, or give --threshold or --resource"
+                    f"the network {self._network} has no {variant_type} cut-off at "
+                    f"{missing[0]:g} %: it has them at {has}; "
+                    "take one of these, or give --threshold or --resource"
                 )
             found.append(
-                network_cutoffs(kind, key, {lvl: known[lvl] for lvl in wanted}, self._network)
+                network_cutoffs(
+                    variant_type, key, {lvl: known[lvl] for lvl in wanted}, self._network
+                )
             )
         return tuple(found)
 

@@ -35,15 +35,21 @@ class TrancheTable:
     def __init__(self, cutoffs: Sequence[TypeCutoffs], with_resources: bool) -> None:
         self._cutoffs = cutoffs
         self._with_resources = with_resources
-        shape = {c.kind: len(c.cuts) + 1 for c in cutoffs}
-        self._records = {kind: np.zeros((2, n), np.int64) for kind, n in shape.items()}
-        self._transitions = {kind: np.zeros((2, 2, n), np.int64) for kind, n in shape.items()}
-        self._zygosity = {kind: np.zeros((2, n), np.int64) for kind, n in shape.items()}
-        self._resource = {kind: np.zeros(n, np.int64) for kind, n in shape.items()}
+        shape = {c.variant_type: len(c.cuts) + 1 for c in cutoffs}
+        self._records = {
+            variant_type: np.zeros((2, n), np.int64) for variant_type, n in shape.items()
+        }
+        self._transitions = {
+            variant_type: np.zeros((2, 2, n), np.int64) for variant_type, n in shape.items()
+        }
+        self._zygosity = {
+            variant_type: np.zeros((2, n), np.int64) for variant_type, n in shape.items()
+        }
+        self._resource = {variant_type: np.zeros(n, np.int64) for variant_type, n in shape.items()}
 
     def add(
         self,
-        kind: str,
+        variant_type: str,
         grades: NDArray[np.int32],
         known: NDArray[np.bool_],
         transition: NDArray[np.int8],
@@ -52,21 +58,23 @@ class TrancheTable:
         """Count records [n]: `transition` is 1, 0 or -1 (no SNP of two alleles), the `zygosities`
         of each sample 1 het, 2 hom, else neither.
         """
-        n = self._records[kind].shape[1]
+        n = self._records[variant_type].shape[1]
         for status in (_NOVEL, _KNOWN):
             rows = known == bool(status)
-            self._records[kind][status] += np.bincount(grades[rows], minlength=n)
+            self._records[variant_type][status] += np.bincount(grades[rows], minlength=n)
             for change in (0, 1):
                 counted = grades[rows & (transition == change)]
-                self._transitions[kind][status, change] += np.bincount(counted, minlength=n)
+                self._transitions[variant_type][status, change] += np.bincount(counted, minlength=n)
         for zygosity in zygosities:
             for state in (1, 2):
                 counted = grades[zygosity == state]
-                self._zygosity[kind][state - 1] += np.bincount(counted, minlength=n)
+                self._zygosity[variant_type][state - 1] += np.bincount(counted, minlength=n)
 
-    def add_resource(self, kind: str, grades: NDArray[np.int32]) -> None:
+    def add_resource(self, variant_type: str, grades: NDArray[np.int32]) -> None:
         """Count the resource calls that set the cut-offs of a type."""
-        self._resource[kind] += np.bincount(grades, minlength=len(self._resource[kind]))
+        self._resource[variant_type] += np.bincount(
+            grades, minlength=len(self._resource[variant_type])
+        )
 
     def text(self) -> str:
         """TSV with a header line; NA where there is nothing to tell."""
@@ -74,19 +82,21 @@ class TrancheTable:
         for cutoffs in self._cutoffs:
             cuts = [(cut.label, cut.shown, cut.filter) for cut in cutoffs.cuts]
             for row, named in enumerate([*cuts, ("all", "NA", "NA")]):
-                lines.append("\t".join([cutoffs.kind, *named, *self._row(cutoffs.kind, row)]))
+                lines.append(
+                    "\t".join([cutoffs.variant_type, *named, *self._row(cutoffs.variant_type, row)])
+                )
         return "\n".join(lines) + "\n"
 
-    def _row(self, kind: str, row: int) -> list[str]:
+    def _row(self, variant_type: str, row: int) -> list[str]:
         def kept(tally: NDArray[np.int64]) -> NDArray[np.int64]:
             total: NDArray[np.int64] = tally[..., : row + 1].sum(axis=-1)
             return total
 
-        records, changes = kept(self._records[kind]), kept(self._transitions[kind])
-        het, hom = kept(self._zygosity[kind])
+        records, changes = kept(self._records[variant_type]), kept(self._transitions[variant_type])
+        het, hom = kept(self._zygosity[variant_type])
         known = [f"{records[_KNOWN]}", f"{records[_NOVEL]}"] if self._with_resources else 2 * ["NA"]
         titv_known, titv_novel = (_ratio(changes[s, 1], changes[s, 0]) for s in (_KNOWN, _NOVEL))
-        resource = self._resource[kind]
+        resource = self._resource[variant_type]
         return [
             f"{records.sum()}",
             *known,

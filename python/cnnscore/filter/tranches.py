@@ -45,7 +45,7 @@ class Cut:
 class TypeCutoffs:
     """The cut-offs of one type, strictest (highest score) first; graded when there are several."""
 
-    kind: str
+    variant_type: str
     """SNP or INDEL."""
     cuts: tuple[Cut, ...]
     at_cutoff_fails: bool
@@ -76,7 +76,7 @@ def check_tranches(levels: Sequence[float], option: str) -> list[float]:
 
 
 def resource_cutoffs(
-    kind: str, key: str, levels: Sequence[float], resource_scores: NDArray[np.float32]
+    variant_type: str, key: str, levels: Sequence[float], resource_scores: NDArray[np.float32]
 ) -> TypeCutoffs:
     """GATK's rule: of n resource scores from the highest down, number int(level / 100 * (n - 1)).
 
@@ -93,14 +93,17 @@ def resource_cutoffs(
             Cut(
                 label=f"{level:g}",
                 score=score,
-                filter=_tranche_name(kind, key, level, above),
-                description=f"{kind} truth resource sensitivity {between} for info key {key}",
+                filter=_tranche_name(variant_type, key, level, above),
+                description=f"{variant_type} truth resource sensitivity {between} "
+                f"for info key {key}",
             )
         )
-    return TypeCutoffs(kind, tuple(cuts), at_cutoff_fails=True)
+    return TypeCutoffs(variant_type, tuple(cuts), at_cutoff_fails=True)
 
 
-def network_cutoffs(kind: str, key: str, levels: dict[float, float], network: str) -> TypeCutoffs:
+def network_cutoffs(
+    variant_type: str, key: str, levels: dict[float, float], network: str
+) -> TypeCutoffs:
     """A network's own cut-offs: `levels` in per cent of true calls -> the lowest score kept."""
     ascending = sorted(levels)
     cuts = []
@@ -110,26 +113,26 @@ def network_cutoffs(kind: str, key: str, levels: dict[float, float], network: st
             Cut(
                 label=f"{level:g}",
                 score=np.float32(round_score(levels[level])),
-                filter=_tranche_name(kind, key, level, above),
-                description=f"{kind} sensitivity {between} by the own cut-offs of network "
+                filter=_tranche_name(variant_type, key, level, above),
+                description=f"{variant_type} sensitivity {between} by the own cut-offs of network "
                 f"{network} for info key {key}",
             )
         )
-    return TypeCutoffs(kind, tuple(cuts), at_cutoff_fails=False)
+    return TypeCutoffs(variant_type, tuple(cuts), at_cutoff_fails=False)
 
 
-def threshold_cutoffs(kind: str, key: str, thresholds: Sequence[str]) -> TypeCutoffs:
+def threshold_cutoffs(variant_type: str, key: str, thresholds: Sequence[str]) -> TypeCutoffs:
     """Plain cut-offs: records that score below one fail. `thresholds` are numbers as written."""
     cuts = [
         Cut(
             label=text,
             score=np.float32(text),
-            filter=f"{key}_{kind}_below_{text}",
-            description=f"{kind} with {key} below {text}",
+            filter=f"{key}_{variant_type}_below_{text}",
+            description=f"{variant_type} with {key} below {text}",
         )
         for text in sorted(set(thresholds), key=float, reverse=True)
     ]
-    return TypeCutoffs(kind, tuple(cuts), at_cutoff_fails=False)
+    return TypeCutoffs(variant_type, tuple(cuts), at_cutoff_fails=False)
 
 
 def sensitivities(
@@ -157,5 +160,5 @@ def two_decimals(value: float) -> str:
     return str(Decimal(repr(float(value))).quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
-def _tranche_name(kind: str, key: str, level: float, above: float) -> str:
-    return f"{key}_{kind}_Tranche_{two_decimals(level)}_{two_decimals(above)}"
+def _tranche_name(variant_type: str, key: str, level: float, above: float) -> str:
+    return f"{key}_{variant_type}_Tranche_{two_decimals(level)}_{two_decimals(above)}"
