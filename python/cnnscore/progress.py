@@ -21,17 +21,25 @@ class Progress:
         self._start = self._last = time.monotonic()
         self._drawn = False
 
+    def restart(self) -> None:
+        """Count the time from now on."""
+        self._start = time.monotonic()
+
     def update(self, sites: int, locus: str, part: float | None) -> None:
         """`sites` are done, the last at `locus`; `part` (0-1) of the input is read, if known."""
+        self.show(sites, "sites", locus, part)
+
+    def show(self, done: int, unit: str, what: str, part: float | None) -> None:
+        """So many of `unit` are done, `what` is the latest, `part` (0-1) of all, if known."""
         now = time.monotonic()
         if now - self._last < self._interval:
             return
         self._last = now
         elapsed = now - self._start
-        text = f"{sites:,} sites  {sites / elapsed:,.0f}/s  {locus}"
+        text = f"{done:,} {unit}  {done / elapsed:,.0f}/s  {what}"
         if part:
-            done = round(part * BAR_WIDTH) if self._terminal else 0
-            bar = f"[{'#' * done}{'.' * (BAR_WIDTH - done)}]" if self._terminal else ""
+            filled = round(part * BAR_WIDTH) if self._terminal else 0
+            bar = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}]" if self._terminal else ""
             left = _duration(elapsed * (1 - part) / part)
             text = f"{bar}{100 * part:3.0f} %  {text}  {left} left"
         if self._terminal:
@@ -55,7 +63,7 @@ class NoProgress(Progress):
     def __init__(self) -> None:
         super().__init__()
 
-    def update(self, sites: int, locus: str, part: float | None) -> None:
+    def show(self, done: int, unit: str, what: str, part: float | None) -> None:
         """Say nothing."""
 
 

@@ -67,7 +67,7 @@ def test_twenty_steps_overfit_a_tiny_set(samples: Samples, tmp_path: Path) -> No
     network = make_network(config)
     network.annotations.fit(np.asarray(samples.planes["annotations"][rows]))
     before = predict(network, tiny, rows)
-    train(network, tiny, config, checkpoint=tmp_path / "c.pt", logs=Logs(tmp_path, quiet=True))
+    train(network, tiny, config, checkpoint=tmp_path / "c.pt", logs=Logs(tmp_path))
     after, true = predict(network, tiny, rows), samples.label[rows] >= 2
     assert np.abs(before).max() < 1.5, "it must not know anything before"
     assert ((after > 0) == true).all()
@@ -91,7 +91,7 @@ def test_a_killed_run_resumes_to_the_same_end(samples: Samples, tmp_path: Path) 
     def run(folder: str, **how: Any) -> dict[str, torch.Tensor]:
         (tmp_path / folder).mkdir(exist_ok=True)
         torch.manual_seed(1)
-        network, logs = make_network(config), Logs(tmp_path / folder, quiet=True)
+        network, logs = make_network(config), Logs(tmp_path / folder)
         checkpoint = tmp_path / folder / "checkpoint.pt"
         train(network, samples, config, checkpoint=checkpoint, logs=logs, **how)
         return dict(network.state_dict())
@@ -247,7 +247,7 @@ def test_early_stopping_keeps_the_best(samples: Samples, tmp_path: Path) -> None
         "training.learning_rate=1e-12",
     )
     config = load_config("read-set", sets)
-    logs = Logs(tmp_path, quiet=True)
+    logs = Logs(tmp_path)
     trained = train(make_network(config), samples, config, checkpoint=tmp_path / "c.pt", logs=logs)
     assert trained.step == 2
     assert len(logs.history) == 3, "it must stop after two looks without a better one"

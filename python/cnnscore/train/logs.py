@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import sys
-import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from cnnscore.errors import BadOutput
 from cnnscore.extras import need
+from cnnscore.progress import NoProgress, Progress
 from cnnscore.train.calibrate import Ranking
 
 COLUMNS = (
@@ -27,29 +26,20 @@ COLUMNS = (
 class Logs:
     """Log files in `folder`. Errors: BadOutput when they cannot be written."""
 
-    def __init__(self, folder: Path, *, quiet: bool = False, stream: TextIO | None = None) -> None:
+    def __init__(self, folder: Path, progress: Progress | None = None) -> None:
         self.history: list[dict[str, float]] = []
         """A row of COLUMNS a look."""
-        self._folder, self._quiet = folder, quiet
-        self._stream = stream or sys.stderr
-        self._last = self._start = time.monotonic()
+        self._folder, self._progress = folder, progress or NoProgress()
         self._first_step: int | None = None
         self._board: Any = None
 
     def progress(self, step: int, steps: int, loss: float) -> None:
-        """A line every ten seconds, or one rewritten in place on a terminal."""
+        """Show how far the training is; its rate is of the steps since it began or was resumed."""
         if self._first_step is None:
             self._first_step = step - 1
-        now = time.monotonic()
-        terminal = self._stream.isatty()
-        if self._quiet or now - self._last < (0.2 if terminal else 10):
-            return
-        self._last = now
-        rate = (step - self._first_step) / max(now - self._start, 1e-9)
-        left = (steps - step) / rate
-        text = f"step {step:,} of {steps:,}  {rate:.0f}/s  loss {loss:.4f}  {left:.0f} s left"
-        self._stream.write(f"\r\x1b[K{text}" if terminal else f"cnnscore: {text}\n")
-        self._stream.flush()
+            self._progress.restart()
+        done, wanted = step - self._first_step, steps - self._first_step
+        self._progress.show(done, "steps", f"{step:,} of {steps:,}  loss {loss:.4f}", done / wanted)
 
     def look(
         self, step: int, loss: float, learning_rate: float, rankings: dict[str, Ranking]
@@ -73,8 +63,7 @@ class Logs:
 
     def close(self) -> None:
         """Draw the curves and close the files."""
-        if self._stream.isatty() and not self._quiet:
-            self._stream.write("\r\x1b[K")
+        self._progress.clear()
         if self._board is not None:
             self._board.close()
         if self.history:

@@ -70,7 +70,8 @@ def run_training(
     torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(True)
     cache = output / CACHE
-    logs = Logs(output, quiet=options.quiet)
+    progress = NoProgress() if options.quiet else Progress()
+    logs = Logs(output, progress)
     try:
         network, source = start_network(config, options.init)
         teachers = [_teacher(name, config) for name in options.teachers]
@@ -79,7 +80,7 @@ def run_training(
             config.data,
             cache,
             leave_out=options.leave_out,
-            progress=NoProgress() if options.quiet else Progress(),
+            progress=progress,
         )
         if options.init is None:
             rows = samples.of_split("train")
