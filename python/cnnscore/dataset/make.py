@@ -23,8 +23,8 @@ from cnnscore.dataset.parquet import (
     LABELS,
     SPLITS,
     DatasetWriter,
+    LabelledRows,
     Layout,
-    Rows,
     open_dataset,
 )
 from cnnscore.errors import BadInput, UsageError
@@ -178,7 +178,7 @@ class _Chooser:
 
     def choose(
         self, sites: WindowBatch, labels: NDArray[np.int8]
-    ) -> tuple[NDArray[np.int64], Rows]:
+    ) -> tuple[NDArray[np.int64], LabelledRows]:
         """Sites (one entry per row) and rows, of the labels [alleles] of the truth."""
         per_site = np.diff(sites.site_allele)
         site = np.repeat(np.arange(len(sites)), per_site)
@@ -192,7 +192,7 @@ class _Chooser:
         self._counts += np.bincount(label, minlength=len(LABELS))
         names = [sites.contig_name(contig) for contig in sites.contig[site]]
         rule = self._options.split
-        rows = Rows(
+        rows = LabelledRows(
             label=label.astype(np.int8),
             split=np.array(
                 [rule.of(c, int(p)) for c, p in zip(names, sites.pos[site], strict=True)], np.int8

@@ -56,7 +56,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Rows:
+class LabelledRows:
     """What a row has beside its window: arrays of N."""
 
     label: NDArray[np.int8]
@@ -83,7 +83,7 @@ class DatasetWriter:
         with self._writing():
             self._writer = parquet.ParquetWriter(part, self._schema, compression="zstd")
 
-    def write(self, batch: WindowBatch, rows: Rows) -> None:
+    def write(self, batch: WindowBatch, rows: LabelledRows) -> None:
         """Append a window batch with reference columns, and what its rows have beside."""
         if not len(batch):
             return
@@ -144,7 +144,7 @@ class Dataset:
     def __len__(self) -> int:
         return int(self._file.metadata.num_rows)
 
-    def batches(self) -> Iterator[tuple[WindowBatch, Rows]]:
+    def batches(self) -> Iterator[tuple[WindowBatch, LabelledRows]]:
         """Window batches of up to ROWS_PER_GROUP sites, in file order, with their rows."""
         for group in range(self._file.num_row_groups):
             try:
@@ -155,11 +155,11 @@ class Dataset:
                 ) from None
             yield self._from_table(table)
 
-    def rows(self) -> Rows:
+    def rows(self) -> LabelledRows:
         """The rows of the whole file without their windows."""
         return _rows(self._file.read(columns=list(_ROW_COLUMNS)), self.path)
 
-    def _from_table(self, table: Any) -> tuple[WindowBatch, Rows]:
+    def _from_table(self, table: Any) -> tuple[WindowBatch, LabelledRows]:
         table = table.combine_chunks()
         layout, n = self.layout, table.num_rows
 
@@ -250,7 +250,7 @@ def _columns(n_annotations: int) -> dict[str, Any]:
     }
 
 
-def _to_table(batch: WindowBatch, rows: Rows, layout: Layout, schema: Any) -> Any:
+def _to_table(batch: WindowBatch, rows: LabelledRows, layout: Layout, schema: Any) -> Any:
     pa = need("train", "pyarrow")
     n = len(batch)
 
@@ -291,7 +291,7 @@ def _to_table(batch: WindowBatch, rows: Rows, layout: Layout, schema: Any) -> An
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _rows(table: Any, path: Path) -> Rows:
+def _rows(table: Any, path: Path) -> LabelledRows:
     def codes(name: str, known: Sequence[str]) -> NDArray[np.int8]:
         index = {value: i for i, value in enumerate(known)}
         values = table.column(name).to_pylist()
@@ -306,7 +306,7 @@ def _rows(table: Any, path: Path) -> Rows:
     weight = table.column("weight").to_numpy().astype(np.float32)
     if not (np.isfinite(weight).all() and (weight > 0).all()):
         raise BadInput(f"{path}: column weight must be above 0 everywhere")
-    return Rows(
+    return LabelledRows(
         label=codes("label", LABELS),
         split=codes("split", SPLITS),
         weight=weight,

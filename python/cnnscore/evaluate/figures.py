@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.evaluate import metrics
-from cnnscore.evaluate.labelled import TYPES, Rows
+from cnnscore.evaluate.labelled import TYPES, ComparedCalls
 
 SENSITIVITIES = (90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 100.0)
 MISTAKES = 20
@@ -19,7 +19,9 @@ DIFFERENCES = ("roc_auc", "average_precision", "best_f1", "recall_at_precision_9
 ALL = "ALL"
 
 
-def figures_of(files: list[Rows], wanted_replicates: int | None, seed: int) -> dict[str, Any]:
+def figures_of(
+    files: list[ComparedCalls], wanted_replicates: int | None, seed: int
+) -> dict[str, Any]:
     """The parts `scores`, `differences` and `strata` of the result, for SNP, INDEL and both."""
     scores: list[dict[str, Any]] = []
     strata: list[dict[str, Any]] = []
@@ -59,7 +61,7 @@ def figures_of(files: list[Rows], wanted_replicates: int | None, seed: int) -> d
 class _Column:
     """One score of one file, of the calls of a type."""
 
-    def __init__(self, rows: Rows, key: str, name: str, at: NDArray[np.bool_]) -> None:
+    def __init__(self, rows: ComparedCalls, key: str, name: str, at: NDArray[np.bool_]) -> None:
         self.rows, self.key, self.name, self.at = rows, key, name, at
         self.missing = int(np.isnan(rows.scores[key][at]).sum())
         self.values, self.fill = metrics.filled(rows.scores[key][at])

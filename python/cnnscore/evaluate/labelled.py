@@ -52,7 +52,7 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class ComparedCalls:
     """N compared calls (alleles or records) of one file, all within the confident regions."""
 
     path: str
@@ -131,7 +131,7 @@ class _Batches:
 
 
 class Reader:
-    """Reads call files into Rows. Errors: UsageError when two of the strata have one name."""
+    """Reads call files into ComparedCalls. Errors: UsageError when two strata have one name."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class Reader:
         scores: Sequence[Score],
         source: LabelSource,
         progress: Callable[[int, str, float | None], None],
-    ) -> Rows:
+    ) -> ComparedCalls:
         """All rows of a call file. Errors: BadInput as of `Labeller.label`."""
         calls, records = Calls(path), Records()
         column = sample_column(calls, self._sample)
@@ -182,7 +182,7 @@ class Reader:
             self._add(batches, lines, sites, labels, values, zygosity(sites, dosage), reads)
             n += len(sites)
             progress(n, sites.locus(-1), calls.progress())
-        rows = Rows(
+        rows = ComparedCalls(
             path=path,
             name=name,
             samples=calls.sample_names,
@@ -299,7 +299,7 @@ def _stem(path: str) -> str:
     return re.sub(r"\.bed(\.b?gz)?$", "", Path(path).name)
 
 
-def check_samples(files: Sequence[Rows]) -> None:
+def check_samples(files: Sequence[ComparedCalls]) -> None:
     """Errors: BadInput when single-sample files name different samples."""
     named = [rows for rows in files if rows.samples]
     for rows in named[1:]:

@@ -21,9 +21,9 @@ from cnnscore.evaluate.comparator import Verdict, check_comparator, compare
 from cnnscore.evaluate.figures import ALL, figures_of
 from cnnscore.evaluate.labelled import (
     TYPES,
+    ComparedCalls,
     LabelSource,
     Reader,
-    Rows,
     Score,
     check_samples,
     find_scores,
@@ -68,7 +68,7 @@ class Evaluation:
     """The result as evaluation.json has it, and the rows behind it."""
 
     result: dict[str, Any]
-    files: list[Rows]
+    files: list[ComparedCalls]
 
 
 def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
@@ -173,7 +173,7 @@ def _names(paths: Sequence[str]) -> list[str]:
     return names if len(set(names)) == len(names) else list(paths)
 
 
-Finish = Callable[[Rows, dict[bytes, int]], tuple[NDArray[np.bool_], NDArray[np.uint8]]]
+Finish = Callable[[ComparedCalls, dict[bytes, int]], tuple[NDArray[np.bool_], NDArray[np.uint8]]]
 
 
 def _source(
@@ -191,7 +191,7 @@ def _source(
         )
 
         def finish(
-            rows: Rows, contigs: dict[bytes, int]
+            rows: ComparedCalls, contigs: dict[bytes, int]
         ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
             labeller.check(path)
             rows.lines.add_missed(truth, labeller.missed(), contigs)
@@ -215,7 +215,7 @@ def _source(
     )
 
     def finish_verdict(
-        rows: Rows, contigs: dict[bytes, int]
+        rows: ComparedCalls, contigs: dict[bytes, int]
     ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
         missed = verdict.missed
         types = rows.type[rows.is_true]
@@ -229,7 +229,9 @@ def _source(
     return verdict, finish_verdict
 
 
-def _count(rows: Rows, found: NDArray[np.bool_], truth_type: NDArray[np.uint8]) -> dict[str, Any]:
+def _count(
+    rows: ComparedCalls, found: NDArray[np.bool_], truth_type: NDArray[np.uint8]
+) -> dict[str, Any]:
     """Counts of one file; truth alleles are those within the confident regions."""
     by_type: dict[str, Any] = {}
     for name, at, of_truth in (
@@ -251,7 +253,7 @@ def _count(rows: Rows, found: NDArray[np.bool_], truth_type: NDArray[np.uint8]) 
     }
 
 
-def _inputs(request: Request, files: list[Rows]) -> dict[str, Any]:
+def _inputs(request: Request, files: list[ComparedCalls]) -> dict[str, Any]:
     lines = [
         {
             "path": rows.path,

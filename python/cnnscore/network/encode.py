@@ -103,7 +103,7 @@ ANNOTATION_SOURCES = {
 
 
 @dataclass(frozen=True)
-class Rows:
+class PlaneRows:
     """What is encoded together: rows of planes, each a site, or an ALT allele of a site."""
 
     site: NDArray[np.int64]
@@ -114,9 +114,9 @@ class Rows:
     def __len__(self) -> int:
         return len(self.site)
 
-    def __getitem__(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
+    def __getitem__(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> PlaneRows:
         """Some of the rows, by slice, mask or indices."""
-        return Rows(
+        return PlaneRows(
             np.ascontiguousarray(self.site[which]), np.ascontiguousarray(self.allele[which])
         )
 
@@ -141,7 +141,7 @@ class NativeBatch:
         self.batch = batch
         self.struct = to_native(ffi, batch)
 
-    def deepest(self, rows: Rows) -> int:
+    def deepest(self, rows: PlaneRows) -> int:
         """Most reads of one of these rows' sites, at least 1."""
         site_read = self.batch.site_read
         return max(int((site_read[rows.site + 1] - site_read[rows.site]).max(initial=0)), 1)
@@ -151,7 +151,7 @@ class NativeBatch:
         call(ffi, lib.cnnscore_batch_check, self.struct)
 
 
-def _gatk_annotations(native: NativeBatch, rows: Rows) -> NDArray[np.float32]:
+def _gatk_annotations(native: NativeBatch, rows: PlaneRows) -> NDArray[np.float32]:
     # GATK's networks take 0 for a missing value; their batch normalisation is all the scaling.
     values: NDArray[np.float32] = np.nan_to_num(
         native.batch.annotations[rows.site], nan=0.0, posinf=np.inf, neginf=-np.inf
@@ -159,7 +159,7 @@ def _gatk_annotations(native: NativeBatch, rows: Rows) -> NDArray[np.float32]:
     return values
 
 
-def encode_gatk_reference(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes:
+def encode_gatk_reference(native: NativeBatch, rows: PlaneRows, spec: PlaneSpec) -> Planes:
     """`gatk-reference` of n sites.
 
     Returns `reference` uint8 [n, window] and `annotations` float32 [n, A].
@@ -177,7 +177,7 @@ def encode_gatk_reference(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> P
     return {"reference": reference, "annotations": _gatk_annotations(native, rows)}
 
 
-def encode_gatk_reads(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes:
+def encode_gatk_reads(native: NativeBatch, rows: PlaneRows, spec: PlaneSpec) -> Planes:
     """`gatk-reads` of n sites, padded to the longest pileup of these (R reads, at least 1).
 
     Returns `bases` and `quals` uint8 [n, R, window], `rows` uint8 [n, R, 2], `reference` uint8
@@ -220,7 +220,7 @@ def padded_depth(depth: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.maximum(-(-depth // 16), 1) * 16
 
 
-def encode_read_set(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes:
+def encode_read_set(native: NativeBatch, rows: PlaneRows, spec: PlaneSpec) -> Planes:
     """`read-set` of n ALT alleles, padded to the deepest site of these (R: `padded_depth` of it).
 
     Returns `reads` float32 [n, R, F] (READ_SCALARS; zeros beyond a site's reads, whose order is one
@@ -255,7 +255,7 @@ def encode_read_set(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes:
     return {"reads": reads, "mask": mask, "variant": variant, "annotations": annotations}
 
 
-def encode_reference(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes:
+def encode_reference(native: NativeBatch, rows: PlaneRows, spec: PlaneSpec) -> Planes:
     """`reference` of n ALT alleles.
 
     Returns `reference` and `alternate` uint8 [n, window] (A C G T = 0-3, any 5, none 6), `variant`
@@ -283,13 +283,13 @@ def encode_reference(native: NativeBatch, rows: Rows, spec: PlaneSpec) -> Planes
     }
 
 
-def record_rows(native: NativeBatch) -> Rows:
+def record_rows(native: NativeBatch) -> PlaneRows:
     """One row per site, for encodings that see a record as one."""
     n = len(native.batch)
-    return Rows(np.arange(n, dtype=np.int64), np.zeros(n, np.int64))
+    return PlaneRows(np.arange(n, dtype=np.int64), np.zeros(n, np.int64))
 
 
-def allele_rows(native: NativeBatch) -> Rows:
+def allele_rows(native: NativeBatch) -> PlaneRows:
     """One row per ALT allele that can be scored: a sequence of ACGTN that differs from REF.
 
     Errors: BadBatch when the batch contradicts itself.
@@ -305,7 +305,7 @@ def allele_rows(native: NativeBatch) -> Rows:
         ffi.cast("int64_t *", alleles.ctypes.data),
         n,
     )
-    return Rows(sites[: n[0]], alleles[: n[0]])
+    return PlaneRows(sites[: n[0]], alleles[: n[0]])
 
 
 @dataclass(frozen=True)
@@ -313,8 +313,8 @@ class Encoding:
     """How sites become a network's inputs, and what their windows must hold for it."""
 
     name: str
-    encode: Callable[[NativeBatch, Rows, PlaneSpec], Planes]
-    rows: Callable[[NativeBatch], Rows]
+    encode: Callable[[NativeBatch, PlaneRows, PlaneSpec], Planes]
+    rows: Callable[[NativeBatch], PlaneRows]
     """All rows of a batch, in site order: record_rows or allele_rows."""
     inputs: frozenset[str]
     """Names of the graph's inputs: what `encode` fills."""
@@ -392,7 +392,7 @@ ENCODINGS = {
 }
 
 
-def _native_rows(rows: Rows, spec: PlaneSpec) -> CData:
+def _native_rows(rows: PlaneRows, spec: PlaneSpec) -> CData:
     # The arrays are the caller's: they outlive the call.
     return ffi.new(
         "cnnscore_rows *",

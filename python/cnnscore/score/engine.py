@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP, WindowBatch
 from cnnscore.description import Description
 from cnnscore.errors import UsageError
-from cnnscore.network.encode import NativeBatch, Planes, Rows, padded_depth
+from cnnscore.network.encode import NativeBatch, PlaneRows, Planes, padded_depth
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.provenance import cutoffs_text
 from cnnscore.network.session import Session
@@ -123,7 +123,7 @@ class Engine:
             scores[first_alt[rows.site] + rows.allele - 1] = part
         return scores
 
-    def _score_rows(self, batch: WindowBatch) -> Iterator[tuple[Rows, NDArray[np.float32]]]:
+    def _score_rows(self, batch: WindowBatch) -> Iterator[tuple[PlaneRows, NDArray[np.float32]]]:
         self.description.check(batch)
         for rows, planes in self.planes(batch):
             yield rows, self.run(planes, batch.kind[rows.site])[1]
@@ -141,7 +141,7 @@ class Engine:
             scores = gatk_log_odds(output, kind, self.manifest.labels)
         return output, np.where(np.isfinite(scores), scores, np.float32(np.nan))
 
-    def planes(self, batch: WindowBatch) -> Iterator[tuple[Rows, Planes]]:
+    def planes(self, batch: WindowBatch) -> Iterator[tuple[PlaneRows, Planes]]:
         """The network calls that a batch takes: their rows and inputs."""
         native, encoder = NativeBatch(batch), self.manifest.encoder
         rows = encoder.rows(native)
@@ -150,7 +150,7 @@ class Engine:
         for part in self._calls(rows, batch.depth[rows.site]):
             yield part, encoder.encode(native, part, self.spec)
 
-    def _calls(self, rows: Rows, depth: NDArray[np.int64]) -> Iterator[Rows]:
+    def _calls(self, rows: PlaneRows, depth: NDArray[np.int64]) -> Iterator[PlaneRows]:
         """Rows, by depth, in parts for a network call each."""
         ends = [len(rows)]
         if self.manifest.encoder.by_allele:

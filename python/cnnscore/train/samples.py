@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of
 from cnnscore.dataset.fit import annotation_columns, check_layout
-from cnnscore.dataset.parquet import LABELS, SPLITS, Dataset, Rows
+from cnnscore.dataset.parquet import LABELS, SPLITS, Dataset, LabelledRows
 from cnnscore.errors import BadInput, BadOutput
-from cnnscore.network.encode import ENCODINGS, Encoding, NativeBatch, Planes
-from cnnscore.network.encode import Rows as EncodeRows
+from cnnscore.network.encode import ENCODINGS, Encoding, NativeBatch, PlaneRows, Planes
 from cnnscore.progress import Progress
 from cnnscore.train.config import DataOptions
 
@@ -129,7 +128,7 @@ def load_samples(
     encoding = ENCODINGS[options.encoding]
     spec = options.planes()
     store = _Store(folder)
-    rows: list[Rows] = []
+    rows: list[LabelledRows] = []
     total, unused = 0, set(leave_out)
     try:
         for path in files:
@@ -175,14 +174,14 @@ def load_samples(
 
 def _encode(
     native: NativeBatch,
-    beside: Rows,
+    beside: LabelledRows,
     keep: NDArray[np.int64],
     options: DataOptions,
     store: _Store,
 ) -> None:
     encoding = ENCODINGS[options.encoding]
     allele = beside.allele[keep].astype(np.int64) if encoding.by_allele else np.zeros_like(keep)
-    rows = EncodeRows(keep, allele)
+    rows = PlaneRows(keep, allele)
     spec = options.planes()
     planes = encoding.encode(native, rows, spec)
     mask = planes.pop("mask", None)
@@ -261,7 +260,7 @@ class _Store:
 
 def _kept(
     batch: WindowBatch,
-    beside: Rows,
+    beside: LabelledRows,
     leave_out: Sequence[tuple[str, str]],
     encoding: Encoding,
 ) -> tuple[NDArray[np.int64], set[tuple[str, str]]]:
@@ -283,8 +282,10 @@ def _kept(
     return np.flatnonzero(keep), matched
 
 
-def _take(rows: Rows, at: NDArray[np.int64]) -> Rows:
-    return Rows(rows.label[at], rows.split[at], rows.weight[at], rows.allele[at], rows.sample[at])
+def _take(rows: LabelledRows, at: NDArray[np.int64]) -> LabelledRows:
+    return LabelledRows(
+        rows.label[at], rows.split[at], rows.weight[at], rows.allele[at], rows.sample[at]
+    )
 
 
 def in_batches(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:

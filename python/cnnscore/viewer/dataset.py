@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.dataset.fit import annotation_columns, check_layout
-from cnnscore.dataset.parquet import LABELS, SPLITS, Dataset, Rows, dataset_files
+from cnnscore.dataset.parquet import LABELS, SPLITS, Dataset, LabelledRows, dataset_files
 from cnnscore.errors import BadInput
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.score.engine import Engine
@@ -75,17 +75,17 @@ class _Windows:
         check_layout(self.dataset.layout, manifest.encoder, spec, path)
         self._columns = annotation_columns(self.dataset.layout, spec, path)
 
-    def batches(self) -> Iterator[tuple[WindowBatch, Rows]]:
+    def batches(self) -> Iterator[tuple[WindowBatch, LabelledRows]]:
         for batch, rows in self.dataset.batches():
             annotations = np.ascontiguousarray(batch.annotations[:, self._columns])
             yield replace(batch, annotations=annotations), rows
 
 
-def _labels(rows: Rows) -> NDArray[np.int8]:
+def _labels(rows: LabelledRows) -> NDArray[np.int8]:
     return np.isin(rows.label, TRUE_LABELS).astype(np.int8)
 
 
-def _scores(engine: Engine, batch: WindowBatch, rows: Rows) -> NDArray[np.float32]:
+def _scores(engine: Engine, batch: WindowBatch, rows: LabelledRows) -> NDArray[np.float32]:
     if not engine.manifest.encoder.by_allele:
         return engine.score(batch)
     of_alts = engine.score_alleles(batch)
@@ -114,7 +114,11 @@ def _sites(
 
 
 def _record(
-    batch: WindowBatch, rows: Rows, i: int, tags: dict[str, str], annotations: tuple[str, ...]
+    batch: WindowBatch,
+    rows: LabelledRows,
+    i: int,
+    tags: dict[str, str],
+    annotations: tuple[str, ...],
 ) -> Record:
     """What a row keeps of its record."""
     ref, *alts = alleles_of(batch, 0)

@@ -12,8 +12,8 @@ from cnnscore.batch import WindowBatch
 from cnnscore.network.encode import (
     READ_SCALARS,
     NativeBatch,
+    PlaneRows,
     PlaneSpec,
-    Rows,
     encode_gatk_reads,
     encode_read_set,
 )
@@ -130,7 +130,7 @@ def read_of_row(batch: WindowBatch, site: int, window: int) -> NDArray[np.int64]
     numbers = np.arange(last - first)
     rows = np.zeros(last - first, np.int64)
     records = batch.reads.copy()
-    rows_asked = Rows(np.array([site]), np.zeros(1, np.int64))
+    rows_asked = PlaneRows(np.array([site]), np.zeros(1, np.int64))
     mapq_at = batch.read_offset[first:last] + MAPQ_AT
     for shift in (0, 8):
         if shift and last - first <= 256:
@@ -159,7 +159,7 @@ def row_of_read(
         read_offset=batch.read_offset,
         reads=batch.reads,
     )
-    rows = Rows(np.arange(n), np.full(n, allele, np.int64))
+    rows = PlaneRows(np.arange(n), np.full(n, allele, np.int64))
     single = encode_read_set(NativeBatch(alone), rows, spec)["reads"][:, 0]
     # Sorted by content, both lists pair up read by read.
     order = np.empty(n, np.int64)

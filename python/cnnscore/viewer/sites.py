@@ -25,7 +25,7 @@ from cnnscore.calls.windows import (
     check_read_groups,
     no_group_warning,
 )
-from cnnscore.network.encode import NativeBatch, Planes, PlaneSpec, Rows, encode_gatk_reads
+from cnnscore.network.encode import NativeBatch, PlaneRows, Planes, PlaneSpec, encode_gatk_reads
 from cnnscore.score.engine import Engine
 from cnnscore.viewer.attribution import Attribution, attribute
 from cnnscore.viewer.choose import alleles_of
@@ -278,7 +278,7 @@ def _with_reads(site: Site, batch: WindowBatch, window: int) -> Site:
     """The site with the pileup of its batch, a batch of one site."""
     if not len(batch.reads):
         return site
-    rows = Rows(np.zeros(1, np.int64), np.zeros(1, np.int64))
+    rows = PlaneRows(np.zeros(1, np.int64), np.zeros(1, np.int64))
     pileup = encode_gatk_reads(NativeBatch(batch), rows, PlaneSpec(window))
     reads = site_reads(batch, 0, alleles_of(batch, 0))
     return replace(
