@@ -21,6 +21,9 @@ from cnnscore.errors import BadBatch
 MOST_COLUMNS, MOST_READS, MOST_SITES, MOST_ANNOTATIONS = 1 << 16, 1 << 16, 1 << 20, 1 << 10
 READ_RULES = ("none", "gatk", "primary")
 
+LABELS = ("NOT_SNP", "NOT_INDEL", "SNP", "INDEL")
+"""Classes in the order of their numbers; a true one is its artefact's number + 2."""
+
 
 @dataclass(frozen=True)
 class Description:

@@ -23,7 +23,8 @@ from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.dataset.make import SplitRule
-from cnnscore.dataset.parquet import LABELS, SPLITS, Dataset
+from cnnscore.dataset.parquet import SPLITS, Dataset
+from cnnscore.description import LABELS
 
 COLUMNS = (
     *("contig", "pos", "annotations", "reference", "reads", "alleles"),

@@ -20,13 +20,13 @@ from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.dataset.parquet import (
     COLUMNS,
-    LABELS,
     SPLITS,
     DatasetWriter,
     LabelledRows,
     Layout,
     open_dataset,
 )
+from cnnscore.description import LABELS
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import ENCODINGS
 from cnnscore.progress import NoProgress, Progress

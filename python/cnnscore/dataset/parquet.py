@@ -18,14 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of
+from cnnscore.description import LABELS
 from cnnscore.errors import BadInput, BadOutput
 from cnnscore.extras import need
 from cnnscore.files import aside, writing
 
 METADATA_KEY = b"cnnscore.dataset"
 SCHEMA = 1
-LABELS = ("NOT_SNP", "NOT_INDEL", "SNP", "INDEL")
-"""Classes in the order of their numbers; a true one is its artefact's number + 2."""
 SPLITS = ("train", "validation", "calibration", "test")
 ROWS_PER_GROUP = 1024
 COLUMNS = (

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 Planes = dict[str, NDArray[Any]]  # uint8 or float32, by the name
 
-READ_N = 15
+READ_LETTERS = "=ACMGRSVTWYHKDBN"
+"""BAM's own codes of bases, 0-15."""
+READ_N = READ_LETTERS.index("N")
 READ_GAP, READ_NONE = lib.CNNSCORE_READ_GAP, lib.CNNSCORE_READ_NONE
 """Codes of a read's cell beside BAM's own, of which READ_N is one: a gap in it, no read there."""
 READ_SPAN = lib.CNNSCORE_READ_SPAN

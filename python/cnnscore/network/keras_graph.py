@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, TensorProto
 
-from cnnscore.network.encode import READ_NONE
+from cnnscore.network.encode import READ_LETTERS, READ_NONE
 from cnnscore.network.graph_builder import GraphBuilder
 
 Array = npt.NDArray[Any]
@@ -26,7 +26,6 @@ Array = npt.NDArray[Any]
 READ_CHANNELS = 15
 REFERENCE_CHANNELS = 4
 _REFERENCE_OF_READS = slice(5, 10)  # channels of the read tensor, the same in every row
-_NIBBLES = "=ACMGRSVTWYHKDBN"
 # GATK's ambiguity table: its values are listed as A, C, T, G but stored to channels A, C, G, T.
 _AMBIGUITY = {
     "K": (0, 0, 0.5, 0.5),
@@ -63,7 +62,7 @@ def cell_table() -> Array:
     """What a read cell holds: channels 0-4 and the span bit, float32[64 codes * 256 quals, 6]."""
     table = np.zeros((64, 256, 6))
     error = 10.0 ** (-np.arange(256) / 10.0)
-    for code, letter in enumerate(_NIBBLES):
+    for code, letter in enumerate(READ_LETTERS):
         if letter in "ACGT":
             table[code, :, :4] = (error / 3.0)[:, None]
             table[code, :, "ACGT".index(letter)] = 1.0 - error

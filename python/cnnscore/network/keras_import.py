@@ -20,6 +20,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from cnnscore.description import LABELS
 from cnnscore.errors import BadInput
 from cnnscore.network.keras_graph import READ_CHANNELS, REFERENCE_CHANNELS, NetworkGraph, Value
 from cnnscore.network.manifest import MANIFEST_KEY, SCHEMA
@@ -33,7 +34,6 @@ _NAMES = {
     "small_2d": "gatk-2d",
     "2d_cnn_mix_train": "gatk-2d-large",
 }
-_LABELS = {"NOT_SNP", "NOT_INDEL", "SNP", "INDEL"}
 _CHANNELS = {
     "reference": ["A", "C", "G", "T"],
     "read_tensor": [
@@ -231,8 +231,8 @@ def _read_json(pair: _Pair) -> dict[str, Any]:
     if semantics["input_tensor_map"] != {name: i for i, name in enumerate(_CHANNELS[tensor])}:
         raise bad("orders the channels (input_tensor_map) in another way than GATK does")
     labels = semantics["output_labels"]
-    if set(labels) != _LABELS or not all(i in labels.values() for i in range(len(_LABELS))):
-        raise bad(f"has the output labels {labels}, not {', '.join(sorted(_LABELS))} as 0 to 3")
+    if set(labels) != set(LABELS) or not all(i in labels.values() for i in range(len(LABELS))):
+        raise bad(f"has the output labels {labels}, not {', '.join(sorted(LABELS))} as 0 to 3")
     return dict(semantics)
 
 
@@ -306,7 +306,7 @@ class _Translator:
                 raise self._bad(layer, f"is broken ({error}); save the network again") from error
         inputs = sum(layer.kind == "InputLayer" for layer in self._network.layers)
         output = values.get(self._network.output)
-        if inputs != 2 or output is None or output.shape != (len(_LABELS),):
+        if inputs != 2 or output is None or output.shape != (len(LABELS),):
             raise BadInput(
                 f"{self._pair.label}: maps {inputs} inputs to {output and output.shape}; only a "
                 "tensor and the annotations to 4 classes can be read"

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from cnnscore.description import LABELS
 from cnnscore.errors import BadInput
 from cnnscore.network.encode import ENCODINGS, Encoding, PlaneSpec
 from cnnscore.network.provenance import CUTOFF_TYPES, Cutoffs
@@ -16,7 +17,6 @@ MANIFEST_KEY = "cnnscore.manifest"
 SCHEMA = 1
 # Score formulas (engine.py), and the graph's output that they read.
 SCORES = {"gatk-log-odds": "probabilities", "log-odds": "log_odds"}
-LABELS = {"NOT_SNP", "NOT_INDEL", "SNP", "INDEL"}
 MAX_WINDOW, MAX_READS = 4096, 4096
 
 
@@ -150,7 +150,7 @@ def _problem(manifest: Manifest) -> str | None:
         return f"read limit {manifest.read_limit} is not within {low}-{MAX_READS}"
     if manifest.score not in SCORES:
         return f"unknown score formula {manifest.score!r}"
-    wanted = LABELS if manifest.score == "gatk-log-odds" else set()
+    wanted = set(LABELS) if manifest.score == "gatk-log-odds" else set()
     if set(manifest.labels) != wanted or len(manifest.labels) != len(wanted):
         names = ", ".join(sorted(wanted)) or "none"
         return f"labels {', '.join(manifest.labels) or 'none'}, and not {names}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.dataset.parquet import LABELS
+from cnnscore.description import LABELS
 
 Array = NDArray[np.float64]
 TYPES = {"SNP": (0, 2), "INDEL": (1, 3)}

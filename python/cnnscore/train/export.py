@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.dataset.parquet import LABELS
+from cnnscore.description import LABELS
 from cnnscore.errors import InternalError
 from cnnscore.files import aside, writing
 from cnnscore.network.graph_builder import GraphBuilder

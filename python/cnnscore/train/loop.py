@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnscore.dataset.parquet import LABELS
+from cnnscore.description import LABELS
 from cnnscore.errors import BadInput, BadOutput
 from cnnscore.files import aside
 from cnnscore.network.encode import Planes

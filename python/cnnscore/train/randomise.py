@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.network.encode import READ_SCALARS, Planes
+from cnnscore.network.encode import READ_NONE, READ_SCALARS, Planes
 from cnnscore.train.config import Randomisation
 from cnnscore.train.samples import ANNOTATIONS_FROM_READS
 
@@ -123,8 +123,8 @@ def _read_rows(planes: Planes, options: Randomisation, random: np.random.Generat
     quals[...] = np.where(quals > 0, np.clip(quals.astype(np.int16) + shift, 1, 60), 0)
     unpaired = random.random(n) < options.pair_flags_lost * random.random(n)
     rows[unpaired, :, 0] &= _REVERSE_FLAG
-    kept = _kept_reads((bases != 17).any(axis=2), options.read_dropout, random)
-    bases[~kept], quals[~kept], rows[~kept] = 17, 0, 0
+    kept = _kept_reads((bases != READ_NONE).any(axis=2), options.read_dropout, random)
+    bases[~kept], quals[~kept], rows[~kept] = READ_NONE, 0, 0
 
 
 def _kept_reads(

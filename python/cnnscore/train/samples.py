@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of
 from cnnscore.dataset.fit import annotation_columns, check_layout
-from cnnscore.dataset.parquet import LABELS, SPLITS, Dataset, LabelledRows
+from cnnscore.dataset.parquet import SPLITS, Dataset, LabelledRows
+from cnnscore.description import LABELS
 from cnnscore.errors import BadInput, BadOutput
-from cnnscore.network.encode import ENCODINGS, Encoding, NativeBatch, PlaneRows, Planes
+from cnnscore.network.encode import ENCODINGS, READ_NONE, Encoding, NativeBatch, PlaneRows, Planes
 from cnnscore.progress import Progress
 from cnnscore.train.config import DataOptions
 
-READ_PLANES = {"reads": 0.0, "bases": 17, "quals": 0, "rows": 0}
+READ_PLANES = {"reads": 0.0, "bases": READ_NONE, "quals": 0, "rows": 0}
 """Planes with an axis of reads, and what their padding holds."""
 ANNOTATIONS_FROM_READS = "annotations_from_reads"
 SITES_PER_CALL = 256

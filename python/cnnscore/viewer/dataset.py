@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.dataset.fit import annotation_columns, check_layout
-from cnnscore.dataset.parquet import LABELS, SPLITS, Dataset, LabelledRows, dataset_files
+from cnnscore.dataset.parquet import SPLITS, Dataset, LabelledRows, dataset_files
+from cnnscore.description import LABELS
 from cnnscore.errors import BadInput
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.score.engine import Engine

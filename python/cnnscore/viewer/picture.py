@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from cnnscore.errors import UsageError
 from cnnscore.extras import need
 from cnnscore.files import write_whole
-from cnnscore.network.encode import READ_GAP, READ_NONE, REFERENCE_GAP
+from cnnscore.network.encode import READ_GAP, READ_LETTERS, READ_NONE, REFERENCE_GAP
 from cnnscore.viewer.palette import BASES, colour, rgb
 from cnnscore.viewer.sites import Site
-from cnnscore.viewer.terminal import READ_LETTERS, REFERENCE_LETTERS, plain, site_column
+from cnnscore.viewer.terminal import REFERENCE_LETTERS, plain, site_column
 from cnnscore.viewer.view import View
 
 SUFFIXES = (".png", ".svg", ".pdf")

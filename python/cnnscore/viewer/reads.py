@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.network.encode import (
+    READ_LETTERS,
     READ_SCALARS,
     NativeBatch,
     PlaneRows,
@@ -19,7 +20,7 @@ from cnnscore.network.encode import (
 )
 
 _FIXED = struct.Struct("<iiBBHHHiiii")
-_BASES = np.frombuffer(b"=ACMGRSVTWYHKDBN", np.uint8)
+_BASES = np.frombuffer(READ_LETTERS.encode(), np.uint8)
 _OPERATORS = "MIDNSHP=X"
 _ON_READ, _ON_REFERENCE = "MIS=X", "MDN=X"
 

@@ -15,13 +15,12 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.network.encode import READ_GAP, READ_NONE
+from cnnscore.network.encode import READ_GAP, READ_LETTERS, READ_NONE
 from cnnscore.viewer.palette import BASES, rgb
 from cnnscore.viewer.reads import OTHER, UNSEEN
 from cnnscore.viewer.sites import Site
 from cnnscore.viewer.view import View
 
-READ_LETTERS = "=ACMGRSVTWYHKDBN"
 REFERENCE_LETTERS = "ACGT*N "
 GUTTER = 12
 NARROWEST, WIDEST, NO_TERMINAL = 40, 400, 120
