@@ -1,6 +1,6 @@
 /* checks.h: what every door checks of calls, reads and options, in the same words: the command, the viewer,
- * `cnnscore dataset` and the bcftools plugin. The GATK walker is a second reading of it in Java, held to the
- * same vectors: tests/golden/twins.json. */
+ * `cnnscore dataset` and the bcftools plugin. The GATK walker is a second reading of it in Java. Vectors:
+ * tests/golden/twins.json. */
 #ifndef CNNSCORE_CHECKS_H
 #define CNNSCORE_CHECKS_H
 
