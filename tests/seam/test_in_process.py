@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -23,6 +22,7 @@ from build_native import declarations
 from cnnscore.batch import WindowBatch, to_native
 from cnnscore.score.engine import Engine
 from hosts.server import Windows, make_windows
+from hosts.waiting import wait_until
 from seam.conftest import BATCH, INPUT, OK, USAGE
 
 
@@ -527,12 +527,19 @@ def test_a_forked_child_is_told(inside: Library, engine: Any, case: Windows) -> 
                 codes.append(refused.args[0] if "forked" in refused.args[1] else 1)
         inside.lib.cnnscore_engine_close(engine)
         os._exit(0 if codes == [USAGE, USAGE] else 1)
-    deadline = time.monotonic() + 60
-    while (ended := os.waitpid(pid, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    if ended == (0, 0):
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+    ended = (0, 0)
+
+    def has_ended() -> bool:
+        nonlocal ended
+        ended = os.waitpid(pid, os.WNOHANG)
+        return ended != (0, 0)
+
+    try:
+        wait_until(has_ended, 60)
+    finally:
+        if ended == (0, 0):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
     assert ended == (pid, 0)
     again = inside.score(engine, inside.batch(case.batch), len(case.batch))
     assert np.isfinite(np.frombuffer(again, np.float32)).all()
