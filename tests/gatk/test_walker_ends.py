@@ -90,6 +90,9 @@ def test_signals(
         finally:
             tool.kill()
     assert "ERROR" not in log.read_text()
+    left = [path.name for path in out.parent.iterdir()]
+    hidden = [f".{out.name}.{tool.pid}.part"]  # the next run with this output removes it
+    assert left == (hidden if number == signal.SIGKILL else [])
 
 
 def _seconds_worked(pid: int) -> float:

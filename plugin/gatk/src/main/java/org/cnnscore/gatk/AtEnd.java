@@ -1,5 +1,7 @@
 package org.cnnscore.gatk;
 
+import java.util.concurrent.CountDownLatch;
+
 /** Does something once: when it is closed, or when the JVM ends before that (SIGTERM, Ctrl-C). */
 final class AtEnd implements AutoCloseable {
 
@@ -20,5 +22,14 @@ final class AtEnd implements AutoCloseable {
       return; // the hook does it
     }
     action.run();
+  }
+
+  /** For a thread that has lost what it works with to an action of the JVM's end: no news. */
+  static void awaitEndOfJvm() {
+    try {
+      new CountDownLatch(1).await();
+    } catch (InterruptedException stop) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

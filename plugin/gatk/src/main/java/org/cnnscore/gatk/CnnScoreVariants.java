@@ -1,5 +1,7 @@
 package org.cnnscore.gatk;
 
+import static java.util.stream.Collectors.joining;
+
 import htsjdk.samtools.SAMFileHeader;
 import htsjdk.samtools.SAMSequenceDictionary;
 import htsjdk.samtools.SamReaderFactory;
@@ -7,24 +9,20 @@ import htsjdk.variant.variantcontext.VariantContext;
 import htsjdk.variant.variantcontext.VariantContextBuilder;
 import htsjdk.variant.variantcontext.writer.VariantContextWriter;
 import htsjdk.variant.vcf.VCFHeader;
-import htsjdk.variant.vcf.VCFHeaderLine;
-import htsjdk.variant.vcf.VCFHeaderLineType;
-import htsjdk.variant.vcf.VCFInfoHeaderLine;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.regex.Pattern;
 import org.broadinstitute.barclay.argparser.Advanced;
 import org.broadinstitute.barclay.argparser.Argument;
 import org.broadinstitute.barclay.argparser.ArgumentCollection;
+import org.broadinstitute.barclay.argparser.CommandLinePluginDescriptor;
 import org.broadinstitute.barclay.argparser.CommandLineProgramProperties;
 import org.broadinstitute.barclay.help.DocumentedFeature;
+import org.broadinstitute.hellbender.cmdline.GATKPlugin.GATKReadFilterPluginDescriptor;
 import org.broadinstitute.hellbender.cmdline.StandardArgumentDefinitions;
 import org.broadinstitute.hellbender.engine.FeatureContext;
 import org.broadinstitute.hellbender.engine.GATKPath;
@@ -72,7 +70,6 @@ public final class CnnScoreVariants extends VariantWalker {
           + " (-I) too and writes CNN_2D; --model takes any other network of `cnnscore model list`."
           + " FilterVariantTranches is the step after.";
 
-  private static final String MODEL_LINE = "cnnscore_model";
   private static final Pattern INFO_KEY = Pattern.compile("[A-Za-z_][0-9A-Za-z_.]*");
   private static final Duration SERVER_PATIENCE = Duration.ofSeconds(2);
   private static final Duration ENGINE_PATIENCE = Duration.ofMinutes(2);
@@ -80,12 +77,7 @@ public final class CnnScoreVariants extends VariantWalker {
   /** When this many reads were seen and none has a read group, none will. */
   private static final long READS_WITHOUT_GROUP = 100_000;
 
-  private static final String ADD_READ_GROUP =
-      "give the reads one with `samtools addreplacerg -r ID:1 -r SM:NAME`";
-
   private static final int RECORDS_PER_CHECK = 100;
-
-  private static final List<String> OUTPUT_ENDINGS = List.of("", ".tbi", ".idx", ".md5");
 
   /** The networks that CNNScoreVariants calls by what they look at. */
   public enum TensorType {
@@ -180,7 +172,24 @@ public final class CnnScoreVariants extends VariantWalker {
 
   @ArgumentCollection LegacyArguments legacy = new LegacyArguments();
 
+  /** GATK's arguments for read filters; they know ours, too. */
+  private static final class FilterArguments extends GATKReadFilterPluginDescriptor {
+    private static final long serialVersionUID = 1L;
+
+    FilterArguments(List<ReadFilter> defaults) {
+      super(defaults);
+    }
+
+    @Override
+    public List<String> getPackageNames() {
+      List<String> names = new ArrayList<>(super.getPackageNames());
+      names.add(NetworkReadFilter.class.getPackageName());
+      return names;
+    }
+  }
+
   private final NetworkReadFilter networkFilter = new NetworkReadFilter();
+  private final FilterArguments filterArguments = new FilterArguments(getDefaultReadFilters());
   private CountingReadFilter readFilter;
   private NetworkChoice choice;
   private EngineProcess process;
@@ -188,12 +197,13 @@ public final class CnnScoreVariants extends VariantWalker {
   private Description network;
   private SiteReads reads;
   private ScoringPipeline pipeline;
+  private WholeOutput whole;
   private VariantContextWriter writer;
   private String key;
+  private VariantContext last;
   private long taken;
   private long written;
   private long unscored;
-  private boolean finished;
 
   @Override
   protected String getToolkitName() {
@@ -223,6 +233,11 @@ public final class CnnScoreVariants extends VariantWalker {
     return List.of(networkFilter);
   }
 
+  @Override
+  public List<? extends CommandLinePluginDescriptor<?>> getPluginDescriptors() {
+    return List.of(filterArguments);
+  }
+
   /** The engine hands out all reads; those over sites are filtered in {@link SiteReads}. */
   @Override
   public CountingReadFilter makeReadFilter() {
@@ -239,20 +254,50 @@ public final class CnnScoreVariants extends VariantWalker {
   }
 
   @Override
+  protected String[] customCommandLineValidation() {
+    List<GATKPath> inputs = new ArrayList<>(readArguments.getReadPathSpecifiers());
+    inputs.add(drivingVariantFile);
+    inputs.add(referenceArguments.getReferenceSpecifier());
+    WholeOutput.checkIsNone(output, inputs);
+    return super.customCommandLineValidation();
+  }
+
+  /** As any GATK tool, but what is wrong with a file is a user's error. */
+  @Override
+  public Object instanceMainPostParseArgs() {
+    try {
+      return super.instanceMainPostParseArgs();
+    } catch (RuntimeException | OutOfMemoryError error) {
+      throw Refusal.of(error, files());
+    }
+  }
+
+  private Refusal.Files files() {
+    return new Refusal.Files(
+        drivingVariantFile.toString(),
+        readArguments.getReadPathSpecifiers().stream()
+            .map(GATKPath::toString)
+            .collect(joining(", ")),
+        String.valueOf(referenceArguments.getReferenceSpecifier()),
+        output.toString(),
+        last);
+  }
+
+  @Override
   public void onTraversalStart() {
     legacy.warn(logger);
     if (infoKey != null && !INFO_KEY.matcher(infoKey).matches()) {
       throw new UserException.BadInput(
           infoKey + " cannot be an INFO key: letters, digits, _ and . make one");
     }
+    whole = new WholeOutput(output);
     choice = new NetworkChoice(this);
     openEngine();
     choice.check(network, hasReads());
     openPipeline();
     key = infoKey != null ? infoKey : network.getInfoKey();
-    VCFHeader header = header();
-    writer = createVCFWriter(output);
-    writer.writeHeader(header);
+    writer = whole.open(this::createVCFWriter);
+    writer.writeHeader(header());
   }
 
   private void openEngine() {
@@ -300,7 +345,7 @@ public final class CnnScoreVariants extends VariantWalker {
     NetworkReadFilter.Rule rule = NetworkReadFilter.rule(network.getReadRule());
     networkFilter.setRule(rule);
     if (rule != NetworkReadFilter.Rule.none) {
-      readFilter = super.makeReadFilter();
+      readFilter = filterArguments.getMergedCountingReadFilter(getHeaderForReads());
       boolean ours = rule == NetworkReadFilter.Rule.primary;
       int limit = network.getReadLimit();
       Downsampler downsampler = ours ? new BottomK(limit) : new Reservoir(limit, downsampling);
@@ -340,36 +385,10 @@ public final class CnnScoreVariants extends VariantWalker {
 
   private VCFHeader header() {
     VCFHeader input = getHeaderForVariants();
-    Set<VCFHeaderLine> lines = new LinkedHashSet<>(input.getMetaDataInInputOrder());
-    VCFInfoHeaderLine before = input.getInfoHeaderLine(key);
-    if (before != null) {
+    if (input.hasInfoLine(key)) {
       logger.warn("{} has INFO/{} already: it is replaced", drivingVariantFile, key);
-      lines.remove(before);
     }
-    lines.add(new VCFInfoHeaderLine(key, 1, VCFHeaderLineType.Float, network.getInfoDescription()));
-    lines.removeIf(this::isModelLine);
-    lines.add(modelLine());
-    lines.addAll(getDefaultToolVCFHeaderLines());
-    return new VCFHeader(lines, input.getGenotypeSamples());
-  }
-
-  /** Which network scored, as `cnnscore score` writes it and `cnnscore filter` reads it. */
-  private VCFHeaderLine modelLine() {
-    String cutoffs = network.getCutoffs();
-    return new VCFHeaderLine(
-        MODEL_LINE,
-        String.format(
-            "<ID=%s,Model=\"%s\",Network=%s,Version=%s%s>",
-            key,
-            network.getModel(),
-            network.getNetwork(),
-            network.getServerVersion(),
-            cutoffs.isEmpty() ? "" : ",Cutoffs=\"" + cutoffs + "\""));
-  }
-
-  /** Whether a line says which network the scores of our key are from. */
-  private boolean isModelLine(VCFHeaderLine line) {
-    return line.getKey().equals(MODEL_LINE) && line.getValue().startsWith("<ID=" + key + ",");
+    return ScoredHeader.of(input, key, network, getDefaultToolVCFHeaderLines());
   }
 
   @Override
@@ -378,9 +397,10 @@ public final class CnnScoreVariants extends VariantWalker {
       ReadsContext readsContext,
       ReferenceContext referenceContext,
       FeatureContext featureContext) {
+    last = record;
     pipeline.add(record, referenceContext, readsContext);
     if (++taken % RECORDS_PER_CHECK == 0) {
-      checkReadGroups(READS_WITHOUT_GROUP);
+      ReadGroups.check(networkFilter, READS_WITHOUT_GROUP, network);
     }
   }
 
@@ -399,9 +419,9 @@ public final class CnnScoreVariants extends VariantWalker {
   @Override
   public Object onTraversalSuccess() {
     pipeline.finish();
-    checkReadGroups(1);
-    writer.close();
-    finished = true;
+    ReadGroups.check(networkFilter, 1, network);
+    whole.commit(writer::close);
+    writer = null;
     logger.info("{} of {} records scored", written - unscored, written);
     if (reads != null) {
       logger.info(readFilter.getSummaryLine());
@@ -409,38 +429,9 @@ public final class CnnScoreVariants extends VariantWalker {
           "{} records have more reads than the network takes, {} have none",
           reads.sitesSampled(),
           reads.sitesEmpty());
-      warnAboutReads();
+      ReadGroups.warn(networkFilter, logger);
     }
     return null;
-  }
-
-  /** What `cnnscore score` says of the reads that did not count. */
-  private void warnAboutReads() {
-    long seen = networkFilter.seen();
-    if (2 * networkFilter.withoutGroup() > seen) {
-      logger.warn(
-          "{} of {} reads have no read group and were dropped, as GATK does: {}",
-          networkFilter.withoutGroup(),
-          seen,
-          ADD_READ_GROUP);
-    }
-    if (2 * networkFilter.withoutBases() > seen) {
-      logger.warn(
-          "{} of {} reads have no base qualities and were dropped",
-          networkFilter.withoutBases(),
-          seen);
-    }
-  }
-
-  private void checkReadGroups(long enough) {
-    long seen = networkFilter.seen();
-    if (seen >= enough && networkFilter.withoutGroup() == seen) {
-      throw new UserException.BadInput(
-          "no read has a read group, and "
-              + network.getModel()
-              + " drops such reads, as GATK does: "
-              + ADD_READ_GROUP);
-    }
   }
 
   @Override
@@ -454,28 +445,19 @@ public final class CnnScoreVariants extends VariantWalker {
     if (choice != null) {
       choice.close();
     }
-    if (writer != null && !finished) {
-      dropOutput();
+    if (whole != null) {
+      if (writer != null) {
+        whole.abandon(this::closeWriter);
+      }
+      whole.close();
     }
   }
 
-  /** Half an output must not look like a whole one. */
-  private void dropOutput() {
+  private void closeWriter() {
     try {
       writer.close();
     } catch (RuntimeException error) {
       logger.debug("closing what is dropped", error);
-    }
-    Path path = output.toPath();
-    try {
-      for (String ending : OUTPUT_ENDINGS) {
-        Path file = path.resolveSibling(path.getFileName() + ending);
-        if (Files.isRegularFile(file)) {
-          Files.delete(file);
-        }
-      }
-    } catch (IOException error) {
-      logger.warn("{} is not whole: delete it ({})", output, error.getMessage());
     }
   }
 }

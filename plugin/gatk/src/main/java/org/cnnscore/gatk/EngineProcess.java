@@ -13,7 +13,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.broadinstitute.hellbender.exceptions.UserException;
@@ -114,7 +113,7 @@ final class EngineProcess implements AutoCloseable {
       return null;
     }
     if (killed) {
-      awaitEndOfJvm();
+      AtEnd.awaitEndOfJvm();
     }
     try {
       output.join(1000);
@@ -141,15 +140,6 @@ final class EngineProcess implements AutoCloseable {
   private void kill() {
     killed = true;
     process.destroyForcibly(); // and its standard input ends, for one that a wrapper started
-  }
-
-  /** Its end is no news where it was the JVM's that brought it. */
-  private static void awaitEndOfJvm() {
-    try {
-      new CountDownLatch(1).await();
-    } catch (InterruptedException stop) {
-      Thread.currentThread().interrupt();
-    }
   }
 
   private void readOutput() {

@@ -1,0 +1,52 @@
+package org.cnnscore.gatk;
+
+import htsjdk.variant.vcf.VCFHeader;
+import htsjdk.variant.vcf.VCFHeaderLine;
+import htsjdk.variant.vcf.VCFHeaderLineType;
+import htsjdk.variant.vcf.VCFInfoHeaderLine;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import org.cnnscore.v1.Description;
+
+/** The header of scored calls: the score's INFO key, and which network scored. */
+final class ScoredHeader {
+
+  private static final String MODEL_LINE = "cnnscore_model";
+
+  private ScoredHeader() {}
+
+  /**
+   * The input's header with lines for scores under {@code key}, in place of those it has.
+   *
+   * @param toolLines what GATK adds of its own
+   */
+  static VCFHeader of(
+      VCFHeader input, String key, Description network, Set<VCFHeaderLine> toolLines) {
+    Set<VCFHeaderLine> lines = new LinkedHashSet<>(input.getMetaDataInInputOrder());
+    lines.remove(input.getInfoHeaderLine(key));
+    lines.add(new VCFInfoHeaderLine(key, 1, VCFHeaderLineType.Float, network.getInfoDescription()));
+    lines.removeIf(line -> isModelLine(line, key));
+    lines.add(modelLine(key, network));
+    lines.addAll(toolLines);
+    return new VCFHeader(lines, input.getGenotypeSamples());
+  }
+
+  /** As `cnnscore score` writes it and `cnnscore filter` reads it. */
+  private static VCFHeaderLine modelLine(String key, Description network) {
+    String cutoffs = network.getCutoffs();
+    return new VCFHeaderLine(
+        MODEL_LINE,
+        String.format(
+            "<ID=%s,Model=\"%s\",Network=%s,Version=%s%s>",
+            key,
+            network.getModel(),
+            network.getNetwork(),
+            network.getServerVersion(),
+            cutoffs.isEmpty() ? "" : ",Cutoffs=\"" + cutoffs + "\""));
+  }
+
+  /** Whether a line says which network the scores of that key are from. */
+  private static boolean isModelLine(VCFHeaderLine line, String key) {
+    return line.getKey().equals(MODEL_LINE) && line.getValue().startsWith("<ID=" + key + ",");
+  }
+}
