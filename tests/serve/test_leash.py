@@ -15,7 +15,7 @@ from cnnscore.wire.client import RemoteEngine
 from hosts.server import Windows, serve_command
 from hosts.waiting import wait_until, wait_until_loaded
 
-SOON = 2  # seconds
+SOON = 10  # seconds, on a machine with other work; without the leash it would be minutes
 Leashed = Callable[..., subprocess.Popen[str]]
 
 

@@ -22,7 +22,6 @@ import org.broadinstitute.barclay.argparser.ArgumentCollection;
 import org.broadinstitute.barclay.argparser.CommandLinePluginDescriptor;
 import org.broadinstitute.barclay.argparser.CommandLineProgramProperties;
 import org.broadinstitute.barclay.help.DocumentedFeature;
-import org.broadinstitute.hellbender.cmdline.GATKPlugin.GATKReadFilterPluginDescriptor;
 import org.broadinstitute.hellbender.cmdline.StandardArgumentDefinitions;
 import org.broadinstitute.hellbender.engine.FeatureContext;
 import org.broadinstitute.hellbender.engine.GATKPath;
@@ -171,22 +170,6 @@ public final class CnnScoreVariants extends VariantWalker {
   Reservoir.Downsampling downsampling = Reservoir.Downsampling.site;
 
   @ArgumentCollection LegacyArguments legacy = new LegacyArguments();
-
-  /** GATK's arguments for read filters; they know ours, too. */
-  private static final class FilterArguments extends GATKReadFilterPluginDescriptor {
-    private static final long serialVersionUID = 1L;
-
-    FilterArguments(List<ReadFilter> defaults) {
-      super(defaults);
-    }
-
-    @Override
-    public List<String> getPackageNames() {
-      List<String> names = new ArrayList<>(super.getPackageNames());
-      names.add(NetworkReadFilter.class.getPackageName());
-      return names;
-    }
-  }
 
   private final NetworkReadFilter networkFilter = new NetworkReadFilter();
   private final FilterArguments filterArguments = new FilterArguments(getDefaultReadFilters());
