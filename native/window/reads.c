@@ -10,29 +10,45 @@
 
 static const char *const ARTIFICIAL_GROUPS[] = {"ArtificialHaplotypeRG", "ArtificialHaplotype"};
 
-static int check_index(cnnscore_reads_file *file, cnnscore_error *err) {
-    static const char *const bam_suffixes[] = {".bai", ".csi", NULL}, *const cram_suffixes[] = {".crai",
-                                                                                                NULL};
-    const char *const *suffixes = file->is_cram ? cram_suffixes : bam_suffixes;
-    size_t length = strlen(file->path);
-    struct stat data, index;
-    for (int i = 0; suffixes[i]; i++) {
-        char names[2][4096];
-        snprintf(names[0], sizeof names[0], "%s%s", file->path, suffixes[i]);
-        snprintf(names[1], sizeof names[1], "%.*s%s",
-                 (int)(length > 4 && file->path[length - 4] == '.' ? length - 4 : length), file->path,
-                 suffixes[i]);
-        for (int form = 0; form < 2; form++) {
-            if (stat(names[form], &index) != 0) continue;
-            if (stat(file->path, &data) == 0 && index.st_mtime < data.st_mtime)
-                return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                     "%s is older than %s: make it anew with `samtools index %s`",
-                                     names[form], file->path, file->path);
-            return CNNSCORE_OK;
-        }
+/* The index that htslib would open: its own search, whose function is not public everywhere. NULL: none. */
+static char *find_index(const char *path, const char *own_suffix) {
+    const char *suffixes[] = {".csi", own_suffix}, *dot = strrchr(path, '.');
+    size_t length = strlen(path), stem = dot && dot != path ? (size_t)(dot - path) : length;
+    char *name = malloc(length + sizeof ".crai");
+    for (int i = 0; name && i < 4; i++) {
+        size_t kept = i % 2 ? stem : length;
+        struct stat found;
+        memcpy(name, path, kept);
+        strcpy(name + kept, suffixes[i / 2]);
+        if (stat(name, &found) == 0) return name;
     }
-    return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s has no index: make one with `samtools index %s`",
-                         file->path, file->path);
+    free(name);
+    return NULL;
+}
+
+/* Loads the index that htslib takes first, which is the one that must not be older than the reads. */
+static int load_index(cnnscore_reads_file *file, cnnscore_error *err) {
+    char *name = find_index(file->path, file->is_cram ? ".crai" : ".bai");
+    struct stat data, index;
+    if (!name)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s has no index: make one with `samtools index %s`",
+                             file->path, file->path);
+    int code = CNNSCORE_OK;
+    size_t length = strlen(name);
+    bool csi = length > 4 && strcmp(name + length - 4, ".csi") == 0;
+    if (stat(file->path, &data) == 0 && stat(name, &index) == 0 && index.st_mtime < data.st_mtime)
+        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s is older than %s: make it anew with `samtools index%s %s`", name, file->path,
+                             csi ? " -c" : "", file->path);
+    if (code == CNNSCORE_OK) {
+        file->index = sam_index_load3(file->file, file->path, name, HTS_IDX_SILENT_FAIL);
+        if (!file->index)
+            code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "%s: its index %s cannot be read: make it anew with `samtools index%s %s`",
+                                 file->path, name, csi ? " -c" : "", file->path);
+    }
+    free(name);
+    return code;
 }
 
 /* The read groups whose SM is `sample`. */
@@ -77,15 +93,8 @@ static int open_file(cnnscore_reads_file *file, const char *path, const cnnscore
     if (!file->header)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: cannot read its header: the file is damaged",
                              path);
-    int code = check_index(file, err);
-    if (code == CNNSCORE_OK)
-        code = cnnscore_index_check(path, file->is_cram ? CNNSCORE_INDEXED_CRAM : CNNSCORE_INDEXED_BAM, err);
+    int code = load_index(file, err);
     if (code != CNNSCORE_OK) return code;
-    file->index = sam_index_load3(file->file, path, NULL, HTS_IDX_SILENT_FAIL);
-    if (!file->index)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "%s: its index cannot be read: make it anew with `samtools index %s`", path,
-                             path);
     return o->sample ? collect_groups(file, o->sample, err) : CNNSCORE_OK;
 }
 

@@ -96,6 +96,7 @@ int cnnscore_reference_check(cnnscore_reference *reference, const char *contig, 
     const char *ref = sites->alleles + sites->allele_offset[allele];
     int64_t length = sites->allele_offset[allele + 1] - sites->allele_offset[allele];
     uint8_t bases[1024];
+    if (pos == -1 || pos == contig_length) return CNNSCORE_OK; /* VCF's telomeres, which have no bases */
     if (pos < 0 || pos + length > contig_length)
         return cnnscore_fail(
             err, CNNSCORE_ERR_INPUT,

@@ -146,6 +146,10 @@ static int read_site(cnnscore_reader *reader, const cnnscore_window_batch *sites
                      cnnscore_windows *windows, cnnscore_error *err) {
     const uint8_t *reference = windows->reference + (size_t)site * (size_t)reader->reference_width;
     int64_t pos = sites->pos[site], end = site_end(reader, sites, site, reference);
+    if (pos < 0 || pos >= reader->contig_length) { /* a telomere */
+        windows->site_read[site + 1] = windows->site_read[site];
+        return CNNSCORE_OK;
+    }
     return cnnscore_site_reads_append(&reader->reads, pos, end, windows, site, sites->contig[site], err);
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ import pysam
 import pytest
 
 import cnnscore
-from conftest import DATA, run_cli, run_process, scores_of
+from conftest import DATA, Finished, run_cli, run_process, scores_of
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
 
@@ -483,3 +484,73 @@ def test_help_and_version() -> None:
     assert run_cli().code == 1
     assert run_cli("what").code == 1
     assert run_cli("score").code == 1
+
+
+def test_telomeres_pass_unscored(tiny: dict[str, str], tmp_path: Path) -> None:
+    """Breakends at POS 0 and one past the end have no base to look at."""
+    calls, out = tmp_path / "calls.vcf", tmp_path / "out.vcf"
+    with pysam.FastaFile(str(REF)) as fasta:
+        last = fasta.fetch("synB", 11999, 12000)
+    lines = ["##fileformat=VCFv4.2", "##contig=<ID=synA,length=40000>", "##contig=<ID=synB>"]
+    lines += ["#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
+    sites = [("synA", 0, "N"), ("synA", 40001, "N"), ("synB", 12000, last), ("synB", 12001, "N")]
+    lines += [f"{c}\t{p}\t.\t{ref}\t{ref}[synA:100[\t9\t.\t." for c, p, ref in sites]
+    calls.write_text("\n".join(lines) + "\n")
+    for reads in ([], ["-I", READS]):
+        model = tiny["reads" if reads else "reference"]
+        run = run_cli("score", calls, "-R", REF, *reads, "-m", model, "-o", out)
+        assert run.code == 0, run.err
+        key = "CNN_2D" if reads else "CNN_1D"
+        assert [score is None for score in scores_of(out, key)] == [True, True, False, True]
+        assert "1 of 4 sites scored" in run.err
+
+
+def test_the_index_that_htslib_opens_must_be_fresh(tiny: dict[str, str], tmp_path: Path) -> None:
+    reads = tmp_path / "x.bam"
+    shutil.copy(READS, reads)
+    pysam.index(str(reads))
+    pysam.index("-c", str(reads))
+
+    def run() -> Finished:
+        return run_cli(
+            *(
+                "score",
+                CALLS,
+                "-R",
+                REF,
+                "-I",
+                reads,
+                "-m",
+                tiny["reads"],
+                "-o",
+                tmp_path / "o.vcf",
+            ),
+            *("-t", "synA:1-3000"),
+        )
+
+    assert run().code == 0
+    os.utime(tmp_path / "x.bam.csi", (1, 1))
+    stale = run()
+    assert stale.code != 0
+    assert "x.bam.csi is older than" in stale.err
+    assert "samtools index -c" in stale.err
+    os.utime(tmp_path / "x.bam.bai", (1, 1))
+    pysam.index("-c", str(reads))
+    assert run().code == 0
+
+
+def test_a_cram_index_may_lack_the_suffix(tiny: dict[str, str], tmp_path: Path) -> None:
+    cram = tmp_path / "x.cram"
+    with (
+        pysam.AlignmentFile(str(READS)) as bam,
+        pysam.AlignmentFile(str(cram), "wc", template=bam, reference_filename=str(REF)) as out,
+    ):
+        for read in bam.fetch():
+            out.write(read)
+    pysam.index(str(cram))
+    (tmp_path / "x.cram.crai").rename(tmp_path / "x.crai")
+    run = run_cli(
+        *("score", CALLS, "-R", REF, "-I", cram, "-m", tiny["reads"], "-o", tmp_path / "o.vcf"),
+        *("-t", "synA:1-3000"),
+    )
+    assert run.code == 0, run.err

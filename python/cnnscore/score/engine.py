@@ -145,6 +145,8 @@ class Engine:
         """The network calls that a batch takes: their rows and inputs."""
         native, encoder = NativeBatch(batch), self.manifest.encoder
         rows = encoder.rows(native)
+        # A telomere's record, at POS 0 or one past the contig, has no base to look at: no score.
+        rows = rows[batch.reference[rows.site, batch.reference_left] != 0]
         # Sites of like depth together: a network call is as deep as its deepest site.
         rows = rows[np.argsort(batch.depth[rows.site], kind="stable")]
         for part in self._calls(rows, batch.depth[rows.site]):
