@@ -49,6 +49,12 @@ class Progress:
             self._stream.write(f"cnnscore: {text}\n")
         self._stream.flush()
 
+    def say(self, text: str) -> None:
+        """Write a line that stays."""
+        self.clear()
+        self._stream.write(f"cnnscore: {text}\n")
+        self._stream.flush()
+
     def clear(self) -> None:
         """Take the line off the terminal."""
         if self._drawn:
@@ -64,6 +70,9 @@ class NoProgress(Progress):
         super().__init__()
 
     def show(self, done: int, unit: str, what: str, part: float | None) -> None:
+        """Say nothing."""
+
+    def say(self, text: str) -> None:
         """Say nothing."""
 
 

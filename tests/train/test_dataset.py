@@ -22,8 +22,8 @@ import pyarrow.parquet
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
-from cnnscore.dataset.make import SplitRule
 from cnnscore.dataset.parquet import SPLITS, Dataset
+from cnnscore.dataset.splits import SplitRule
 from cnnscore.description import LABELS
 
 COLUMNS = (

@@ -20,8 +20,8 @@ from cnnscore.network.session import Session
 from cnnscore.train.config import load_config
 from cnnscore.train.export import make_manifest, write_onnx
 from cnnscore.train.init import load_weights
-from cnnscore.train.loop import to_torch
 from cnnscore.train.network import Network, make_network
+from cnnscore.train.predict import to_torch
 from cnnscore.train.randomise import randomise
 
 CONFIGS = ("read-set", "reference", "annotations", "separable-2d", "gatk-1d")

@@ -25,9 +25,10 @@ from cnnscore.network.manifest import parse_manifest
 from cnnscore.network.session import Session
 from cnnscore.train.config import Randomisation, load_config, parse_config, to_toml
 from cnnscore.train.logs import Logs
-from cnnscore.train.loop import predict, train
+from cnnscore.train.loop import train
 from cnnscore.train.losses import loss_of_classes, loss_of_log_odds
 from cnnscore.train.network import make_network
+from cnnscore.train.predict import predict
 from cnnscore.train.samples import ClassSampler, Samples, load_samples
 
 CALM = (
@@ -194,7 +195,7 @@ def test_gatks_network_gets_better_on_a_data_set(
     sets = (
         "training.steps=8",
         "training.batch=16",
-        "training.evaluate_every=8",
+        "training.evaluate_every=2",
         "training.learning_rate=1e-3",
     )
     finished = cli("gatk-1d", synthetic, tmp_path / "t", "--init", "gatk-1d", sets=sets)

@@ -91,8 +91,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--block",
         metavar="BASES",
         type=int,
-        default=100_000,
-        help="size of the regions that go into one split as a whole [100000]",
+        help="size of the regions that go into one split as a whole [100000, or as much less as "
+        "it takes to split each class as asked, down to 2000]",
+    )
+    rows.add_argument(
+        "--allow-empty-splits",
+        action="store_true",
+        help="write the data set also where a split has no row of a class",
     )
     windows = parser.add_argument_group("windows")
     windows.add_argument(
@@ -115,14 +120,17 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("REF_PATH", os.devnull)
     from cnnscore.calls.records import htslib_verbosity
     from cnnscore.calls.windows import READ_RULES
-    from cnnscore.dataset.make import ANNOTATIONS, DatasetOptions, SplitRule, make_dataset
+    from cnnscore.dataset.make import ANNOTATIONS, DatasetOptions, make_dataset
+    from cnnscore.dataset.splits import SplitRule, table
+    from cnnscore.description import LABELS
     from cnnscore.progress import NoProgress, Progress
 
     need("train", "pyarrow")
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     if options.read_rule not in (None, *READ_RULES):
         raise UsageError(f"--read-rule {options.read_rule}: one of {', '.join(READ_RULES)}")
-    if min(options.window, options.read_limit, options.block) < 1 or not options.weight > 0:
+    sizes = [options.window, options.read_limit, 1 if options.block is None else options.block]
+    if min(sizes) < 1 or not options.weight > 0:
         raise UsageError("--window, --read-limit, --block and --weight must be above 0")
     calls = Path(options.calls)
     name = options.name or options.sample or calls.name.split(".")[0]
@@ -152,6 +160,7 @@ def run(options: argparse.Namespace) -> None:
                 options.validation,
                 options.calibration,
                 options.block,
+                options.allow_empty_splits,
             ),
             annotations=tuple(options.info.split(",")) if options.info else ANNOTATIONS,
             window=options.window,
@@ -162,12 +171,12 @@ def run(options: argparse.Namespace) -> None:
         command=shlex.join(["cnnscore", *sys.argv[1:]]),
         progress=NoProgress() if options.quiet else Progress(),
     )
-    missing = [label for label, count in counts.items() if not count]
+    missing = [label for label, n in zip(LABELS, counts.sum(axis=0), strict=True) if not n]
     if missing:
         log.warning("%s has no row of class %s", output, " and ".join(missing))
     if not options.quiet:
-        rows = ", ".join(f"{count:,} {label}" for label, count in counts.items())
-        print(f"cnnscore: {output}: {rows}", file=sys.stderr)
+        for line in (f"{output}: {counts.sum():,} rows", *table(counts.tolist())):
+            print(f"cnnscore: {line}", file=sys.stderr)
 
 
 def _number(text: str) -> float:

@@ -1,13 +1,14 @@
 """Train a network on labelled windows, or refine one.
 
-CONFIG is a TOML file, or the name of one that comes with cnnscore: read-set (with reads),
-reference (without), separable-2d, annotations, gatk-1d. OUT is a folder: NAME.onnx, which
-`cnnscore score -m` takes, its card NAME.md, and the logs of the run.
+CONFIG is a TOML file, or the name of one that comes with cnnscore: reads and reference (as the
+bundled networks are), read-set, annotations, separable-2d, gatk-1d. OUT is a folder: NAME.onnx,
+which `cnnscore score -m` takes, its card NAME.md, and the logs of the run.
 
 Examples:
   cnnscore train read-set data/ -o run/
   cnnscore train read-set data/ -o run2/ --seed 2 --set training.steps=2000
   cnnscore train read-set data/ -o one/ --teacher run/read-set.onnx --teacher run2/read-set.onnx
+  cnnscore train reads data/ -o tuned/ --init reads --set name=mine
   cnnscore train gatk-1d data/ -o tuned/ --init gatk-1d
 """
 
@@ -17,6 +18,7 @@ import argparse
 from pathlib import Path
 
 from cnnscore.cli.arguments import add_option, add_running_arguments, pairs
+from cnnscore.errors import UsageError
 from cnnscore.extras import need
 
 
@@ -38,7 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="replace a value of CONFIG: training.steps=500; may be given several times",
     )
     add_option(what, "seed", help="short for --set training.seed=N")
-    what.add_argument("--init", metavar="MODEL", help="start from the weights of a network")
+    what.add_argument(
+        "--init", metavar="MODEL", help="refine: start from the weights and the layout of a network"
+    )
+    what.add_argument(
+        "--rehearsal",
+        metavar="DATA",
+        action="append",
+        default=[],
+        help="with --init: what the network must not forget; may be given several times [a sample "
+        "of what the bundled networks were trained on]",
+    )
     what.add_argument(
         "--teacher",
         metavar="MODEL",
@@ -66,13 +78,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Train a network."""
     from cnnscore.dataset.parquet import dataset_files
-    from cnnscore.train.config import load_config
+    from cnnscore.train.config import load_config, start_of
 
     settings = list(options.set)
     if options.seed is not None:
         settings.append(f"training.seed={options.seed}")
-    config = load_config(options.config, settings)
-    files = dataset_files(options.data)
+    if options.rehearsal and not options.init:
+        raise UsageError("--rehearsal is for networks that start from another: give --init")
+    start = start_of(options.init) if options.init else None
+    config = load_config(options.config, settings, start)
+    files, rehearsal = dataset_files(options.data), dataset_files(options.rehearsal)
     need("train", "pyarrow", "torch", "matplotlib", "tensorboard")
     from cnnscore.train.run import RunOptions, run_training, say, summary
 
@@ -84,6 +99,7 @@ def run(options: argparse.Namespace) -> None:
         RunOptions(
             init=options.init,
             teachers=tuple(options.teacher),
+            rehearsal=tuple(rehearsal),
             leave_out=tuple(pairs("--leave-out", options.leave_out)),
             resume=options.resume,
             overwrite=options.overwrite,
@@ -93,4 +109,5 @@ def run(options: argparse.Namespace) -> None:
         ),
     )
     if not options.quiet:
-        say(summary(manifest, output))
+        for line in summary(manifest, output):
+            say(line)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Intervals, Records
+from cnnscore.calls.spool import readable_twice
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.dataset.parquet import (
     COLUMNS,
@@ -26,6 +24,7 @@ from cnnscore.dataset.parquet import (
     Layout,
     open_dataset,
 )
+from cnnscore.dataset.splits import Loci, SplitPlan, SplitRule, hash_text, plan_splits
 from cnnscore.description import LABELS
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import ENCODINGS
@@ -49,28 +48,6 @@ ANNOTATIONS = (
     "RelativeDepth",
 )
 """Annotations kept by default: those that a network of ours or GATK's has use for."""
-
-
-@dataclass(frozen=True)
-class SplitRule:
-    """Which split a site falls into: whole blocks, by a hash of contig and block alone."""
-
-    held_out: tuple[str, ...] = ()
-    """Contigs that are `test`."""
-    validation: float = 0.1
-    calibration: float = 0.1
-    block: int = 100_000
-
-    def of(self, contig: str, pos: int) -> int:
-        """Index into SPLITS of the site at a 0-based position."""
-        if contig in self.held_out:
-            return SPLITS.index("test")
-        at = _uniform_text(f"{contig}:{pos // self.block}")
-        if at < self.validation:
-            return SPLITS.index("validation")
-        if at < self.validation + self.calibration:
-            return SPLITS.index("calibration")
-        return SPLITS.index("train")
 
 
 @dataclass(frozen=True)
@@ -107,8 +84,9 @@ def make_dataset(
     options: DatasetOptions,
     command: str = "",
     progress: Progress | None = None,
-) -> dict[str, int]:
-    """Write the labelled windows of a call file to the Parquet file `output`; rows by class.
+) -> NDArray[np.int64]:
+    """Write the labelled windows of a call file to the Parquet file `output`; rows by split and
+    class, [SPLITS, LABELS]. The calls are read twice; a stream is spooled to $TMPDIR.
 
     Rows are ALT alleles that the sample carries, that can be compared with the truth set and lie in
     the confident regions (None: everywhere). Errors: BadInput when calls, truth, regions and
@@ -117,69 +95,141 @@ def make_dataset(
     """
     progress = progress or NoProgress()
     _check(options)
-    source = Calls(
-        calls,
-        intervals=options.intervals,
-        annotations=options.annotations,
-        reference=reference,
-    )
-    source.check_sample(options.sample)
-    labeller = Labeller(
-        TruthSet.read(truth, reference=reference),
-        None if confident is None else Regions.read(confident),
-        all_alleles=options.all_alleles,
-    )
-    dosage = None if options.all_alleles else called_dosage(source, options.sample)
-    rule = options.read_rule or ENCODINGS["read-set"].read_rule
-    reader_options = _reader_options(reference, reads, rule, options)
-    records, buffers = Records(), WindowBuffers()
-    chooser = _Chooser(options, options.name or options.sample or Path(calls).name.split(".")[0])
-    writer: DatasetWriter | None = None
-    n_sites = 0
-    with ExitStack() as stack:
-        reader = stack.enter_context(WindowReader(reader_options))
-        reader.set_depth(reader.measure_depth())
+    name = options.name or options.sample or Path(calls).name.split(".")[0]
+    with readable_twice(calls) as (path, called):
+
+        def open_calls() -> Calls:
+            return Calls(
+                path,
+                name=called,
+                intervals=options.intervals,
+                annotations=options.annotations,
+                reference=reference,
+            )
+
+        chooser = _Chooser(options)
+        source = open_calls()
+        source.check_sample(options.sample)
+        labeller = Labeller(
+            TruthSet.read(truth, reference=reference),
+            None if confident is None else Regions.read(confident),
+            all_alleles=options.all_alleles,
+        )
+        dosage = None if options.all_alleles else called_dosage(source, options.sample)
+        records, first = Records(), _FirstReading()
         while source.read(records, SITES_PER_BATCH):
             sites = records.sites()
-            n_sites += len(sites)
-            if writer is None:
-                files = {"calls": calls, "reference": reference, "truth": truth}
-                layout = _layout(
-                    sites, reader_options, options, command, {**files, "reads": list(reads)}
-                )
-                writer = stack.enter_context(open_dataset(output, layout))
             labels = labeller.label(sites, dosage(records) if dosage else None)
-            site, rows = chooser.choose(sites, labels.allele)
-            if len(site):
-                writer.write(reader.read(sites.take_sites(site), buffers), rows)
-            progress.update(n_sites, sites.locus(-1), source.progress())
-        progress.clear()
-        if writer is None:
+            first.add(sites, chooser.choose(sites, labels.allele))
+        if not first.n_sites:
             raise BadInput(f"{calls} has no records: a data set needs calls, true and false")
         labeller.check(calls)
-        if not writer.rows:
+        rows = first.joined()
+        if not len(rows.pos):
             raise BadInput(
-                f"{calls}: none of its {n_sites:,} records became a row: no comparable ALT allele "
-                "that the sample carries lies in the confident regions, or --keep leaves none"
+                f"{calls}: none of its {first.n_sites:,} records became a row: no comparable ALT "
+                "allele that the sample carries lies in the confident regions, or --keep leaves "
+                "none"
             )
-    return chooser.counts()
+        plan = plan_splits(rows, options.split, output)
+        split = plan.of(rows)
+        counts = np.zeros((len(SPLITS), len(LABELS)), np.int64)
+        np.add.at(counts, (split, rows.label), 1)
+        rule = options.read_rule or ENCODINGS["read-set"].read_rule
+        reader_options = _reader_options(reference, reads, rule, options)
+        files = {"calls": calls, "reference": reference, "truth": truth, "reads": list(reads)}
+        splits = _splits(options.split, plan, counts)
+        layout = _layout(rows, first.lengths, reader_options, options, command, files, splits)
+        with open_dataset(output, layout) as writer, WindowReader(reader_options) as reader:
+            reader.set_depth(reader.measure_depth())
+            _write(open_calls(), reader, writer, first, split, options, name, progress)
+        progress.clear()
+    return counts
+
+
+def _write(
+    source: Calls,
+    reader: WindowReader,
+    writer: DatasetWriter,
+    first: _FirstReading,
+    split: NDArray[np.int8],
+    options: DatasetOptions,
+    name: str,
+    progress: Progress,
+) -> None:
+    """The second reading: windows of the rows that the first one chose."""
+    records, buffers = Records(), WindowBuffers()
+    n_sites, done = 0, 0
+    chosen = iter(first.chosen)
+    while n := source.read(records, SITES_PER_BATCH):
+        sites = records.sites()
+        n_sites += n
+        found = next(chosen, None)
+        if found is None or found.n_sites != n:
+            raise BadInput(f"{source.path} changed while it was read: it must not")
+        end = done + len(found.site)
+        rows = LabelledRows(
+            label=found.label,
+            split=split[done:end],
+            weight=found.weight,
+            allele=found.allele,
+            sample=np.full(len(found.site), name, object),
+        )
+        if len(found.site):
+            writer.write(reader.read(sites.take_sites(found.site), buffers), rows)
+        done = end
+        progress.update(n_sites, sites.locus(-1), source.progress())
+    if next(chosen, None) is not None:
+        raise BadInput(f"{source.path} changed while it was read: it must not")
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Rows of one batch of records: arrays of n."""
+
+    n_sites: int
+    site: NDArray[np.int64]
+    """Site of the batch, one entry a row."""
+    label: NDArray[np.int8]
+    weight: NDArray[np.float32]
+    allele: NDArray[np.int16]
+
+
+class _FirstReading:
+    """What the first reading learns: which alleles are rows, and where they lie."""
+
+    def __init__(self) -> None:
+        self.n_sites = 0
+        self.chosen: list[_Chosen] = []
+        self.lengths: tuple[int, ...] = ()
+        self._names: tuple[str, ...] = ()
+        self._contig: list[NDArray[np.int32]] = []
+        self._pos: list[NDArray[np.int64]] = []
+
+    def add(self, sites: WindowBatch, chosen: _Chosen) -> None:
+        self.n_sites += len(sites)
+        if len(self._names) != len(sites.contig_length):
+            self._names = tuple(map(sites.contig_name, range(len(sites.contig_length))))
+            self.lengths = tuple(map(int, sites.contig_length))
+        self.chosen.append(chosen)
+        self._contig.append(sites.contig[chosen.site])
+        self._pos.append(sites.pos[chosen.site])
+
+    def joined(self) -> Loci:
+        """Of all rows, in order."""
+        label = np.concatenate([chosen.label for chosen in self.chosen])
+        return Loci(self._names, np.concatenate(self._contig), np.concatenate(self._pos), label)
 
 
 class _Chooser:
     """Labels of alleles -> the rows of a batch."""
 
-    def __init__(self, options: DatasetOptions, name: str) -> None:
-        self._options, self._name = options, name
+    def __init__(self, options: DatasetOptions) -> None:
+        self._weight = options.weight
         self._keep = np.array([options.keep.get(label, 1.0) for label in LABELS])
-        self._counts = np.zeros(len(LABELS), np.int64)
 
-    def counts(self) -> dict[str, int]:
-        return dict(zip(LABELS, self._counts.tolist(), strict=True))
-
-    def choose(
-        self, sites: WindowBatch, labels: NDArray[np.int8]
-    ) -> tuple[NDArray[np.int64], LabelledRows]:
-        """Sites (one entry per row) and rows, of the labels [alleles] of the truth."""
+    def choose(self, sites: WindowBatch, labels: NDArray[np.int8]) -> _Chosen:
+        """The rows of the labels [alleles] of the truth."""
         per_site = np.diff(sites.site_allele)
         site = np.repeat(np.arange(len(sites)), per_site)
         number = np.arange(len(labels)) - sites.site_allele[site]
@@ -188,27 +238,20 @@ class _Chooser:
         label = np.where(indel, 1, 0) + np.where(labels == TRUE, 2, 0)
         part = self._keep[label]
         wanted = ((labels == TRUE) | (labels == FALSE)) & (_uniform(sites, site, number) < part)
-        site, number, label, part = site[wanted], number[wanted], label[wanted], part[wanted]
-        self._counts += np.bincount(label, minlength=len(LABELS))
-        names = [sites.contig_name(contig) for contig in sites.contig[site]]
-        rule = self._options.split
-        rows = LabelledRows(
-            label=label.astype(np.int8),
-            split=np.array(
-                [rule.of(c, int(p)) for c, p in zip(names, sites.pos[site], strict=True)], np.int8
-            ),
-            weight=(self._options.weight / part).astype(np.float32),
-            allele=number.astype(np.int16),
-            sample=np.full(len(site), self._name, object),
+        return _Chosen(
+            n_sites=len(sites),
+            site=site[wanted],
+            label=label[wanted].astype(np.int8),
+            weight=(self._weight / part[wanted]).astype(np.float32),
+            allele=number[wanted].astype(np.int16),
         )
-        return site, rows
 
 
 def _uniform(
     sites: WindowBatch, site: NDArray[np.int64], number: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """A number within [0, 1) of each (site, allele), by contig name, position and allele alone."""
-    contigs = [_text_hash(sites.contig_name(i)) for i in range(len(sites.contig_length))]
+    contigs = [hash_text(sites.contig_name(i)) for i in range(len(sites.contig_length))]
     mixed = np.array(contigs or [0], np.uint64)[sites.contig[site]]
     for value in (sites.pos[site], number):
         mixed = (mixed ^ value.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
@@ -216,15 +259,6 @@ def _uniform(
         mixed ^= mixed >> np.uint64(27)
     uniform: NDArray[np.float64] = (mixed >> np.uint64(11)) / 2.0**53
     return uniform
-
-
-@cache
-def _text_hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
-
-
-def _uniform_text(text: str) -> float:
-    return _text_hash(text) / 2.0**64
 
 
 def _reader_options(
@@ -244,20 +278,21 @@ def _reader_options(
 
 
 def _layout(
-    sites: WindowBatch,
+    rows: Loci,
+    lengths: Sequence[int],
     reader: ReaderOptions,
     options: DatasetOptions,
     command: str,
     files: dict[str, Any],
+    splits: dict[str, Any],
 ) -> Layout:
-    contigs = [(sites.contig_name(i), int(length)) for i, length in enumerate(sites.contig_length)]
     return Layout(
         annotations=options.annotations,
         reference_left=reader.reference_left,
         reference_width=reader.reference_width,
         read_rule=reader.read_rule,
         read_limit=reader.read_limit,
-        contigs=tuple(contigs),
+        contigs=tuple(zip(rows.contigs, lengths, strict=True)),
         tags=dict(options.tags),
         provenance={
             "version": __version__,
@@ -268,9 +303,24 @@ def _layout(
                 else os.path.basename(value)  # noqa: PTH119
                 for key, value in files.items()
             },
+            "splits": splits,
             "made": time.strftime("%Y-%m-%d"),
         },
     )
+
+
+def _splits(rule: SplitRule, plan: SplitPlan, counts: NDArray[np.int64]) -> dict[str, Any]:
+    """What was asked of the splits, and the rows that each got."""
+    return {
+        "block": plan.block,
+        "validation": rule.validation,
+        "calibration": rule.calibration,
+        "hold_out": list(rule.held_out),
+        "rows": {
+            name: dict(zip(LABELS, of_split, strict=True))
+            for name, of_split in zip(SPLITS, counts.tolist(), strict=True)
+        },
+    }
 
 
 def _check(options: DatasetOptions) -> None:

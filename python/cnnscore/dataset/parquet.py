@@ -154,6 +154,12 @@ class Dataset:
                 ) from None
             yield self._from_table(table)
 
+    def loci(self) -> tuple[list[str], NDArray[np.int64], LabelledRows]:
+        """Contig and 0-based position of each row of the whole file, and its row."""
+        table = self._file.read(columns=["contig", "pos", *_ROW_COLUMNS])
+        pos = table.column("pos").to_numpy().astype(np.int64)
+        return table.column("contig").to_pylist(), pos, _rows(table, self.path)
+
     def rows(self) -> LabelledRows:
         """The rows of the whole file without their windows."""
         return _rows(self._file.read(columns=list(_ROW_COLUMNS)), self.path)

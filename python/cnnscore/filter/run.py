@@ -8,13 +8,10 @@ docs/filter.md states the rules.
 from __future__ import annotations
 
 import logging
-import shutil
-import sys
-import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +32,8 @@ from cnnscore.calls.record_types import (
 )
 from cnnscore.calls.records import Calls, Records, Writer
 from cnnscore.calls.resource import Resource
-from cnnscore.errors import BadInput, BadOutput, UsageError
+from cnnscore.calls.spool import readable_twice
+from cnnscore.errors import BadInput, UsageError
 from cnnscore.files import write_whole
 from cnnscore.filter.score_key import check_new_key, choose_key, read_scores
 from cnnscore.filter.sources import CutoffSource
@@ -54,7 +52,6 @@ from cnnscore.progress import NoProgress, Progress
 log = logging.getLogger("cnnscore")
 
 BATCH = 4096
-SPOOL_BYTES = 1 << 20
 VARIANT_TYPES = ("SNP", "INDEL")
 NEITHER = -1
 
@@ -175,7 +172,7 @@ def filter_calls(
         raise UsageError("a sensitivity is that of resource calls: give --resource")
     start = time.monotonic()
     threads = options.threads - 1
-    with _readable_twice(calls, bool(resources)) as (path, name):
+    with readable_twice(calls) if resources else nullcontext((calls, None)) as (path, name):
         must_be_sorted = bool(resources or write_index)
         read = Calls(path, name=name, must_be_sorted=must_be_sorted, threads=threads)
         header = read.header()
@@ -406,30 +403,6 @@ class _Bits:
     def is_empty(self) -> bool:
         """Whether all were taken."""
         return not self._parts and not len(self._ready)
-
-
-@contextmanager
-def _readable_twice(calls: str, wanted: bool) -> Iterator[tuple[str, str | None]]:
-    """A path that can be opened again, and what messages call it; a stream is spooled for it."""
-    if not wanted or (calls != "-" and (not Path(calls).exists() or Path(calls).is_file())):
-        yield calls, None
-        return
-    name = "standard input" if calls == "-" else calls
-    # It has no name, so that nothing is left of it whatever happens.
-    with tempfile.TemporaryFile(prefix="cnnscore.") as spool:
-        try:
-            if calls == "-":
-                shutil.copyfileobj(sys.stdin.buffer, spool, SPOOL_BYTES)
-            else:
-                with Path(calls).open("rb") as stream:
-                    shutil.copyfileobj(stream, spool, SPOOL_BYTES)
-            spool.flush()
-        except OSError as error:
-            raise BadOutput(
-                f"cannot spool {name} to {tempfile.gettempdir()}: {error.strerror}; it is read "
-                "twice, so give a file, or another folder as TMPDIR"
-            ) from None
-        yield f"/dev/fd/{spool.fileno()}", name
 
 
 def _verdict_key(key: str) -> str:

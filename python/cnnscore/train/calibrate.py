@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.description import LABELS
+from cnnscore.network.provenance import Cutoffs
 
 Array = NDArray[np.float64]
 TYPES = {"SNP": (0, 2), "INDEL": (1, 3)}
@@ -130,11 +131,16 @@ def _platt(scores: Array, true: NDArray[np.bool_], weight: Array) -> tuple[float
     return float(np.clip(slope, 1e-2, _MAX_SLOPE)), float(offset)
 
 
+def rows_needed(sensitivity: str) -> int:
+    """True calls that a cut-off needs: one at least must lie beyond it."""
+    return round(1 / (1 - float(sensitivity) / 100))
+
+
 def cutoffs(
     scores: Array, label: NDArray[np.int8], weight: NDArray[np.float32]
 ) -> dict[str, dict[str, float]]:
     """Type -> sensitivity in % -> the score at which that part of its true calls is kept; a type
-    with too few true calls for a sensitivity (under 1 / (1 - sensitivity)) lacks it.
+    with too few true calls for a sensitivity (`rows_needed`) lacks it.
     """
     result: dict[str, dict[str, float]] = {}
     for name, (_, true_label) in TYPES.items():
@@ -144,12 +150,30 @@ def cutoffs(
         of_type = {}
         for text in SENSITIVITIES:
             lost = 1 - float(text) / 100
-            if len(ranked) * lost >= 1 - 1e-9:
+            if len(ranked) >= rows_needed(text):
                 at = int(np.searchsorted(share, lost * share[-1] * (1 + 1e-9), side="right"))
                 of_type[text] = float(ranked[min(at, len(ranked) - 1)])
         if of_type:
             result[name] = of_type
     return result
+
+
+def kept_at(
+    scores: Array, label: NDArray[np.int8], weight: NDArray[np.float32], cutoffs: Cutoffs
+) -> dict[str, dict[float, dict[str, float]]]:
+    """Type -> level -> the parts of its true calls and of its artefacts, `true` and `false`, that
+    score the cut-off at least."""
+    kept: dict[str, dict[float, dict[str, float]]] = {}
+    for kind, levels in cutoffs.items():
+        for level, score in levels.items():
+            passed = scores >= score
+            parts = {
+                key: float(weight[(label == number) & passed].sum() / weight[label == number].sum())
+                for key, number in zip(("false", "true"), TYPES[kind], strict=True)
+                if (label == number).any()
+            }
+            kept.setdefault(kind, {})[level] = parts
+    return kept
 
 
 def expected_error(

@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+GENERAL = "general"
+"""What figures on the rehearsal data's validation rows are called."""
+HELD_OUT = ("validation", "calibration")
+"""Splits that no weight is fitted to, and that set cut-offs."""
+
 _FIGURES = {
     "true": "true calls",
     "false": "artefacts",
@@ -36,23 +41,38 @@ def write_card(manifest: dict[str, Any], path: Path | None = None) -> str:
     if training:
         lines += _training(training)
     if manifest.get("cutoffs"):
-        lines += _cutoffs(manifest["cutoffs"])
+        lines += _cutoffs(manifest["cutoffs"], training or {})
     if training:
         lines += _limits(training)
     return "\n".join(lines) + "\n"
 
 
 def _training(training: dict[str, Any]) -> list[str]:
-    data = training["data"]
+    data, options = training["data"], training["configuration"]["training"]
+    steps = training.get("steps", options["steps"])
+    early = f" of up to {options['steps']:,}" if steps < options["steps"] else ""
     lines = [
         "",
         "## Training",
         "",
-        f"Made on {training['date']} with cnnscore {training['code_version']}, in "
-        f"{training['seconds']} s; weights of step {training['best_step']}.",
+        f"Made on {training['date']} with cnnscore {training['code_version']}: {steps:,} steps"
+        f"{early} of {options['batch']} rows, learning rate {options['learning_rate']:g}, seed "
+        f"{options['seed']}, in {training['seconds']} s. {_kept_step(training)}",
     ]
     if training.get("init"):
-        lines.append(f"Started from the weights of `{training['init']}`.")
+        checksum = training.get("init_sha256")
+        lines.append(
+            f"Started from the weights of `{training['init']}`"
+            + (f" (SHA-256 `{checksum}`)." if checksum else ".")
+        )
+    rehearsal = training.get("rehearsal")
+    if rehearsal:
+        lines.append(
+            f"Of each minibatch the part {options['rehearsal']:g} was rehearsal: "
+            f"{rehearsal['name']}, SHA-256 {', '.join(f'`{one}`' for one in rehearsal['sha256'])}."
+        )
+    elif training.get("init"):
+        lines.append("Without rehearsal data: nothing kept it from forgetting what it knew.")
     if training.get("teachers"):
         names = ", ".join(f"`{name}`" for name in training["teachers"])
         lines.append(f"Distilled from the mean log-odds of {names}.")
@@ -64,40 +84,124 @@ def _training(training: dict[str, Any]) -> list[str]:
         lines.append(f"| {split} | " + " | ".join(f"{n:,}" for n in counts.values()) + " |")
     names = data["files"]
     shown = ", ".join(names[:12]) + (f", and {len(names) - 12} more" if len(names) > 12 else "")
-    lines += ["", f"Data sets: {shown}."]
+    checksum = f" SHA-256 of their SHA-256: `{data['sha256']}`." if "sha256" in data else ""
+    lines += ["", f"Data sets: {shown}.{checksum}"]
     if data["tags"]:
         lines.append(f"Their tags: {', '.join(data['tags'])}.")
-    return lines + _metrics(training["metrics"])
+    return lines + _metrics(training["metrics"], _used(training))
 
 
-def _metrics(metrics: dict[str, Any]) -> list[str]:
-    splits = [split for split in ("validation", "calibration", "test") if split in metrics]
-    lines: list[str] = []
-    if splits:
-        columns = [(split, kind) for split in splits for kind in metrics[split]]
-        lines = ["", "## Figures on rows that it was not fitted on", ""]
-        lines.append("| | " + " | ".join(f"{split} {kind}" for split, kind in columns) + " |")
-        lines.append("|---|" + "---|" * len(columns))
-        for key, text in _FIGURES.items():
-            cells = [metrics[split][kind].get(key) for split, kind in columns]
-            lines.append(f"| {text} | " + " | ".join(map(_cell, cells)) + " |")
-        lines += [
-            "",
-            "Validation rows chose the step, calibration rows slope and offset of the log-odds.",
-        ]
-    calibrated = metrics.get("calibrated", [])
-    if calibrated:
-        lines.append(f"Calibrated: {', '.join(calibrated)}, each apart.")
+def _used(training: dict[str, Any]) -> dict[str, Any]:
+    """What rows were used for; of networks whose manifest does not say it, what was the rule."""
+    rows = training["data"]["rows"]
+    rule = {
+        "step": "validation" if "validation" in rows else None,
+        "calibrated": training["metrics"].get("calibrated", []),
+        "cutoffs": ["+".join(name for name in HELD_OUT if name in rows)],
+    }
+    used: dict[str, Any] = training.get("used", rule)
+    return used
+
+
+def _kept_step(training: dict[str, Any]) -> str:
+    step = training["best_step"]
+    if step == 0:
+        return "No step did better on validation rows: the weights are those that it started from."
+    why = ", which did best on the validation rows" if _used(training)["step"] else ", the last"
+    return f"The weights are those of step {step:,}{why}."
+
+
+def _metrics(metrics: dict[str, Any], used: dict[str, Any]) -> list[str]:
+    before = metrics.get("before", {})
+    sets = [name for name in (*HELD_OUT, "test", "train", GENERAL) if name in metrics]
+    columns = [(name, kind) for name in sets for kind in metrics[name]]
+    if not columns:
+        return []
+    lines = ["", "## Figures", ""]
+    lines.append("| | " + " | ".join(f"{name} {kind}" for name, kind in columns) + " |")
+    lines.append("|---|" + "---|" * len(columns))
+    marked = False
+    for key, text in _FIGURES.items():
+        cells = []
+        for name, kind in columns:
+            now = metrics[name][kind].get(key)
+            then = before.get(name, {}).get(kind, {}).get(key)
+            mark = "\\*" if now is not None and _in_sample(name, kind, key, used) else ""
+            marked |= bool(mark)
+            cells.append(_change(then, now) + mark)
+        lines.append(f"| {text} | " + " | ".join(cells) + " |")
+    for level in sorted({level for name, kind in columns for level in _kept(metrics, name, kind)}):
+        for key, text in (("true", "true calls"), ("false", "artefacts")):
+            cells = []
+            for name, kind in columns:
+                now = _kept(metrics, name, kind).get(level, {}).get(key)
+                then = _kept(before, name, kind).get(level, {}).get(key)
+                mark = "\\*" if now is not None and _in_sample(name, kind, "kept", used) else ""
+                marked |= bool(mark)
+                cells.append(_change(then, now) + mark)
+            lines.append(f"| {text} kept at the {level} % cut-off | " + " | ".join(cells) + " |")
+    lines += ["", *_rows_used(sets, used)]
+    if marked:
+        lines.append("\\* in-sample: these rows were used to set what the figure is about.")
+    if before:
+        lines.append("With an arrow: of the network that it started from, and of this one.")
+    if GENERAL in sets:
+        lines.append(
+            "`general` is the rehearsal data: rows of other samples than those that were rehearsed."
+        )
     return lines
 
 
-def _cutoffs(cutoffs: dict[str, dict[str, float]]) -> list[str]:
+def _kept(metrics: dict[str, Any], name: str, kind: str) -> dict[str, dict[str, float]]:
+    kept: dict[str, dict[str, float]] = metrics.get(name, {}).get(kind, {}).get("kept", {})
+    return kept
+
+
+def _in_sample(name: str, kind: str, key: str, used: dict[str, Any]) -> bool:
+    """Whether rows were used to set what this figure measures."""
+    if key in ("true", "false"):
+        return False
+    if name == "train" or (name == "validation" and used["step"] == "validation"):
+        return True
+    if key == "kept":
+        return any(name in source.split("+") for source in used["cutoffs"])
+    return key == "calibration_error" and name == "calibration" and kind in used["calibrated"]
+
+
+def _rows_used(sets: list[str], used: dict[str, Any]) -> list[str]:
+    """Which rows did what."""
+    lines = []
+    if used["step"]:
+        lines.append("Validation rows chose the step.")
+    if used["calibrated"]:
+        kinds = " and ".join(used["calibrated"])
+        lines.append(f"Calibration rows set slope and offset of the log-odds of {kinds}.")
+    sources = [
+        "true calls of the rehearsal data" if source == GENERAL else f"{source} rows"
+        for source in used["cutoffs"]
+        if source
+    ]
+    if sources:
+        both = "; the lower score of both counts" if len(sources) > 1 else ""
+        lines.append(f"Cut-offs come from {' and from '.join(sources)}{both}.")
+    if "train" in sets:
+        lines.append(
+            "There were no held-out rows: nothing chose the step, and these figures are of the "
+            "rows that it was trained on."
+        )
+    return lines
+
+
+def _cutoffs(cutoffs: dict[str, dict[str, float]], training: dict[str, Any]) -> list[str]:
+    of = "held-out true calls" if training else "true calls"
+    if training and not any(_used(training)["cutoffs"]):
+        of = "true calls that set them for the network that it started from"
     lines = [
         "",
         "## Cut-offs",
         "",
-        "Scores that keep this percentage of the held-out true calls; `cnnscore filter` takes "
-        "them where it has no resource.",
+        f"Scores at which this percentage of the {of} is kept; `cnnscore filter` takes them where "
+        "it has no resource.",
         "",
     ]
     for kind, of_type in cutoffs.items():
@@ -108,20 +212,33 @@ def _cutoffs(cutoffs: dict[str, dict[str, float]]) -> list[str]:
 
 def _limits(training: dict[str, Any]) -> list[str]:
     odds = training["configuration"]["training"]["calibration_odds"]
+    calibrated = _used(training)["calibrated"]
     meaning = (
         "the proportion of true calls in its calibration rows"
         if odds == "data"
         else "one true call to one artefact"
     )
+    hold = (
+        f"- Its log-odds hold at {meaning}. A call set with fewer artefacts has higher odds: add "
+        "the difference of both log-odds."
+        if calibrated
+        else "- Its scores are not calibrated on its data: they rank, and are no odds."
+    )
     return [
         "",
         "## What it does not know",
         "",
-        f"- Its log-odds hold at {meaning}. A call set with fewer artefacts has higher odds: add "
-        "the difference of both log-odds.",
+        hold,
         "- Artefacts of a kind that its data lacks. It was shown those above, and no others.",
         "- Species, sequencers, aligners and callers that are not among its data sets.",
     ]
+
+
+def _change(then: Any, now: Any) -> str:
+    """A cell: the figure, and before it that of the start where there is one and it differs."""
+    if then is None or now is None or isinstance(now, int):
+        return _cell(now)
+    return f"{_cell(then)} → {_cell(now)}"
 
 
 def _cell(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +13,14 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import PlaneSpec
 
 LOSSES = ("cross-entropy", "focal", "soft-f1")
+REFINING: dict[str, Any] = {
+    "steps": 600,
+    "learning_rate": 2e-4,
+    "weight_decay": 3.0,
+    "evaluate_every": 25,
+    "patience": 8,
+}
+"""[training] where --init is given and nothing else is said: few steps, low rate, held back."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,7 @@ class TrainingOptions:
     learning_rate: float = 2e-3
     """The peak of a one-cycle schedule."""
     weight_decay: float = 1e-2
+    """Pull of the weights towards 0; with --init, towards those that it started from."""
     loss: str = "cross-entropy"
     class_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
     """Of NOT_SNP, NOT_INDEL, SNP, INDEL in the loss."""
@@ -81,8 +90,13 @@ class TrainingOptions:
     """Longest gradient."""
     evaluate_every: int = 250
     """Steps between looks at the validation rows; a checkpoint is written at each."""
-    patience: int = 0
+    patience: int = 6
     """Looks without a better average precision before it stops early; 0: never."""
+    rehearsal: float = 0.5
+    """With --init, the part of a minibatch that is drawn from the rehearsal data."""
+    most_lost: float = 0.002
+    """With --init, the most that a type's ROC AUC on the rehearsal data may fall below what it was
+    for a step to be kept."""
     mixed_precision: bool = True
     """On a GPU."""
     calibration_odds: str = "data"
@@ -140,11 +154,16 @@ class Config:
         return asdict(self)
 
 
-def load_config(source: str, settings: Sequence[str] = ()) -> Config:
+def load_config(
+    source: str, settings: Sequence[str] = (), start: Mapping[str, Any] | None = None
+) -> Config:
     """A TOML file, or one that comes with cnnscore by its name; `settings` are KEY=VALUE with a
     dotted KEY and a TOML VALUE, which replace what the file says.
 
-    Errors: BadInput naming the file and the key, UsageError for a setting that is none.
+    `start` is the configuration of the network that --init names (empty where its maker is
+    another): its [data] and [network] take the place of the file's, REFINING is the default of
+    [training], and what the file says under [refining] takes the place of its [training]. Errors:
+    BadInput naming the file and the key, UsageError for a setting that is none.
     """
     bundled = files("cnnscore.train").joinpath("configs", f"{source}.toml")
     path = Path(source)
@@ -163,9 +182,39 @@ def load_config(source: str, settings: Sequence[str] = ()) -> Config:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{source} is not TOML: {error}") from None
+    refining = raw.pop("refining", {})
+    _value(TrainingOptions(), refining, source, "refining")
+    if start is not None:
+        parse_config(raw, source)
+        raw["training"] = REFINING | raw.get("training", {}) | refining
+        _check_start(raw, start, source)
+        raw |= {table: dict(start[table]) for table in ("data", "network") if table in start}
     for setting in settings:
         _apply(raw, setting)
     return parse_config(raw, source)
+
+
+def _check_start(raw: dict[str, Any], start: Mapping[str, Any], source: str) -> None:
+    """Errors: BadInput when the file is for networks of another kind than --init's."""
+    default = Config()
+    for table, key in (("network", "architecture"), ("data", "encoding")):
+        ours = raw.get(table, {}).get(key, getattr(getattr(default, table), key))
+        theirs = start.get(table, {}).get(key, ours)
+        if ours != theirs:
+            raise BadInput(
+                f"{source} is for the {key} {ours}, and the network of --init has {theirs}: give a "
+                "configuration of its kind"
+            )
+
+
+def start_of(init: str) -> dict[str, Any]:
+    """The configuration that the network `init` was made with; empty for one of another maker.
+    Errors: BadInput when there is no such network."""
+    from cnnscore.network.session import Session
+    from cnnscore.network.store import find_model
+
+    found = Session(find_model(init), "cpu").manifest.training.get("configuration", {})
+    return found if isinstance(found, dict) else {}
 
 
 def parse_config(raw: dict[str, Any], source: str) -> Config:
@@ -252,10 +301,13 @@ def _check(config: Config, source: str) -> None:
             raise BadInput(f"{source}: {key} must be {what}")
 
     needs(training.loss in LOSSES, "training.loss", f"one of {', '.join(LOSSES)}")
-    needs(training.steps >= 1, "training.steps", "1 or more")
+    needs(training.steps >= 0, "training.steps", "0 or more")
     needs(training.batch >= 4, "training.batch", "4 or more")
     needs(training.learning_rate > 0, "training.learning_rate", "above 0")
     needs(training.evaluate_every >= 1, "training.evaluate_every", "1 or more")
+    needs(training.patience >= 0, "training.patience", "0 or more")
+    needs(0 <= training.rehearsal < 1, "training.rehearsal", "within 0-1, and less than 1")
+    needs(training.most_lost >= 0, "training.most_lost", "0 or more")
     needs(0 <= training.label_smoothing < 0.5, "training.label_smoothing", "within 0-0.5")
     needs(
         len(training.class_weights) == 4 and min(training.class_weights) > 0,

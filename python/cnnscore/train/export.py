@@ -17,8 +17,8 @@ from cnnscore.network.manifest import MANIFEST_KEY, SCHEMA
 from cnnscore.network.session import Session
 from cnnscore.train.config import Config
 from cnnscore.train.layers import Annotations
-from cnnscore.train.loop import log_odds_of_batch, predict
 from cnnscore.train.network import Network, declare_inputs
+from cnnscore.train.predict import log_odds_of_batch, predict
 from cnnscore.train.samples import Samples, in_batches
 from cnnscore.version import __version__
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cnnscore.errors import BadInput
 from cnnscore.network.graph_builder import read_weights
 from cnnscore.network.keras_graph import untransformed
+from cnnscore.network.manifest import Manifest
 from cnnscore.network.session import Session
 from cnnscore.train.config import Config
 from cnnscore.train.network import GatkReference, Network
@@ -20,9 +21,9 @@ from cnnscore.train.network import GatkReference, Network
 Array = NDArray[Any]
 
 
-def load_weights(network: Network, config: Config, path: Path) -> None:
-    """Fill `network` with the weights of the file `path`: one of `cnnscore train`, or GATK's 1D
-    network as `cnnscore model import` writes it.
+def load_weights(network: Network, config: Config, path: Path) -> Manifest:
+    """Fill `network` with the weights of the file `path`, whose manifest is returned: one of
+    `cnnscore train`, or GATK's 1D network as `cnnscore model import` writes it.
 
     Errors: BadInput when it is another architecture, or sees something else.
     """
@@ -56,6 +57,7 @@ def load_weights(network: Network, config: Config, path: Path) -> None:
         )
     found = {name: torch.from_numpy(np.array(weights[name], np.float32)) for name in wanted}
     network.load_state_dict(found, strict=False)
+    return manifest
 
 
 def _gatk_weights(network: GatkReference, model: onnx.ModelProto, path: Path) -> dict[str, Array]:

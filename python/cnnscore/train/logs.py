@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,17 @@ from cnnscore.extras import need
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.train.calibrate import Ranking
 
+FIGURES = ("roc_auc", "average_precision", "artefact_precision")
 COLUMNS = (
     "step",
     "loss",
     "learning_rate",
-    *(
-        f"{kind}_{figure}"
-        for kind in ("snp", "indel")
-        for figure in ("roc_auc", "average_precision", "artefact_precision")
-    ),
+    *(f"{kind}_{figure}" for kind in ("snp", "indel") for figure in FIGURES),
+    *(f"general_{kind}_roc_auc" for kind in ("snp", "indel")),
+    "kept",
 )
+"""Of log.csv: figures are of the validation rows, `general` ones of the rehearsal data; `kept` is 1
+for the step whose weights are the network's."""
 
 
 class Logs:
@@ -42,18 +44,31 @@ class Logs:
         self._progress.show(done, "steps", f"{step:,} of {steps:,}  loss {loss:.4f}", done / wanted)
 
     def look(
-        self, step: int, loss: float, learning_rate: float, rankings: dict[str, Ranking]
+        self,
+        step: int,
+        loss: float,
+        learning_rate: float,
+        rankings: dict[str, Ranking],
+        general: dict[str, Ranking],
+        kept: int,
     ) -> None:
-        """Keep the figures of a look at the validation rows."""
+        """Keep and say the figures of a look at the validation rows, and at those of the rehearsal
+        data; `kept` is the best step so far."""
         row: dict[str, float] = {"step": step, "loss": loss, "learning_rate": learning_rate}
         for kind, ranking in rankings.items():
-            for figure in ("roc_auc", "average_precision", "artefact_precision"):
+            for figure in FIGURES:
                 row[f"{kind.lower()}_{figure}"] = getattr(ranking, figure)
+        for kind in rankings:
+            found = general[kind].roc_auc if kind in general else math.nan
+            row[f"general_{kind.lower()}_roc_auc"] = found
         self.history.append(row)
+        for one in self.history:
+            one["kept"] = float(one["step"] == kept)
         self._write_csv()
+        self._progress.say(_text(row))
         board = self._tensorboard()
         for name, value in row.items():
-            if name != "step":
+            if name != "step" and math.isfinite(value):
                 board.add_scalar(name, value, step)
         board.flush()
 
@@ -106,6 +121,13 @@ class Logs:
                 text = "true calls" if figure_name == "average_precision" else "artefacts"
                 label = f"{kind.upper() if kind == 'snp' else kind}, {text}"
                 right.plot(steps, values, line, color=colour, label=label)
+            values = [row[f"general_{kind}_roc_auc"] for row in self.history]
+            if not all(map(math.isnan, values)):
+                label = f"{kind.upper() if kind == 'snp' else kind}, general, ROC AUC"
+                right.plot(steps, values, ":", color=colour, label=label)
+        for row in self.history:
+            if row["kept"]:
+                right.axvline(row["step"], color="#555555", linewidth=0.8, label="kept step")
         right.set(xlabel="step", ylabel="average precision", title="validation rows")
         right.legend(fontsize=8)
         path = self._folder / "curves.png"
@@ -113,3 +135,22 @@ class Logs:
             figure.savefig(path, dpi=120)
         except OSError as error:
             raise BadOutput(f"cannot write {path}: {error.strerror}") from None
+
+
+def _text(row: dict[str, float]) -> str:
+    """A look in one line: average precision of true calls and of artefacts."""
+    parts = [
+        f"{name} {row[f'{kind}_average_precision']:.4f} {row[f'{kind}_artefact_precision']:.4f}"
+        for kind, name in (("snp", "SNP"), ("indel", "indel"))
+        if not math.isnan(row[f"{kind}_average_precision"])
+    ]
+    text = f"step {row['step']:,.0f}: average precision of true calls and artefacts, "
+    text += ", ".join(parts) or "no validation rows"
+    known = [
+        f"{name} {row[f'general_{kind}_roc_auc']:.4f}"
+        for kind, name in (("snp", "SNP"), ("indel", "indel"))
+        if not math.isnan(row[f"general_{kind}_roc_auc"])
+    ]
+    if known:
+        text += f"; general ROC AUC {', '.join(known)}"
+    return text + ("; kept so far" if row["kept"] else "")

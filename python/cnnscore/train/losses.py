@@ -50,6 +50,14 @@ def loss_of_classes(classes: Tensor, label: Tensor, options: TrainingOptions) ->
     return _mean(entropy, weight)
 
 
+def loss_of_start(now: Tensor, then: Tensor) -> Tensor:
+    """Mean cross-entropy of what a network says now against what it said at the start (Li and
+    Hoiem 2016): log-odds [n], or unnormalised log-probabilities [n, 4]."""
+    if now.dim() == 1:
+        return functional.binary_cross_entropy_with_logits(now, torch.sigmoid(then))
+    return functional.cross_entropy(now, torch.softmax(then, dim=1))
+
+
 def log_odds_of_classes(classes: Tensor, label: Tensor) -> Tensor:
     """[n] log-odds within each row's own type (label modulo 2)."""
     kind = (label % 2)[:, None]

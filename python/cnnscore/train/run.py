@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import logging
 import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +19,25 @@ import torch
 from numpy.typing import NDArray
 
 from cnnscore.dataset.parquet import SPLITS, Dataset
-from cnnscore.errors import BadInput, BadOutput, UsageError
+from cnnscore.errors import BadInput, UsageError
 from cnnscore.files import write_whole
 from cnnscore.network.encode import Planes
+from cnnscore.network.manifest import Manifest
 from cnnscore.network.session import Session
 from cnnscore.network.store import find_model
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.train.calibrate import (
-    class_counts,
-    cutoffs,
-    expected_error,
-    fit_calibration,
-    rank_by_type,
-)
-from cnnscore.train.card import write_card
+from cnnscore.train import checkpoint as checkpoints
+from cnnscore.train.calibrate import class_counts
+from cnnscore.train.card import GENERAL, HELD_OUT, write_card
 from cnnscore.train.config import Config, to_toml
 from cnnscore.train.export import make_manifest, save_checked, write_onnx
+from cnnscore.train.figures import Before, check_splits, finish
+from cnnscore.train.folder import digest, digests, one_run, prepare
+from cnnscore.train.init import load_weights
 from cnnscore.train.logs import Logs
-from cnnscore.train.loop import Teacher, predict, train
+from cnnscore.train.loop import Teacher, train
 from cnnscore.train.network import Network, make_network
+from cnnscore.train.rehearsal import Rehearsal, bundled
 from cnnscore.train.samples import Samples, load_samples
 from cnnscore.version import __version__
 
@@ -49,6 +51,8 @@ class RunOptions:
 
     init: str | None = None
     teachers: tuple[str, ...] = ()
+    rehearsal: tuple[Path, ...] = ()
+    """Data sets in place of the rehearsal data that comes with cnnscore."""
     leave_out: tuple[tuple[str, str], ...] = ()
     resume: bool = False
     overwrite: bool = False
@@ -64,135 +68,147 @@ def run_training(
 
     Errors: UsageError, BadInput, BadOutput; then there is no network under its name.
     """
-    checkpoint, network_path = output / "checkpoint.pt", output / f"{config.name}.onnx"
-    _prepare(output, checkpoint, network_path, options)
+    begin = time.monotonic()
     device = _device(options.device)
+    if not config.training.steps and not options.init:
+        raise UsageError("training.steps is 0: a network without --init must learn something")
     torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(True)
-    cache = output / CACHE
-    progress = NoProgress() if options.quiet else Progress()
-    logs = Logs(output, progress)
-    try:
-        network, source = start_network(config, options.init)
-        teachers = [_teacher(name, config) for name in options.teachers]
-        samples = load_samples(
-            files,
-            config.data,
-            cache,
-            leave_out=options.leave_out,
-            progress=progress,
+    network_path = output / f"{config.name}.onnx"
+    with one_run(output):
+        checkpoint = prepare(
+            output, network_path, resume=options.resume, overwrite=options.overwrite
         )
-        if options.init is None:
-            rows = samples.of_split("train")
-            network.annotations.fit(np.asarray(samples.planes["annotations"][rows]))
-        write_whole(str(output / "config.toml"), to_toml(config).encode())
-        trained = train(
-            network,
-            samples,
-            config,
-            checkpoint=checkpoint,
-            logs=logs,
-            device=device,
-            teachers=[teacher for _, teacher in teachers],
-            resume=options.resume,
-        )
-        network.to("cpu")
-        metrics, cutoffs = finish(network, samples, config)
-        training = {
-            "configuration": config.to_dict(),
-            "data": _describe(files, samples, options.leave_out),
-            "code_version": __version__,
-            "date": time.strftime("%Y-%m-%d"),
-            "seconds": round(trained.seconds, 1),
-            "best_step": trained.step,
-            "init": options.init,
-            "teachers": [called for called, _ in teachers],
-            "metrics": metrics,
-        }
-        manifest = make_manifest(config, network, cutoffs, training, source)
-        content = write_onnx(network, config, manifest)
-        difference = save_checked(content, network_path, network, samples, _held_out(samples))
-        log.info("ONNX Runtime and PyTorch differ by at most %.2g", difference)
-    finally:
-        logs.close()
-        shutil.rmtree(cache, ignore_errors=True)
-    write_whole(str(network_path.with_suffix(".md")), write_card(manifest, network_path).encode())
+        made_of = _made_of(config, files, options)
+        if options.resume:
+            checkpoints.load(checkpoint, made_of)
+        progress = NoProgress() if options.quiet else Progress()
+        logs = Logs(output, progress)
+        try:
+            network, source, start = start_network(config, options.init)
+            teachers = [_teacher(name, config) for name in options.teachers]
+            samples = load_samples(
+                files,
+                config.data,
+                output / CACHE,
+                leave_out=options.leave_out,
+                progress=progress,
+            )
+            check_splits(samples)
+            rehearsal = _rehearsal(config, output / CACHE / "rehearsal", options)
+            if start is None:
+                fit_annotations(network, samples, config)
+            rows = rehearsal.samples if rehearsal else None
+            before = Before(copy.deepcopy(network), start.cutoffs, rows) if start else None
+            write_whole(str(output / "config.toml"), to_toml(config).encode())
+            trained = train(
+                network,
+                samples,
+                config,
+                checkpoint=checkpoint,
+                logs=logs,
+                device=device,
+                teachers=[teacher for _, teacher in teachers],
+                refining=before is not None,
+                rehearsal=rows,
+                made_of=made_of,
+                resume=options.resume,
+            )
+            network.to("cpu")
+            found = finish(network, samples, config, before, changed=trained.step > 0)
+            training = {
+                "configuration": config.to_dict(),
+                "data": _describe(files, samples, options.leave_out, made_of["data"]),
+                "code_version": __version__,
+                "date": time.strftime("%Y-%m-%d"),
+                "seconds": round(trained.seconds_before + time.monotonic() - begin, 1),
+                "best_step": trained.step,
+                "steps": trained.steps,
+                "init": options.init,
+                "init_sha256": made_of["init"],
+                "rehearsal": rehearsal and rehearsal.origin,
+                "teachers": [called for called, _ in teachers],
+                "teachers_sha256": made_of["teachers"],
+                "used": found.used,
+                "metrics": found.metrics,
+            }
+            manifest = make_manifest(config, network, found.cutoffs, training, source)
+            content = write_onnx(network, config, manifest)
+            checked = _checked_rows(samples)
+            difference = save_checked(content, network_path, network, samples, checked)
+            log.info("ONNX Runtime and PyTorch differ by at most %.2g", difference)
+        finally:
+            logs.close()
+            shutil.rmtree(output / CACHE, ignore_errors=True)
+        card = write_card(manifest, network_path)
+        write_whole(str(network_path.with_suffix(".md")), card.encode())
     return manifest
 
 
-def start_network(config: Config, init: str | None) -> tuple[Network, dict[str, Any]]:
-    """A network with random weights of the configuration's seed, or those of `init`; and what the
-    manifest says of where it is from.
+def start_network(
+    config: Config, init: str | None
+) -> tuple[Network, dict[str, Any], Manifest | None]:
+    """A network with random weights of the configuration's seed, or those of `init`; what the
+    manifest says of where it is from; and the manifest of `init`.
 
     Errors: BadInput when `init` is no network of this architecture.
     """
     torch.manual_seed(config.training.seed)
     network = make_network(config)
     if init is None:
-        return network, {"made_by": "cnnscore train"}
-    from cnnscore.train.init import load_weights
-
+        return network, {"made_by": "cnnscore train"}, None
     path = find_model(init)
-    load_weights(network, config, path)
-    return network, {"made_by": "cnnscore train", "init": Path(path).name}
+    manifest = load_weights(network, config, path)
+    return network, {"made_by": "cnnscore train", "init": Path(path).name}, manifest
 
 
-def finish(
-    network: Network, samples: Samples, config: Config
-) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
-    """Calibrate the network in place; its metrics by split, and its cut-offs.
-
-    Cut-offs are of true calls that the weights were not fitted on: the calibration and validation
-    rows.
-    """
-    rows = samples.of_split("calibration")
-    scores = predict(network, samples, rows).astype(np.float64)
-    fitted, lacking = fit_calibration(
-        scores, samples.label[rows], samples.weight[rows], config.training.calibration_odds
-    )
-    if lacking:
-        log.warning(
-            "too few calibration rows of %s: its scores are not calibrated (--calibration of "
-            "`cnnscore dataset` sets the part of the regions)",
-            " and ".join(lacking),
+def fit_annotations(network: Network, samples: Samples, config: Config) -> None:
+    """Normalise a new network's annotations by the training rows. Errors: BadInput when one is
+    missing everywhere: its weights would stay random, and speak where another caller writes it."""
+    rows = samples.of_split("train")
+    values = np.asarray(samples.planes["annotations"][rows])
+    never = ~samples.known_annotations
+    if len(samples) and never.any():
+        keys = config.data.annotations
+        missing = ", ".join(key for key, gone in zip(keys, never, strict=True) if gone)
+        there = ", ".join(f'"{key}"' for key, gone in zip(keys, never, strict=True) if not gone)
+        raise BadInput(
+            f"no row has the annotation {missing}: call with a caller that writes it, or leave it "
+            f"out with --set 'data.annotations=[{there}]'"
         )
-    for number, (slope, offset) in enumerate(fitted.values()):
-        network.calibration.slope[number] = slope
-        network.calibration.offset[number] = offset
-    metrics: dict[str, Any] = {"calibrated": [name for name in fitted if name not in lacking]}
-    for split in SPLITS[1:]:
-        rows = samples.of_split(split)
-        if len(rows):
-            metrics[split] = _metrics(network, samples, rows)
-    rows = _held_out(samples)
-    scores = predict(network, samples, rows, calibrated=True).astype(np.float64)
-    return metrics, cutoffs(scores, samples.label[rows], samples.weight[rows])
+    network.annotations.fit(values)
 
 
-def _metrics(network: Network, samples: Samples, rows: NDArray[np.int64]) -> dict[str, Any]:
-    scores = predict(network, samples, rows, calibrated=True).astype(np.float64)
-    label, weight = samples.label[rows], samples.weight[rows]
-    errors = expected_error(scores, label, weight)
+def _made_of(config: Config, files: Sequence[Path], options: RunOptions) -> dict[str, Any]:
+    """What the network is made from, by content: a checkpoint of anything else is refused."""
     return {
-        kind: {
-            **{
-                key: None if isinstance(value, float) and np.isnan(value) else _short(value)
-                for key, value in asdict(ranking).items()
-            },
-            "calibration_error": _short(errors[kind]) if kind in errors else None,
-        }
-        for kind, ranking in rank_by_type(scores, label, weight).items()
+        "version": __version__,
+        "configuration": config.to_dict(),
+        "data": digests(files),
+        "left_out": sorted(f"{key}={value}" for key, value in options.leave_out),
+        "init": options.init and digest(find_model(options.init)),
+        "teachers": [digest(find_model(name)) for name in options.teachers],
+        "rehearsal": digests(options.rehearsal),
     }
 
 
-def _short(value: float) -> float:
-    return value if isinstance(value, int) else round(value, 5)
-
-
-def _held_out(samples: Samples) -> NDArray[np.int64]:
-    chosen = (samples.of_split("validation"), samples.of_split("calibration"))
-    rows = np.concatenate(chosen)
-    return rows if len(rows) else samples.of_split("train")
+def _rehearsal(config: Config, cache: Path, options: RunOptions) -> Rehearsal | None:
+    """The rows that a network of --init must not forget."""
+    if options.init is None or not config.training.rehearsal:
+        return None
+    if options.rehearsal:
+        samples = load_samples(options.rehearsal, config.data, cache)
+        names = ", ".join(path.name for path in options.rehearsal)
+        return Rehearsal(samples, {"name": names, "sha256": digests(options.rehearsal)})
+    found = bundled(config.data)
+    if found is None:
+        log.warning(
+            "no rehearsal data comes with cnnscore for the encoding %s with this window and these "
+            "annotations: nothing keeps the network from forgetting, and nothing measures it; "
+            "--rehearsal names data sets of your own",
+            config.data.encoding,
+        )
+    return found
 
 
 def _teacher(name: str, config: Config) -> tuple[str, Teacher]:
@@ -220,11 +236,15 @@ def _teacher(name: str, config: Config) -> tuple[str, Teacher]:
 
 
 def _describe(
-    files: Sequence[Path], samples: Samples, leave_out: Sequence[tuple[str, str]]
+    files: Sequence[Path],
+    samples: Samples,
+    leave_out: Sequence[tuple[str, str]],
+    digests: Sequence[str],
 ) -> dict[str, Any]:
     layouts = [Dataset(path).layout for path in files]
     return {
         "files": [path.name for path in files],
+        "sha256": hashlib.sha256("".join(digests).encode()).hexdigest(),
         "tags": sorted({f"{k}={v}" for layout in layouts for k, v in layout.tags.items()}),
         "left_out": [f"{key}={value}" for key, value in leave_out],
         "rows": {
@@ -235,21 +255,10 @@ def _describe(
     }
 
 
-def _prepare(output: Path, checkpoint: Path, network: Path, options: RunOptions) -> None:
-    there = [path for path in (network, checkpoint) if path.exists()]
-    if there and not (options.resume or options.overwrite):
-        raise UsageError(
-            f"{there[0]} is there already: --resume goes on from a checkpoint, --overwrite starts "
-            "again"
-        )
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        if not options.resume:
-            for path in (network, checkpoint):
-                path.unlink(missing_ok=True)
-            shutil.rmtree(output / "tensorboard", ignore_errors=True)
-    except OSError as error:
-        raise BadOutput(f"cannot write into {output}: {error.strerror}") from None
+def _checked_rows(samples: Samples) -> NDArray[np.int64]:
+    """Rows on which ONNX Runtime must say what PyTorch says."""
+    rows = np.concatenate([samples.of_split(name) for name in HELD_OUT])
+    return rows if len(rows) else samples.of_split("train")
 
 
 def _device(wanted: str) -> str:
@@ -262,17 +271,49 @@ def _device(wanted: str) -> str:
     return "cuda"
 
 
-def summary(manifest: dict[str, Any], output: Path) -> str:
-    """One line for the user."""
-    metrics = manifest["training"]["metrics"].get("validation", {})
-    parts = [
-        f"{kind} ROC AUC {figures['roc_auc']:.4f}, average precision "
-        f"{figures['average_precision']:.4f}"
-        for kind, figures in metrics.items()
-        if figures["roc_auc"] is not None
+def summary(manifest: Mapping[str, Any], output: Path) -> list[str]:
+    """Lines for the user: where the network is, and its figures; of a refined one those before, on
+    the user's rows and on the rehearsal data."""
+    training = manifest["training"]
+    metrics, before = training["metrics"], training["metrics"].get("before", {})
+    lines = [
+        f"{output / manifest['name']}.onnx: weights of step {training['best_step']:,} of "
+        f"{training['steps']:,}, in {training['seconds']} s"
     ]
-    text = "; ".join(parts) or "no validation rows"
-    return f"{output / manifest['name']}.onnx: {text}, in {manifest['training']['seconds']} s"
+    for name, of_rows in metrics.items():
+        if name == "before":
+            continue
+        for kind, now in of_rows.items():
+            if now["roc_auc"] is None:
+                continue
+            then = before.get(name, {}).get(kind)
+            cells = [
+                f"{text} {_change(then and get(then), get(now))}"
+                for text, get in _SHOWN.items()
+                if get(now) is not None
+            ]
+            called = name if name == GENERAL else f"your {name} rows"
+            lines.append(f"{called}, {kind}: {', '.join(cells)}")
+    return lines
+
+
+def _kept(key: str) -> Any:
+    def get(figures: Mapping[str, Any]) -> float | None:
+        found: float | None = figures["kept"].get("99.0", {}).get(key)
+        return found
+
+    return get
+
+
+_SHOWN: dict[str, Any] = {
+    "ROC AUC": lambda figures: figures["roc_auc"],
+    "true calls kept at 99.0 %": _kept("true"),
+    "artefacts kept": _kept("false"),
+}
+
+
+def _change(then: float | None, now: float) -> str:
+    return f"{now:.4f}" if then is None else f"{then:.4f} -> {now:.4f}"
 
 
 def say(text: str) -> None:

@@ -6,9 +6,10 @@ the planes lie in files that the system maps in as they are used.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from cnnscore.batch import WindowBatch, offsets_of
 from cnnscore.dataset.fit import annotation_columns, check_layout
 from cnnscore.dataset.parquet import SPLITS, Dataset, LabelledRows
+from cnnscore.dataset.splits import hash_text
 from cnnscore.description import LABELS
 from cnnscore.errors import BadInput, BadOutput
 from cnnscore.network.encode import ENCODINGS, READ_NONE, Encoding, NativeBatch, PlaneRows, Planes
@@ -28,6 +30,8 @@ READ_PLANES = {"reads": 0.0, "bases": READ_NONE, "quals": 0, "rows": 0}
 """Planes with an axis of reads, and what their padding holds."""
 ANNOTATIONS_FROM_READS = "annotations_from_reads"
 SITES_PER_CALL = 256
+TRAIN = SPLITS.index("train")
+log = logging.getLogger("cnnscore")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,8 @@ class Samples:
     label: NDArray[np.int8]
     split: NDArray[np.int8]
     weight: NDArray[np.float32]
+    known_annotations: NDArray[np.bool_] = field(default_factory=lambda: np.ones(0, bool))
+    """[A] whether a training row has the annotation; empty where nobody looked."""
 
     def __len__(self) -> int:
         return len(self.label)
@@ -102,7 +108,7 @@ class ClassSampler:
             )
 
     def draw(self, step: int) -> tuple[NDArray[np.int64], np.random.Generator]:
-        """Rows of a step, and the generator that its randomisation goes on with."""
+        """LabelledRows of a step, and the generator that its randomisation goes on with."""
         random = np.random.default_rng([self._seed, step])
         share = [len(part) for part in np.array_split(np.arange(self._batch), len(self._rows))]
         drawn = [
@@ -128,8 +134,9 @@ def load_samples(
     """
     encoding = ENCODINGS[options.encoding]
     spec = options.planes()
-    store = _Store(folder)
+    store, loci = _Store(folder), _Loci()
     rows: list[LabelledRows] = []
+    known = np.zeros(len(spec.annotations), bool)
     total, unused = 0, set(leave_out)
     try:
         for path in files:
@@ -149,8 +156,11 @@ def load_samples(
                     )
                 )
                 for begin in range(0, len(keep), SITES_PER_CALL):
-                    _encode(native, beside, keep[begin : begin + SITES_PER_CALL], options, store)
+                    part = keep[begin : begin + SITES_PER_CALL]
+                    found = _encode(native, beside, part, options, store)
+                    known |= found[beside.split[part] == TRAIN].any(axis=0)
                 rows.append(_take(beside, keep))
+                loci.add(batch, rows[-1], keep)
                 total += len(keep)
                 if progress and len(batch):
                     progress.update(total, batch.locus(-1), None)
@@ -164,12 +174,14 @@ def load_samples(
         raise BadInput(f"--leave-out {key}={value}: no row has that")
     if not total:
         raise BadInput(f"no rows are left of {len(files)} data sets")
+    loci.check()
     return Samples(
         planes=store.arrays(),
         row_read=offsets_of(store.depths()),
         label=np.concatenate([part.label for part in rows]),
         split=np.concatenate([part.split for part in rows]),
         weight=np.concatenate([part.weight for part in rows]),
+        known_annotations=known,
     )
 
 
@@ -179,12 +191,17 @@ def _encode(
     keep: NDArray[np.int64],
     options: DataOptions,
     store: _Store,
-) -> None:
+) -> NDArray[np.bool_]:
+    """Encode some rows into the store; [n, A] which annotations they have."""
     encoding = ENCODINGS[options.encoding]
     allele = beside.allele[keep].astype(np.int64) if encoding.by_allele else np.zeros_like(keep)
     rows = PlaneRows(keep, allele)
     spec = options.planes()
     planes = encoding.encode(native, rows, spec)
+    # GATK's encodings write 0 for what is missing.
+    from_caller = options.annotations_from == "caller"
+    values = native.batch.annotations[keep] if from_caller else planes["annotations"]
+    known = np.isfinite(values)
     mask = planes.pop("mask", None)
     if mask is None and "bases" in planes:
         depth = native.batch.depth[keep]
@@ -201,6 +218,7 @@ def _encode(
     else:
         store.add_depths(np.zeros(len(keep), np.int64))
     store.add(planes)
+    return known
 
 
 def _limited(inside: NDArray[np.bool_], limit: int, seeds: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -211,6 +229,33 @@ def _limited(inside: NDArray[np.bool_], limit: int, seeds: NDArray[np.int64]) ->
         drawn = np.random.default_rng(int(seeds[row])).permutation(there)[limit:]
         inside[row, drawn] = False
     return inside
+
+
+class _Loci:
+    """Where rows lie, by split: a locus that is trained on in one file and held out in another
+    makes figures that flatter."""
+
+    def __init__(self) -> None:
+        self._keys: tuple[list[NDArray[np.uint64]], list[NDArray[np.uint64]]] = ([], [])
+
+    def add(self, batch: WindowBatch, rows: LabelledRows, keep: NDArray[np.int64]) -> None:
+        names = [batch.contig_name(i) for i in range(len(batch.contig_length))]
+        contig = np.array([hash_text(name) for name in names] or [0], np.uint64)
+        keys = contig[batch.contig[keep]] + batch.pos[keep].astype(np.uint64)
+        held_out = rows.split != TRAIN
+        self._keys[0].append(np.unique(keys[~held_out]))
+        self._keys[1].append(keys[held_out])
+
+    def check(self) -> None:
+        trained, held_out = map(np.concatenate, self._keys)
+        n = int(np.isin(held_out, trained).sum())
+        if n:
+            log.warning(
+                "%s of %s held-out rows lie at loci of training rows: their figures flatter; "
+                "`cnnscore dataset` keeps a locus in one split if the files go to one folder",
+                f"{n:,}",
+                f"{len(held_out):,}",
+            )
 
 
 class _Store:

@@ -57,8 +57,12 @@ DATA = expand("data/{sample}.{caller}.parquet", sample=OF["train"] + OF["valid"]
 
 
 def settings(wildcards):
-    """The configuration of a network."""
-    return RECIPE / f"{wildcards.network}.toml"
+    """The configuration of a network, which comes with cnnscore."""
+    return RECIPE.parents[1] / f"cnnscore/train/configs/{wildcards.network}.toml"
+
+
+# A one-cycle schedule does best at its end: all steps, always.
+TRAIN = f"{CNNSCORE} train --overwrite --threads 1 --set training.patience=0"
 
 
 rule seed:
@@ -70,8 +74,7 @@ rule seed:
     log:
         "networks/{network}/seed{seed}.log",
     shell:
-        "{CNNSCORE} train {input.settings} {input.data} --seed {wildcards.seed} "
-        "--overwrite --threads 1 --log-level info "
+        "{TRAIN} {input.settings} {input.data} --seed {wildcards.seed} --log-level info "
         "-o networks/{wildcards.network}/seed{wildcards.seed} >{log} 2>&1"
 
 
@@ -91,15 +94,14 @@ rule distil:
     log:
         "networks/{network}/distilled.log",
     shell:
-        "{CNNSCORE} train {input.settings} {input.data} {params.teachers} --overwrite "
-        "--threads 1 --log-level info "
+        "{TRAIN} {input.settings} {input.data} {params.teachers} --log-level info "
         "-o networks/{wildcards.network}/distilled >{log} 2>&1"
 
 
 rule left_out:
     input:
         data=DATA,
-        settings=RECIPE / "reads.toml",
+        settings=RECIPE.parents[1] / "cnnscore/train/configs/reads.toml",
     output:
         "networks/without/{key}={value}/without.onnx",
     params:
@@ -108,8 +110,8 @@ rule left_out:
     log:
         "networks/without/{key}={value}.log",
     shell:
-        "{CNNSCORE} train {input.settings} {input.data} --overwrite --set name=without "
-        "--set training.steps={params.steps} --leave-out {params.key}={wildcards.value} --threads 1 "
+        "{TRAIN} {input.settings} {input.data} --set name=without "
+        "--set training.steps={params.steps} --leave-out {params.key}={wildcards.value} "
         "-o networks/without/{wildcards.key}={wildcards.value} >{log} 2>&1"
 
 
