@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from conftest import Finished, run_cli
 from hosts.training_data import make, need_extra
+from hosts.waiting import wait_until
 
 need_extra("torch", "pyarrow", "matplotlib", "tensorboard")
 
@@ -28,6 +28,11 @@ def train(data: object, output: Path, *more: object, config: str = "annotations"
     settings = [part for text in QUICK for part in ("--set", text)]
     data = data if isinstance(data, (list, tuple)) else [data]
     return run_cli("train", config, *data, "-o", output, "--quiet", *settings, *more)
+
+
+def state_of(process: subprocess.Popen[str]) -> str:
+    """T: it stands still; Z: it has ended."""
+    return Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
 @contextmanager
@@ -45,12 +50,8 @@ def stopped_run(data: Path, output: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", code, *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
-            for _ in range(2000):
-                state = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-                if state in "TZ":
-                    break
-                time.sleep(0.1)
-            assert state == "T", "it never came to the loop"
+            wait_until(lambda: state_of(process) in "TZ", 300)
+            assert state_of(process) == "T", "it never came to the loop"
             yield process
         finally:
             process.kill()
