@@ -392,32 +392,29 @@ static const char *check_slices(checker *self) {
 
 /* ---- the index of a file ---- */
 
-/* A file that exists: NAME with `suffix`, or with it in place of NAME's own. */
-static bool has_index(const char *path, const char *suffix, kstring_t *name) {
-    const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
-    struct stat st;
-    name->l = 0;
-    if (ksprintf(name, "%s%s", path, suffix) >= 0 && stat(name->s, &st) == 0) return true;
-    if (!dot || (slash && dot < slash)) return false;
-    name->l = 0;
-    return ksprintf(name, "%.*s%s", (int)(dot - path), path, suffix) >= 0 && stat(name->s, &st) == 0;
-}
-
-static bool find_index(const char *path, cnnscore_indexed what, kstring_t *name) {
-    if (what == CNNSCORE_INDEXED_CRAM) return has_index(path, ".crai", name);
-    return has_index(path, ".csi", name) ||
-           has_index(path, what == CNNSCORE_INDEXED_BAM ? ".bai" : ".tbi", name);
+char *cnnscore_index_find(const char *path, cnnscore_indexed what) {
+    static const char *const own[] = {[CNNSCORE_INDEXED_CALLS] = ".tbi",
+                                      [CNNSCORE_INDEXED_BAM] = ".bai",
+                                      [CNNSCORE_INDEXED_CRAM] = ".crai"};
+    const char *suffixes[] = {".csi", own[what]}, *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
+    size_t length = strlen(path), stem = dot && (!slash || dot > slash) ? (size_t)(dot - path) : length;
+    char *name = malloc(length + sizeof ".crai");
+    for (int i = what == CNNSCORE_INDEXED_CRAM ? 2 : 0; name && i < 4; i++) {
+        size_t kept = i % 2 ? stem : length;
+        struct stat found;
+        memcpy(name, path, kept);
+        strcpy(name + kept, suffixes[i / 2]);
+        if (stat(name, &found) == 0) return name;
+    }
+    free(name);
+    return NULL;
 }
 
 int cnnscore_index_check(const char *path, cnnscore_indexed what, cnnscore_error *err) {
     struct stat st;
-    kstring_t name = {0};
-    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || !find_index(path, what, &name)) {
-        free(name.s);
-        return CNNSCORE_OK;
-    }
-    checker self = {
-        .file = bgzf_open(name.s, "r"), .size = st.st_size, .is_bam = what == CNNSCORE_INDEXED_BAM};
+    char *name = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? cnnscore_index_find(path, what) : NULL;
+    if (!name) return CNNSCORE_OK;
+    checker self = {.file = bgzf_open(name, "r"), .size = st.st_size, .is_bam = what == CNNSCORE_INDEXED_BAM};
     const char *problem = "cannot be read";
     if (what == CNNSCORE_INDEXED_CALLS) self.records = bgzf_open(path, "r");
     if (self.file && (self.records || what != CNNSCORE_INDEXED_CALLS))
@@ -433,9 +430,9 @@ int cnnscore_index_check(const char *path, cnnscore_indexed what, cnnscore_error
     free(self.chunks);
     int code = CNNSCORE_OK;
     if (problem)
-        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s %s: make it anew with `%s %s`", name.s,
+        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s %s: make it anew with `%s %s`", name,
                              problem, what == CNNSCORE_INDEXED_CALLS ? "bcftools index -f" : "samtools index",
                              path);
-    free(name.s);
+    free(name);
     return code;
 }

@@ -10,25 +10,10 @@
 
 static const char *const ARTIFICIAL_GROUPS[] = {"ArtificialHaplotypeRG", "ArtificialHaplotype"};
 
-/* The index that htslib would open: its own search, whose function is not public everywhere. NULL: none. */
-static char *find_index(const char *path, const char *own_suffix) {
-    const char *suffixes[] = {".csi", own_suffix}, *dot = strrchr(path, '.');
-    size_t length = strlen(path), stem = dot && dot != path ? (size_t)(dot - path) : length;
-    char *name = malloc(length + sizeof ".crai");
-    for (int i = 0; name && i < 4; i++) {
-        size_t kept = i % 2 ? stem : length;
-        struct stat found;
-        memcpy(name, path, kept);
-        strcpy(name + kept, suffixes[i / 2]);
-        if (stat(name, &found) == 0) return name;
-    }
-    free(name);
-    return NULL;
-}
-
 /* Loads the index that htslib takes first, which is the one that must not be older than the reads. */
 static int load_index(cnnscore_reads_file *file, cnnscore_error *err) {
-    char *name = find_index(file->path, file->is_cram ? ".crai" : ".bai");
+    cnnscore_indexed what = file->is_cram ? CNNSCORE_INDEXED_CRAM : CNNSCORE_INDEXED_BAM;
+    char *name = cnnscore_index_find(file->path, what);
     struct stat data, index;
     if (!name)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s has no index: make one with `samtools index %s`",
@@ -40,6 +25,7 @@ static int load_index(cnnscore_reads_file *file, cnnscore_error *err) {
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "%s is older than %s: make it anew with `samtools index%s %s`", name, file->path,
                              csi ? " -c" : "", file->path);
+    if (code == CNNSCORE_OK) code = cnnscore_index_check(file->path, what, err);
     if (code == CNNSCORE_OK) {
         file->index = sam_index_load3(file->file, file->path, name, HTS_IDX_SILENT_FAIL);
         if (!file->index)
