@@ -96,7 +96,7 @@ def test_what_came_before_a_lie_is_answered(victim: Server, windows: dict[str, W
     with grpc.insecure_channel(victim.address) as channel:
         code, details, answers = send(channel, good, bad, good)
     assert (code, len(answers)) == (Codes.INVALID_ARGUMENT, 1)
-    assert "column site_allele has" in details
+    assert "column contig has" in details
     assert decode_scores(answers[0], id=7, n_sites=4).tobytes() == case.scores[:4].tobytes()
 
 
