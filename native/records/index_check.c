@@ -91,7 +91,7 @@ static const char *take_chunks(checker *self, bin *one, int32_t n) {
     for (int32_t i = 0; i < n; i++) {
         uint64_t begin, end;
         if (!take_offset(self, &begin) || !take_offset(self, &end))
-            return "points past its file, or is cut short";
+            return "is cut short, or points past the end of its file, which is truncated or damaged then";
         if (begin > end || begin < one->end) return "has chunks in disorder";
         if (i == 0) one->begin = begin;
         one->end = end;
@@ -198,7 +198,8 @@ static const char *take_bins(checker *self, int32_t n, uint64_t *begin, uint64_t
         bin one = {0};
         int32_t n_chunks;
         if (!take(self, &one.number, sizeof one.number)) return "is cut short";
-        if (self->is_csi && !take_offset(self, &one.first)) return "points past its file, or is cut short";
+        if (self->is_csi && !take_offset(self, &one.first))
+            return "is cut short, or points past the end of its file, which is truncated or damaged then";
         if (!take_count(self, INT32_MAX, &n_chunks)) return "has a wrong count";
         const char *problem;
         if (one.number == counts_bin(self)) {
@@ -250,7 +251,7 @@ static const char *take_contig(checker *self) {
                                  sizeof *self->windows) < 0)
                 return "does not fit into memory";
             if (!take_offset(self, &self->windows[self->n_windows++]))
-                return "points past its file, or is cut short";
+                return "is cut short, or points past the end of its file, which is truncated or damaged then";
         }
         if (self->n_bins > 0) problem = check_windows(self, begin, end);
     }
@@ -365,7 +366,8 @@ static const char *check_slice(const char *line, int64_t size, int64_t *last_con
     if (field[0] < -2 || field[0] > INT32_MAX || field[2] < 0 || field[1] < -1 || field[1] > INT64_MAX / 2 ||
         field[2] > INT64_MAX / 2 || field[4] > INT32_MAX || field[5] > INT32_MAX)
         return "has a slice that there cannot be";
-    if (size > 0 && (field[3] >= size || field[5] > size - field[3])) return "points past its file";
+    if (size > 0 && (field[3] >= size || field[5] > size - field[3]))
+        return "points past the end of its file, which is truncated or damaged then";
     if (field[0] >= 0 && field[0] < *last_contig) return "has contigs in disorder";
     if (field[3] < *last_offset) return "has slices in disorder";
     if (field[0] >= 0) *last_contig = field[0];
