@@ -48,8 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         action="append",
         default=[],
-        help="with --init: what the network must not forget; may be given several times [a sample "
-        "of what the bundled networks were trained on]",
+        help="with --init: data sets that the network must not forget; may be given several times",
     )
     what.add_argument(
         "--teacher",
