@@ -20,10 +20,11 @@ def tags(wildcards):
 
 
 def split(wildcards):
-    """Validation samples choose the step and calibrate; of the others a few blocks help."""
+    """Validation samples choose the step and calibrate; of the others a few blocks help. One sample
+    need not have every class in every split: the network sees all samples."""
     if SAMPLES[wildcards.sample].split == "valid":
-        return "--validation 0.4 --calibration 0.59 --block 10000"
-    return "--validation 0.04 --calibration 0.08 --block 20000"
+        return "--validation 0.4 --calibration 0.59 --block 10000 --allow-empty-splits"
+    return "--validation 0.04 --calibration 0.08 --block 20000 --allow-empty-splits"
 
 
 rule data:
