@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bam_record.h"
@@ -355,20 +356,24 @@ static uint64_t write_bam(const char *path, const uint8_t *data, size_t size) {
     return begin;
 }
 
-/* A BAI whose one bin, the whole contig, is all of the file. */
-static void forge_index(const char *path, uint64_t begin) {
-    static const uint32_t bin[] = {1, 0, 1}; /* bins, the first's number, its chunks */
-    static const uint32_t n_contigs = 2, n_linear = 0;
-    uint64_t chunk[] = {begin, (uint64_t)1 << 40};
+/* A BAI by which the whole file is the first contig's, in one bin, and nothing the second's. */
+static void forge_index(const char *path, const char *bam, uint64_t begin) {
+    static const uint32_t n_contigs = 2, one = 1, none = 0, root = 0;
+    struct stat st;
+    REQUIRE(stat(bam, &st) == 0);
+    uint64_t chunk[] = {begin, (uint64_t)st.st_size << 16};
     FILE *file = fopen(path, "wb");
     REQUIRE(file);
     fwrite("BAI\1", 1, 4, file);
     fwrite(&n_contigs, 4, 1, file);
-    for (int i = 0; i < 2; i++) {
-        fwrite(bin, sizeof bin, 1, file);
-        fwrite(chunk, sizeof chunk, 1, file);
-        fwrite(&n_linear, 4, 1, file);
-    }
+    fwrite(&one, 4, 1, file); /* bins */
+    fwrite(&root, 4, 1, file);
+    fwrite(&one, 4, 1, file); /* chunks */
+    fwrite(chunk, sizeof chunk, 1, file);
+    fwrite(&one, 4, 1, file); /* linear index */
+    fwrite(&begin, sizeof begin, 1, file);
+    fwrite(&none, 4, 1, file);
+    fwrite(&none, 4, 1, file);
     REQUIRE(fclose(file) == 0);
 }
 
@@ -389,7 +394,7 @@ static void fuzz_reads(int flags, const uint8_t *data, size_t size) {
     uint64_t begin = write_bam(bam, data, size);
     bool indexed = true;
     if (flags & READS_FORGED)
-        forge_index(bai, begin);
+        forge_index(bai, bam, begin);
     else
         indexed = build_index(bam, bai);
     const char *reads[] = {bam, bam};
