@@ -1,4 +1,4 @@
-"""Metrics: cases worked by hand, scikit-learn against our own counting, the bootstrap."""
+"""Metrics: cases worked by hand, curves, infinite and missing scores."""
 
 from __future__ import annotations
 
@@ -36,29 +36,6 @@ def test_a_precision_that_no_threshold_has() -> None:
 def test_one_class_has_no_figures(all_true: bool) -> None:
     found = metrics.figures(SCORES, np.full(7, all_true))
     assert set(found.values()) == {None}
-    assert (
-        metrics.interval(metrics.bootstrap([SCORES], np.full(7, all_true), 20, 1)[:, 0, 0]) is None
-    )
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_our_counting_is_scikit_learns(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    n = int(random.integers(5, 400))
-    scores = np.round(random.normal(size=n), int(random.integers(0, 4)))  # ties of all kinds
-    is_true = random.random(n) < random.random()
-    is_true[:2] = True, False
-    ours = metrics._Ranked(scores, is_true).metrics(np.ones(n, np.int32))
-    theirs = metrics.figures(scores, is_true)
-    assert ours == pytest.approx([theirs[name] for name in metrics.METRICS])
-
-
-def test_weights_are_repeated_rows() -> None:
-    weight = np.array([2, 0, 1, 3, 1, 1, 2], np.int32)
-    ours = metrics._Ranked(SCORES, TRUE).metrics(weight)
-    rows = np.repeat(np.arange(7), weight)
-    theirs = metrics.figures(SCORES[rows], TRUE[rows])
-    assert ours == pytest.approx([theirs[name] for name in metrics.METRICS])
 
 
 def test_curve_and_tranches() -> None:
@@ -84,50 +61,34 @@ def test_a_thinned_curve_has_points_of_the_whole() -> None:
     assert (thin.true[-1], thin.false[-1]) == (whole.true[-1], whole.false[-1])
 
 
-def test_missing_scores_come_last() -> None:
-    values, fill = metrics.filled(np.array([3.0, np.nan, -5.0]))
-    assert fill == -10.0
-    assert values.tolist() == [3.0, -10.0, -5.0]
-    assert metrics.filled(SCORES)[1] is None
+def test_tranche_points_stay_in_a_thinned_curve() -> None:
+    """Also where the tranches of 99.5, 99.9 and 100 % lie closer than the thinned points."""
+    random = np.random.default_rng(4)
+    scores, is_true = random.normal(size=30_000), random.random(30_000) < 0.9
+    whole = metrics.curve(scores, is_true)
+    levels = (90.0, 99.0, 99.5, 99.9, 99.99, 100.0)
+    points = metrics.tranche_points(whole, levels)
+    assert len(set(points)) == len(levels)
+    thin = whole.thinned(40, keep=points)
+    assert set(whole.threshold[points]) <= set(thin.threshold)
+    rows = metrics.tranches(whole, levels)
+    assert [row["threshold"] for row in rows] == whole.threshold[points].tolist()
 
 
-def test_the_bootstrap_depends_on_its_seed_alone() -> None:
-    random = np.random.default_rng(5)
-    is_true = random.random(300) < 0.8
-    good, noise = is_true + random.normal(size=300), random.normal(size=300)
-    draws = metrics.bootstrap([good, noise], is_true, 200, 7)
-    assert np.array_equal(draws, metrics.bootstrap([good, noise], is_true, 200, 7))
-    assert not np.array_equal(draws, metrics.bootstrap([good, noise], is_true, 200, 8))
-    auc = metrics.METRICS.index("roc_auc")
-    low, high = metrics.interval(draws[:, 0, auc]) or (0, 0)
-    assert low < (metrics.figures(good, is_true)["roc_auc"] or 0) < high
-    better = metrics.difference(draws[:, 0, auc], draws[:, 1, auc])
-    assert better["low"] > 0
-    assert better["p"] < 0.02
-    same = metrics.difference(draws[:, 0, auc], draws[:, 0, auc])
-    assert (same["low"], same["high"], same["p"]) == (0, 0, 1)
-
-
-def test_the_interval_holds_what_it_says() -> None:
-    """Of 60 samples of a known AUC, some 95 % have it in their interval."""
-    covered = 0
-    for seed in range(60):
-        random = np.random.default_rng(seed)
-        is_true = random.random(200) < 0.5
-        scores = is_true + random.normal(size=200)
-        draws = metrics.bootstrap([scores], is_true, 100, seed)
-        low, high = metrics.interval(draws[:, 0, 0]) or (0, 0)
-        covered += low <= 0.76025 <= high  # Phi(1 / sqrt 2)
-    assert covered >= 52
-
-
-def test_replicates() -> None:
-    assert metrics.replicates_for(10_000_000, None) == 200
-    assert metrics.replicates_for(400_000, None) == 500
-    assert metrics.replicates_for(10, None) == 1000
-    assert metrics.replicates_for(10, 0) == 0
-    assert metrics.bootstrap([SCORES], TRUE, 0, 1).shape == (0, 1, len(metrics.METRICS))
-    assert metrics.interval(metrics.bootstrap([SCORES], TRUE, 0, 1)[:, 0, 0]) is None
+def test_missing_and_infinite_scores_have_their_places() -> None:
+    given = np.array([3.0, np.nan, -5.0, np.inf, -np.inf, 3.5])
+    ordered = metrics.Ordered.of(given)
+    assert np.isfinite(ordered.values).all()
+    assert np.argsort(ordered.values).tolist() == [1, 4, 2, 0, 5, 3]
+    back = [ordered.score(value) for value in ordered.values.tolist()]
+    assert back == [3.0, None, -5.0, np.inf, -np.inf, 3.5]
+    plain = metrics.Ordered.of(SCORES)
+    assert np.array_equal(plain.values, SCORES)
+    assert not plain.stands_for
+    for alone in (np.nan, np.inf, -np.inf):
+        values = metrics.Ordered.of(np.full(3, alone)).values
+        assert np.isfinite(values).all()
+        assert len(set(values.tolist())) == 1
 
 
 def test_histogram_and_calibration() -> None:

@@ -270,6 +270,24 @@ def test_nothing_is_wider_than_the_window(opened: Opened) -> None:
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_one_type_and_infinite_scores(open_page: OpenPage, tmp_path: Path) -> None:
+    """A page of SNPs alone, whose scores are infinite in part, opens and shows both ends."""
+    header = (
+        "##fileformat=VCFv4.2\n##contig=<ID=c,length=1000>\n"
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    )
+    lines = [f"c\t{10 * i}\t.\tA\tC\t{q}\t.\t.\n" for i, q in enumerate(("inf", 5, 3, "-inf"), 1)]
+    (tmp_path / "calls.vcf").write_text(header + "".join(lines))
+    (tmp_path / "truth.vcf").write_text(header + lines[0] + lines[2])
+    done = run_cli("evaluate", tmp_path / "calls.vcf", "--truth", tmp_path / "truth.vcf",
+                   "-o", tmp_path / "out")  # fmt: skip
+    assert done.code == 0, done.err
+    page = ready(open_page(tmp_path / "out" / "report.html")).page
+    assert "Infinity" in page.inner_text("#true-calls")
+    page.get_by_role("button", name="Indels", exact=True).click()
+    assert "No call of this type has the score." in page.inner_text("#sliders")
+
+
 def test_size(evaluation: Path) -> None:
     assert (evaluation / "report.html").stat().st_size < 3_000_000
 

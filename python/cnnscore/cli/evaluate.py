@@ -2,7 +2,7 @@
 
 A call within the confident regions is true when its normalised allele is in the truth set. For
 every score, and for SNPs and indels separately: ROC AUC, average precision, recall at precisions,
-best F1, with bootstrap confidence intervals; paired differences between scores; strata. Writes into
+best F1, with confidence intervals; paired differences between scores; strata. Writes into
 DIR: evaluation.json, the same as .tsv tables, compared.vcf.gz (TP, FP, FN), report.html, and
 cnnscore_mqc.json for MultiQC.
 
@@ -17,13 +17,16 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shlex
 import sys
 from datetime import datetime
 
-from cnnscore.cli.arguments import add_option
+from cnnscore.cli.arguments import add_option, positive
 from cnnscore.extras import need
+
+log = logging.getLogger("cnnscore")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,10 +89,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     how = parser.add_argument_group("how")
     how.add_argument(
+        "--block",
+        metavar="BASES",
+        type=positive,
+        help="confidence intervals by a block bootstrap: calls within BASES of each other are not "
+        "independent [calls at one position]",
+    )
+    how.add_argument(
         "--bootstrap",
         metavar="N",
         type=_count,
-        help="replicates for confidence intervals, 0: none [1000; fewer above 200,000 calls]",
+        help="replicates of the block bootstrap [1000; fewer above 200,000 calls]",
     )
     add_option(how, "seed", default=1, help="seed of the bootstrap [1]")
     add_option(how, "viewer")
@@ -124,6 +134,7 @@ def run(options: argparse.Namespace) -> None:
         same_sample=options.same_sample,
         passing_truth=options.passing_truth,
         comparator=options.comparator,
+        block=options.block,
         replicates=options.bootstrap,
         seed=options.seed,
     )
@@ -139,6 +150,8 @@ def run(options: argparse.Namespace) -> None:
                 name = f"compared.{file_name(rows.name)}.vcf.gz" if several else "compared.vcf.gz"
                 rows.lines.write(str(folder / name), folder)
             write_report(result, folder, viewer=options.viewer, title=options.title)
+    for note in result["notes"]:
+        log.warning("%s", note)
     if not options.quiet:
         print(summary(result), file=sys.stderr)
 

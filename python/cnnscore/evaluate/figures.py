@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.errors import BadInput
 from cnnscore.evaluate import metrics
+from cnnscore.evaluate.blocks import Blocks
+from cnnscore.evaluate.influence import Bools
+from cnnscore.evaluate.intervals import FEWEST
 from cnnscore.evaluate.labelled import TYPES, ComparedCalls
+from cnnscore.evaluate.sampled import Sampled, sample
 
 SENSITIVITIES = (90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 100.0)
 MISTAKES = 20
@@ -19,67 +24,86 @@ DIFFERENCES = ("roc_auc", "average_precision", "best_f1", "recall_at_precision_9
 ALL = "ALL"
 
 
-def figures_of(
-    files: list[ComparedCalls], wanted_replicates: int | None, seed: int
-) -> dict[str, Any]:
-    """The parts `scores`, `differences` and `strata` of the result, for SNP, INDEL and both."""
+def figures_of(files: list[ComparedCalls], blocks: Blocks | None) -> dict[str, Any]:
+    """The parts `intervals`, `scores`, `differences` and `strata` of the result, for SNP, INDEL and
+    both. `blocks`: draw blocks of the genome, and not the calls at one position.
+
+    Errors: BadInput when two files have no call in common.
+    """
     scores: list[dict[str, Any]] = []
     strata: list[dict[str, Any]] = []
     differences: list[dict[str, Any]] = []
-    rows_at_once = max((len(rows.is_true) for rows in files), default=0)
-    replicates = metrics.replicates_for(rows_at_once, wanted_replicates)
     several = len(files) > 1
     for index, variant_type in enumerate((*TYPES, ALL)):
-        columns: list[_Column] = []
+        by_file: list[list[_Column]] = []
         for rows in files:
             at = rows.type == index if variant_type in TYPES else np.ones(len(rows.type), bool)
-            here = [
+            columns = [
                 _Column(rows, name, f"{rows.name}: {name}" if several else name, at)
                 for name in rows.scores
             ]
-            is_true = rows.is_true[at]
-            draws = metrics.bootstrap([c.values for c in here], is_true, replicates, seed)
-            for i, column in enumerate(here):
-                scores.append(_one_score(column, variant_type, draws[:, i]))
-                strata += _strata(column, variant_type)
-            of_file = [
-                _Compared(column, column.figures, draws[:, i]) for i, column in enumerate(here)
-            ]
-            for a, b in combinations(of_file, 2):
-                differences += _pair(a, b, variant_type, len(is_true))
-            columns += here
-        differences += _across_files(columns, variant_type, replicates, seed)
+            scored = _scored(columns, [np.arange(int(at.sum()))] * len(columns), blocks)
+            for one in scored:
+                scores.append(_one_score(one.column, one.sampled, variant_type))
+                strata += _strata(one.column, variant_type)
+            for a, b in combinations(scored, 2):
+                differences += _pair(a, b, variant_type)
+            by_file.append(columns)
+        for ours, theirs in combinations(by_file, 2):
+            differences += _across_files(ours, theirs, variant_type, blocks)
     return {
-        "replicates": replicates,
-        "seed": seed,
+        "intervals": _described(files, blocks),
         "scores": scores,
         "differences": differences,
         "strata": strata,
     }
 
 
+def _described(files: list[ComparedCalls], blocks: Blocks | None) -> dict[str, Any]:
+    """What the intervals are of."""
+    most = max((len(rows.is_true) for rows in files), default=0)
+    return {
+        "unit": "position" if blocks is None else "block",
+        "fewest": FEWEST,
+        "block_bases": None if blocks is None else blocks.bases,
+        "replicates": None if blocks is None else blocks.draws(most),
+        "seed": None if blocks is None else blocks.seed,
+    }
+
+
 class _Column:
     """One score of one file, of the calls of a type."""
 
-    def __init__(self, rows: ComparedCalls, key: str, name: str, at: NDArray[np.bool_]) -> None:
+    def __init__(self, rows: ComparedCalls, key: str, name: str, at: Bools) -> None:
         self.rows, self.key, self.name, self.at = rows, key, name, at
-        self.missing = int(np.isnan(rows.scores[key][at]).sum())
-        self.values, self.fill = metrics.filled(rows.scores[key][at])
-        """[n] with missing ones lowest, and the value that stands for them."""
+        self.given = rows.scores[key][at]
+        """[n] as they are, NaN where there is none."""
+        self.ordered = metrics.Ordered.of(self.given)
+        self.values = self.ordered.values
         self.is_true = rows.is_true[at]
+        self.missing = int(np.isnan(self.given).sum())
 
-    @cached_property
-    def figures(self) -> dict[str, float | None]:
-        """`metrics.figures` of all its calls."""
-        return metrics.figures(self.values, self.is_true)
+    def threshold(self, value: float | None) -> float | str | None:
+        """As JSON has it: None keeps calls without a score too, "inf" and "-inf" are no numbers."""
+        score = None if value is None else self.ordered.score(value)
+        return str(score) if score in (np.inf, -np.inf) else score
 
-    def threshold(self, value: float | None) -> float | None:
-        """None for a threshold that keeps calls without a score too."""
-        if value is None or value == self.fill:
-            return None
-        # A field is read as float32: the shortest number that is the same one.
-        short = np.float32(value)
-        return float(str(short)) if short == value else value
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """A score on some of its calls."""
+
+    column: _Column
+    sampled: Sampled
+
+
+def _scored(
+    columns: Sequence[_Column], at: Sequence[NDArray[np.int64]], blocks: Blocks | None
+) -> list[_Scored]:
+    """Scores of the same calls: row i of each is one call, `at` are its indices in each column."""
+    locus = columns[0].rows.locus[columns[0].at][at[0]]
+    pairs = [(c.values[rows], c.is_true[rows]) for c, rows in zip(columns, at, strict=True)]
+    return list(map(_Scored, columns, sample(pairs, locus, blocks)))
 
 
 def _meaning(name: str) -> str | None:
@@ -87,14 +111,13 @@ def _meaning(name: str) -> str | None:
     return "log-odds" if name.startswith("CNN_") else "phred" if name == "QUAL" else None
 
 
-def _one_score(column: _Column, variant_type: str, draws: NDArray[np.float64]) -> dict[str, Any]:
+def _one_score(column: _Column, sampled: Sampled, variant_type: str) -> dict[str, Any]:
     values, is_true = column.values, column.is_true
     meaning = _meaning(column.key)
-    found = column.figures
+    found = sampled.figures
     table = {}
-    for i, metric in enumerate(metrics.METRICS):
-        limits = metrics.interval(draws[:, i]) if found[metric] is not None else None
-        low, high = limits or (None, None)
+    for metric in metrics.METRICS:
+        low, high = sampled.interval(metric) or (None, None)
         table[metric] = {"value": found[metric], "low": low, "high": high}
     score: dict[str, Any] = {
         "file": column.rows.name,
@@ -106,6 +129,7 @@ def _one_score(column: _Column, variant_type: str, draws: NDArray[np.float64]) -
         "missing": column.missing,
         "meaning": meaning,
         "metrics": table,
+        "too_few": sampled.too_few,
         "best_f1_threshold": column.threshold(found["best_f1_threshold"]),
         "curve": None,
         "histogram": None,
@@ -116,15 +140,16 @@ def _one_score(column: _Column, variant_type: str, draws: NDArray[np.float64]) -
     if column.missing == len(values):
         return score
     whole = metrics.curve(values, is_true)
-    thin = whole.thinned()
-    has = values != column.fill
+    thin = whole.thinned(keep=metrics.tranche_points(whole, SENSITIVITIES))
     score["curve"] = {
         "threshold": [column.threshold(value) for value in thin.threshold.tolist()],
         "true": thin.true.tolist(),
         "false": thin.false.tolist(),
     }
-    score["histogram"] = metrics.histogram(values[has], is_true[has])
-    score["calibration"] = metrics.calibration(values[has], is_true[has], meaning)
+    has = np.isfinite(column.given)
+    if has.any():
+        score["histogram"] = metrics.histogram(values[has], is_true[has])
+        score["calibration"] = metrics.calibration(values[has], is_true[has], meaning)
     score["tranches"] = [
         {**row, "threshold": column.threshold(row["threshold"])}
         for row in metrics.tranches(whole, SENSITIVITIES)
@@ -138,7 +163,7 @@ def _mistakes(column: _Column) -> dict[str, list[dict[str, Any]]]:
     at = np.flatnonzero(column.at)
     found = {}
     for name, wanted, sign in (("false", False, -1.0), ("true", True, 1.0)):
-        of = np.flatnonzero((column.is_true == wanted) & (column.values != column.fill))
+        of = np.flatnonzero((column.is_true == wanted) & ~np.isnan(column.given))
         if len(of) > MISTAKES:
             of = of[np.argpartition(sign * column.values[of], MISTAKES)[:MISTAKES]]
         worst = of[np.argsort(sign * column.values[of], kind="stable")]
@@ -181,72 +206,39 @@ def _strata(column: _Column, variant_type: str) -> list[dict[str, Any]]:
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Compared:
-    """One score on calls that another has too."""
-
-    column: _Column
-    figures: dict[str, float | None]
-    draws: NDArray[np.float64]
-    """[replicates, METRICS]"""
-
-
 def _across_files(
-    columns: list[_Column], variant_type: str, replicates: int, seed: int
+    ours: list[_Column], theirs: list[_Column], variant_type: str, blocks: Blocks | None
 ) -> list[dict[str, Any]]:
-    """Pairs of scores of two files, on the calls that both have."""
-    by_file: dict[int, list[_Column]] = {}
-    for column in columns:
-        by_file.setdefault(id(column.rows), []).append(column)
-    compared: dict[tuple[_Column, _Column], tuple[_Compared, _Compared, int]] = {}
-    for ours, theirs in combinations(by_file.values(), 2):
-        compared |= _of_two_files(ours, theirs, replicates, seed)
-    found = []
-    for a, b in combinations(columns, 2):
-        if a.rows is not b.rows:
-            one, other, calls = compared[a, b]
-            found += _pair(one, other, variant_type, calls)
-    return found
-
-
-def _of_two_files(
-    ours: list[_Column], theirs: list[_Column], replicates: int, seed: int
-) -> dict[tuple[_Column, _Column], tuple[_Compared, _Compared, int]]:
-    """Each pair of their scores on the calls that both files have, and how many these are."""
+    """Pairs of scores of two files, on the calls that both have, each against its own labels."""
     a, b = ours[0], theirs[0]
     _, in_a, in_b = np.intersect1d(a.rows.key[a.at], b.rows.key[b.at], return_indices=True)
-    is_true = a.is_true[in_a]
-    columns = [*ours, *theirs]
-    values = [c.values[in_a if c.rows is a.rows else in_b] for c in columns]
-    draws = metrics.bootstrap(values, is_true, replicates, seed)
-    compared = [
-        _Compared(column, metrics.figures(of, is_true), draws[:, i])
-        for i, (column, of) in enumerate(zip(columns, values, strict=True))
-    ]
-    n = len(ours)
-    return {
-        (one.column, other.column): (one, other, len(is_true))
-        for one, other in product(compared[:n], compared[n:])
-    }
+    if variant_type == ALL and len(a.values) and len(b.values) and not len(in_a):
+        raise BadInput(
+            f"{a.rows.path} and {b.rows.path} have no call in common, so their scores cannot be "
+            "compared: evaluate them one by one"
+        )
+    at = [in_a] * len(ours) + [in_b] * len(theirs)
+    scored = _scored([*ours, *theirs], at, blocks)
+    pairs = product(scored[: len(ours)], scored[len(ours) :])
+    return [row for one, other in pairs for row in _pair(one, other, variant_type)]
 
 
-def _pair(a: _Compared, b: _Compared, variant_type: str, calls: int) -> list[dict[str, Any]]:
+def _pair(a: _Scored, b: _Scored, variant_type: str) -> list[dict[str, Any]]:
     found = []
     for metric in DIFFERENCES:
-        i = metrics.METRICS.index(metric)
-        value_a, value_b = a.figures[metric], b.figures[metric]
-        value = None if value_a is None or value_b is None else value_a - value_b
-        none = {"low": None, "high": None, "p": None}
-        test = none if value is None else metrics.difference(a.draws[:, i], b.draws[:, i])
+        value_a, value_b = a.sampled.figures[metric], b.sampled.figures[metric]
+        tested = a.sampled.difference(b.sampled, metric)
         found.append(
             {
                 "type": variant_type,
                 "a": a.column.name,
                 "b": b.column.name,
                 "metric": metric,
-                "calls": calls,
-                "value": value,
-                **test,
+                "calls": len(a.sampled.values),
+                "value": None if value_a is None or value_b is None else value_a - value_b,
+                "low": tested and tested.low,
+                "high": tested and tested.high,
+                "p": tested and tested.p,
             }
         )
     return found

@@ -17,6 +17,7 @@ from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import strata
 from cnnscore.evaluate.compared import Lines
+from cnnscore.evaluate.sampled import LOCUS_BITS
 from cnnscore.truth.alleles import contig_names, fasta_contigs, point_columns
 from cnnscore.truth.genotypes import has_genotypes, sample_column, zygosity
 from cnnscore.truth.labels import FALSE, NOT_CALLED, NOT_COMPARED, OUTSIDE, Labels
@@ -64,6 +65,8 @@ class ComparedCalls:
     """[N] index into TYPES."""
     key: NDArray[np.uint64]
     """[N] the same in every file that has the call."""
+    locus: NDArray[np.uint64]
+    """[N] contig and position of its record in one number, contig << LOCUS_BITS | position."""
     line: NDArray[np.int64]
     """[N] its line in `lines`."""
     scores: dict[str, NDArray[np.float64]]
@@ -191,6 +194,7 @@ class Reader:
             is_true=batches.whole("is_true", bool),
             type=batches.whole("type", np.uint8),
             key=batches.whole("key", np.uint64),
+            locus=batches.whole("locus", np.uint64),
             line=batches.whole("line", np.int64),
             scores={s.name: batches.whole(f"score {s.name}", np.float64) for s in scores},
             strata={
@@ -248,9 +252,8 @@ class Reader:
         batches.add("is_true", label == 1)
         snp = np.logical_and.reduceat(alleles.is_snp[part], first)
         batches.add("type", np.where(snp, 0, 1).astype(np.uint8))
-        locus = (contig[alleles.contig[part]].astype(np.uint64) << np.uint64(40)) + alleles.start[
-            part
-        ].astype(np.uint64)
+        batches.add("locus", _locus(contig[sites.contig[lead_site]], sites.pos[lead_site]))
+        locus = _locus(contig[alleles.contig[part]], alleles.start[part])
         mixed = (locus ^ (alleles.change[part] << np.uint64(1))) * np.uint64(0x94D049BB133111EB)
         mixed ^= mixed >> np.uint64(30)
         batches.add("key", np.add.reduceat(mixed * np.uint64(0xBF58476D1CE4E5B9), first))
@@ -287,6 +290,10 @@ class Reader:
             windows = self._context.read(points, self._buffers)
             contexts[at] = strata.context(windows.reference)
         return contexts
+
+
+def _locus(contig: NDArray[np.int64], pos: NDArray[np.int64]) -> NDArray[np.uint64]:
+    return (contig.astype(np.uint64) << np.uint64(LOCUS_BITS)) | pos.astype(np.uint64)
 
 
 def _alts(sites: WindowBatch) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cnnscore.calls.records import Calls
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import SCHEMA
+from cnnscore.evaluate.blocks import Blocks
 from cnnscore.evaluate.comparator import Verdict, check_comparator, compare
 from cnnscore.evaluate.figures import ALL, figures_of
 from cnnscore.evaluate.labelled import (
@@ -40,6 +41,11 @@ from cnnscore.version import __version__
 
 log = logging.getLogger("cnnscore")
 
+NOT_ALL_FALSE = (
+    "without --confident every call that the truth set lacks counts as false, also where the truth "
+    "set is not complete: figures are too low by what it lacks"
+)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -59,6 +65,8 @@ class Request:
     same_sample: bool = False
     passing_truth: bool = False
     comparator: str | None = None
+    block: int | None = None
+    """Bases of the blocks whose calls are drawn together; None draws positions."""
     replicates: int | None = None
     seed: int = 1
 
@@ -77,6 +85,7 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
     Errors: UsageError, BadInput as docs/errors.md lists them.
     """
     progress = progress or NoProgress()
+    blocks = Blocks(request.block, request.replicates, request.seed) if request.block else None
     wanted = _scores(request)
     if request.comparator is not None:
         check_comparator(request.comparator, request.confident, request.reference)
@@ -125,7 +134,8 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
             "confident_bases": None if confident is None else confident.bases(),
         },
         "counts": counts,
-        **figures_of(files, request.replicates, request.seed),
+        "notes": [] if request.confident else [NOT_ALL_FALSE],
+        **figures_of(files, blocks),
     }
     return Evaluation(result, files)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from cnnscore.errors import BadInput
 from cnnscore.evaluate import SCHEMA
+from cnnscore.evaluate.blocks import FIGURES
 from cnnscore.evaluate.metrics import METRICS
 
 JSON_NAME = "evaluation.json"
@@ -18,19 +19,20 @@ NONE = "none"
 def write_tables(result: Mapping[str, Any], folder: Path) -> None:
     """Write evaluation.json, scores.tsv, strata.tsv, differences.tsv and tranches.tsv."""
     (folder / JSON_NAME).write_text(json.dumps(result, allow_nan=False) + "\n")
-    score_columns = [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")]
+    figures = {metric: (metric, "value") for metric in METRICS}
+    for metric in FIGURES:
+        figures |= {f"{metric}_{end}": (metric, end) for end in ("low", "high")}
     _write(
         folder / "scores.tsv",
-        ["score", "type", "true", "false", "missing", *score_columns, "best_f1_threshold"],
+        [*("score", "type", "true", "false", "missing", "too_few"), *figures, "best_f1_threshold"],
         (
             {
                 **score,
                 "score": score["name"],
                 "best_f1_threshold": score["best_f1_threshold"],
                 **{
-                    f"{metric}{end}": score["metrics"][metric][which]
-                    for metric in METRICS
-                    for end, which in (("", "value"), ("_low", "low"), ("_high", "high"))
+                    column: score["metrics"][metric][which]
+                    for column, (metric, which) in figures.items()
                 },
             }
             for score in result["scores"]
@@ -127,11 +129,13 @@ def summary(result: Mapping[str, Any]) -> str:
             lines.append(f"{score['type']:<6}{score['name']:<{width}}  none: no {short} calls")
             continue
         threshold = score["best_f1_threshold"]
-        limits = "" if auc["low"] is None else f" ({auc['low']:.3f}-{auc['high']:.3f})"
+        limits = f" (too few {score['too_few']})"
+        if auc["low"] is not None:
+            limits = f" ({auc['low']:.3f}-{auc['high']:.3f})"
         lines.append(
             f"{score['type']:<6}{score['name']:<{width}}  {auc['value']:.3f}{limits:<16}"
             f"  {metrics['average_precision']['value']:.4f}"
             f"  {metrics['best_f1']['value']:.4f} "
-            + ("of all calls" if threshold is None else f"at {threshold:.4g}")
+            + ("of all calls" if threshold is None else f"at {float(threshold):.4g}")
         )
     return "\n".join(lines)

@@ -2,6 +2,13 @@
 // The result as `cnnscore evaluate` wrote it (docs/evaluate.md), and what is chosen on the page.
 
 const RESULT = JSON.parse(document.getElementById("data").textContent);
+for (const score of RESULT.scores) {
+  // JSON has no infinite numbers: they come as "inf" and "-inf".
+  const number = (value) => ({ inf: Infinity, "-inf": -Infinity })[value] ?? value;
+  if (score.curve) score.curve.threshold = score.curve.threshold.map(number);
+  for (const row of score.tranches) row.threshold = number(row.threshold);
+  for (const row of [...score.mistakes.true, ...score.mistakes.false]) row.score = number(row.score);
+}
 const TYPES = ["SNP", "INDEL"];
 const NAMES = [...new Set(RESULT.scores.map((score) => score.name))];
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];

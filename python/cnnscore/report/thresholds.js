@@ -86,11 +86,12 @@ function showCommand() {
     const threshold = of.curve ? at(of, pointOf(of)).threshold : null;
     if (threshold !== null) words.push("--threshold", `${type}=${threshold}`);
   }
-  const able = words.includes("--threshold") && !/[-/]/.test(score.key);
+  const able = words.includes("--threshold") && !/[-/]/.test(score.key) &&
+    !words.some((word) => word.endsWith("Infinity"));
   $("command").textContent = able ? [...words, "-o", "filtered.vcf.gz", "-W"].join(" ") : "";
   $("copy").hidden = !able;
   $("command-note").textContent = able
-    ? "" : "cnnscore filter takes QUAL or an INFO key, and a threshold of at least one type.";
+    ? "" : "cnnscore filter takes QUAL or an INFO key, and a finite threshold of at least one type.";
 }
 
 function quote(word) {
