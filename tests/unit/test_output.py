@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnscore.calls.output import open_output, output_format
+from cnnscore.calls.output import OutputOptions, open_output
 from cnnscore.calls.records import Calls
 from cnnscore.errors import BadOutput
 from cnnscore.files import aside_folder, scratch_folder, writing
@@ -63,16 +63,16 @@ def test_an_index_that_cannot_be(tmp_path: Path, blocked: bool) -> None:
     out, index = tmp_path / "out.vcf.gz", tmp_path / "out.vcf.gz.tbi"
     out.write_text("before")
     index.mkdir() if blocked else index.write_text("of something else")
-    form = output_format(str(out), None)
+    options = OutputOptions(write_index="tbi")
     if blocked:
         with (
             pytest.raises(BadOutput, match=r"cannot write .*out\.vcf\.gz\.tbi: Is a directory"),
-            open_output(calls, str(out), form, "tbi"),
+            open_output(calls, str(out), options),
         ):
             pass
         assert out.read_text() == "before"
     else:
-        with open_output(calls, str(out), form, "tbi"):
+        with open_output(calls, str(out), options):
             pass
         assert index.read_bytes()[:2] == b"\x1f\x8b"
     assert sorted(tmp_path.iterdir()) == [out, index]

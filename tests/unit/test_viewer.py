@@ -26,7 +26,7 @@ from cnnscore.viewer.dataset import open_dataset_view
 from cnnscore.viewer.page import site_blob
 from cnnscore.viewer.reads import OTHER, UNSEEN, shown_bases
 from cnnscore.viewer.sites import Site
-from cnnscore.viewer.view import View, open_view
+from cnnscore.viewer.view import View, ViewOptions, open_view
 from conftest import DATA, run_cli
 from hosts.stand_in import stand_in
 from hosts.training_data import make, need_extra
@@ -37,8 +37,15 @@ CALLS, REF, READS = (str(DATA / name) for name in ("calls.vcf.gz", "ref.fa", "re
 def sites_of(network: str, choice: Choice | None = None, **options: Any) -> list[Site]:
     reads = options.pop("reads", (READS,))
     calls = options.pop("calls", CALLS)
-    with open_view(calls, reference=REF, reads=reads, model=network, choice=choice, **options) as v:
-        return list(v.sites)
+    with open_view(
+        calls,
+        Engine(network),
+        reference=REF,
+        reads=reads,
+        choice=choice,
+        options=ViewOptions(**options),
+    ) as view:
+        return list(view.sites)
 
 
 def decode(blob: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -372,7 +379,11 @@ def test_an_empty_selection_says_so(tiny: dict[str, str], tmp_path: Path) -> Non
 def test_views_are_in_file_order_with_their_rank(tiny: dict[str, str]) -> None:
     view: View
     with open_view(
-        CALLS, reference=REF, reads=(READS,), model=tiny["reads"], choice=Choice(6, worst=True)
+        CALLS,
+        Engine(tiny["reads"]),
+        reference=REF,
+        reads=(READS,),
+        choice=Choice(6, worst=True),
     ) as view:
         sites = list(view.sites)
         assert view.records == 294
@@ -450,7 +461,7 @@ def test_rows_of_a_data_set(own: dict[str, str], tmp_path: Path) -> None:
     data = make(tmp_path / "data.parquet")
     live = {site.record.name: site for site in sites_of(own["read-set"], Choice(limit=1000))}
     choice = Choice(limit=40, worst=True)
-    with open_dataset_view(str(data), model=own["read-set"], choice=choice, runs=60) as view:
+    with open_dataset_view(str(data), Engine(own["read-set"]), choice=choice, runs=60) as view:
         sites = list(view.sites)
     assert {site.label for site in sites} == {0, 1}
     for site in sites:

@@ -17,58 +17,66 @@ INDEX_SUFFIXES = (".tbi", ".csi")
 
 
 @dataclass(frozen=True)
-class OutputFormat:
-    """htslib's mode of an output, and whether it can be indexed."""
+class OutputOptions:
+    """How calls are written."""
 
-    mode: str
-    indexable: bool
+    output_type: str | None = None
+    """As in bcftools: u, b, v, z, b or z with a level 0-9; None: by the suffix of the output."""
+    write_index: str | None = None
+    """ "tbi" or "csi"; None: no index."""
+    header_lines: tuple[str, ...] = ()
+    """Lines that the header gets, `##` included."""
 
-
-def output_format(path: str, kind: str | None) -> OutputFormat:
-    """The format by `kind` as in bcftools (u, b, v, z, b or z with a level 0-9), else by suffix.
-
-    Errors: UsageError for another kind.
-    """
-    if kind is None:
-        kind = "b" if path.endswith(".bcf") else "z" if path.endswith((".gz", ".bgz")) else "v"
-    if kind in ("v", "u"):
-        return OutputFormat({"v": "w", "u": "wbu"}[kind], False)
-    if re.fullmatch(r"[bz][0-9]?", kind):
-        return OutputFormat(f"w{kind}", True)
-    raise UsageError(f"output type {kind!r}: give u, b, v or z, b and z with a level 0-9 if wanted")
+    def mode(self, path: str) -> str:
+        """htslib's mode for the output `path`. Errors: UsageError for another type."""
+        kind = self.output_type
+        if kind is None:
+            kind = "b" if path.endswith(".bcf") else "z" if path.endswith((".gz", ".bgz")) else "v"
+        if kind in ("v", "u"):
+            return {"v": "w", "u": "wbu"}[kind]
+        if re.fullmatch(r"[bz][0-9]?", kind):
+            return f"w{kind}"
+        raise UsageError(
+            f"output type {kind!r}: give u, b, v or z, b and z with a level 0-9 if wanted"
+        )
 
 
 @contextmanager
 def open_output(
-    calls: Calls, path: str, form: OutputFormat, index: str | None, *, threads: int = 0
+    calls: Calls, path: str, options: OutputOptions, *, threads: int = 0
 ) -> Iterator[Writer]:
-    """A writer for `path` (`-` is standard output), and with `index` ("tbi", "csi") its index.
+    """A writer for `path` (`-` is standard output), and its index where `options` ask for one.
 
-    Both appear when they are whole (`files.aside`); when the block is left by an exception nothing
-    remains. `threads` more compress. Errors: UsageError for an index that cannot be, BadOutput when
-    the file cannot be written.
+    The header lines of `options` are added. File and index appear when they are whole
+    (`files.aside`); when the block is left by an exception nothing remains. `threads` more
+    compress. Errors: UsageError for an index that cannot be, BadOutput when the file cannot be
+    written.
     """
-    if index and not (form.indexable and path != "-" and is_file(path)):
+    mode, index = options.mode(path), options.write_index
+    compressed = mode not in ("w", "wbu")
+    if index and not (compressed and path != "-" and is_file(path)):
         raise UsageError(
             "--write-index needs a file and a compressed output: -o FILE with -O z or -O b"
         )
-    if index == "tbi" and form.mode.startswith("wb"):
+    if index == "tbi" and mode.startswith("wb"):
         raise UsageError("a BCF takes a csi index, not tbi: --write-index=csi")
+    for line in options.header_lines:
+        calls.add_header(line)
     if path == "-":
-        with _written(Writer(calls, path, "standard output", form.mode, threads)) as writer:
+        with _written(Writer(calls, path, "standard output", mode, threads)) as writer:
             yield writer
         return
     for suffix in INDEX_SUFFIXES:
         remove_left(f"{path}{suffix}")
     if not index:
-        with aside(path) as part, _written(Writer(calls, part, path, form.mode, threads)) as writer:
+        with aside(path) as part, _written(Writer(calls, part, path, mode, threads)) as writer:
             yield writer
         return
     index_path, whole = f"{path}.{index}", False
     try:
         with aside(index_path) as index_part:
             with aside(path) as part:
-                with _written(Writer(calls, part, path, form.mode, threads)) as writer:
+                with _written(Writer(calls, part, path, mode, threads)) as writer:
                     yield writer
                 build_index(part, index_part, index)
                 with writing(index_path):  # at no moment has an output another one's index

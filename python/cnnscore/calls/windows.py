@@ -18,6 +18,7 @@ from cnnscore.errors import call
 
 if TYPE_CHECKING:
     from cnnscore._window import CData
+    from cnnscore.description import Description
 
 READ_RULES = {
     "none": lib.CNNSCORE_READS_NONE,
@@ -44,6 +45,21 @@ class ReaderOptions:
     downsampling: str = "site"
     reference_left: int = 64
     reference_width: int = 192
+
+    @classmethod
+    def of_network(
+        cls, network: Description, reference: str, reads: Sequence[str], sample: str | None
+    ) -> Self:
+        """What `network` takes; `reads` and their `sample` only if it looks at reads."""
+        return cls(
+            reference=reference,
+            reads=tuple(reads) if network.needs_reads else (),
+            sample=sample if network.needs_reads else None,
+            read_rule=network.read_rule,
+            read_limit=network.read_limit,
+            reference_left=network.reference_left,
+            reference_width=network.reference_width,
+        )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from cnnscore.errors import UsageError
 from cnnscore.version import __version__
 
 if TYPE_CHECKING:
+    from cnnscore.calls.output import OutputOptions
     from cnnscore.calls.records import Intervals
 
 
@@ -187,13 +188,19 @@ def add_log_argument(group: argparse._ActionsContainer, default: str = "warning"
     )
 
 
-def version_lines(command: str, htslib: str) -> list[str]:
-    """Header lines of version and command line, as bcftools' commands add them."""
+def output_options(options: argparse.Namespace, command: str) -> OutputOptions:
+    """How calls are to be written; version and command line in the header, as of bcftools."""
+    from cnnscore.calls.output import OutputOptions
+    from cnnscore.calls.records import htslib_version
+
     date = datetime.now().astimezone().strftime("%a %b %e %H:%M:%S %Y")
-    return [
-        f"##cnnscore_{command}Version={__version__}+htslib-{htslib}",
+    lines = (
+        f"##cnnscore_{command}Version={__version__}+htslib-{htslib_version()}",
         f"##cnnscore_{command}Command={shlex.join(sys.argv[1:])}; Date={date}",
-    ]
+    )
+    return OutputOptions(
+        options.output_type, options.write_index, () if options.no_version else lines
+    )
 
 
 def pairs(option: str, given: Iterable[str]) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ from cnnscore.cli.arguments import (
     add_option,
     add_output_arguments,
     add_running_arguments,
-    version_lines,
+    output_options,
 )
 from cnnscore.errors import UsageError
 
@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> None:
     """Filter a call file."""
     thresholds = _thresholds(options.threshold)
     _check_usage(options)
-    from cnnscore.calls.records import htslib_verbosity, htslib_version
+    from cnnscore.calls.records import htslib_verbosity
     from cnnscore.filter.run import FilterOptions, filter_calls
     from cnnscore.filter.sources import CutoffSource, NetworkCutoffs, Thresholds
     from cnnscore.filter.tranches import GATK_TRANCHES, check_tranches
@@ -129,8 +129,7 @@ def run(options: argparse.Namespace) -> None:
     summary = filter_calls(
         options.calls,
         output=options.output,
-        output_type=options.output_type,
-        write_index=options.write_index,
+        written=output_options(options, "filter"),
         info_key=options.info_key,
         resources=options.resource,
         tranches={**GATK_TRANCHES, **levels},
@@ -143,7 +142,6 @@ def run(options: argparse.Namespace) -> None:
             table=options.tranche_table,
             threads=options.threads or min(4, len(os.sched_getaffinity(0))),
         ),
-        header_lines=[] if options.no_version else version_lines("filter", htslib_version()),
         progress=NoProgress() if options.quiet else Progress(),
     )
     if not options.quiet:

@@ -27,8 +27,8 @@ from cnnscore.cli.arguments import (
     add_record_arguments,
     add_running_arguments,
     intervals_of,
+    output_options,
     positive,
-    version_lines,
 )
 from cnnscore.errors import UsageError
 
@@ -102,9 +102,9 @@ def run(options: argparse.Namespace) -> None:
     intervals = intervals_of(options)
     # Never ask the network for a CRAM's reference: it is --reference or an error.
     os.environ.setdefault("REF_PATH", os.devnull)
-    from cnnscore.calls.records import htslib_verbosity, htslib_version
+    from cnnscore.calls.records import htslib_verbosity
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.score.pipeline import Scorer, warn_about_reads
+    from cnnscore.score.pipeline import ScoreOptions, Scorer, warn_about_reads
 
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     scorer = Scorer(_engine(options), threads=options.threads)
@@ -115,15 +115,15 @@ def run(options: argparse.Namespace) -> None:
         reference=options.reference,
         reads=options.reads,
         output=options.output,
-        output_type=options.output_type,
-        write_index=options.write_index,
-        intervals=intervals,
-        sample=options.sample,
-        info_key=options.info_key,
-        overwrite=options.overwrite,
-        downsampling=options.downsampling,
-        per_allele=options.per_allele,
-        header_lines=[] if options.no_version else version_lines("score", htslib_version()),
+        written=output_options(options, "score"),
+        options=ScoreOptions(
+            sample=options.sample,
+            intervals=intervals,
+            info_key=options.info_key,
+            overwrite=options.overwrite,
+            per_allele=options.per_allele,
+            downsampling=options.downsampling,
+        ),
         progress=NoProgress() if options.quiet else Progress(),
     )
     warn_about_reads(summary)

@@ -152,36 +152,44 @@ def run(options: argparse.Namespace) -> None:
 def _open(
     options: argparse.Namespace, choice: Choice, progress: Progress
 ) -> AbstractContextManager[View]:
+    from cnnscore.network.store import default_model
+    from cnnscore.score.engine import Engine
+
+    intervals = intervals_of(options)
     runs = 0 if options.terminal or options.png else options.attribution
+    engine = Engine(
+        options.model or default_model(bool(options.reads)),
+        provider=options.provider,
+        annotations_from=options.annotations,
+    )
     if _is_dataset(options.calls):
         from cnnscore.viewer.dataset import open_dataset_view
 
         return open_dataset_view(
             options.calls,
-            model=options.model,
+            engine,
             choice=choice,
-            provider=options.provider,
             threads=options.threads or len(os.sched_getaffinity(0)),
             runs=runs,
             progress=progress,
         )
-    from cnnscore.viewer.view import open_view
+    from cnnscore.viewer.view import ViewOptions, open_view
 
     return open_view(
         options.calls,
+        engine,
         reference=options.reference,
         reads=options.reads,
-        model=options.model,
         choice=choice,
-        intervals=intervals_of(options),
-        sample=options.sample,
-        info_key=options.info_key,
-        truth=options.truth,
-        confident=options.confident,
-        provider=options.provider,
-        annotations_from=options.annotations,
-        threads=options.threads,
-        runs=runs,
+        options=ViewOptions(
+            sample=options.sample,
+            intervals=intervals,
+            info_key=options.info_key,
+            truth=options.truth,
+            confident=options.confident,
+            runs=runs,
+            threads=options.threads,
+        ),
         progress=progress,
     )
 

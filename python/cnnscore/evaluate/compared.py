@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of
-from cnnscore.calls.output import open_output, output_format
+from cnnscore.calls.output import OutputOptions, open_output
 from cnnscore.calls.records import Calls, Records
 from cnnscore.truth.labels import TRUE, Labels
 from cnnscore.truth.truth_set import BATCH, TruthSet
@@ -138,7 +138,7 @@ class Lines:
                 for i in np.lexsort((pos, contig)).tolist():
                     file.write(blob[ends[i] : ends[i + 1]])
         calls, records = Calls(str(plain)), Records()
-        with open_output(calls, path, output_format(path, "z"), "tbi") as writer:
+        with open_output(calls, path, OutputOptions("z", "tbi")) as writer:
             while n := calls.read(records, BATCH):
                 writer.write(records, "", np.zeros(n, np.float32))
         calls.close()

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.calls.output import open_output, output_format
+from cnnscore.calls.output import OutputOptions, open_output
 from cnnscore.calls.record_types import (
     INDEL,
     MIXED,
@@ -147,14 +147,12 @@ def filter_calls(
     calls: str,
     *,
     output: str = "-",
-    output_type: str | None = None,
-    write_index: str | None = None,
+    written: OutputOptions | None = None,
     info_key: str | None = None,
     resources: Sequence[str] = (),
     tranches: dict[str, list[float]] | None = None,
     source: CutoffSource | None = None,
     options: FilterOptions | None = None,
-    header_lines: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> FilterSummary:
     """Write `calls` (VCF or BCF, `-` is standard input) with FILTER set by its scores.
@@ -164,8 +162,8 @@ def filter_calls(
     per cent, ascending, of SNP and INDEL). Errors: UsageError, BadInput, BadOutput; then no output
     is left under its name.
     """
-    options = options or FilterOptions()
-    form = output_format(output, output_type)
+    options, written = options or FilterOptions(), written or OutputOptions()
+    written.mode(output)  # a type that there is not fails before anything is opened
     if source is None and not (resources and tranches):
         raise UsageError("cut-offs come from a source, or from resources and tranches")
     if options.sensitivity_key and not resources:
@@ -173,7 +171,7 @@ def filter_calls(
     start = time.monotonic()
     threads = options.threads - 1
     with readable_twice(calls) if resources else nullcontext((calls, None)) as (path, name):
-        must_be_sorted = bool(resources or write_index)
+        must_be_sorted = bool(resources or written.write_index)
         read = Calls(path, name=name, must_be_sorted=must_be_sorted, threads=threads)
         header = read.header()
         key = choose_key(header, info_key, read.path)
@@ -188,8 +186,8 @@ def filter_calls(
             if source
             else f"resources {', '.join(Path(file).name for file in resources)}"
         )
-        run.declare(read, origin, header_lines)
-        with open_output(read, output, form, write_index, threads=threads) as writer:
+        run.declare(read, origin)
+        with open_output(read, output, written, threads=threads) as writer:
             run.write(read, writer)
             if options.table:
                 write_whole(options.table, run.table.text().encode())
@@ -277,7 +275,7 @@ class _Run:
 
     # ---- second pass ----
 
-    def declare(self, calls: Calls, origin: str, header_lines: Sequence[str]) -> None:
+    def declare(self, calls: Calls, origin: str) -> None:
         """Complete the header of what is written."""
         key, options = self.summary.key, self._options
         self.summary.cutoffs = self.cutoffs
@@ -293,8 +291,6 @@ class _Run:
         calls.add_header(f'##cnnscore_cutoffs=<ID={key},From="{origin}"{described}>')
         for new, line in _info_lines(key, options):
             check_new_key(calls.header(), new, line, calls.path)
-            calls.add_header(line)
-        for line in header_lines:
             calls.add_header(line)
 
     def write(self, calls: Calls, writer: Writer) -> None:

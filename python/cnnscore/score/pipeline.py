@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.calls.output import open_output, output_format
+from cnnscore.calls.output import OutputOptions, open_output
 from cnnscore.calls.records import Calls, Intervals, Records, check_info_key
 from cnnscore.calls.windows import (
     ADD_READ_GROUP,
@@ -78,6 +78,24 @@ class _Job:
     scores: Future[NDArray[np.float32]]
 
 
+@dataclass(frozen=True)
+class ScoreOptions:
+    """Which records are scored, and how."""
+
+    sample: str | None = None
+    """Chooses the VCF column and, by the SM of their read groups, the reads."""
+    intervals: Intervals = field(default_factory=Intervals)
+    info_key: str | None = None
+    """In place of the network's own."""
+    overwrite: bool = False
+    """Allow a key that the input has."""
+    per_allele: bool = False
+    """One score per ALT allele; the network must be one that scores alleles."""
+    downsampling: str = "site"
+    """How a site with more reads than the network takes is sampled: "site" (by the site alone), or
+    "gatk" (GATK's running random state; whole file, in order)."""
+
+
 class Scorer:
     """An opened network or server that scores call files. Made by `cnnscore.open`."""
 
@@ -92,71 +110,52 @@ class Scorer:
         reference: str,
         reads: Sequence[str] = (),
         output: str = "-",
-        output_type: str | None = None,
-        write_index: str | None = None,
-        intervals: Intervals | None = None,
-        sample: str | None = None,
-        info_key: str | None = None,
-        overwrite: bool = False,
-        downsampling: str = "site",
-        per_allele: bool = False,
-        header_lines: Sequence[str] = (),
+        written: OutputOptions | None = None,
+        options: ScoreOptions | None = None,
         progress: Progress | None = None,
     ) -> Summary:
         """Write `calls` (VCF or BCF, `-` is standard input) with one score per record in INFO.
 
         `reference` is a FASTA with .fai; `reads` are indexed BAM or CRAM files, for a network that
-        looks at reads. `sample` chooses the VCF column and, by the SM of their read groups, the
-        reads. `info_key` takes the place of the network's own, `overwrite` allows one that the
-        input has. `downsampling` of sites with more reads than the network takes: "site" (by the
-        site alone), or "gatk" (GATK's running random state; whole file, in order). `per_allele`
-        writes one score per ALT allele; the network must be one that scores alleles.
+        looks at reads; `output` is a path, or `-` for standard output.
         Errors: UsageError, BadInput, BadOutput; then no output is left under its name.
         """
+        options, written = options or ScoreOptions(), written or OutputOptions()
         network = self.engine.description
-        key = info_key or network.info_key
+        key = options.info_key or network.info_key
         check_info_key(key)
-        form = output_format(output, output_type)
-        intervals = intervals or Intervals()
+        written.mode(output)  # a type that there is not fails before anything is opened
         if network.needs_reads and not reads:
             raise UsageError(
                 f"the network {network.model} looks at reads: give them with --reads (-I)"
             )
         if reads and not network.needs_reads:
             log.warning("the network %s does not look at reads; they are not used", network.model)
-        if downsampling == "gatk" and network.read_rule == "primary":
+        if options.downsampling == "gatk" and network.read_rule == "primary":
             raise UsageError(
                 f"the network {network.model} chooses reads by their names: --downsampling gatk is "
                 "for GATK's networks"
             )
+        intervals = options.intervals
         source = Calls(
             calls,
             intervals=intervals,
             reference=reference,
             annotations=network.annotations,
-            must_be_sorted=bool(write_index or intervals.targets or intervals.targets_file),
+            must_be_sorted=bool(written.write_index or intervals.targets or intervals.targets_file),
         )
-        source.check_sample(sample, needs_one=network.needs_reads)
-        if warning := source.samples_warning(sample):
+        source.check_sample(options.sample, needs_one=network.needs_reads)
+        if warning := source.samples_warning(options.sample):
             log.warning(warning)
-        source.check_key(key, overwrite=overwrite)
-        options = ReaderOptions(
-            reference=reference,
-            reads=tuple(reads) if network.needs_reads else (),
-            sample=sample if network.needs_reads else None,
-            read_rule=network.read_rule,
-            read_limit=network.read_limit,
-            downsampling=downsampling,
-            reference_left=network.reference_left,
-            reference_width=network.reference_width,
-        )
+        source.check_key(key, overwrite=options.overwrite)
+        windows = ReaderOptions.of_network(network, reference, reads, options.sample)
+        windows = replace(windows, downsampling=options.downsampling)
+        per_allele = options.per_allele
         source.add_score(key, network, per_allele=per_allele)
-        for line in header_lines:
-            source.add_header(line)
-        in_order = downsampling == "gatk" and network.needs_reads
+        in_order = options.downsampling == "gatk" and network.needs_reads
         score = self.engine.score_alleles if per_allele else self.engine.score
-        with _Pipeline(self.engine, score, options, self.threads, in_order) as pipeline:
-            with open_output(source, output, form, write_index) as writer:
+        with _Pipeline(self.engine, score, windows, self.threads, in_order) as pipeline:
+            with open_output(source, output, written) as writer:
                 run = _Run(source, progress or NoProgress(), per_allele)
                 for job in pipeline.run(source, network.sites_per_job):
                     scores = job.scores.result()

@@ -27,10 +27,9 @@ TRUE_LABELS = (LABELS.index("SNP"), LABELS.index("INDEL"))
 @contextmanager
 def open_dataset_view(
     path: str,
+    engine: Engine,
     *,
-    model: str,
     choice: Choice | None = None,
-    provider: str = "auto",
     threads: int = 1,
     runs: int | None = 0,
     progress: Progress | None = None,
@@ -39,7 +38,6 @@ def open_dataset_view(
     the ALT allele that it is about. Errors: BadInput for a data set that the network cannot take.
     """
     choice, progress = choice or Choice(), progress or NoProgress()
-    engine = Engine(model, provider=provider)
     manifest = engine.manifest
     files = [_Windows(file, engine) for file in dataset_files([path])]
     gathering = Gathering(choice.sites, len(manifest.annotations))

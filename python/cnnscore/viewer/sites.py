@@ -142,15 +142,7 @@ class Looker:
     ) -> None:
         network = engine.description
         self.engine, self.sample, self.runs, self.threads = engine, sample, runs, threads
-        self._options = ReaderOptions(
-            reference=reference,
-            reads=tuple(reads) if network.needs_reads else (),
-            sample=sample if network.needs_reads else None,
-            read_rule=network.read_rule,
-            read_limit=network.read_limit,
-            reference_left=network.reference_left,
-            reference_width=network.reference_width,
-        )
+        self._options = ReaderOptions.of_network(network, reference, reads, sample)
         # Reads beside the inputs of a network that takes them in another form, or not at all.
         self._beside = replace(
             self._options,

@@ -10,19 +10,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.calls.output import OutputOptions
 from cnnscore.calls.records import Calls, Intervals
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.files import scratch_folder
 from cnnscore.network.manifest import Manifest
-from cnnscore.network.store import default_model
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.score.engine import Engine
-from cnnscore.score.pipeline import Scorer
+from cnnscore.score.pipeline import ScoreOptions, Scorer
 from cnnscore.truth.labels import Labeller
 from cnnscore.truth.regions import Regions
 from cnnscore.truth.truth_set import TruthSet
@@ -49,64 +49,69 @@ class View:
     sites: Iterator[Site]
 
 
+@dataclass(frozen=True)
+class ViewOptions:
+    """Of which records a choice is made, and what is worked out for the chosen ones."""
+
+    sample: str | None = None
+    """The VCF column that is shown, and the SM of the reads."""
+    intervals: Intervals = field(default_factory=Intervals)
+    info_key: str | None = None
+    """The score to choose by, in place of the network's own key."""
+    truth: str | None = None
+    """VCF of a truth set, by which sites are labelled,"""
+    confident: str | None = None
+    """and better so within its confident regions (BED)."""
+    runs: int | None = 0
+    """What attribution may cost per site, in runs of the network; None: RUNS, or RUNS_CHEAP."""
+    threads: int | None = None
+    """None: the cores that this process may use."""
+
+
 @contextmanager
 def open_view(
     calls: str,
+    engine: Engine,
     *,
     reference: str,
     reads: Sequence[str] = (),
-    model: str | None = None,
     choice: Choice | None = None,
-    intervals: Intervals | None = None,
-    sample: str | None = None,
-    info_key: str | None = None,
-    truth: str | None = None,
-    confident: str | None = None,
-    provider: str = "auto",
-    annotations_from: str | None = None,
-    threads: int | None = None,
-    runs: int | None = 0,
+    options: ViewOptions | None = None,
     progress: Progress | None = None,
 ) -> Iterator[View]:
     """Choose records of `calls` (VCF or BCF, `-` is standard input) and look at them.
 
-    A choice by score takes `info_key` (the network's own by default) where the file has it, and
-    scores all records where not. `runs` is what attribution may cost per site, in runs of the
-    network; None: RUNS, or RUNS_CHEAP. With `truth` (VCF) and, better, `confident` (BED), sites are
-    labelled. `annotations_from` is "caller", "reads" or "fill", by default the network's. Errors:
-    UsageError, BadInput.
+    A choice by score takes the key of `options` where the file has it, and scores all records where
+    not. Errors: UsageError, BadInput.
     """
-    choice, intervals = choice or Choice(), intervals or Intervals()
+    choice, options = choice or Choice(), options or ViewOptions()
     progress = progress or NoProgress()
-    engine = Engine(
-        model or default_model(bool(reads)), provider=provider, annotations_from=annotations_from
-    )
-    scorer, manifest = Scorer(engine, threads=threads), engine.manifest
+    sample, intervals = options.sample, options.intervals
+    scorer, manifest = Scorer(engine, threads=options.threads), engine.manifest
     if manifest.encoder.needs_reads and not reads:
         raise UsageError(f"the network {manifest.name} looks at reads: give them with --reads (-I)")
     with scratch_folder() as folder:
         name, path = calls, spool(folder) if calls == "-" else calls
         _check_sample(path, name, sample, bool(reads))
-        key = info_key or manifest.info_key
+        key = options.info_key or manifest.info_key
         if choice.needs_scores and not _has_info(path, key):
-            if info_key:
-                raise BadInput(f"{name} has no INFO/{info_key} to choose by")
+            if options.info_key:
+                raise BadInput(f"{name} has no INFO/{options.info_key} to choose by")
             scored = str(folder / "scored.vcf.gz")
             scorer.score(
                 path,
                 reference=reference,
                 reads=reads if manifest.encoder.needs_reads else (),
                 output=scored,
-                output_type="z1",
-                intervals=intervals,
-                sample=sample,
+                written=OutputOptions("z1"),
+                options=ScoreOptions(sample=sample, intervals=intervals),
                 progress=progress,
             )
             path, intervals = scored, Intervals()
         labeller = None
-        if truth:
-            regions = Regions.read(confident) if confident else None
-            labeller = Labeller(TruthSet.read(truth, reference=reference), regions)
+        if options.truth:
+            regions = Regions.read(options.confident) if options.confident else None
+            labeller = Labeller(TruthSet.read(options.truth, reference=reference), regions)
         columns = read_columns(
             path,
             intervals,
@@ -122,12 +127,14 @@ def open_view(
         small = folder / "chosen.vcf"
         in_order = copy_records(path, intervals, chosen, small, reference)
         rank_of = {int(number): rank for rank, number in reversed(list(enumerate(chosen)))}
+        labels = columns.labels[in_order] if labeller else None
+        runs = runs_of(manifest.encoding) if options.runs is None else options.runs
         looker = Looker(
             engine,
             reference=reference,
             reads=reads,
             sample=sample,
-            runs=runs_of(manifest.encoding) if runs is None else runs,
+            runs=runs,
             threads=scorer.threads,
         )
         yield View(
@@ -135,11 +142,7 @@ def open_view(
             records=len(columns),
             count=len(in_order),
             rank=np.array([rank_of[int(number)] for number in in_order], np.int64),
-            sites=watched(
-                looker.look(small, columns.typical, columns.labels[in_order] if truth else None),
-                len(in_order),
-                progress,
-            ),
+            sites=watched(looker.look(small, columns.typical, labels), len(in_order), progress),
         )
 
 
