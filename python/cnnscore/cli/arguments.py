@@ -67,6 +67,7 @@ _COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         },
     ),
     "title": (("--title",), {"metavar": "TEXT", "default": "", "help": "title of the page"}),
+    "block": (("--block",), {"metavar": "BASES", "type": positive}),
     "seed": (("--seed",), {"metavar": "N", "type": int}),
     "quiet": (("--quiet",), {"action": "store_true", "help": "no progress, no summary"}),
 }

@@ -87,10 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default=0.1,
             help=f"part of the blocks for {split} [0.1]",
         )
-    rows.add_argument(
-        "--block",
-        metavar="BASES",
-        type=int,
+    add_option(
+        rows,
+        "block",
         help="size of the regions that go into one split as a whole [100000, or as much less as "
         "it takes to split each class as asked, down to 2000]",
     )

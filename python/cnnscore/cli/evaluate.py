@@ -23,7 +23,7 @@ import shlex
 import sys
 from datetime import datetime
 
-from cnnscore.cli.arguments import add_option, positive
+from cnnscore.cli.arguments import add_option
 from cnnscore.extras import need
 
 log = logging.getLogger("cnnscore")
@@ -88,10 +88,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="let this program, which must be installed, decide what is true",
     )
     how = parser.add_argument_group("how")
-    how.add_argument(
-        "--block",
-        metavar="BASES",
-        type=positive,
+    add_option(
+        how,
+        "block",
         help="confidence intervals by a block bootstrap: calls within BASES of each other are not "
         "independent [calls at one position]",
     )
