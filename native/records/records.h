@@ -108,13 +108,24 @@ int cnnscore_writer_close(cnnscore_writer *writer, cnnscore_error *err);
 /* Index a finished output beside it. */
 int cnnscore_index_build(const char *path, const char *index_path, int32_t csi, cnnscore_error *err);
 
-/* Open a VCF or BCF of known variants, indexed or not. */
-int cnnscore_resource_open(const char *path, cnnscore_resource **resource, cnnscore_error *err);
+/* Open a VCF or BCF of known variants, indexed or not. `ends_at_mismatch`: GATK's rule, to fail at the first
+ * record whose REF is as long as the call's and another; else records whose REF is not the call's, as far as
+ * both reach, are passed over. */
+int cnnscore_resource_open(const char *path, int32_t ends_at_mismatch, cnnscore_resource **resource,
+                           cnnscore_error *err);
 void cnnscore_resource_close(cnnscore_resource *resource);
 /* Set known[i] = 1 where wanted[i] and the resource has one of the record's ALT alleles at its
  * position. The records of all calls in turn, sorted. */
 int cnnscore_resource_match(cnnscore_resource *resource, const cnnscore_records *records,
                             const uint8_t *wanted, uint8_t *known, cnnscore_error *err);
+/* Positions that wanted records share with the resource. */
+typedef struct {
+    int64_t shared;
+    int64_t mismatching;   /* those at which a record was passed over, */
+    int64_t contradicting; /* and those where no record has the call's REF and one has other bases */
+} cnnscore_resource_counts;
+/* The counts so far; the first mismatch as text, "" where there is none. */
+const char *cnnscore_resource_count(const cnnscore_resource *resource, cnnscore_resource_counts *counts);
 int32_t cnnscore_resource_has_contig(cnnscore_resource *resource, const char *name);
 
 /* 0: htslib says nothing on stderr; 3: all but debug. */

@@ -2,7 +2,8 @@
  *
  * "Has" is GATK's rule (FilterVariantTranches): a record that starts at the same position and has one
  * of the ALT alleles, once the shorter REF and its alleles are extended to the longer REF. Nothing is
- * left-aligned or trimmed.
+ * left-aligned or trimmed. A record whose REF is not the call's is passed over and counted, as known variants
+ * by the million have some; GATK ends there.
  *
  * The calls are sorted, so the resource is read once, forwards. Contigs may come in another order: an
  * index leads to each; without one the file is read as far as is needed, remembering where contigs
@@ -46,6 +47,13 @@ struct cnnscore_resource {
     int64_t frontier; /* read so far */
     int32_t frontier_contig;
     bool is_read; /* to the end */
+
+    bool ends_at_mismatch;           /* GATK's rule */
+    cnnscore_resource_counts counts; /* of REF alleles at positions of the calls; */
+    int32_t seen_contig;             /* the last of these positions, */
+    int64_t seen_pos;
+    unsigned seen;   /* and what was seen at it, ref_verdict */
+    kstring_t first; /* mismatch */
 };
 
 static const char *contig_text(const cnnscore_resource *resource, int32_t contig) {
@@ -108,12 +116,14 @@ static int open_resource(cnnscore_resource *resource, cnnscore_error *err) {
     return resource->next ? CNNSCORE_OK : cnnscore_fail_memory(err);
 }
 
-int cnnscore_resource_open(const char *path, cnnscore_resource **out, cnnscore_error *err) {
+int cnnscore_resource_open(const char *path, int32_t ends_at_mismatch, cnnscore_resource **out,
+                           cnnscore_error *err) {
     *out = NULL;
     cnnscore_resource *resource = calloc(1, sizeof *resource);
     if (!resource) return cnnscore_fail_memory(err);
-    resource->contig = resource->own_contig = resource->frontier_contig = -1;
+    resource->contig = resource->own_contig = resource->frontier_contig = resource->seen_contig = -1;
     resource->frontier = -1;
+    resource->ends_at_mismatch = ends_at_mismatch;
     resource->path = strdup(path);
     int code = resource->path ? open_resource(resource, err) : cnnscore_fail_memory(err);
     if (code != CNNSCORE_OK) {
@@ -135,6 +145,7 @@ void cnnscore_resource_close(cnnscore_resource *resource) {
     if (resource->header) bcf_hdr_destroy(resource->header);
     if (resource->file) hts_close(resource->file);
     ks_free(&resource->line);
+    ks_free(&resource->first);
     free(resource->contig_at);
     free(resource->path);
     free(resource);
@@ -326,51 +337,104 @@ static bool same_allele(const char *a, const char *b) {
     return is_symbolic(a, strlen(a)) ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;
 }
 
-/* Whether `known` has the ALT allele; -1 when the two REF alleles contradict each other. */
-static int has_allele(const bcf1_t *known, const char *ref, const char *alt) {
-    const char *known_ref = known->d.allele[0];
-    size_t length = strlen(ref), known_length = strlen(known_ref);
-    bool same_ref = strcasecmp(ref, known_ref) == 0;
-    if (!same_ref && length == known_length) return -1;
+static bool is_acgt(char base) {
+    return base && strchr("ACGTacgt", base);
+}
+
+/* Two REF alleles at one position: they are the same bases as far as both reach; where one has N or another
+ * code of several bases nobody can tell; else they contradict each other. */
+typedef enum { AGREE = 1, UNKNOWN = 2, CONTRADICT = 4 } ref_verdict;
+
+static ref_verdict compare_ref(const char *a, const char *b) {
+    ref_verdict verdict = AGREE;
+    for (; *a && *b; a++, b++) {
+        if (strncasecmp(a, b, 1) == 0) continue;
+        if (is_acgt(*a) && is_acgt(*b)) return CONTRADICT;
+        verdict = UNKNOWN;
+    }
+    return verdict;
+}
+
+/* Whether `known` has the ALT allele, REF alleles being the same as far as both reach. */
+static bool has_allele(const bcf1_t *known, const char *ref, const char *alt) {
+    size_t length = strlen(ref), known_length = strlen(known->d.allele[0]);
     for (int a = 1; a < known->n_allele; a++) {
         const char *other = known->d.allele[a];
-        if (same_ref ? same_allele(alt, other) : strcmp(alt, "*") == 0 && strcmp(other, "*") == 0) return 1;
-        if (length > known_length && is_extendable(other) && is_sum(alt, other, ref + known_length)) return 1;
-        if (length < known_length && is_extendable(alt) && is_sum(other, alt, known_ref + length)) return 1;
+        if (length == known_length ? same_allele(alt, other)
+                                   : strcmp(alt, "*") == 0 && strcmp(other, "*") == 0)
+            return true;
+        if (length > known_length && is_extendable(other) && is_sum(alt, other, ref + known_length))
+            return true;
+        if (length < known_length && is_extendable(alt) && is_sum(other, alt, known->d.allele[0] + length))
+            return true;
     }
-    return 0;
+    return false;
+}
+
+static bool contradicts(unsigned seen) {
+    return (seen & CONTRADICT) && !(seen & AGREE);
+}
+
+/* Count the position of a call; an agreement at it makes up for a contradiction, in whichever order. */
+static void count_ref(cnnscore_resource *resource, const bcf1_t *record, ref_verdict verdict) {
+    if (resource->seen_contig != record->rid || resource->seen_pos != record->pos) resource->seen = 0;
+    resource->seen_contig = record->rid;
+    resource->seen_pos = record->pos;
+    unsigned before = resource->seen, now = before | verdict;
+    resource->seen = now;
+    resource->counts.shared += before == 0;
+    resource->counts.mismatching += (now & ~(unsigned)AGREE) && !(before & ~(unsigned)AGREE);
+    resource->counts.contradicting += contradicts(now) - contradicts(before);
+}
+
+/* A record whose REF is not the call's: passed over, or GATK's end. */
+static int mismatch(cnnscore_resource *resource, const bcf1_t *record, const bcf1_t *other,
+                    cnnscore_error *err) {
+    const char *ref = record->d.allele[0], *other_ref = other->d.allele[0];
+    const char *contig = bcf_hdr_id2name(resource->calls->header, record->rid);
+    long long pos = (long long)record->pos + 1;
+    if (!resource->ends_at_mismatch)
+        return resource->first.l || ksprintf(&resource->first, "%s:%lld, %.20s there and %.20s in the calls",
+                                             contig, pos, other_ref, ref) >= 0
+                   ? CNNSCORE_OK
+                   : cnnscore_fail_memory(err);
+    return cnnscore_fail(
+        err, CNNSCORE_ERR_INPUT,
+        "at %s:%lld REF is %.20s in %s and %.20s in %s, where GATK ends: take that record out, "
+        "or leave out --ref-mismatch gatk",
+        contig, pos, ref, resource->calls->path, other_ref, resource->path);
 }
 
 static int match_record(cnnscore_resource *resource, const bcf1_t *record, uint8_t *known,
                         cnnscore_error *err) {
-    for (size_t s = 0; s < resource->n_site; s++)
-        for (int a = 1; a < record->n_allele; a++) {
-            const bcf1_t *other = resource->site[s];
-            int found = has_allele(other, record->d.allele[0], record->d.allele[a]);
-            if (found < 0)
-                return cnnscore_fail(
-                    err, CNNSCORE_ERR_INPUT,
-                    "at %s:%lld REF is %.20s in %s and %.20s in %s: they are of two builds of "
-                    "the genome; take the resource of the calls' build, or lift it over (`gatk "
-                    "LiftoverVcf`)",
-                    bcf_hdr_id2name(resource->calls->header, record->rid), (long long)record->pos + 1,
-                    record->d.allele[0], resource->calls->path, other->d.allele[0], resource->path);
-            if (found) {
-                *known = 1;
-                return CNNSCORE_OK;
-            }
-        }
+    const char *ref = record->d.allele[0];
+    for (size_t s = 0; s < resource->n_site; s++) {
+        const bcf1_t *other = resource->site[s];
+        ref_verdict verdict = compare_ref(ref, other->d.allele[0]);
+        /* GATK looks no closer at REF alleles of two lengths. */
+        if (resource->ends_at_mismatch && strlen(ref) != strlen(other->d.allele[0])) verdict = AGREE;
+        count_ref(resource, record, verdict);
+        int code = verdict == AGREE ? CNNSCORE_OK : mismatch(resource, record, other, err);
+        if (code != CNNSCORE_OK) return code;
+        for (int a = 1; verdict == AGREE && a < record->n_allele; a++)
+            if (has_allele(other, ref, record->d.allele[a])) *known = 1;
+    }
     return CNNSCORE_OK;
 }
 
 int cnnscore_resource_match(cnnscore_resource *resource, const cnnscore_records *records,
                             const uint8_t *wanted, uint8_t *known, cnnscore_error *err) {
     for (int32_t i = 0; i < records->n; i++) {
-        if (!wanted[i] || known[i]) continue;
+        if (!wanted[i]) continue; /* what another resource has is compared too: the counts are this file's */
         const bcf1_t *record = records->record[i];
         int code = advance(resource, records->calls, record->rid, record->pos, err);
         if (code == CNNSCORE_OK) code = match_record(resource, record, &known[i], err);
         if (code != CNNSCORE_OK) return code;
     }
     return CNNSCORE_OK;
+}
+
+const char *cnnscore_resource_count(const cnnscore_resource *resource, cnnscore_resource_counts *counts) {
+    *counts = resource->counts;
+    return resource->first.s ? resource->first.s : "";
 }

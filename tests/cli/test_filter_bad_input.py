@@ -136,12 +136,6 @@ def test_another_build_by_contig_length(calls: Path, tmp_path: Path) -> None:
     assert "LiftoverVcf" in error
 
 
-def test_another_build_by_reference_base(calls: Path, tmp_path: Path) -> None:
-    other = write(tmp_path / "hg19.vcf", record(10, ref="C"))
-    error = fails(tmp_path, 2, calls, "--resource", other)
-    assert f"at chr1:10 REF is A in {calls} and C in {other}" in error
-
-
 def test_resources_have_none_of_the_calls(calls: Path, tmp_path: Path) -> None:
     elsewhere = write(tmp_path / "elsewhere.vcf", record(11), record(30, alt="AT"))
     error = fails(tmp_path, 2, calls, "--resource", elsewhere)

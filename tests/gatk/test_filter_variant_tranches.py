@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pysam
 import pytest
 
 from conftest import run_cli
@@ -52,3 +53,31 @@ def test_gatk_reads_what_we_wrote(gatk_jars: Path, tmp_path: Path) -> None:
     ours.write_text(text.replace("#CHROM", f"{model}\n#CHROM", 1))
     gatk(gatk_jars, ours, tmp_path / "gatk.vcf", run.arguments(case))
     assert filter_column(tmp_path / "gatk.vcf") == run.golden()[: len(filter_column(ours))]
+
+
+@pytest.mark.parametrize("odd", ["T", "N", "TA"])
+def test_a_resource_of_another_ref(odd: str, gatk_jars: Path, tmp_path: Path) -> None:
+    """GATK ends at REF alleles of one length that differ, and so does `--ref-mismatch gatk`."""
+    head = "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=9999>\n"
+    head += '##INFO=<ID=CNN_2D,Number=1,Type=Float,Description="">\n'
+    head += "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    rows = [(10 * i, "C", "G" if i % 2 else "CA", f"CNN_2D={i % 7}") for i in range(1, 60)]
+    known = [(100, odd, odd.replace("T", "G"), ".") if row[0] == 100 else row for row in rows]
+    for name, lines in (("calls", rows), ("known", known)):
+        text = "".join(f"chr1\t{p}\t.\t{r}\t{a}\t.\t.\t{i}\n" for p, r, a, i in lines)
+        (tmp_path / f"{name}.vcf").write_text(head + text)
+        pysam.tabix_index(str(tmp_path / f"{name}.vcf"), preset="vcf")
+    calls = tmp_path / "calls.vcf.gz"
+    arguments = ["--info-key", "CNN_2D", "--snp-tranche", "50", "--indel-tranche", "50"]
+    arguments += ["--resource", str(tmp_path / "known.vcf.gz")]
+    command = ["filter", calls, "-o", tmp_path / "ours.vcf", *arguments, "--ref-mismatch", "gatk"]
+    done = run_cli(*command)
+    if len(odd) == 1:
+        with pytest.raises(AssertionError, match="inconsistent references for the same position"):
+            gatk(gatk_jars, calls, tmp_path / "gatk.vcf", arguments)
+        assert done.code == 2
+        assert f"at chr1:100 REF is C in {calls} and {odd}" in done.err
+    else:
+        gatk(gatk_jars, calls, tmp_path / "gatk.vcf", arguments)
+        assert done.code == 0, done.err
+        assert filter_column(tmp_path / "ours.vcf") == filter_column(tmp_path / "gatk.vcf")

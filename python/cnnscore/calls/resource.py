@@ -2,32 +2,38 @@
 
 A thin face of native/records/resource.c. The rule is GATK's, as FilterVariantTranches needs it: the
 same position and one ALT allele after the shorter REF is extended to the longer; truth.py, which
-normalises, is for judging calls.
+normalises, is for judging calls. A record whose REF is not the call's is passed over, as known
+variants by the million have some; GATK ends there.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore._window import ffi, lib
+from cnnscore.calls.builds import TWO_BUILDS, are_two_builds
 from cnnscore.calls.records import Records
 from cnnscore.errors import BadInput, call
+
+log = logging.getLogger("cnnscore")
 
 
 class Resource:
     """An open resource, read once, forwards, beside the calls; an index is used where there is one.
 
-    Errors: BadInput when it cannot be opened or read, is not sorted, or is of another build of the
-    genome (contig lengths, REF bases).
+    With `ends_at_mismatch` the first record whose REF is as long as the call's and another is an
+    error, as in GATK. Errors: BadInput when it cannot be opened or read, is not sorted, or has
+    contigs of other lengths than the calls.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, ends_at_mismatch: bool = False) -> None:
         handle = ffi.new("cnnscore_resource **")
         self.path = path
-        call(ffi, lib.cnnscore_resource_open, os.fsencode(path), handle)
+        call(ffi, lib.cnnscore_resource_open, os.fsencode(path), ends_at_mismatch, handle)
         self._handle = ffi.gc(handle[0], lib.cnnscore_resource_close)
 
     def match(self, records: Records, wanted: NDArray[np.bool_], known: NDArray[np.uint8]) -> None:
@@ -41,6 +47,29 @@ class Resource:
             ffi.cast("uint8_t *", known.ctypes.data),
         )
         call(ffi, lib.cnnscore_resource_match, self._handle, records.handle, *arguments)
+
+    def check_build(self, calls: str) -> None:
+        """After the last batch of `calls`: a warning where records were passed over.
+
+        Errors: BadInput when so many REF alleles contradict those of the calls that it is of
+        another build.
+        """
+        counts = ffi.new("cnnscore_resource_counts *")
+        first = ffi.string(lib.cnnscore_resource_count(self._handle, counts)).decode()
+        if are_two_builds(counts.shared, counts.contradicting):
+            raise BadInput(
+                f"{self.path} and {calls} disagree on REF at {counts.contradicting:,} of "
+                f"{counts.shared:,} shared positions (the first is {first}): {TWO_BUILDS}"
+            )
+        if counts.mismatching:
+            log.warning(
+                "at %s of the %s positions that %s shares with the calls, it has records with "
+                "another REF, which are passed over (the first is %s)",
+                f"{counts.mismatching:,}",
+                f"{counts.shared:,}",
+                self.path,
+                first,
+            )
 
     def check_contigs(self, calls: str, contigs: list[str]) -> None:
         """Errors: BadInput when the resource has the calls' `contigs` under other names alone."""

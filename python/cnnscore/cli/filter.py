@@ -58,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="known variants, sorted, indexed or not; may be given several times",
     )
+    cutoffs.add_argument(
+        "--ref-mismatch",
+        choices=["skip", "gatk"],
+        default="skip",
+        help="a resource's record with another REF than the call: skip it (more than 10 %% of the "
+        "shared positions are an error), or end at the first, as GATK does [skip]",
+    )
     for variant_type, default in (("snp", "99.95"), ("indel", "99.4")):
         cutoffs.add_argument(
             f"--{variant_type}-tranche",
@@ -139,6 +146,7 @@ def run(options: argparse.Namespace) -> None:
             soft=options.soft,
             sensitivity_key=options.sensitivity_field,
             types=options.types,
+            ref_mismatch=options.ref_mismatch,
             table=options.tranche_table,
             threads=options.threads or min(4, len(os.sched_getaffinity(0))),
         ),
@@ -156,6 +164,8 @@ def _check_usage(options: argparse.Namespace) -> None:
         raise UsageError("--model gives its own cut-offs: leave out --threshold and --resource")
     if options.soft and options.invalidate_previous_filters:
         raise UsageError("--soft leaves FILTER alone, --invalidate-previous-filters does not")
+    if options.ref_mismatch == "gatk" and not options.resource:
+        raise UsageError("--ref-mismatch is about the records of a resource: give --resource")
     if options.sensitivity_field and not options.resource:
         raise UsageError(
             "--sensitivity-field is the sensitivity to resource calls: give --resource"

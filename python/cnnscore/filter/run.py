@@ -97,6 +97,8 @@ class FilterOptions:
     """A name of TYPE_RULES; by default gatk with resources, else vqsr."""
     table: str | None = None
     """Path of the tranche table."""
+    ref_mismatch: str = "skip"
+    """A resource's record with another REF than the call: "skip" it, or end as "gatk" does."""
     threads: int = 1
     """Threads that decompress and compress, the calling one among them."""
 
@@ -203,7 +205,9 @@ class _Run:
     ) -> None:
         self._options = options
         self._rule = TYPE_RULES[options.types or ("gatk" if resources else "vqsr")]
-        self._resources = [Resource(path) for path in resources]
+        self._resources = [
+            Resource(path, ends_at_mismatch=options.ref_mismatch == "gatk") for path in resources
+        ]
         self._progress = progress
         self._known = _Bits()
         self._resource_scores = [np.zeros(0, np.float32) for _ in VARIANT_TYPES]
@@ -245,6 +249,7 @@ class _Run:
         ]
         for resource in self._resources:
             resource.check_contigs(calls.path, sorted(contigs))
+            resource.check_build(calls.path)
         for variant_type, known_scores in zip(VARIANT_TYPES, self._resource_scores, strict=True):
             self.summary.resource_calls[variant_type] = len(known_scores)
 

@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.builds import TWO_BUILDS, are_two_builds
 from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import BadInput
 from cnnscore.truth.alleles import Alleles, contig_names
@@ -41,12 +42,6 @@ from cnnscore.truth.truth_set import TruthSet, allele_key, first_base, locus_key
 
 TRUE, FALSE, OUTSIDE, NOT_CALLED, NOT_COMPARED = 1, 0, -1, -2, -3
 """Labels of an allele; a record has the highest of its alleles'."""
-
-# REF bases of calls and truth at equal positions: of one build all agree.
-ENOUGH_SHARED_POSITIONS, MOST_DISAGREEING = 5, 0.1
-TWO_BUILDS = (
-    "they are of two builds of the genome; lift one over (`CrossMap vcf`, `gatk LiftoverVcf`)"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,10 +140,7 @@ class Labeller:
         Errors: BadInput when REF bases of calls and truth disagree (another build), no record has
         a genotype, or no allele lies within the confident regions.
         """
-        if (
-            self._shared_positions >= ENOUGH_SHARED_POSITIONS
-            and self._disagreeing > MOST_DISAGREEING * self._shared_positions
-        ):
+        if are_two_builds(self._shared_positions, self._disagreeing):
             raise BadInput(
                 f"{path} and the truth set {self.truth.path} disagree on the REF base of "
                 f"{self._disagreeing:,} of {self._shared_positions:,} shared positions: "
