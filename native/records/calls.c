@@ -128,7 +128,7 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
     bool is_stdin = strcmp(o->path, "-") == 0;
     if (o->regions && is_stdin)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
-                             "standard input has no index to jump by: use --targets in place of --regions");
+                             "standard input has no index to jump by: use `targets=` in place of `regions=`");
     if (o->regions && (cnnscore_stale_index(o->path, err) != CNNSCORE_OK ||
                        cnnscore_index_check(o->path, CNNSCORE_INDEXED_CALLS, err) != CNNSCORE_OK))
         return err->code;
@@ -143,12 +143,12 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
             case idx_load_failed:
                 return cnnscore_fail(
                     err, CNNSCORE_ERR_INPUT,
-                    "%s has no index, which --regions needs: make one with `bcftools index %s`", o->path,
+                    "%s has no index, which `regions=` needs: make one with `bcftools index %s`", o->path,
                     o->path);
             case not_bgzf:
                 return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                     "%s is not compressed with bgzip, which --regions needs: "
-                                     "`bcftools view -Oz`, then `bcftools index`, or use --targets",
+                                     "%s is not compressed with bgzip, which `regions=` needs: "
+                                     "`bcftools view -Oz`, then `bcftools index`, or use `targets=`",
                                      o->path);
             case open_failed:
                 return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot open %s: %s", o->path,

@@ -9,7 +9,7 @@
 #include "calls.h"
 
 #define ADD_READ_GROUP "give the reads one with `samtools addreplacerg -r ID:1 -r SM:NAME`"
-#define NAME_THE_SAMPLE "name the one whose reads these are with --sample"
+#define NAME_THE_SAMPLE "name the one whose reads these are with `sample=`"
 
 /* ASCII alone, whatever the locale. */
 static bool is_letter(char c) {
@@ -30,8 +30,8 @@ int cnnscore_calls_check_key(const cnnscore_calls *calls, const char *key, int32
     if (overwrite || !cnnscore_calls_has_info(calls, key)) return CNNSCORE_OK;
     return cnnscore_fail(
         err, CNNSCORE_ERR_INPUT,
-        "%s has INFO/%s already: replace it with --overwrite, or write another with --info-key", calls->given,
-        key);
+        "%s has INFO/%s already: replace it with `overwrite=`, or write another with `info_key=`",
+        calls->given, key);
 }
 
 int cnnscore_calls_check_sample(const cnnscore_calls *calls, const char *sample, int32_t needs_one,

@@ -93,7 +93,7 @@ static int enter_contig(cnnscore_reader *reader, const cnnscore_window_batch *si
         code = cnnscore_fail(
             err, CNNSCORE_ERR_INPUT,
             "the reference %s has no contig %s, which the record %s:%lld is on: give the reference that "
-            "the variants were called against, or restrict the run with --targets",
+            "the variants were called against, or restrict the run with `targets=`",
             reader->reference.path, reader->contig, reader->contig, pos);
     else if (declared && declared != reader->contig_length)
         code = cnnscore_fail(

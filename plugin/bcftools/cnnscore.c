@@ -244,6 +244,7 @@ int run(int argc, char **argv) {
     }
     options_free(&options);
     if (code == CNNSCORE_OK) return 0;
+    options_name_in(error.message);
     fprintf(stderr, "Error: %s\n", error.message[0] ? error.message : "unknown error");
     return code == CNNSCORE_ERR_USAGE ? EXIT_USAGE : EXIT_ERROR;
 }

@@ -171,6 +171,42 @@ static int set_option(int option, plugin_options *o, const char **type, cnnscore
     return CNNSCORE_OK;
 }
 
+/* The long option of the argument whose name begins at `name`, or NULL. */
+static const char *option_of(const char *name, size_t length) {
+    char dashed[32];
+    if (length >= sizeof dashed) return NULL;
+    for (size_t i = 0; i < length; i++) dashed[i] = name[i] == '_' ? '-' : name[i];
+    dashed[length] = '\0';
+    if (strcmp(dashed, "annotations-from") == 0) dashed[strlen("annotations")] = '\0';
+    for (const struct option *o = LONG_OPTIONS; o->name; o++)
+        if (strcmp(o->name, dashed) == 0) return o->name;
+    return NULL;
+}
+
+void options_name_in(char *text) {
+    char *to = text; /* an option is never longer than the argument was with its marks */
+    for (const char *from = text; *from;) {
+        size_t length = *from == '`' ? strspn(from + 1, "abcdefghijklmnopqrstuvwxyz_") : 0;
+        const char *value = from + length + 2;
+        const char *end = length && value[-1] == '=' ? strchr(value, '`') : NULL;
+        const char *option = end ? option_of(from + 1, length) : NULL;
+        if (!option) {
+            *to++ = *from++;
+            continue;
+        }
+        *to++ = '-';
+        *to++ = '-';
+        size_t n = strlen(option);
+        memcpy(to, option, n);
+        to += n;
+        if (end > value) *to++ = ' ';
+        memmove(to, value, (size_t)(end - value));
+        to += end - value;
+        from = end + 1;
+    }
+    *to = '\0';
+}
+
 static int unknown_option(int why, char *const *words, cnnscore_error *err) {
     char text[3] = {'-', (char)optopt, '\0'};
     const char *name = optopt && optopt < OPTION_SAMPLE ? text : words[optind - 1];

@@ -33,4 +33,8 @@ typedef struct {
 int options_parse(int argc, char **argv, plugin_options *options, cnnscore_error *err);
 void options_free(plugin_options *options);
 
+/* Turns arguments as libraries name them into options: "`per_allele=`" into "--per-allele",
+   "`provider=cpu`" into "--provider cpu". What is no option of the plugin stays. */
+void options_name_in(char *text);
+
 #endif

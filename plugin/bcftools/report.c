@@ -9,12 +9,14 @@
 #include <time.h>
 
 #include "checks.h"
+#include "options.h"
 
 #define LINE_INTERVAL_S 10.0
 
 static void say(const char *prefix, const char *format, va_list args) {
     char text[CNNSCORE_MESSAGE_SIZE];
     vsnprintf(text, sizeof text, format, args);
+    options_name_in(text);
     fprintf(stderr, "%s: %s\n", prefix, text); /* in one call: threads share stderr */
 }
 

@@ -283,7 +283,9 @@ def test_without_confident_regions_it_is_said_that_not_all_is_false(made: Calls)
     made.add(False, 2)
     made.write()
     done = run(made, "--score", "S")
-    assert "without --confident every call that the truth set lacks counts as false" in done.err
+    assert (
+        "without confident regions every call that the truth set lacks counts as false" in done.err
+    )
     found = json.loads((made.folder / "out" / "evaluation.json").read_text())
     assert len(found["notes"]) == 1
     assert found["notes"][0] in (made.folder / "out" / "report.html").read_text()

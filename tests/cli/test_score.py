@@ -476,7 +476,7 @@ def test_python_api(tiny: dict[str, str], scored: list[str], tmp_path: Path) -> 
     assert (summary.sites, summary.scored) == (294, 294)
     assert summary.reads.reads > 0
     assert body(out) == scored
-    with pytest.raises(cnnscore.UsageError, match="--reads"):
+    with pytest.raises(cnnscore.UsageError, match="`reads=`"):
         scorer.score(str(CALLS), reference=str(REF))
 
 

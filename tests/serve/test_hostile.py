@@ -165,7 +165,7 @@ def test_messages_that_are_too_large(
         alleles=np.full(2 << 20, ord("A"), np.uint8),
         allele_offset=np.array([0, 1, 2 << 20], np.int64),
     )
-    with pytest.raises(BadInput, match=r"the site synA:257 takes .* --max-message"):
+    with pytest.raises(BadInput, match=r"the site synA:257 takes .* `max_message_mb=`"):
         remote.score(giant)
     remote.close()
 

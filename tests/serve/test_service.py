@@ -106,7 +106,7 @@ def test_a_deadline_ends_the_wait(windows: dict[str, Windows], here: StartHere) 
     engine = HeldEngine(case.model)
     server = here(engine)
     impatient = RemoteEngine(server.address, timeout=0.3)
-    with pytest.raises(ServerError, match=r"did not answer.*--server-timeout"):
+    with pytest.raises(ServerError, match=r"did not answer.*`timeout=`"):
         impatient.score(case.batch)
     impatient.close()
     wait_until(lambda: server.service.streams == 0)

@@ -322,7 +322,7 @@ def test_a_sample_without_any_genotype_is_an_error(tmp_path: Path) -> None:
     calls, records = Calls(path), Records()
     calls.read(records, 100)
     labeller.label(records.sites(), records.dosage(0))
-    with pytest.raises(BadInput, match=r"none of the 2 records .* has a genotype .*--all-alleles"):
+    with pytest.raises(BadInput, match=r"none of the 2 records .* has a genotype .*`all_alleles=`"):
         labeller.check(path)
 
 

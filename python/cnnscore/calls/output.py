@@ -56,10 +56,11 @@ def open_output(
     compressed = mode not in ("w", "wbu")
     if index and not (compressed and path != "-" and is_file(path)):
         raise UsageError(
-            "--write-index needs a file and a compressed output: -o FILE with -O z or -O b"
+            "`write_index=` needs a file and a compressed output: `output=FILE` with "
+            "`output_type=z` or `output_type=b`"
         )
     if index == "tbi" and mode.startswith("wb"):
-        raise UsageError("a BCF takes a csi index, not tbi: --write-index=csi")
+        raise UsageError("a BCF takes a csi index, not tbi: `write_index=csi`")
     for line in options.header_lines:
         calls.add_header(line)
     if path == "-":

@@ -55,7 +55,7 @@ class Intervals:
                 raise UsageError(f"overlap {overlap!r}: choose from {', '.join(OVERLAPS)}")
         for kind in ("regions", "targets"):
             if getattr(self, kind) and getattr(self, f"{kind}_file"):
-                raise UsageError(f"give --{kind} or --{kind}-file, not both")
+                raise UsageError(f"give `{kind}=` or `{kind}_file=`, not both")
 
 
 class Records:

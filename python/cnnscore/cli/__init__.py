@@ -9,6 +9,7 @@ import sys
 from types import ModuleType
 from typing import NoReturn
 
+from cnnscore.cli.naming import with_options
 from cnnscore.cli.parser import ABOUT, COMMANDS, EXIT_USAGE, command_parser, did_you_mean
 from cnnscore.errors import CnnscoreError
 from cnnscore.files import remove_unfinished
@@ -59,7 +60,7 @@ def _run(name: str, arguments: list[str]) -> int:
         command, options = _parse(name, arguments)
         command.run(options)
     except CnnscoreError as error:
-        print(f"cnnscore: error: {error}", file=sys.stderr)
+        print(f"cnnscore: error: {with_options(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("cnnscore: interrupted", file=sys.stderr)
@@ -87,6 +88,7 @@ def _set_up_log(level: str) -> None:
     class Lower(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
             record.levelname = record.levelname.lower()
+            record.msg, record.args = with_options(record.getMessage()), None
             return super().format(record)
 
     handler = logging.StreamHandler(sys.stderr)

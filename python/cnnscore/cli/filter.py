@@ -130,7 +130,7 @@ def run(options: argparse.Namespace) -> None:
     }
     source: CutoffSource | None = None
     if options.threshold:
-        source = Thresholds(thresholds)
+        source = Thresholds(thresholds, "--threshold")
     elif not options.resource:
         source = NetworkCutoffs(levels, options.model)
     summary = filter_calls(

@@ -22,6 +22,8 @@ from cnnscore.cli.arguments import add_annotations_argument, add_log_argument, a
 from cnnscore.errors import UsageError
 from cnnscore.wire.address import Address, parse_address
 
+LAST_WORDS = "cnnscore: standard input has ended, and with it this server (--end-with-stdin)\n"
+
 log = logging.getLogger("cnnscore")
 
 
@@ -91,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
     if options.end_with_stdin:
         from cnnscore.serve.leash import end_with_stdin
 
-        end_with_stdin(listen)
+        end_with_stdin(listen, LAST_WORDS)
     from cnnscore.extras import need
 
     need("serve", "grpc", "grpc_health", "google.protobuf", "prometheus_client")

@@ -33,11 +33,12 @@ def check_layout(layout: Layout, encoding: Encoding, spec: PlaneSpec, path: Path
     ):
         raise BadInput(
             f"{path} holds {layout.reference_left} columns before a site, and a window of "
-            f"{spec.window} needs {left}: make it again with `--window {spec.window}`"
+            f"{spec.window} needs {left}: make it again with ``window={spec.window}``"
         )
     if encoding.needs_reads and layout.read_rule != encoding.read_rule:
         was = "no reads" if layout.read_rule == "none" else f"reads by the rule {layout.read_rule}"
         raise BadInput(
             f"{path} holds {was}, and the encoding {encoding.name} takes the rule "
-            f"{encoding.read_rule}: make it again with `-I READS --read-rule {encoding.read_rule}`"
+            f"{encoding.read_rule}: make it again with "
+            f"`cnnscore dataset -I READS --read-rule {encoding.read_rule}`"
         )

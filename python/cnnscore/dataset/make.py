@@ -128,7 +128,7 @@ def make_dataset(
         if not len(rows.pos):
             raise BadInput(
                 f"{calls}: none of its {first.n_sites:,} records became a row: no comparable ALT "
-                "allele that the sample carries lies in the confident regions, or --keep leaves "
+                "allele that the sample carries lies in the confident regions, or `keep=` leaves "
                 "none"
             )
         plan = plan_splits(rows, options.split, output)
@@ -327,12 +327,12 @@ def _check(options: DatasetOptions) -> None:
     for label, part in options.keep.items():
         if label not in LABELS or not 0 < part <= 1:
             raise UsageError(
-                f"--keep {label}={part}: give one of {', '.join(LABELS)} "
+                f"`keep={label}={part}`: give one of {', '.join(LABELS)} "
                 "and a part above 0, up to 1"
             )
     rule = options.split
     if not (rule.validation >= 0 <= rule.calibration and rule.validation + rule.calibration < 1):
-        raise UsageError("--validation and --calibration are parts that leave some for training")
+        raise UsageError("`validation=` and `calibration=` are parts that leave some for training")
     for tag in options.tags:
         if tag in COLUMNS or not tag.isidentifier():
-            raise UsageError(f"--tag {tag}: that name is taken, or is no plain word")
+            raise UsageError(f"`tags={tag}`: that name is taken, or is no plain word")

@@ -133,9 +133,9 @@ def _check_held_out(rows: Loci, rule: SplitRule) -> None:
     for name in rule.held_out:
         if name not in rows.contigs:
             names = ", ".join(rows.contigs[:5]) + (", ..." if len(rows.contigs) > 5 else "")
-            raise UsageError(f"--hold-out {name}: the calls have no such contig; they have {names}")
+            raise UsageError(f"`held_out={name}`: the calls have no such contig; they have {names}")
         if name not in there:
-            raise UsageError(f"--hold-out {name}: no row lies there, so nothing would be tested")
+            raise UsageError(f"`held_out={name}`: no row lies there, so nothing would be tested")
 
 
 def _neighbours(output: Path, rows: Loci) -> tuple[Loci, NDArray[np.int8], int | None]:
@@ -201,12 +201,12 @@ def _plan(
 def _say_conflict(contig: str, rule: SplitRule, block: int) -> None:
     if contig in rule.held_out:
         raise UsageError(
-            f"--hold-out {contig}: another data set of the folder trains on it, or validates: make "
-            "that again with --hold-out, or choose another folder"
+            f"`held_out={contig}`: another data set of the folder trains on it, or validates: make "
+            "that again with `held_out=`, or choose another folder"
         )
     raise UsageError(
         f"another data set of the folder splits {contig} in blocks of another size than "
-        f"{block:,} bases: give --block as there, or choose another folder"
+        f"{block:,} bases: give `block=` as there, or choose another folder"
     )
 
 
@@ -309,7 +309,7 @@ def _say_far(plan: SplitPlan, rule: SplitRule, output: Path) -> None:
         LABELS[label],
         SPLITS[split],
         100 * rule.parts[split],
-        "smaller blocks come nearer (--block)" if smaller else "they lie in few places",
+        "smaller blocks come nearer (`block=`)" if smaller else "they lie in few places",
     )
 
 
@@ -330,9 +330,9 @@ def _check_classes(plan: SplitPlan, rule: SplitRule, output: Path) -> None:
 
 def _remedy(rule: SplitRule, block: int) -> str:
     smaller = [size for size in BLOCKS if size < block]
-    first = f"smaller blocks (--block {smaller[0]}), " if rule.block and smaller else ""
+    first = f"smaller blocks (`block={smaller[0]}`), " if rule.block and smaller else ""
     return (
-        f"{first}more calls or looser ones; or --allow-empty-splits, if other data sets that are "
+        f"{first}more calls or looser ones; or `allow_empty=`, if other data sets that are "
         "trained on with it have such rows"
     )
 

@@ -58,11 +58,11 @@ def check_comparator(tool: str, confident: str | None, reference: str | None) ->
     """Errors: UsageError when `tool` is not installed, or lacks an input that it needs."""
     program = COMPARATORS[tool]
     if shutil.which(program) is None:
-        raise UsageError(f"--comparator {tool} needs the program {program}, which is not installed")
+        raise UsageError(f"`comparator={tool}` needs the program {program}, which is not installed")
     if confident is None:
-        raise UsageError(f"--comparator {tool} needs the confident regions (--confident)")
+        raise UsageError(f"`comparator={tool}` needs the confident regions (`confident=`)")
     if reference is None:
-        raise UsageError(f"--comparator {tool} needs the reference (-R)")
+        raise UsageError(f"`comparator={tool}` needs the reference (`reference=`)")
 
 
 def compare(

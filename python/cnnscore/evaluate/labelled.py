@@ -106,7 +106,7 @@ def find_scores(calls: Calls, wanted: Sequence[str]) -> list[Score]:
         else:
             continue
         if score in scores:
-            raise UsageError(f"--score={text}: the score {score.name} is given twice")
+            raise UsageError(f"`scores={text}`: the score {score.name} is given twice")
         scores.append(score)
     return scores
 
@@ -221,7 +221,7 @@ class Reader:
             name = _stem(bed.path)
             if name in names:
                 raise UsageError(
-                    f"--stratify {bed.path}: there are strata {name!r} already; give the file "
+                    f"`stratify={bed.path}`: there are strata {name!r} already; give the file "
                     "another name"
                 )
             names[name] = ("inside", "outside")
@@ -313,5 +313,5 @@ def check_samples(files: Sequence[ComparedCalls]) -> None:
         if set(rows.samples).isdisjoint(named[0].samples):
             raise BadInput(
                 f"{named[0].path} is of sample {named[0].samples[0]} and {rows.path} of "
-                f"{rows.samples[0]}: if they are one and the same, say so with --same-sample"
+                f"{rows.samples[0]}: if they are one and the same, say so with `same_sample=`"
             )

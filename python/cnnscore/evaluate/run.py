@@ -42,8 +42,8 @@ from cnnscore.version import __version__
 log = logging.getLogger("cnnscore")
 
 NOT_ALL_FALSE = (
-    "without --confident every call that the truth set lacks counts as false, also where the truth "
-    "set is not complete: figures are too low by what it lacks"
+    "without confident regions every call that the truth set lacks counts as false, also where the "
+    "truth set is not complete: figures are too low by what it lacks"
 )
 
 
@@ -142,7 +142,7 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
 
 def _check_genotypes(request: Request, truth: TruthSet) -> None:
     """Errors: BadInput when the truth set or a call file has no genotypes to be matched."""
-    remedy = "--match-genotype needs them on both sides, so leave it out or give another file"
+    remedy = "`match_genotype=` needs them on both sides, so leave it out or give another file"
     if not truth.genotypes:
         raise BadInput(f"the truth set {truth.path} has no genotypes (FORMAT/GT): {remedy}")
     for path in request.calls:

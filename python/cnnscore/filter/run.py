@@ -169,7 +169,7 @@ def filter_calls(
     if source is None and not (resources and tranches):
         raise UsageError("cut-offs come from a source, or from resources and tranches")
     if options.sensitivity_key and not resources:
-        raise UsageError("a sensitivity is that of resource calls: give --resource")
+        raise UsageError("a sensitivity is that of resource calls: give `resources=`")
     start = time.monotonic()
     threads = options.threads - 1
     with readable_twice(calls) if resources else nullcontext((calls, None)) as (path, name):
@@ -242,7 +242,7 @@ class _Run:
         if n_records and not n_scored:
             raise BadInput(
                 f"no record of {calls.path} has a value of {self.summary.key}: score it first, or "
-                "name another key with --info-key"
+                "name another key with `info_key=`"
             )
         self._resource_scores = [
             np.sort(np.concatenate([np.zeros(0, np.float32), *p])) for p in parts
@@ -260,18 +260,18 @@ class _Run:
                 names, them = ", ".join(r.path for r in self._resources), f"{variant_type}s"
                 raise BadInput(
                     f"{self._scored[variant_type]:,} {them} have a score, and none is in {names}: "
-                    f"take resources that have {them} where the calls are, or give --threshold"
+                    f"take resources that have {them} where the calls are, or give `thresholds=`"
                 )
             strict = [level for level in tranches[variant_type] if too_few(len(scores), level)]
             if self._scored[variant_type] and strict:
                 log.warning(
                     "the resources have %s of the %s scored %ss, too few for the tranche %g, whose "
-                    "cut-off a single call sets: take a lower --%s-tranche, or more resources",
+                    "cut-off a single call sets: take a lower `tranches.%s=`, or more resources",
                     f"{len(scores):,}",
                     f"{self._scored[variant_type]:,}",
                     variant_type,
                     strict[0],
-                    variant_type.lower(),
+                    variant_type,
                 )
         return tuple(
             resource_cutoffs(variant_type, self.summary.key, tranches[variant_type], scores)

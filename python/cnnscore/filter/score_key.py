@@ -44,12 +44,12 @@ def choose_key(header: Sequence[str], wanted: str | None, path: str) -> str:
     ]
     if len(scores) > 1:
         raise UsageError(
-            f"{path} has several scores ({', '.join(scores)}): choose one with --info-key"
+            f"{path} has several scores ({', '.join(scores)}): choose one with `info_key=`"
         )
     if not scores:
         raise BadInput(
             f"{path} has no INFO/{PREFIX}*: run `cnnscore score` first, or name the key with "
-            f"--info-key; {_those(declared)}"
+            f"`info_key=`; {_those(declared)}"
         )
     return scores[0]
 

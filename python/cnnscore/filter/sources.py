@@ -30,6 +30,8 @@ class Thresholds:
     """The user's: numbers as written, by type; a type without any is not judged."""
 
     thresholds: dict[str, list[str]]
+    given_as: str = "thresholds"
+    """What the output's header says of them."""
 
     def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
         """One TypeCutoffs per type that has thresholds."""
@@ -41,7 +43,7 @@ class Thresholds:
 
     def name(self) -> str:
         """For the header."""
-        return "--threshold"
+        return self.given_as
 
 
 @dataclass
@@ -64,7 +66,7 @@ class NetworkCutoffs:
                 raise UsageError(
                     f"the network {self._network} has no {variant_type} cut-off at "
                     f"{levels[0]:g} %, nor any other for {variant_type}s: "
-                    "give --threshold or --resource"
+                    "give `thresholds=` or `resources=`"
                 )
         for variant_type, known in cutoffs.items():
             wanted = self.levels.get(variant_type) or list(known)
@@ -74,7 +76,7 @@ class NetworkCutoffs:
                 raise UsageError(
                     f"the network {self._network} has no {variant_type} cut-off at "
                     f"{missing[0]:g} %: it has them at {has}; "
-                    "take one of these, or give --threshold or --resource"
+                    "take one of these, or give `thresholds=` or `resources=`"
                 )
             found.append(
                 network_cutoffs(
@@ -88,7 +90,7 @@ class NetworkCutoffs:
         return f"network {self._network}"
 
     def _find(self, key: str, header: Sequence[str]) -> Cutoffs:
-        remedy = "give cut-offs with --threshold, or known variants with --resource"
+        remedy = "give cut-offs with `thresholds=`, or known variants with `resources=`"
         if self.model is not None:
             from cnnscore.network.session import Session
 
@@ -99,7 +101,7 @@ class NetworkCutoffs:
             if line is None:
                 raise UsageError(
                     f"the header does not say which network made INFO/{key}, whose own cut-offs "
-                    f"would be taken: name it with --model, or {remedy}"
+                    f"would be taken: name it with `model=`, or {remedy}"
                 )
             self._network, cutoffs = line.model, line.cutoffs
         if not cutoffs:

@@ -80,7 +80,7 @@ class Session:
         if wanted not in ort.get_available_providers():
             raise UsageError(
                 f"this ONNX Runtime has no {wanted}: `pip install 'cnnscore[cuda]'`, "
-                "or --provider cpu"
+                "or `provider=cpu`"
             )
         try:
             # What ONNX Runtime prints of libraries that it lacks would land in a VCF on stdout;

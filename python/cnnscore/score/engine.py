@@ -115,7 +115,7 @@ class Engine:
         if not self.manifest.encoder.by_allele:
             raise UsageError(
                 f"the network {self.manifest.name} scores records, not alleles: leave out "
-                "--per-allele, or take a network of another encoding"
+                "`per_allele=`, or take a network of another encoding"
             )
         first_alt = batch.site_allele - batch.site_allele[0] - np.arange(len(batch) + 1)
         scores = np.full(int(first_alt[-1]), np.nan, np.float32)

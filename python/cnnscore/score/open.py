@@ -26,7 +26,9 @@ def open_engine(
         from cnnscore.wire.client import RemoteEngine
 
         if annotations_from is not None:
-            raise UsageError("a server has its own way with annotations: leave out --annotations")
+            raise UsageError(
+                "a server has its own way with annotations: leave out `annotations_from=`"
+            )
         return RemoteEngine(model)
     from cnnscore.score.engine import Engine
 

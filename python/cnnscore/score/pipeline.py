@@ -126,14 +126,12 @@ class Scorer:
         check_info_key(key)
         written.mode(output)  # a type that there is not fails before anything is opened
         if network.needs_reads and not reads:
-            raise UsageError(
-                f"the network {network.model} looks at reads: give them with --reads (-I)"
-            )
+            raise UsageError(f"the network {network.model} looks at reads: give them with `reads=`")
         if reads and not network.needs_reads:
             log.warning("the network %s does not look at reads; they are not used", network.model)
         if options.downsampling == "gatk" and network.read_rule == "primary":
             raise UsageError(
-                f"the network {network.model} chooses reads by their names: --downsampling gatk is "
+                f"the network {network.model} chooses reads by their names: `downsampling=gatk` is "
                 "for GATK's networks"
             )
         intervals = options.intervals

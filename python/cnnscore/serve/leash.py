@@ -10,19 +10,20 @@ from pathlib import Path
 from cnnscore.wire.address import Address
 
 EXIT_ENDED = 1  # for a starter that is there after all, and gave no standard input
-SAID = "cnnscore: standard input has ended, and with it this server (--end-with-stdin)\n"
 
 
-def end_with_stdin(listen: Address) -> None:
+def end_with_stdin(listen: Address, last_words: str) -> None:
     """From now on, end this process as soon as its standard input does.
 
     At once, whatever is in work: nobody waits for it. A socket goes, and its folder if that is
-    empty then.
+    empty then. `last_words` are written to stderr.
     """
-    threading.Thread(target=_watch, args=(listen.path,), daemon=True, name="leash").start()
+    threading.Thread(
+        target=_watch, args=(listen.path, last_words), daemon=True, name="leash"
+    ).start()
 
 
-def _watch(socket: str) -> None:
+def _watch(socket: str, last_words: str) -> None:
     with suppress(OSError):  # closed from the start
         while os.read(0, 4096):
             pass
@@ -31,5 +32,5 @@ def _watch(socket: str) -> None:
             Path(socket).unlink(missing_ok=True)
             Path(socket).parent.rmdir()
     with suppress(OSError):
-        os.write(2, SAID.encode())
+        os.write(2, last_words.encode())
     os._exit(EXIT_ENDED)

@@ -81,20 +81,21 @@ def check_security(options: ServeOptions) -> None:
     if options.listen.path:
         if any(tls) or options.insecure:
             raise UsageError(
-                "--tls-cert, --tls-key, --token-file and --insecure are for tcp:; who may use a "
-                "Unix socket is its file's mode (--socket-mode)"
+                "`tls_cert=`, `tls_key=`, `token_file=` and `insecure=` are for tcp:; who may use "
+                "a Unix socket is its file's mode (`socket_mode=`)"
             )
     elif options.insecure:
         if any(tls):
-            raise UsageError("give --insecure, or TLS with a token, not both")
+            raise UsageError("give `insecure=`, or TLS with a token, not both")
         if not options.listen.is_loopback:
             raise UsageError(
-                f"--insecure is for loopback, and {options.listen} is not: give --tls-cert, "
-                "--tls-key and --token-file"
+                f"`insecure=` is for loopback, and {options.listen} is not: give `tls_cert=`, "
+                "`tls_key=` and `token_file=`"
             )
     elif not all(tls):
         raise UsageError(
-            "a TCP server needs --tls-cert, --tls-key and --token-file, or --insecure on loopback"
+            "a TCP server needs `tls_cert=`, `tls_key=` and `token_file=`, or `insecure=` on "
+            "loopback"
         )
 
 

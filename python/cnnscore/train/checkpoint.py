@@ -16,10 +16,10 @@ WHAT_A_RUN_IS_OF = {
     "version": "another version of cnnscore",
     "configuration": "another configuration",
     "data": "other data sets, or the same in another order",
-    "left_out": "other --leave-out",
-    "init": "another --init",
-    "teachers": "other --teacher",
-    "rehearsal": "other --rehearsal",
+    "left_out": "other `leave_out=`",
+    "init": "another `init=`",
+    "teachers": "other `teachers=`",
+    "rehearsal": "other `rehearsal=`",
 }
 """What a network is made from, as a checkpoint keeps it -> what is said when it is not the same."""
 
@@ -41,7 +41,7 @@ def load(path: Path, made_of: State) -> State:
         _check_same_run(path, state["made_of"], made_of)
         return state
     except FileNotFoundError:
-        raise BadInput(f"no checkpoint at {path} to resume from: train without --resume") from None
+        raise BadInput(f"no checkpoint at {path} to resume from: train without `resume=`") from None
     except (
         *(OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError),
         pickle.UnpicklingError,
@@ -52,7 +52,7 @@ def load(path: Path, made_of: State) -> State:
 def not_whole(path: Path, error: Exception) -> BadInput:
     """The error of a checkpoint that lacks something."""
     why = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return BadInput(f"{path} is not a whole checkpoint ({why}): train without --resume")
+    return BadInput(f"{path} is not a whole checkpoint ({why}): train without `resume=`")
 
 
 def _check_same_run(path: Path, before: State, now: State) -> None:
@@ -60,5 +60,5 @@ def _check_same_run(path: Path, before: State, now: State) -> None:
     if different:
         raise BadInput(
             f"{path} is of {' and '.join(different)}: give what it was started with, or train "
-            "without --resume"
+            "without `resume=`"
         )

@@ -202,8 +202,8 @@ def _check_start(raw: dict[str, Any], start: Mapping[str, Any], source: str) -> 
         theirs = start.get(table, {}).get(key, ours)
         if ours != theirs:
             raise BadInput(
-                f"{source} is for the {key} {ours}, and the network of --init has {theirs}: give a "
-                "configuration of its kind"
+                f"{source} is for the {key} {ours}, and the network of `init=` has {theirs}: "
+                "give a configuration of its kind"
             )
 
 
@@ -255,7 +255,7 @@ def _apply(raw: dict[str, Any], setting: str) -> None:
     key, equals, text = setting.partition("=")
     *tables, last = key.split(".")
     if not equals or not last:
-        raise UsageError(f"--set {setting}: give KEY=VALUE, e.g. training.steps=500")
+        raise UsageError(f"`settings={setting}`: give KEY=VALUE, e.g. training.steps=500")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -263,7 +263,7 @@ def _apply(raw: dict[str, Any], setting: str) -> None:
     for table in tables:
         raw = raw.setdefault(table, {})
         if not isinstance(raw, dict):
-            raise UsageError(f"--set {setting}: {table} is not a table")
+            raise UsageError(f"`settings={setting}`: {table} is not a table")
     raw[last] = value
 
 

@@ -105,7 +105,7 @@ def _calibrate(network: Network, samples: Samples, config: Config) -> list[str]:
     )
     if lacking:
         log.warning(
-            "too few calibration rows of %s: its scores are not calibrated (--calibration of "
+            "too few calibration rows of %s: its scores are not calibrated (`calibration=` of "
             "`cnnscore dataset` sets the part of the regions)",
             " and ".join(lacking),
         )

@@ -74,8 +74,8 @@ def prepare(output: Path, network: Path, *, resume: bool, overwrite: bool) -> Pa
     there = [path for path in (network, checkpoint) if path.exists()]
     if there and not (resume or overwrite):
         raise UsageError(
-            f"{there[0]} is there already: --resume goes on from a checkpoint, --overwrite starts "
-            "again"
+            f"{there[0]} is there already: `resume=` goes on from a checkpoint, `overwrite=` "
+            "starts again"
         )
     try:
         if not resume:

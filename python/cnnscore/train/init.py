@@ -31,7 +31,7 @@ def load_weights(network: Network, config: Config, path: Path) -> Manifest:
     ours = (data.encoding, data.window, data.annotations)
     if (manifest.encoding, manifest.window, manifest.annotations) != ours:
         raise BadInput(
-            f"--init {path}: it sees {manifest.encoding}, window {manifest.window}, annotations "
+            f"`init={path}`: it sees {manifest.encoding}, window {manifest.window}, annotations "
             f"{' '.join(manifest.annotations)}; give a configuration with the same [data]"
         )
     model = onnx.load(str(path))
@@ -51,7 +51,7 @@ def load_weights(network: Network, config: Config, path: Path) -> Manifest:
     ]
     if missing:
         raise BadInput(
-            f"--init {path}: it has no {missing[0]} of shape "
+            f"`init={path}`: it has no {missing[0]} of shape "
             f"{tuple(wanted[missing[0]].shape)}; give the configuration that it was trained with "
             "(its manifest: `cnnscore model info --json`)"
         )
@@ -72,7 +72,7 @@ def _gatk_weights(network: GatkReference, model: onnx.ModelProto, path: Path) ->
     names.append("last")
     if (len(lines), len(names)) != (len(convolutions), len(dense)) or norm is None:
         raise BadInput(
-            f"--init {path}: it has {len(convolutions)} convolutions and {len(dense)} dense "
+            f"`init={path}`: it has {len(convolutions)} convolutions and {len(dense)} dense "
             f"layers, the configuration {len(lines)} and {len(names)}: give `gatk-1d`"
         )
     # Its batch normalisation is a scale and a shift; what statistics they come from is not known.

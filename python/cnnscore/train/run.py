@@ -71,7 +71,7 @@ def run_training(
     begin = time.monotonic()
     device = _device(options.device)
     if not config.training.steps and not options.init:
-        raise UsageError("training.steps is 0: a network without --init must learn something")
+        raise UsageError("training.steps is 0: a network without `init=` must learn something")
     torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(True)
     network_path = output / f"{config.name}.onnx"
@@ -174,7 +174,7 @@ def fit_annotations(network: Network, samples: Samples, config: Config) -> None:
         there = ", ".join(f'"{key}"' for key, gone in zip(keys, never, strict=True) if not gone)
         raise BadInput(
             f"no row has the annotation {missing}: call with a caller that writes it, or leave it "
-            f"out with --set 'data.annotations=[{there}]'"
+            f"out with `settings='data.annotations=[{there}]'`"
         )
     network.annotations.fit(values)
 
@@ -205,7 +205,7 @@ def _rehearsal(config: Config, cache: Path, options: RunOptions) -> Rehearsal | 
         log.warning(
             "no rehearsal data comes with cnnscore for the encoding %s with this window and these "
             "annotations: nothing keeps the network from forgetting, and nothing measures it; "
-            "--rehearsal names data sets of your own",
+            "`rehearsal=` names data sets of your own",
             config.data.encoding,
         )
     return found
@@ -264,7 +264,7 @@ def _checked_rows(samples: Samples) -> NDArray[np.int64]:
 def _device(wanted: str) -> str:
     there = torch.cuda.is_available()
     if wanted == "cuda" and not there:
-        raise UsageError("--device cuda: PyTorch finds no GPU here")
+        raise UsageError("`device=cuda`: PyTorch finds no GPU here")
     if wanted == "cpu" or not there:
         return "cpu"
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # equal seeds, equal curves

@@ -104,7 +104,8 @@ class ClassSampler:
             self._cumulative.append(np.cumsum(samples.weight[of_class], dtype=np.float64))
         if not self._rows:
             raise BadInput(
-                "the data has no training rows: --hold-out, --validation and --leave-out took all"
+                "the data has no training rows: `held_out=`, `validation=` and `leave_out=` took "
+                "all"
             )
 
     def draw(self, step: int) -> tuple[NDArray[np.int64], np.random.Generator]:
@@ -171,7 +172,7 @@ def load_samples(
         store.close()
     if unused:
         key, value = sorted(unused)[0]
-        raise BadInput(f"--leave-out {key}={value}: no row has that")
+        raise BadInput(f"`leave_out={key}={value}`: no row has that")
     if not total:
         raise BadInput(f"no rows are left of {len(files)} data sets")
     loci.check()

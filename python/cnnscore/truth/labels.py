@@ -150,7 +150,7 @@ class Labeller:
         if genotypes_count and self._without_genotype and not self._with_genotype:
             raise BadInput(
                 f"none of the {self._without_genotype:,} records of {path} has a genotype (GT) of "
-                "the sample, so it carries no allele: --all-alleles takes every ALT allele"
+                "the sample, so it carries no allele: `all_alleles=` takes every ALT allele"
             )
         if self._alleles and not self.compared and self.confident is not None:
             raise BadInput(

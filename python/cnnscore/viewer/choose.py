@@ -80,7 +80,7 @@ class Choice:
     def __post_init__(self) -> None:
         rules = [bool(self.sites), self.worst, self.near is not None, self.random]
         if sum(rules) > 1:
-            raise UsageError("give one of --site, --worst, --near-threshold and --random")
+            raise UsageError("give one of `sites=`, `worst=`, `near=` and `random=`")
         if not 1 <= self.limit <= MAX_SITES:
             raise UsageError(f"{self.limit} sites: a page holds 1 to {MAX_SITES:,}")
 

@@ -89,7 +89,7 @@ def open_view(
     sample, intervals = options.sample, options.intervals
     scorer, manifest = Scorer(engine, threads=options.threads), engine.manifest
     if manifest.encoder.needs_reads and not reads:
-        raise UsageError(f"the network {manifest.name} looks at reads: give them with --reads (-I)")
+        raise UsageError(f"the network {manifest.name} looks at reads: give them with `reads=`")
     with scratch_folder() as folder:
         name, path = calls, spool(folder) if calls == "-" else calls
         _check_sample(path, name, sample, bool(reads))
@@ -188,8 +188,8 @@ def _check_chosen(
     plain = not (choice.sites or choice.random or choice.needs_scores)
     if plain and len(chosen) < len(scores):
         log.warning(
-            "showing the first %s of %s records: choose with --regions, --worst, "
-            "--near-threshold or --random, or show more with --sites",
+            "showing the first %s of %s records: choose with `regions=`, `worst=`, `near=` or "
+            "`random=`, or show more with `limit=`",
             f"{len(chosen):,}",
             f"{len(scores):,}",
         )

@@ -78,7 +78,7 @@ class RemoteEngine:
         else:
             if not token_file:
                 raise BadInput(
-                    f"a server at {address} wants a token: name its file with --token-file, or in "
+                    f"a server at {address} wants a token: name its file with `token_file=`, or in "
                     f"the environment variable {TOKEN_FILE}"
                 )
             self._metadata = (("authorization", f"Bearer {read_token(token_file)}"),)
@@ -106,7 +106,7 @@ class RemoteEngine:
         if model != self.description.model:
             raise ServerError(
                 f"the server at {self._address} scores with {self.description.model}, not {model}: "
-                "leave --model out, or start one with the other network"
+                "leave `model=` out, or start one with the other network"
             )
 
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:
@@ -137,7 +137,8 @@ class RemoteEngine:
     def score_alleles(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Not by a server. Errors: UsageError."""
         raise UsageError(
-            "a server gives one score per record: leave out --per-allele, or score without --server"
+            "a server gives one score per record: leave out `per_allele=`, or score without "
+            "`address=`"
         )
 
     def cancel(self) -> None:
@@ -164,7 +165,7 @@ class RemoteEngine:
         if end - begin == 1:
             raise BadInput(
                 f"the site {batch.locus(begin)} takes {len(message):,} bytes, the server at "
-                f"{self._address} takes {limit:,}: start it with a larger --max-message"
+                f"{self._address} takes {limit:,}: start it with a larger `max_message_mb=`"
             )
         middle = (begin + end) // 2
         yield from self._messages(batch, begin, middle)
@@ -192,7 +193,7 @@ class RemoteEngine:
             "CANCELLED": gone,  # by a server that ends, or by us
             "DEADLINE_EXCEEDED": ServerError(
                 f"{where} did not answer in {self._timeout:.0f} s: give it more with "
-                f"--server-timeout, or the environment variable {TIMEOUT}"
+                f"`timeout=`, or the environment variable {TIMEOUT}"
             ),
             "UNIMPLEMENTED": ServerError(
                 f"{where} is no scoring server of this protocol ({said}): install the same "
