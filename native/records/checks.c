@@ -56,21 +56,32 @@ int32_t cnnscore_calls_warn_of_samples(const cnnscore_calls *calls, const char *
     return 1;
 }
 
-int cnnscore_check_read_groups(const cnnscore_reader_counts *counts, int64_t enough, const char *files,
-                               const char *model, cnnscore_error *err) {
-    if (counts->reads < enough || counts->no_read_group < counts->reads) return CNNSCORE_OK;
-    return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "no read of %s has a read group, and %s drops such reads%s",
-                         files, model ? model : "GATK's rule",
-                         model ? ", as GATK does: " ADD_READ_GROUP : ": " ADD_READ_GROUP);
+int32_t cnnscore_warn_of_read_samples(const cnnscore_calls *calls, const cnnscore_reader *reader,
+                                      const char *sample, cnnscore_error *warning) {
+    int32_t n = cnnscore_reader_n_samples(reader);
+    if (sample || n == 0) return 0;
+    const char *files = cnnscore_reader_files(reader), *samples = cnnscore_reader_samples(reader);
+    const char *own = cnnscore_calls_samples(calls) == 1 ? cnnscore_calls_sample_name(calls, 0) : NULL;
+    bool others = own && !cnnscore_reader_has_sample(reader, own);
+    if (!others && n == 1) return 0;
+    if (others)
+        cnnscore_fail(warning, CNNSCORE_OK,
+                      "%s has calls of %s, and the read groups of %s are of %s (SM): are these the right "
+                      "reads? All of them count",
+                      calls->given, own, files, samples);
+    else
+        cnnscore_fail(warning, CNNSCORE_OK,
+                      "the read groups of %s are of %d samples (SM), %s, and all reads count: %s", files, n,
+                      samples, NAME_THE_SAMPLE);
+    return 1;
 }
 
-int32_t cnnscore_warn_of_no_group(const cnnscore_reader_counts *counts, const char *files, const char *sample,
-                                  cnnscore_error *warning) {
-    if (!sample || counts->sample_groups != 0) return 0;
-    cnnscore_fail(warning, CNNSCORE_OK,
-                  "no read group of %s has SM:%s, so no read counts: `samtools view -H` shows them", files,
-                  sample);
-    return 1;
+int cnnscore_check_read_groups(const cnnscore_reader *reader, const cnnscore_reader_counts *counts,
+                               int64_t enough, const char *model, cnnscore_error *err) {
+    if (counts->reads < enough || counts->no_read_group < counts->reads) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "no read of %s has a read group, and %s drops such reads%s",
+                         cnnscore_reader_files(reader), model ? model : "GATK's rule",
+                         model ? ", as GATK does: " ADD_READ_GROUP : ": " ADD_READ_GROUP);
 }
 
 const char *cnnscore_add_read_group(void) {

@@ -21,13 +21,15 @@ int cnnscore_calls_check_sample(const cnnscore_calls *calls, const char *sample,
 /* Whether scores stand for several samples, as none was named; the warning. */
 int32_t cnnscore_calls_warn_of_samples(const cnnscore_calls *calls, const char *sample,
                                        cnnscore_error *warning);
-/* INPUT where at least `enough` reads were seen and none has a read group. `files` is what messages call the
- * reads; `model` the network that drops them, NULL: GATK's rule itself. */
-int cnnscore_check_read_groups(const cnnscore_reader_counts *counts, int64_t enough, const char *files,
-                               const char *model, cnnscore_error *err);
-/* Whether no read group has the sample, so that no read counts; the warning. */
-int32_t cnnscore_warn_of_no_group(const cnnscore_reader_counts *counts, const char *files, const char *sample,
-                                  cnnscore_error *warning);
+/* Whether the reads may be of somebody else, as no `sample` was named: their read groups (SM) are of several
+ * samples, or none is of the calls' one sample; the warning. Nothing is said of reads without a read group
+ * and of calls without a sample column. */
+int32_t cnnscore_warn_of_read_samples(const cnnscore_calls *calls, const cnnscore_reader *reader,
+                                      const char *sample, cnnscore_error *warning);
+/* INPUT where at least `enough` reads were seen and none has a read group; `counts` are of all readers of the
+ * same files. `model` is the network that drops such reads, NULL: GATK's rule itself. */
+int cnnscore_check_read_groups(const cnnscore_reader *reader, const cnnscore_reader_counts *counts,
+                               int64_t enough, const char *model, cnnscore_error *err);
 /* Remedy of reads without a read group. */
 const char *cnnscore_add_read_group(void);
 /* When this many reads were seen and none has a read group, none will: fail then, not at the end. */

@@ -37,25 +37,8 @@ static int load_index(cnnscore_reads_file *file, cnnscore_error *err) {
     return code;
 }
 
-/* The read groups whose SM is `sample`. */
-static int collect_groups(cnnscore_reads_file *file, const char *sample, cnnscore_error *err) {
-    int n = sam_hdr_count_lines(file->header, "RG");
-    kstring_t value = KS_INITIALIZE;
-    file->groups = calloc((size_t)(n > 0 ? n : 0) + 1, sizeof *file->groups);
-    int code = file->groups ? CNNSCORE_OK : cnnscore_fail_memory(err);
-    for (int i = 0; code == CNNSCORE_OK && i < n; i++) {
-        const char *id = sam_hdr_line_name(file->header, "RG", i);
-        if (!id || sam_hdr_find_tag_id(file->header, "RG", "ID", id, "SM", &value) != 0) continue;
-        if (strcmp(ks_c_str(&value), sample) != 0) continue;
-        file->groups[file->n_groups] = strdup(id);
-        if (!file->groups[file->n_groups++]) code = cnnscore_fail_memory(err);
-    }
-    ks_free(&value);
-    return code;
-}
-
 static int open_file(cnnscore_reads_file *file, const char *path, const cnnscore_reader_options *o,
-                     cnnscore_error *err) {
+                     cnnscore_names *samples, cnnscore_error *err) {
     file->path = strdup(path);
     if (!file->path) return cnnscore_fail_memory(err);
     errno = 0;
@@ -79,25 +62,51 @@ static int open_file(cnnscore_reads_file *file, const char *path, const cnnscore
     if (!file->header)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: cannot read its header: the file is damaged",
                              path);
-    int code = load_index(file, err);
-    if (code != CNNSCORE_OK) return code;
-    return o->sample ? collect_groups(file, o->sample, err) : CNNSCORE_OK;
+    if (cnnscore_read_groups_collect(file->header, o->sample, &file->groups, samples) < 0)
+        return cnnscore_fail_memory(err);
+    return load_index(file, err);
+}
+
+/* Without this no read would count. */
+static int check_sample(const cnnscore_reads *reads, const char *sample, cnnscore_error *err) {
+    if (cnnscore_names_have(&reads->samples, sample)) return CNNSCORE_OK;
+    if (!reads->samples.n)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "no read group of %s has an SM, so no read is known to be of %s: give the reads "
+                             "one with `samtools addreplacerg -r ID:1 -r SM:%s`",
+                             reads->named, sample, sample);
+    return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                         "no read group of %s has SM:%s, so no read would count: their samples are %s",
+                         reads->named, sample, reads->samples_named);
+}
+
+static char *name_files(const cnnscore_reader_options *o) {
+    cnnscore_names files = {0};
+    char *text = NULL;
+    int status = 0;
+    for (int32_t i = 0; status == 0 && i < o->n_reads; i++) status = cnnscore_names_add(&files, o->reads[i]);
+    if (status == 0) text = cnnscore_names_text(&files);
+    cnnscore_names_free(&files);
+    return text;
 }
 
 int cnnscore_reads_open(cnnscore_reads *reads, const cnnscore_reader_options *o, cnnscore_error *err) {
     reads->rule = o->read_rule;
     reads->by_sample = o->sample != NULL;
-    reads->counts.sample_groups = o->sample ? 0 : -1;
     if (o->read_rule == CNNSCORE_READS_NONE) return CNNSCORE_OK;
     reads->files = calloc((size_t)o->n_reads + 1, sizeof *reads->files);
-    if (!reads->files || cnnscore_merge_init(&reads->merge, o->n_reads) < 0) return cnnscore_fail_memory(err);
+    reads->named = name_files(o);
+    if (!reads->files || !reads->named || cnnscore_merge_init(&reads->merge, o->n_reads) < 0)
+        return cnnscore_fail_memory(err);
     for (int32_t i = 0; i < o->n_reads; i++) {
         reads->n_files = i + 1;
-        int code = open_file(&reads->files[i], o->reads[i], o, err);
+        int code = open_file(&reads->files[i], o->reads[i], o, &reads->samples, err);
         if (code != CNNSCORE_OK) return code;
-        if (o->sample) reads->counts.sample_groups += reads->files[i].n_groups;
     }
-    return CNNSCORE_OK;
+    cnnscore_names_sort(&reads->samples);
+    reads->samples_named = cnnscore_names_text(&reads->samples);
+    if (!reads->samples_named) return cnnscore_fail_memory(err);
+    return o->sample ? check_sample(reads, o->sample, err) : CNNSCORE_OK;
 }
 
 void cnnscore_reads_close(cnnscore_reads *reads) {
@@ -108,12 +117,14 @@ void cnnscore_reads_close(cnnscore_reads *reads) {
         if (file->index) hts_idx_destroy(file->index);
         if (file->header) sam_hdr_destroy(file->header);
         if (file->file) sam_close(file->file);
-        for (int32_t g = 0; g < file->n_groups; g++) free(file->groups[g]);
-        free(file->groups);
+        cnnscore_names_free(&file->groups);
         free(file->path);
     }
     for (size_t i = 0; i < reads->n_spare; i++) bam_destroy1(reads->spare[i]);
     cnnscore_merge_free(&reads->merge);
+    cnnscore_names_free(&reads->samples);
+    free(reads->named);
+    free(reads->samples_named);
     free(reads->spare);
     free(reads->files);
     memset(reads, 0, sizeof *reads);
@@ -141,12 +152,6 @@ int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig,
     return CNNSCORE_OK;
 }
 
-static bool group_is_wanted(const cnnscore_reads_file *file, const char *group) {
-    for (int32_t i = 0; i < file->n_groups; i++)
-        if (strcmp(file->groups[i], group) == 0) return true;
-    return false;
-}
-
 /* GATK's rule takes no read without a read group; ours asks for one where there is a sample to tell. */
 static bool group_counts(cnnscore_reads *reads, const cnnscore_reads_file *file, const bam1_t *read) {
     if (reads->rule == CNNSCORE_READS_PRIMARY && !reads->by_sample) return true;
@@ -160,7 +165,7 @@ static bool group_counts(cnnscore_reads *reads, const cnnscore_reads_file *file,
         for (size_t i = 0; i < sizeof ARTIFICIAL_GROUPS / sizeof *ARTIFICIAL_GROUPS; i++)
             if (strcmp(group, ARTIFICIAL_GROUPS[i]) == 0) return false;
     }
-    if (reads->by_sample && (!group || !group_is_wanted(file, group))) {
+    if (reads->by_sample && (!group || !cnnscore_names_have(&file->groups, group))) {
         reads->counts.other_sample++;
         return false;
     }

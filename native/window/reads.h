@@ -7,6 +7,7 @@
 
 #include "fail.h"
 #include "merge.h"
+#include "read_groups.h"
 #include "window.h"
 
 typedef struct {
@@ -18,8 +19,7 @@ typedef struct {
     bam1_t *head; /* next record of the query, NULL at its end */
     int64_t head_end;
     bool is_cram;
-    char **groups; /* read groups of the wanted sample */
-    int32_t n_groups;
+    cnnscore_names groups; /* read groups of the wanted sample */
 } cnnscore_reads_file;
 
 typedef struct {
@@ -28,7 +28,10 @@ typedef struct {
     cnnscore_merge merge; /* of the files' heads */
     int32_t rule;
     bool by_sample;
-    bam1_t **spare; /* records to read into, so that none is allocated per read */
+    cnnscore_names samples; /* SM of the read groups of all files, sorted */
+    char *named;            /* the files, in messages */
+    char *samples_named;    /* the samples */
+    bam1_t **spare;         /* records to read into, so that none is allocated per read */
     size_t n_spare, spare_capacity;
     cnnscore_reader_counts counts;
     const char *contig; /* of the running query, for messages */

@@ -58,6 +58,22 @@ void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts
     *counts = reader->reads.reads.counts;
 }
 
+const char *cnnscore_reader_files(const cnnscore_reader *reader) {
+    return reader->reads.reads.named;
+}
+
+const char *cnnscore_reader_samples(const cnnscore_reader *reader) {
+    return reader->reads.reads.samples_named;
+}
+
+int32_t cnnscore_reader_n_samples(const cnnscore_reader *reader) {
+    return (int32_t)reader->reads.reads.samples.n;
+}
+
+int32_t cnnscore_reader_has_sample(const cnnscore_reader *reader, const char *sample) {
+    return cnnscore_names_have(&reader->reads.reads.samples, sample);
+}
+
 void cnnscore_reader_set_depth(cnnscore_reader *reader, float depth) {
     reader->sample_depth = depth;
 }

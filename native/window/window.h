@@ -36,17 +36,22 @@ typedef struct {
     int64_t other_sample;  /* dropped by `sample` */
     int64_t sites_sampled; /* sites with more than read_limit reads */
     int64_t sites_empty;   /* sites left without a read */
-    int32_t sample_groups; /* read groups of all files that have the sample, -1 without sample */
 } cnnscore_reader_counts;
 
 typedef struct cnnscore_reader cnnscore_reader;
 typedef struct cnnscore_windows cnnscore_windows;
 
-/* Open reference and reads; indexes are checked here, contigs when a site needs them. */
+/* Open reference and reads; indexes are checked here, contigs when a site needs them. INPUT where no read
+ * group of the files has `sample` as its SM: no read would count. */
 int cnnscore_reader_open(const cnnscore_reader_options *options, cnnscore_reader **reader,
                          cnnscore_error *err);
 void cnnscore_reader_close(cnnscore_reader *reader);
 void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts *counts);
+/* What messages call the read files, and the samples (SM) of their read groups; valid while it is open. */
+const char *cnnscore_reader_files(const cnnscore_reader *reader);
+const char *cnnscore_reader_samples(const cnnscore_reader *reader);
+int32_t cnnscore_reader_n_samples(const cnnscore_reader *reader);
+int32_t cnnscore_reader_has_sample(const cnnscore_reader *reader, const char *sample);
 
 /* How many reads usually count at a locus that has any, of the files as a whole: a property of theirs,
  * whatever sites are read. Looks at some hundred loci; NaN of rules other than READS_PRIMARY, and where

@@ -211,7 +211,7 @@ static int annotate(plugin_engine *engine, const plugin_options *o, int argc, ch
     if (code == CNNSCORE_OK) code = check_reads(o, network, err);
     if (code == CNNSCORE_OK) code = open_calls(o, network, &calls, err);
     if (code == CNNSCORE_OK) code = prepare(calls, o, network, key, argc, argv, err);
-    if (code == CNNSCORE_OK) code = pipeline_open(engine, o, &pipeline, err);
+    if (code == CNNSCORE_OK) code = pipeline_open(engine, o, calls, &pipeline, err);
     if (code == CNNSCORE_OK) code = output_open(&output, calls, o, err);
     if (code == CNNSCORE_OK) code = pipeline_run(pipeline, calls, &output, key, &tally, err);
     if (code == CNNSCORE_OK) code = output_finish(&output, err);

@@ -36,8 +36,7 @@ typedef struct {
 struct plugin_pipeline {
     plugin_engine *engine;
     const plugin_options *options;
-    char *reads_named; /* in messages */
-    bool in_order;     /* GATK's random state runs from site to site: the caller reads windows too */
+    bool in_order; /* GATK's random state runs from site to site: the caller reads windows too */
     worker *workers;
     int32_t n_workers;
     job *jobs; /* the ring */
@@ -47,7 +46,7 @@ struct plugin_pipeline {
     pthread_cond_t work, done;
 };
 
-static int open_readers(plugin_pipeline *p, cnnscore_error *err) {
+static int open_readers(plugin_pipeline *p, const cnnscore_calls *calls, cnnscore_error *err) {
     const plugin_options *o = p->options;
     const cnnscore_engine_description *network = &p->engine->network;
     bool needs_reads = network->read_rule != CNNSCORE_READS_NONE;
@@ -66,7 +65,6 @@ static int open_readers(plugin_pipeline *p, cnnscore_error *err) {
     for (int32_t i = 0; i < (p->in_order ? 1 : p->n_workers); i++) {
         int code = cnnscore_reader_open(&wanted, &p->workers[i].reader, err);
         if (code != CNNSCORE_OK) return code;
-        cnnscore_reader_count(p->workers[i].reader, &p->workers[i].counts);
     }
     float depth;
     int code = cnnscore_reader_measure_depth(p->workers[0].reader, &depth, err);
@@ -74,7 +72,7 @@ static int open_readers(plugin_pipeline *p, cnnscore_error *err) {
     for (int32_t i = 0; i < (p->in_order ? 1 : p->n_workers); i++)
         cnnscore_reader_set_depth(p->workers[i].reader, depth);
     cnnscore_error warning;
-    if (cnnscore_warn_of_no_group(&p->workers[0].counts, p->reads_named, wanted.sample, &warning))
+    if (cnnscore_warn_of_read_samples(calls, p->workers[0].reader, o->sample, &warning))
         report_warning("%s", warning.message);
     return CNNSCORE_OK;
 }
@@ -149,21 +147,13 @@ static int start_workers(plugin_pipeline *p, cnnscore_error *err) {
     return CNNSCORE_OK;
 }
 
-static char *name_reads(const plugin_options *o) {
-    char *name;
-    return asprintf(&name, "%s%s", o->n_reads ? o->reads[0] : "", o->n_reads > 1 ? " and the others" : "") < 0
-               ? NULL
-               : name;
-}
-
-int pipeline_open(plugin_engine *engine, const plugin_options *o, plugin_pipeline **out,
-                  cnnscore_error *err) {
+int pipeline_open(plugin_engine *engine, const plugin_options *o, const cnnscore_calls *calls,
+                  plugin_pipeline **out, cnnscore_error *err) {
     *out = NULL;
     plugin_pipeline *p = calloc(1, sizeof *p);
     if (!p) return cnnscore_fail_memory(err);
     p->engine = engine;
     p->options = o;
-    p->reads_named = name_reads(o);
     p->in_order =
         o->downsampling == CNNSCORE_DOWNSAMPLE_GATK && engine->network.read_rule != CNNSCORE_READS_NONE;
     pthread_mutex_init(&p->mutex, NULL);
@@ -173,7 +163,7 @@ int pipeline_open(plugin_engine *engine, const plugin_options *o, plugin_pipelin
     p->n_jobs = 2 * (uint64_t)o->threads + 1;
     p->workers = calloc((size_t)o->threads, sizeof *p->workers);
     p->jobs = calloc(p->n_jobs, sizeof *p->jobs);
-    int code = p->workers && p->jobs && p->reads_named ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    int code = p->workers && p->jobs ? CNNSCORE_OK : cnnscore_fail_memory(err);
     for (uint64_t i = 0; code == CNNSCORE_OK && i < p->n_jobs; i++) {
         p->jobs[i].records = cnnscore_records_new();
         p->jobs[i].windows = cnnscore_windows_new();
@@ -181,7 +171,7 @@ int pipeline_open(plugin_engine *engine, const plugin_options *o, plugin_pipelin
     }
     if (p->workers) p->n_workers = o->threads;
     for (int32_t i = 0; i < p->n_workers; i++) p->workers[i].pipeline = p;
-    if (code == CNNSCORE_OK) code = open_readers(p, err);
+    if (code == CNNSCORE_OK) code = open_readers(p, calls, err);
     if (code == CNNSCORE_OK) code = start_workers(p, err);
     if (code != CNNSCORE_OK) {
         pipeline_close(p);
@@ -211,7 +201,6 @@ void pipeline_close(plugin_pipeline *p) {
     pthread_mutex_destroy(&p->mutex);
     free(p->jobs);
     free(p->workers);
-    free(p->reads_named);
     free(p);
 }
 
@@ -252,7 +241,8 @@ static void sum_counts(plugin_pipeline *p, cnnscore_reader_counts *sum) {
 
 static int check_read_groups(plugin_pipeline *p, int64_t enough, plugin_tally *tally, cnnscore_error *err) {
     sum_counts(p, &tally->reads);
-    return cnnscore_check_read_groups(&tally->reads, enough, p->reads_named, p->engine->network.model, err);
+    return cnnscore_check_read_groups(p->workers[0].reader, &tally->reads, enough, p->engine->network.model,
+                                      err);
 }
 
 /* Wait for the oldest job and write it. */

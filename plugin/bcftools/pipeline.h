@@ -9,9 +9,10 @@
 
 typedef struct plugin_pipeline plugin_pipeline;
 
-/* Open one window reader a worker and start the workers. */
-int pipeline_open(plugin_engine *engine, const plugin_options *options, plugin_pipeline **pipeline,
-                  cnnscore_error *err);
+/* Open one window reader a worker, warn where the reads may not be those of `calls`, and start the workers.
+ */
+int pipeline_open(plugin_engine *engine, const plugin_options *options, const cnnscore_calls *calls,
+                  plugin_pipeline **pipeline, cnnscore_error *err);
 /* Score all records of `calls` into `output` under INFO `key`, in input order. Memory is bounded by
  * 2 * threads + 1 jobs. The first failing job's error is the run's. */
 int pipeline_run(plugin_pipeline *pipeline, cnnscore_calls *calls, plugin_output *output, const char *key,

@@ -17,6 +17,8 @@ import pytest
 from cnnscore.calls.records import Intervals
 from cnnscore.errors import UsageError
 from conftest import DATA, Finished, run_cli, run_process
+from hosts.read_files import rename_sample
+from hosts.server import StartServer
 from hosts.waiting import wait_until, wait_until_read
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
@@ -383,3 +385,36 @@ def test_interrupt(box: Path, tiny: dict[str, str], number: int, code: int) -> N
     assert process.returncode == code, err
     assert err.decode() == ("cnnscore: interrupted\n" if number == signal.SIGINT else "")
     assert not list(box.glob("*out.vcf*"))
+
+
+# ---- whose reads ----
+
+
+@pytest.mark.parametrize("served", [False, True], ids=["command", "server"])
+def test_the_wrong_persons_reads(
+    box: Path, tiny: dict[str, str], served: bool, start: StartServer
+) -> None:
+    where: list[str | Path] = ["-m", tiny["reads"]]
+    if served:
+        where = ["--server", start(tiny["reads"]).address]
+    rename_sample(box / "reads.bam", "SOMEBODY")
+    files = ["-R", box / "ref.fa", "-I", box / "reads.bam", *where]
+    run = score(box, *files)
+    assert run.code == 0, run.err
+    assert "has calls of SYN1, and the read groups of" in run.err
+    assert "are of SOMEBODY (SM)" in run.err
+    (box / "out.vcf.gz").unlink()
+    fails(box, score(box, *files, "--sample", "SYN1"), 2, "SM:SYN1", "SOMEBODY", "reads.bam")
+
+
+def test_the_viewer_knows_the_wrong_persons_reads(box: Path, tiny: dict[str, str]) -> None:
+    rename_sample(box / "reads.bam", "SOMEBODY")
+    view = ["view", box / "calls.vcf.gz", "-R", box / "ref.fa", "-I", box / "reads.bam"]
+    for model in tiny.values():  # reads are shown beside a network without reads, too
+        for choice in (["--sites", "2"], ["--near-threshold", "0", "--sites", "2"]):
+            run = run_cli(*view, "-m", model, *choice, "-o", box / "view.html")
+            assert run.code == 0, run.err
+            named = f"{box}/calls.vcf.gz has calls of SYN1"
+            assert run.err.count("are of SOMEBODY (SM)") == run.err.count(named) == 1, run.err
+        run = run_cli(*view, "-m", model, "--sample", "SYN1", "-o", box / "out.html")
+        fails(box, run, 2, "SM:SYN1", "SOMEBODY")

@@ -51,6 +51,18 @@ def split_reads(source: Path, n_files: int, folder: Path) -> list[Path]:
     return paths
 
 
+def rename_sample(path: Path, sample: str) -> None:
+    """Give the read groups of a BAM another SM, in place."""
+    with pysam.AlignmentFile(str(path)) as source:
+        header, reads = source.header.to_dict(), list(source.fetch(until_eof=True))
+    for group in header["RG"]:
+        group["SM"] = sample
+    with pysam.AlignmentFile(str(path), "wb", header=header) as out:
+        for read in reads:
+            out.write(read)
+    pysam.index(str(path))
+
+
 if __name__ == "__main__":
     for made in split_reads(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])):
         print(made)

@@ -15,6 +15,7 @@ import pytest
 
 from conftest import DATA
 from hosts.plugin import Ran, environment, plugin, plugin_folder, start, text
+from hosts.read_files import rename_sample
 from hosts.waiting import wait_until, wait_until_read
 
 USAGE, ERROR = 1, 255
@@ -277,14 +278,6 @@ def test_warnings(box: Path, tiny: dict[str, str]) -> None:
     assert run.code == 0
     assert "Warning: " in run.err
     assert "have no read group" in run.err
-    sample = text(box / "calls.vcf.gz", "-h").splitlines()[-1].split("\t")[9]
-    header = {"SQ": [{"SN": "synA", "LN": 40000}, {"SN": "synB", "LN": 12000}]}
-    with pysam.AlignmentFile(str(box / "none.bam"), "wb", header=header):
-        pass
-    pysam.index(str(box / "none.bam"))
-    run = score(box, "-b", box / "none.bam", "-m", tiny["reads"], "--sample", sample)
-    assert run.code == 0, run.err
-    assert f"SM:{sample}" in run.err
 
 
 # ---- the library and its interpreter ----
@@ -392,3 +385,24 @@ def test_an_index_that_cannot_be_written(box: Path, tiny: dict[str, str]) -> Non
     run = score(box, *arguments, "-o", calls)
     fails(box, run, ERROR, "cannot write", "calls.vcf.gz.csi", "Is a directory")
     assert calls.read_bytes() == before
+
+
+# ---- whose reads ----
+
+
+def test_the_wrong_persons_reads(box: Path, tiny: dict[str, str]) -> None:
+    renamed = Path(shutil.copy(box / "reads.bam", box / "renamed.bam"))
+    rename_sample(renamed, "SOMEBODY")
+    run = score(box, "-b", renamed, "-m", tiny["reads"])
+    assert run.code == 0, run.err
+    assert run.err.startswith(
+        f"Warning: {box}/calls.vcf.gz has calls of SYN1, and the read groups of {renamed} are of "
+        "SOMEBODY (SM): are these the right reads?"
+    )
+    (box / "out.vcf.gz").unlink()
+    run = score(box, "-b", renamed, "-m", tiny["reads"], "--sample", "SYN1")
+    fails(box, run, ERROR, f"no read group of {renamed} has SM:SYN1", "samples are SOMEBODY")
+    both = [item for name in ("renamed.bam", "reads.bam") for item in ("-b", box / name)]
+    run = score(box, *both, "-m", tiny["reads"])
+    assert run.code == 0, run.err
+    assert "are of 2 samples (SM), SOMEBODY, SYN1, and all reads count" in run.err

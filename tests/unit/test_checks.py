@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnnscore.calls.records import Calls, check_info_key, is_bed
-from cnnscore.calls.windows import ReadCounts, check_read_groups, no_group_warning
+from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
 from cnnscore.description import Description
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.provenance import read_model_lines
@@ -107,22 +107,20 @@ def test_keys_that_are_there_already(tmp_path: Path) -> None:
 
 def test_read_groups() -> None:
     remedy = "give the reads one with `samtools addreplacerg -r ID:1 -r SM:NAME`"
-    files = ["a.bam", "b.bam"]
-    check_read_groups(ReadCounts(reads=9, no_read_group=8), files)
-    check_read_groups(ReadCounts(reads=9, no_read_group=9), files, "gatk-2d", enough=10)
-    check_read_groups(ReadCounts(), files)
-    with pytest.raises(BadInput) as caught:
-        check_read_groups(ReadCounts(reads=9, no_read_group=9), files, "gatk-2d", enough=9)
-    drops = "no read of a.bam, b.bam has a read group, and"
-    assert str(caught.value) == f"{drops} gatk-2d drops such reads, as GATK does: {remedy}"
-    with pytest.raises(BadInput) as caught:
-        check_read_groups(ReadCounts(reads=9, no_read_group=9), files)
-    assert str(caught.value) == f"{drops} GATK's rule drops such reads: {remedy}"
-    assert no_group_warning(ReadCounts(sample_groups=0), files, "s") == (
-        "no read group of a.bam, b.bam has SM:s, so no read counts: `samtools view -H` shows them"
-    )
-    assert no_group_warning(ReadCounts(sample_groups=1), files, "s") is None
-    assert no_group_warning(ReadCounts(), files, None) is None
+    paths = str(DATA / "reads.bam"), str(DATA / "deep.bam")
+    options = ReaderOptions(str(DATA / "ref.fa"), paths, read_rule="gatk", read_limit=4)
+    all_bare = ReadCounts(reads=9, no_read_group=9)
+    with WindowReader(options) as reader:
+        reader.check_read_groups(ReadCounts(reads=9, no_read_group=8))
+        reader.check_read_groups(all_bare, "gatk-2d", enough=10)
+        reader.check_read_groups(ReadCounts())
+        with pytest.raises(BadInput) as caught:
+            reader.check_read_groups(all_bare, "gatk-2d", enough=9)
+        drops = f"no read of {', '.join(paths)} has a read group, and"
+        assert str(caught.value) == f"{drops} gatk-2d drops such reads, as GATK does: {remedy}"
+        with pytest.raises(BadInput) as caught:
+            reader.check_read_groups(all_bare)
+        assert str(caught.value) == f"{drops} GATK's rule drops such reads: {remedy}"
 
 
 @pytest.mark.parametrize(

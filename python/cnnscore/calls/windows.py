@@ -17,7 +17,7 @@ from cnnscore.calls.records import warning_of
 from cnnscore.errors import call
 
 if TYPE_CHECKING:
-    from cnnscore._window import CData
+    from cnnscore.calls.records import Calls
     from cnnscore.description import Description
 
 READ_RULES = {
@@ -72,7 +72,6 @@ class ReadCounts:
     other_sample: int = 0
     sites_sampled: int = 0
     sites_empty: int = 0
-    sample_groups: int = -1
 
     def __add__(self, other: ReadCounts) -> ReadCounts:
         """Counts of two readers of the same files."""
@@ -83,7 +82,6 @@ class ReadCounts:
             self.other_sample + other.other_sample,
             self.sites_sampled + other.sites_sampled,
             self.sites_empty + other.sites_empty,
-            max(self.sample_groups, other.sample_groups),
         )
 
 
@@ -93,35 +91,11 @@ ADD_READ_GROUP = str(ffi.string(lib.cnnscore_add_read_group()).decode())
 """The remedy of reads without a read group."""
 
 
-def check_read_groups(
-    counts: ReadCounts, files: Sequence[str], model: str | None = None, *, enough: int = 1
-) -> None:
-    """`model` is the network that drops reads without a read group; None: GATK's rule itself.
-
-    Errors: BadInput when at least `enough` reads were seen and none has a read group.
-    """
-    who = ffi.NULL if model is None else model.encode()
-    call(ffi, lib.cnnscore_check_read_groups, _native(counts), enough, _named(files), who)
-
-
-def no_group_warning(counts: ReadCounts, files: Sequence[str], sample: str | None) -> str | None:
-    """What to say where no read group has the sample, so that no read counts."""
-    name = ffi.NULL if sample is None else sample.encode()
-    return warning_of(lib.cnnscore_warn_of_no_group, _native(counts), _named(files), name)
-
-
-def _native(counts: ReadCounts) -> CData:
-    return ffi.new("cnnscore_reader_counts *", asdict(counts))
-
-
-def _named(files: Sequence[str]) -> bytes:
-    return os.fsencode(", ".join(files))
-
-
 class WindowReader:
     """One set of file handles; used by one thread at a time.
 
-    Errors on opening: BadInput for a missing, truncated or unindexed file.
+    Errors on opening: BadInput for a missing, truncated or unindexed file, and where no read group
+    has the sample.
     """
 
     def __init__(self, options: ReaderOptions) -> None:
@@ -189,8 +163,26 @@ class WindowReader:
             counts.other_sample,
             counts.sites_sampled,
             counts.sites_empty,
-            counts.sample_groups,
         )
+
+    def samples_warning(self, calls: Calls, sample: str | None) -> str | None:
+        """What to say where the reads may be of somebody else than the calls: no `sample` was
+        named, and the read groups are of several samples, or none is of the calls' one sample.
+        """
+        name = ffi.NULL if sample is None else sample.encode()
+        return warning_of(lib.cnnscore_warn_of_read_samples, calls.handle, self._handle, name)
+
+    def check_read_groups(
+        self, counts: ReadCounts, model: str | None = None, *, enough: int = 1
+    ) -> None:
+        """`counts` are of all readers of these files; `model` is the network that drops reads
+        without a read group, None: GATK's rule itself.
+
+        Errors: BadInput when at least `enough` reads were seen and none has a read group.
+        """
+        who = ffi.NULL if model is None else model.encode()
+        native = ffi.new("cnnscore_reader_counts *", asdict(counts))
+        call(ffi, lib.cnnscore_check_read_groups, self._handle, native, enough, who)
 
     def close(self) -> None:
         """Close the files."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ from cnnscore.truth.labels import FALSE, TRUE, Labeller, called_dosage
 from cnnscore.truth.regions import Regions
 from cnnscore.truth.truth_set import TruthSet
 from cnnscore.version import __version__
+
+log = logging.getLogger("cnnscore")
 
 SITES_PER_BATCH = 512
 ANNOTATIONS = (
@@ -141,6 +144,8 @@ def make_dataset(
         splits = _splits(options.split, plan, counts)
         layout = _layout(rows, first.lengths, reader_options, options, command, files, splits)
         with open_dataset(output, layout) as writer, WindowReader(reader_options) as reader:
+            if warning := reader.samples_warning(source, options.sample):
+                log.warning(warning)
             reader.set_depth(reader.measure_depth())
             _write(open_calls(), reader, writer, first, split, options, name, progress)
         progress.clear()

@@ -31,8 +31,6 @@ from cnnscore.calls.windows import (
     ReaderOptions,
     WindowBuffers,
     WindowReader,
-    check_read_groups,
-    no_group_warning,
 )
 from cnnscore.description import WindowScorer
 from cnnscore.errors import UsageError
@@ -152,7 +150,7 @@ class Scorer:
         source.add_score(key, network, per_allele=per_allele)
         in_order = options.downsampling == "gatk" and network.needs_reads
         score = self.engine.score_alleles if per_allele else self.engine.score
-        with _Pipeline(self.engine, score, windows, self.threads, in_order) as pipeline:
+        with _Pipeline(source, self.engine, score, windows, self.threads, in_order) as pipeline:
             with open_output(source, output, written) as writer:
                 run = _Run(source, progress or NoProgress(), per_allele)
                 for job in pipeline.run(source, network.sites_per_job):
@@ -200,6 +198,7 @@ class _Pipeline:
 
     def __init__(
         self,
+        source: Calls,
         engine: WindowScorer,
         score: Callable[[WindowBatch], NDArray[np.float32]],
         options: ReaderOptions,
@@ -215,9 +214,7 @@ class _Pipeline:
         for reader in self._all_readers:
             reader.set_depth(depth)
             self._readers.put(reader)
-        self._reads = options.reads
-        counts = self._all_readers[0].counts()
-        if warning := no_group_warning(counts, options.reads, options.sample):
+        if warning := self._all_readers[0].samples_warning(source, options.sample):
             log.warning(warning)
         # One job per worker, one waiting for it, one being written.
         self._slots = [_Slot() for _ in range(2 * threads + 1)]
@@ -279,7 +276,7 @@ class _Pipeline:
     def check_read_groups(self, enough: int) -> None:
         """Errors: BadInput when at least `enough` reads were seen and none has a read group."""
         model = self._engine.description.model
-        check_read_groups(self.counts(), self._reads, model, enough=enough)
+        self._all_readers[0].check_read_groups(self.counts(), model, enough=enough)
 
 
 def warn_about_reads(summary: Summary) -> None:

@@ -18,13 +18,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
-from cnnscore.calls.windows import (
-    ReadCounts,
-    ReaderOptions,
-    WindowReader,
-    check_read_groups,
-    no_group_warning,
-)
+from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.network.encode import NativeBatch, PlaneRows, Planes, PlaneSpec, encode_gatk_reads
 from cnnscore.score.engine import Engine
 from cnnscore.viewer.attribution import Attribution, attribute
@@ -126,7 +120,8 @@ def records_of(vcf: Path, sample: str | None) -> Iterator[Record]:
 class Looker:
     """Reads, encodes and scores the records of a small VCF one by one.
 
-    `reads` may be given for a network without reads too: they are shown beside its inputs.
+    `reads` may be given for a network without reads too: they are shown beside its inputs. `name`
+    is the call file's in the warning that they may be somebody else's; None: that has been said.
     `runs` is the number of network runs that attribution may take per site, 0 for none.
     """
 
@@ -139,8 +134,10 @@ class Looker:
         sample: str | None = None,
         runs: int = 0,
         threads: int = 1,
+        name: str | None = None,
     ) -> None:
         network = engine.description
+        self._name = name
         self.engine, self.sample, self.runs, self.threads = engine, sample, runs, threads
         self._options = ReaderOptions.of_network(network, reference, reads, sample)
         # Reads beside the inputs of a network that takes them in another form, or not at all.
@@ -162,11 +159,15 @@ class Looker:
 
         Errors: BadInput of the reference and the reads.
         """
-        calls, records = Calls(str(vcf), annotations=self.engine.manifest.annotations), Records()
+        annotations = self.engine.manifest.annotations
+        calls, records = Calls(str(vcf), annotations=annotations, name=self._name), Records()
         with ExitStack() as stack:
             reader = stack.enter_context(WindowReader(self._options))
             reader.set_depth(reader.measure_depth())
             beside = stack.enter_context(WindowReader(self._beside)) if self.beside else None
+            shown = beside or reader
+            if self._name and (warning := shown.samples_warning(calls, self.sample)):
+                log.warning(warning)
 
             def sites() -> Iterator[Site]:
                 for number, record in enumerate(records_of(vcf, self.sample)):
@@ -178,13 +179,8 @@ class Looker:
                     yield look_at(self.engine, record, batch, pileup, window, typical, label)
 
             yield from attributed(self.engine, sites(), self.runs, self.threads)
-            self._check_read_groups((beside or reader).counts())
+            shown.check_read_groups(shown.counts())
         calls.close()
-
-    def _check_read_groups(self, counts: ReadCounts) -> None:
-        check_read_groups(counts, self._beside.reads)
-        if warning := no_group_warning(counts, self._beside.reads, self.sample):
-            log.warning(warning)
 
 
 def attributed(engine: Engine, sites: Iterator[Site], runs: int, threads: int) -> Iterator[Site]:

@@ -94,20 +94,21 @@ def open_view(
         name, path = calls, spool(folder) if calls == "-" else calls
         _check_sample(path, name, sample, bool(reads))
         key = options.info_key or manifest.info_key
-        if choice.needs_scores and not _has_info(path, key):
+        scored = choice.needs_scores and not _has_info(path, key)
+        if scored:
             if options.info_key:
                 raise BadInput(f"{name} has no INFO/{options.info_key} to choose by")
-            scored = str(folder / "scored.vcf.gz")
+            output = str(folder / "scored.vcf.gz")
             scorer.score(
                 path,
                 reference=reference,
                 reads=reads if manifest.encoder.needs_reads else (),
-                output=scored,
+                output=output,
                 written=OutputOptions("z1"),
                 options=ScoreOptions(sample=sample, intervals=intervals),
                 progress=progress,
             )
-            path, intervals = scored, Intervals()
+            path, intervals = output, Intervals()
         labeller = None
         if options.truth:
             regions = Regions.read(options.confident) if options.confident else None
@@ -136,6 +137,7 @@ def open_view(
             sample=sample,
             runs=runs,
             threads=scorer.threads,
+            name=None if scored and manifest.encoder.needs_reads else name,
         )
         yield View(
             manifest=manifest,
