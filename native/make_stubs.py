@@ -15,25 +15,7 @@ MODULES = ("_encode", "_window")
 
 HEAD = '''"""Types of cnnscore.{module}, written by native/make_stubs.py: do not edit."""
 
-from collections.abc import Callable
-from typing import Any
-
-class CData:
-    """A C value: a pointer, a struct, an array."""
-
-    def __getattr__(self, name: str) -> Any: ...
-    def __setattr__(self, name: str, value: object) -> None: ...
-    def __getitem__(self, index: int) -> Any: ...
-
-class _FFI:
-    NULL: CData
-    def new(self, kind: str, value: object = ...) -> CData: ...
-    def cast(self, kind: str, value: int | CData) -> CData: ...
-    def gc(self, value: CData, release: Callable[[CData], None]) -> CData: ...
-    def release(self, value: CData) -> None: ...
-    def string(self, value: CData) -> bytes: ...
-    def sizeof(self, kind: str) -> int: ...
-    def typeof(self, value: str | CData) -> Any: ...
+from cnnscore._cffi import FFI, CData as CData
 
 class _Lib:
 '''
@@ -61,7 +43,7 @@ def stub(module: str) -> str:
         kind = built.ffi.typeof(value)
         given = "".join(f", a{i}: {_given(argument)}" for i, argument in enumerate(kind.args))
         lines.append(f"    def {name}(self{given}, /) -> {_returned(kind.result)}: ...\n")
-    return HEAD.format(module=module) + "".join(lines) + "\nffi: _FFI\nlib: _Lib\n"
+    return HEAD.format(module=module) + "".join(lines) + "\nffi: FFI\nlib: _Lib\n"
 
 
 if __name__ == "__main__":

@@ -401,7 +401,7 @@ static int mismatch(cnnscore_resource *resource, const bcf1_t *record, const bcf
     return cnnscore_fail(
         err, CNNSCORE_ERR_INPUT,
         "at %s:%lld REF is %.20s in %s and %.20s in %s, where GATK ends: take that record out, "
-        "or leave out --ref-mismatch gatk",
+        "or leave out `ref_mismatch=gatk`",
         contig, pos, ref, resource->calls->path, other_ref, resource->path);
 }
 

@@ -9,7 +9,6 @@ import sys
 from types import ModuleType
 from typing import NoReturn
 
-from cnnscore.cli.naming import with_options
 from cnnscore.cli.parser import ABOUT, COMMANDS, EXIT_USAGE, command_parser, did_you_mean
 from cnnscore.errors import CnnscoreError
 from cnnscore.files import remove_unfinished
@@ -60,7 +59,7 @@ def _run(name: str, arguments: list[str]) -> int:
         command, options = _parse(name, arguments)
         command.run(options)
     except CnnscoreError as error:
-        print(f"cnnscore: error: {with_options(str(error))}", file=sys.stderr)
+        print(f"cnnscore: error: {_with_options(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("cnnscore: interrupted", file=sys.stderr)
@@ -88,7 +87,7 @@ def _set_up_log(level: str) -> None:
     class Lower(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
             record.levelname = record.levelname.lower()
-            record.msg, record.args = with_options(record.getMessage()), None
+            record.msg, record.args = _with_options(record.getMessage()), None
             return super().format(record)
 
     handler = logging.StreamHandler(sys.stderr)
@@ -96,6 +95,12 @@ def _set_up_log(level: str) -> None:
     log = logging.getLogger("cnnscore")
     log.handlers, log.propagate = [handler], False
     log.setLevel(level.upper())
+
+
+def _with_options(message: str) -> str:
+    from cnnscore.cli.naming import with_options
+
+    return with_options(message)
 
 
 def _handle_signals() -> None:

@@ -79,6 +79,11 @@ def add_option(group: argparse._ActionsContainer, name: str, **settings: Any) ->
     group.add_argument(*flags, **{**common, **settings})
 
 
+def add_list(group: argparse._ActionsContainer, *flags: str, metavar: str, help: str) -> None:
+    """Add an option that may be given several times."""
+    group.add_argument(*flags, metavar=metavar, action="append", default=[], help=help)
+
+
 def add_output_arguments(group: argparse._ArgumentGroup) -> None:
     """Where calls are written, and how; as in bcftools."""
     add_option(group, "output", default="-")
@@ -114,12 +119,11 @@ def add_annotations_argument(group: argparse._ArgumentGroup) -> None:
 def add_input_arguments(group: argparse._ArgumentGroup, *, reference_required: bool = True) -> None:
     """The reference and the reads that calls were made of."""
     add_option(group, "reference", required=reference_required)
-    group.add_argument(
+    add_list(
+        group,
         "-I",
         "--reads",
         metavar="READS",
-        action="append",
-        default=[],
         help="indexed BAM or CRAM; may be given several times",
     )
 

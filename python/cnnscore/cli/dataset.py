@@ -22,6 +22,7 @@ from pathlib import Path
 
 from cnnscore.cli.arguments import (
     add_input_arguments,
+    add_list,
     add_option,
     add_record_arguments,
     add_running_arguments,
@@ -52,18 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rows.add_argument(
         "--name", metavar="NAME", help="the sample column [the sample, or the name of CALLS]"
     )
-    rows.add_argument(
+    add_list(
+        rows,
         "--tag",
         metavar="KEY=VALUE",
-        action="append",
-        default=[],
         help="a text column of your own; may be given several times",
     )
-    rows.add_argument(
+    add_list(
+        rows,
         "--keep",
         metavar="LABEL=PART",
-        action="append",
-        default=[],
         help="keep this part of a class (SNP, INDEL, NOT_SNP, NOT_INDEL), by a hash of the site",
     )
     rows.add_argument(

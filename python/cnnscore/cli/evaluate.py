@@ -23,7 +23,7 @@ import shlex
 import sys
 from datetime import datetime
 
-from cnnscore.cli.arguments import add_option
+from cnnscore.cli.arguments import add_list, add_option
 from cnnscore.extras import need
 
 log = logging.getLogger("cnnscore")
@@ -37,11 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "reference", help="FASTA with .fai, to left-align indels")
     add_option(parser, "output", metavar="DIR", required=True, help="folder of the results")
     what = parser.add_argument_group("what is compared")
-    what.add_argument(
+    add_list(
+        what,
         "--score",
         metavar="KEY",
-        action="append",
-        default=[],
         help="QUAL, or an INFO or FORMAT key (FORMAT/GQ); --score=-FS when low means true; may be "
         "given several times [all CNN_*, QUAL, QD, VQSLOD]",
     )
@@ -61,11 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "all-alleles",
         help="count all ALT alleles, also those that the sample does not carry [its genotype's]",
     )
-    what.add_argument(
+    add_list(
+        what,
         "--stratify",
         metavar="BED",
-        action="append",
-        default=[],
         help="a stratum: calls within these regions; may be given several times",
     )
     add_option(what, "sample", help="the sample column of the calls")

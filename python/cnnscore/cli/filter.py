@@ -22,6 +22,7 @@ import sys
 
 from cnnscore.cli.arguments import (
     OUTPUT_ALONE,
+    add_list,
     add_option,
     add_output_arguments,
     add_running_arguments,
@@ -51,11 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     score = parser.add_argument_group("score")
     add_option(score, "info-key", help="INFO key of the score, or QUAL [the one CNN_* key]")
     cutoffs = parser.add_argument_group("cut-offs")
-    cutoffs.add_argument(
+    add_list(
+        cutoffs,
         "--resource",
         metavar="VCF",
-        action="append",
-        default=[],
         help="known variants, sorted, indexed or not; may be given several times",
     )
     cutoffs.add_argument(
@@ -75,11 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "by the network's own cut-offs); several give grades "
             f"[{default}; all levels of the network]",
         )
-    cutoffs.add_argument(
+    add_list(
+        cutoffs,
         "--threshold",
         metavar="[TYPE=]SCORE",
-        action="append",
-        default=[],
         help="records that score lower fail; TYPE is SNP or INDEL [both]; several give grades",
     )
     add_option(cutoffs, "model", help="network whose own cut-offs to use [the header's]")

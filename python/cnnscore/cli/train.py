@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cnnscore.cli.arguments import add_option, add_running_arguments, pairs
+from cnnscore.cli.arguments import add_list, add_option, add_running_arguments, pairs
 from cnnscore.errors import UsageError
 from cnnscore.extras import need
 
@@ -32,36 +32,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "overwrite", help="start again in a used folder")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
     what = parser.add_argument_group("what is trained")
-    what.add_argument(
+    add_list(
+        what,
         "--set",
         metavar="KEY=VALUE",
-        action="append",
-        default=[],
         help="replace a value of CONFIG: training.steps=500; may be given several times",
     )
     add_option(what, "seed", help="short for --set training.seed=N")
     what.add_argument(
         "--init", metavar="MODEL", help="refine: start from the weights and the layout of a network"
     )
-    what.add_argument(
+    add_list(
+        what,
         "--rehearsal",
         metavar="DATA",
-        action="append",
-        default=[],
         help="with --init: data sets that the network must not forget; may be given several times",
     )
-    what.add_argument(
+    add_list(
+        what,
         "--teacher",
         metavar="MODEL",
-        action="append",
-        default=[],
         help="learn the mean log-odds of these networks; may be given several times",
     )
-    what.add_argument(
+    add_list(
+        what,
         "--leave-out",
         metavar="KEY=VALUE",
-        action="append",
-        default=[],
         help="leave out rows with this tag, sample or contig; may be given several times",
     )
     running = parser.add_argument_group("running")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from cnnscore.cli.arguments import (
     add_annotations_argument,
     add_input_arguments,
+    add_list,
     add_option,
     add_record_arguments,
     add_running_arguments,
@@ -67,11 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="colours of --terminal; auto: when the output is a terminal [auto]",
     )
     sites = parser.add_argument_group("sites (one rule, within the intervals) [the first ones]")
-    sites.add_argument(
+    add_list(
+        sites,
         "--site",
         metavar="SITE",
-        action="append",
-        default=[],
         help="this site; may be given several times",
     )
     sites.add_argument(

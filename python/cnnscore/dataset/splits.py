@@ -223,18 +223,16 @@ def _move(
     wanted = np.broadcast_to(parts[:, None], (_N_PLANNED, share.shape[1]))
     blocks = np.flatnonzero(free)
     now = np.stack([share[split == number].sum(axis=0) for number in range(_N_PLANNED)])
+    placing = _Placing(share, split, now, wanted)
     for _ in range(len(blocks) * _N_PLANNED):
         if (np.abs(now - wanted) <= _NEAR / 2).all():
             return
-        change, moves = _best_move(share, split, blocks, now, wanted)
+        change, moves = placing.best_move(blocks)
         if change > -_LEAST_GAIN and len(blocks) <= _MOST_TO_EXCHANGE:
-            change, moves = _best_exchange(share, split, blocks, now, wanted)
+            change, moves = placing.best_exchange(blocks)
         if change > -_LEAST_GAIN:
             return
-        for block, to in moves:
-            now[split[block]] -= share[block]
-            now[to] += share[block]
-            split[block] = to
+        placing.carry_out(moves)
 
 
 Moves = list[tuple[int, int]]
@@ -248,41 +246,52 @@ def _cost(held: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.
     return total
 
 
-def _best_move(
-    share: NDArray[np.float64],
-    split: NDArray[np.int8],
-    blocks: NDArray[np.int64],
-    now: NDArray[np.float64],
-    wanted: NDArray[np.float64],
-) -> tuple[float, Moves]:
-    home, cost = split[blocks], _cost(now, wanted)
-    leaving = _cost(now[home] - share[blocks], wanted[home]) - cost[home]
-    change = leaving[:, None] + _cost(now + share[blocks, None, :], wanted) - cost
-    change[np.arange(len(blocks)), home] = 0
-    best, to = np.unravel_index(int(np.argmin(change)), change.shape)
-    return float(change[best, to]), [(int(blocks[best]), int(to))]
+@dataclass(frozen=True, eq=False)
+class _Placing:
+    """Which split each block is in, and what moves would bring nearer to what is asked."""
 
+    share: NDArray[np.float64]
+    """[B, K] part of a class that a block has."""
+    split: NDArray[np.int8]
+    """[B] changed in place."""
+    now: NDArray[np.float64]
+    """[splits, K] parts that the splits have, changed in place,"""
+    wanted: NDArray[np.float64]
+    """and are to have."""
 
-def _best_exchange(
-    share: NDArray[np.float64],
-    split: NDArray[np.int8],
-    blocks: NDArray[np.int64],
-    now: NDArray[np.float64],
-    wanted: NDArray[np.float64],
-) -> tuple[float, Moves]:
-    best, moves = 0.0, list[tuple[int, int]]()
-    cost = _cost(now, wanted)
-    for one, other in ((0, 1), (0, 2), (1, 2)):
-        ours, theirs = blocks[split[blocks] == one], blocks[split[blocks] == other]
-        if not (len(ours) and len(theirs)):
-            continue
-        gain = share[theirs][None] - share[ours][:, None]  # [ours, theirs, K] of the first split
-        change = _cost(now[one] + gain, wanted[one]) + _cost(now[other] - gain, wanted[other])
-        a, b = np.unravel_index(int(np.argmin(change)), change.shape)
-        found = float(change[a, b] - cost[one] - cost[other])
-        if found < best:
-            best, moves = found, [(int(ours[a]), other), (int(theirs[b]), one)]
-    return best, moves
+    def best_move(self, blocks: NDArray[np.int64]) -> tuple[float, Moves]:
+        """One block into another split: the change of the cost, and the move."""
+        share, wanted = self.share[blocks], self.wanted
+        home, cost = self.split[blocks], _cost(self.now, wanted)
+        leaving = _cost(self.now[home] - share, wanted[home]) - cost[home]
+        change = leaving[:, None] + _cost(self.now + share[:, None, :], wanted) - cost
+        change[np.arange(len(blocks)), home] = 0
+        best, to = np.unravel_index(int(np.argmin(change)), change.shape)
+        return float(change[best, to]), [(int(blocks[best]), int(to))]
+
+    def best_exchange(self, blocks: NDArray[np.int64]) -> tuple[float, Moves]:
+        """Two blocks of two splits against each other."""
+        share, now, wanted = self.share, self.now, self.wanted
+        best, moves = 0.0, list[tuple[int, int]]()
+        cost, home = _cost(now, wanted), self.split[blocks]
+        for one, other in ((0, 1), (0, 2), (1, 2)):
+            ours, theirs = blocks[home == one], blocks[home == other]
+            if not (len(ours) and len(theirs)):
+                continue
+            gain = share[theirs][None] - share[ours][:, None]  # [ours, theirs, K] of the first
+            change = _cost(now[one] + gain, wanted[one]) + _cost(now[other] - gain, wanted[other])
+            a, b = np.unravel_index(int(np.argmin(change)), change.shape)
+            found = float(change[a, b] - cost[one] - cost[other])
+            if found < best:
+                best, moves = found, [(int(ours[a]), other), (int(theirs[b]), one)]
+        return best, moves
+
+    def carry_out(self, moves: Moves) -> None:
+        """Move blocks."""
+        for block, to in moves:
+            self.now[self.split[block]] -= self.share[block]
+            self.now[to] += self.share[block]
+            self.split[block] = to
 
 
 def _distances(plan: SplitPlan, rule: SplitRule) -> NDArray[np.float64]:
