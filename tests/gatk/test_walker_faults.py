@@ -45,7 +45,11 @@ def with_fake(tools: ToolHost, way: str, out: Path, *options: object) -> Ran:
         ("no-sites", (), ["makes no sense", "sites_per_job is 0, not 1 to"]),
         ("hang", ("--server-timeout", 2), ["does not answer in time", "--server-timeout"]),
         ("short", (), ["is not a cnnscore of this protocol"]),
-        ("busy", ("--server-timeout", 1), ["overloaded", "the queue is full"]),
+        (
+            "busy",
+            ("--server-timeout", 1),
+            ["overloaded: the queue is full, and was for 1 s", "(--server-timeout)"],
+        ),
         ("small", (), ["synA:257", "--max-message"]),
     ],
 )

@@ -214,19 +214,32 @@ class WatchedService(ScorerService):
 
     most_held = 0
 
-    def hold(self, size: int) -> None:
+    def hold(self, client: str, size: int) -> None:
         """As ever, and remember."""
-        super().hold(size)
-        self.most_held = max(self.most_held, self._held)
+        super().hold(client, size)
+        self.most_held = max(self.most_held, self._held.total())
+
+
+ANY = Filling(enough=1, seconds=0, most=1000)
 
 
 class HereServer:
     """The service on an event loop of this process."""
 
-    def __init__(self, engine: Engine, folder: Path, queue_bytes: int, max_in_flight: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        folder: Path,
+        *,
+        queue_bytes: int = 1 << 26,
+        max_in_flight: int = 4,
+        max_streams: int = 256,
+        filling: Filling = ANY,
+    ) -> None:
         self.about = ServerDescription(engine.description, 1 << 26, max_in_flight)
         self.address = f"unix:{folder}/here"
-        self._engine, self._queue_bytes = engine, queue_bytes
+        self._engine, self._filling = engine, filling
+        self._queue_bytes, self._max_streams = queue_bytes, max_streams
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -234,9 +247,10 @@ class HereServer:
 
     async def _start(self) -> None:
         metrics = Metrics(self.about)
-        filling = Filling(enough=1, seconds=0, most=1)
-        self.batcher = Batcher(self._engine, 1, filling, metrics.job)
-        self.service = WatchedService(self.about, self.batcher, self._queue_bytes, metrics)
+        self.batcher = Batcher(self._engine, 1, self._filling, metrics.job)
+        self.service = WatchedService(
+            self.about, self.batcher, self._queue_bytes, self._max_streams, metrics
+        )
         self._server = grpc.aio.server()
         self._server.add_generic_rpc_handlers((self.service.handler(),))
         self._server.add_insecure_port(self.address)
@@ -276,14 +290,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartHere]:
     """Starts servers in this process; they end with the test, their engines let go."""
     started: list[tuple[HeldEngine, HereServer]] = []
 
-    def call(
-        engine: HeldEngine,
-        *,
-        queue_bytes: int = 1 << 26,
-        max_in_flight: int = 4,
-    ) -> HereServer:
+    def call(engine: HeldEngine, **options: Any) -> HereServer:
         folder = Path(tempfile.mkdtemp(dir=tmp_path_factory.getbasetemp()))
-        started.append((engine, HereServer(engine, folder, queue_bytes, max_in_flight)))
+        started.append((engine, HereServer(engine, folder, **options)))
         return started[-1][1]
 
     yield call

@@ -1,4 +1,4 @@
-"""Batches of several clients joined: whose scores are whose, and how long anybody waits."""
+"""Batches of several clients joined and split: whose scores are whose, how long anybody waits."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from cnnscore.batch import WindowBatch
+from cnnscore.batch import WindowBatch, concatenate
 from cnnscore.errors import BadBatch
 from cnnscore.score.engine import Engine
 from cnnscore.serve.batcher import Batcher, Filling
@@ -25,7 +27,7 @@ AT_ONCE = Filling(enough=1, seconds=0, most=1000)
 
 @contextmanager
 def batching(
-    engine: Engine | HeldEngine, filling: Filling, threads: int = 1
+    engine: Any, filling: Filling, threads: int = 1
 ) -> Iterator[tuple[Batcher, list[tuple[int, int]]]]:
     """A batcher, and the (sites, batches) of its jobs."""
     jobs: list[tuple[int, int]] = []
@@ -69,7 +71,7 @@ def test_never_more_than_wanted_together(windows: dict[str, Windows]) -> None:
         engine.go.set()
         got = np.concatenate([future.result(20) for future in futures])
     assert got.tobytes() == case.scores[:33].tobytes()
-    assert jobs == [(1, 1), (8, 2), (4, 1), (20, 1), (1, 1)]
+    assert jobs == [(1, 1), (10, 3), (10, 2), (10, 1), (3, 2)]
 
 
 def test_a_worker_waits_for_a_full_batch_but_not_long(windows: dict[str, Windows]) -> None:
@@ -102,6 +104,135 @@ def test_a_bad_batch_harms_no_neighbour(windows: dict[str, Windows]) -> None:
         assert futures[2].result(20).tobytes() == case.scores[:4].tobytes()
         with pytest.raises(BadBatch, match="alleles"):
             futures[1].result(20)
+
+
+# ---- turns ----
+
+
+class CountedEngine:
+    """A slow network in place of which calls are counted; a site's score is its position."""
+
+    def __init__(self) -> None:
+        self.sites: list[int] = []
+        self.entered, self.go = threading.Event(), threading.Event()
+
+    def score(self, batch: WindowBatch) -> np.ndarray:
+        self.sites.append(len(batch))
+        self.entered.set()
+        assert self.go.wait(60)
+        return batch.pos.astype(np.float32)
+
+
+def many(batch: WindowBatch, sites: int) -> WindowBatch:
+    """So many sites, each at a position of its own."""
+    batch = concatenate([batch] * -(-sites // len(batch))).part(0, sites)
+    return replace(batch, pos=np.arange(sites, dtype=np.int64))
+
+
+def test_a_flood_makes_nobody_wait(windows: dict[str, Windows]) -> None:
+    """Eight batches of 40,000 sites, then four sites of another client: the very next job."""
+    engine = CountedEngine()
+    with batching(engine, Filling(enough=128, seconds=0, most=512)) as (batcher, jobs):
+        flood = many(windows["reference"].batch, 40_000)
+        large = [batcher.submit(flood, "hog") for _ in range(8)]
+        assert engine.entered.wait(60)  # one job is under way
+        small = batcher.submit(flood.part(30_000, 30_004), "small")
+        calls: list[int] = []
+        small.add_done_callback(lambda _: calls.append(len(engine.sites)))
+        engine.go.set()
+        assert small.result(60).tolist() == [30_000, 30_001, 30_002, 30_003]
+        assert calls == [2]
+        for future in large:
+            assert np.array_equal(future.result(60), np.arange(40_000))
+    assert max(engine.sites) == 512
+    assert sum(engine.sites) == 8 * 40_000 + 4
+    assert jobs[1] == (512, 2)
+
+
+def test_equal_shares(windows: dict[str, Windows]) -> None:
+    """Of three floods and a trickle: the trickle whole, the floods alike, whoever came first."""
+    engine = CountedEngine()
+    with batching(engine, Filling(enough=1, seconds=0, most=100)) as (batcher, _):
+        batch = many(windows["reference"].batch, 1000)
+        first = batcher.submit(batch.part(0, 1), "first")
+        assert engine.entered.wait(60)
+        futures = {name: batcher.submit(batch, name) for name in ("a", "b", "c")}
+        ended: dict[str, int] = {}
+
+        def end(name: str, _: object) -> None:
+            ended[name] = len(engine.sites)
+
+        for name, future in futures.items():
+            future.add_done_callback(partial(end, name))
+        trickle = [batcher.submit(batch.part(i, i + 1), "trickle") for i in range(10)]
+        trickle[-1].add_done_callback(partial(end, "trickle"))
+        engine.go.set()
+        for future in (first, *futures.values(), *trickle):
+            future.result(60)
+    assert ended.pop("trickle") == 2
+    # 3,010 sites in jobs of 100: nobody ends before the last two.
+    assert min(ended.values()) >= len(engine.sites) - 1
+    assert len(engine.sites) == 1 + 31
+
+
+def test_other_layouts_have_their_turn(windows: dict[str, Windows]) -> None:
+    """They cannot be joined, and must not wait for all who can."""
+    engine = CountedEngine()
+    with batching(engine, Filling(enough=1, seconds=0, most=10)) as (batcher, _):
+        batch = many(windows["reference"].batch, 1000)
+        other = replace(batch, qual=np.zeros(0 if len(batch.qual) else len(batch), np.float32))
+        flood = batcher.submit(batch, "hog")
+        assert engine.entered.wait(60)
+        calls: list[int] = []
+        odd = batcher.submit(other.part(0, 4), "odd")
+        odd.add_done_callback(lambda _: calls.append(len(engine.sites)))
+        engine.go.set()
+        assert odd.result(60).tolist() == [0, 1, 2, 3]
+        assert len(flood.result(60)) == 1000
+    assert calls[0] <= 3
+
+
+def test_a_client_that_leaves_takes_its_flood_along(windows: dict[str, Windows]) -> None:
+    engine = CountedEngine()
+    with batching(engine, Filling(enough=1, seconds=0, most=10)) as (batcher, _):
+        flood = batcher.submit(many(windows["reference"].batch, 1000), "hog")
+        assert engine.entered.wait(60)
+        assert batcher.waiting_sites() == 990
+        assert flood.cancel()
+        assert batcher.waiting_sites() == 0
+        engine.go.set()
+    assert engine.sites == [10]
+
+
+def test_a_part_that_fails_is_the_end_of_its_batch(windows: dict[str, Windows]) -> None:
+    class Picky(CountedEngine):
+        def score(self, batch: WindowBatch) -> np.ndarray:
+            scores = super().score(batch)
+            if 25 in batch.pos:
+                raise BadBatch("the 25th")
+            return scores
+
+    engine = Picky()
+    with batching(engine, Filling(enough=1, seconds=0, most=10), threads=2) as (batcher, _):
+        batch = many(windows["reference"].batch, 1000)
+        bad = batcher.submit(batch, "hog")
+        good = batcher.submit(batch.part(500, 700), "good")
+        engine.go.set()
+        assert good.result(60).tolist() == list(range(500, 700))
+        with pytest.raises(BadBatch, match="the 25th"):
+            bad.result(60)
+    assert sum(engine.sites) < 600
+
+
+@pytest.mark.parametrize("kind", ["reads", "reference"])
+def test_splitting_changes_no_bit(kind: str, windows: dict[str, Windows]) -> None:
+    case = windows[kind]
+    for most in (1, 3, 7):
+        filling = Filling(enough=1, seconds=0, most=most)
+        with batching(Engine(case.model, provider="cpu"), filling, threads=3) as (batcher, _):
+            futures = [batcher.submit(case.batch, client) for client in range(3)]
+            for future in futures:
+                assert future.result(60).tobytes() == case.scores.tobytes()
 
 
 @pytest.mark.parametrize("encoding", ["read-set", "reference"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Hashable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 import pytest
 
+from cnnscore.batch import WindowBatch
 from cnnscore.errors import ServerError
 from cnnscore.wire.client import RemoteEngine
 from cnnscore.wire.messages import SCORE, decode_scores, encode_batch
@@ -99,6 +100,93 @@ def test_a_full_queue_makes_clients_wait(windows: dict[str, Windows], here: Star
     assert server.held() == 0
     # Above the limit by what streams were reading when it was reached: never by all they have.
     assert server.service.most_held <= (2 + 8) * size
+
+
+def test_one_client_leaves_room_for_the_next(windows: dict[str, Windows], here: StartHere) -> None:
+    """Whose batches fill the queue while nothing is scored; another's is taken all the same."""
+    case = windows["reads"]
+    engine = HeldEngine(case.model)
+    messages = messages_of(case, 10)
+    server = here(engine, queue_bytes=sum(map(len, messages[:8])), max_in_flight=8)
+    with stream(server, messages) as (_, hog):
+        # Its share is half of what there is.
+        wait_until(lambda: server.held() > sum(map(len, messages[:8])) / 2)
+        RemoteEngine(server.address).close()  # another client is answered: a turn to read on
+        before = server.held()
+        assert before <= sum(map(len, messages[:6]))
+        with stream(server, messages[:1]) as (call, other):
+            wait_until(lambda: server.held() == before + len(messages[0]))
+            engine.go.set()
+            other.end()
+            assert len(list(call)) == 1
+        hog.end()
+
+
+def test_the_streams_of_one_client_share_its_turns(
+    windows: dict[str, Windows], here: StartHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = windows["reads"]
+    engine = HeldEngine(case.model)
+    engine.go.set()
+    server = here(engine)
+    names: list[Hashable] = []
+    submit = server.batcher.submit
+
+    def spy(batch: WindowBatch, client: Hashable = None) -> Future[Any]:
+        names.append(client)
+        return submit(batch, client)
+
+    monkeypatch.setattr(server.batcher, "submit", spy)
+    remotes = [RemoteEngine(server.address) for _ in range(2)]
+    for remote in remotes * 3:
+        remote.score(case.batch)
+    for _ in range(2):  # a client that names none: each stream is one
+        with stream(server, messages_of(case, 1)) as (call, sender):
+            sender.end()
+            assert len(list(call)) == 1
+    for remote in remotes:
+        remote.close()
+    assert len(names) == 8
+    assert len(set(names)) == 4
+
+
+def test_a_full_server_makes_clients_wait(
+    windows: dict[str, Windows], here: StartHere, caplog: pytest.LogCaptureFixture
+) -> None:
+    case = windows["reads"]
+    engine = HeldEngine(case.model)
+    engine.go.set()
+    server = here(engine, max_streams=1)
+    remote = RemoteEngine(server.address)
+    with ThreadPoolExecutor(1) as pool:
+        with stream(server, messages_of(case, 1)) as (call, sender):
+            next(call)
+            scores = pool.submit(remote.score, case.batch)
+            wait_until(lambda: "waiting for the server at" in caplog.text)
+            assert "--max-streams" in caplog.text
+            assert not scores.done()
+            sender.end()
+        assert scores.result(20).tobytes() == case.scores.tobytes()
+    remote.close()
+    assert caplog.text.count("waiting for the server") == 1
+
+
+def test_a_server_that_stays_full(windows: dict[str, Windows], here: StartHere) -> None:
+    case = windows["reads"]
+    engine = HeldEngine(case.model)
+    server = here(engine, max_streams=1)
+    remotes = [RemoteEngine(server.address, timeout=seconds) for seconds in (0.3, 600)]
+    with stream(server, messages_of(case, 1)):
+        assert engine.entered.wait(20)
+        with pytest.raises(ServerError, match=r"was full.*--max-streams.*`timeout=`"):
+            remotes[0].score(case.batch)
+        with ThreadPoolExecutor(1) as pool:  # and Ctrl-C ends the wait
+            scores = pool.submit(remotes[1].score, case.batch)
+            remotes[1].cancel()
+            with pytest.raises(ServerError):
+                scores.result(20)
+    for remote in remotes:
+        remote.close()
 
 
 def test_a_deadline_ends_the_wait(windows: dict[str, Windows], here: StartHere) -> None:

@@ -73,6 +73,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-message", metavar="MB", type=positive, default=64, help="largest window batch [64]"
     )
     limits.add_argument(
+        "--max-streams",
+        metavar="N",
+        type=positive,
+        default=256,
+        help="most clients' streams at a time; more are told to try again later [256]",
+    )
+    limits.add_argument(
         "--idle-timeout",
         metavar="SECONDS",
         type=positive,
@@ -109,6 +116,7 @@ def run(options: argparse.Namespace) -> None:
             annotations=options.annotations,
             max_queue_mb=options.max_queue,
             max_message_mb=options.max_message,
+            max_streams=options.max_streams,
             idle_timeout=options.idle_timeout,
             socket_mode=_mode(options.socket_mode),
             tls_cert=options.tls_cert,

@@ -1,6 +1,6 @@
 """Window batches of several clients -> full network batches -> each client's own scores.
 
-A site decides its score alone, so joining changes no bit of it.
+A site decides its score alone, so neither joining nor splitting changes a bit of it.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, concatenate
 from cnnscore.description import WindowScorer
+from cnnscore.serve.turns import Part, Turns, Waiting
 
 log = logging.getLogger("cnnscore")
 
@@ -26,27 +26,22 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Filling:
-    """When a network batch is full."""
+    """When a job is full."""
 
     enough: int
     """Sites that a network call takes: with fewer, a worker waits for more,"""
     seconds: float
     """this long at most."""
     most: int
-    """Sites of several batches joined, of those that wait anyway."""
-
-
-@dataclass
-class _Waiting:
-    batch: WindowBatch
-    scores: Future[Scores]
-    since: float
+    """Sites scored together, of those that wait anyway."""
 
 
 class Batcher:
-    """Workers that score what was submitted, in the order in which it came.
+    """Workers that score what was submitted.
 
-    `on_job(sites, batches)` is called by a worker before it scores these together.
+    A job has as many sites of one client as of another, whoever came first and however large
+    their batches are; a client's own come in their order. `on_job(sites, batches)` is called by a
+    worker before it scores parts of so many batches together.
     """
 
     def __init__(
@@ -57,9 +52,10 @@ class Batcher:
         on_job: Callable[[int, int], None] = lambda sites, batches: None,
     ) -> None:
         self._engine, self._filling, self._on_job = engine, filling, on_job
-        self._waiting: deque[_Waiting] = deque()
+        self._turns = Turns()
         self._changed = threading.Condition()
         self._taking = threading.Lock()  # one worker at a time fills a job, the others compute
+        self._settling = threading.Lock()
         self._closed = False
         self._workers = [
             threading.Thread(target=self._work, name=f"cnnscore-{i}", daemon=True)
@@ -68,27 +64,27 @@ class Batcher:
         for worker in self._workers:
             worker.start()
 
-    def submit(self, batch: WindowBatch) -> Future[Scores]:
-        """Scores float32 [N] of a batch that was checked; cancelled while it waits, it is dropped.
+    def submit(self, batch: WindowBatch, client: Hashable = None) -> Future[Scores]:
+        """Scores float32 [N] of a batch that was checked; cancelled, what waits of it is dropped.
 
         The future has BadBatch where the network cannot take the batch: whom it was joined with
         notices nothing.
         """
-        waiting = _Waiting(batch, Future(), time.monotonic())
+        waiting = Waiting(batch)
         if len(batch) == 0:
-            waiting.scores.set_result(np.zeros(0, np.float32))
-            return waiting.scores
+            waiting.result.set_result(waiting.scores)
+            return waiting.result
         with self._changed:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
-            self._waiting.append(waiting)
+            self._turns.add(client, waiting)
             self._changed.notify()
-        return waiting.scores
+        return waiting.result
 
     def waiting_sites(self) -> int:
         """Sites that no worker has taken yet."""
         with self._changed:
-            return sum(len(waiting.batch) for waiting in self._waiting)
+            return self._turns.sites()
 
     def close(self) -> None:
         """Finish what was submitted, end the workers."""
@@ -100,46 +96,56 @@ class Batcher:
 
     def _work(self) -> None:
         while job := self._take():
-            job = [waiting for waiting in job if waiting.scores.set_running_or_notify_cancel()]
-            if job:
-                self._on_job(sum(len(waiting.batch) for waiting in job), len(job))
-                self._score(job)
+            self._on_job(sum(map(len, job)), len({part.of for part in job}))
+            self._score(job)
             del job  # its windows need not wait for the next one
 
-    def _take(self) -> list[_Waiting]:
+    def _take(self) -> list[Part]:
         """What to score together; nothing when closed and done."""
+        job: list[Part] = []
         with self._taking, self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            if not self._waiting:
-                return []
-            job = [self._waiting.popleft()]
-            sites, deadline = len(job[0].batch), job[0].since + self._filling.seconds
             while True:
-                while self._waiting and self._joins(job[0], sites):
-                    job.append(self._waiting.popleft())
-                    sites += len(job[-1].batch)
-                left = deadline - time.monotonic()
-                if sites >= self._filling.enough or self._waiting or self._closed or left <= 0:
+                room = self._filling.most - sum(map(len, job))
+                job += self._turns.take(room, job[0].batch.layout if job else None)
+                if not job:
+                    if self._closed:
+                        return []
+                    self._changed.wait()
+                    continue
+                left = job[0].of.since + self._filling.seconds - time.monotonic()
+                full = sum(map(len, job)) >= self._filling.enough
+                if full or self._turns or self._closed or left <= 0:
                     return job
                 self._changed.wait(left)
 
-    def _joins(self, first: _Waiting, sites: int) -> bool:
-        head = self._waiting[0].batch
-        return head.layout == first.batch.layout and sites + len(head) <= self._filling.most
-
-    def _score(self, job: list[_Waiting]) -> None:
+    def _score(self, job: list[Part]) -> None:
         try:
-            scores = self._engine.score(concatenate([waiting.batch for waiting in job]))
+            scores = self._engine.score(concatenate([part.batch for part in job]))
         except BaseException as error:
             if len(job) == 1:
-                job[0].scores.set_exception(error)
+                self._settle(job[0].of, error)
                 return
             log.debug("scored apart, as one of %d joined batches fails: %s", len(job), error)
-            for waiting in job:
-                self._score([waiting])
+            for part in job:
+                self._score([part])
             return
         begin = 0
-        for waiting in job:
-            end = begin + len(waiting.batch)
-            waiting.scores.set_result(scores[begin:end])
+        for part in job:
+            end = begin + len(part)
+            part.of.scores[part.begin : part.begin + len(part)] = scores[begin:end]
+            with self._settling:
+                part.of.missing -= len(part)
+                whole = part.of.missing == 0
+            if whole:
+                self._settle(part.of)
             begin = end
+
+    def _settle(self, waiting: Waiting, error: BaseException | None = None) -> None:
+        """Give a batch its scores or its error, whichever comes first, unless it was cancelled."""
+        with self._settling:
+            if waiting.result.done() or not waiting.result.set_running_or_notify_cancel():
+                return
+            if error:
+                waiting.result.set_exception(error)
+            else:
+                waiting.result.set_result(waiting.scores)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable
+from socketserver import ThreadingMixIn
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, make_wsgi_app
 from prometheus_client.process_collector import ProcessCollector
 
 from cnnscore.errors import BadOutput
 from cnnscore.version import __version__
 from cnnscore.wire.address import Address
 from cnnscore.wire.messages import ServerDescription
+
+SCRAPERS = 8
 
 
 class Metrics:
@@ -80,20 +86,56 @@ class Metrics:
         Errors: BadOutput when nobody can listen there.
         """
         try:
-            server, thread = start_http_server(address.port, address.host, registry=self.registry)
+            server = _Listener(address, make_wsgi_app(self.registry))
         except OSError as error:
             raise BadOutput(
                 f"cannot listen for metrics at {address}: {error.strerror or error}"
             ) from None
+        thread = threading.Thread(target=server.serve_forever, daemon=True, name="metrics")
+        thread.start()
 
         def stop() -> None:
             server.shutdown()
             server.server_close()
             thread.join()
 
-        return Address(host=address.host, port=int(_bound_port(server))), stop
+        return Address(host=address.host, port=server.server_port), stop
 
 
-def _bound_port(server: Any) -> int:
-    port: int = server.server_address[1]
-    return port
+class _Handler(WSGIRequestHandler):
+    """One request; whoever is slower is left."""
+
+    timeout = 5
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+class _Listener(ThreadingMixIn, WSGIServer):
+    """A web server for a few scrapers at a time; others are turned away, not queued."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: Address, app: Any) -> None:
+        self.address_family = socket.getaddrinfo(address.host, address.port)[0][0]
+        self._places = threading.Semaphore(SCRAPERS)
+        super().__init__((address.host, address.port), _Handler)
+        self.set_app(app)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In a thread, if there is a place."""
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """And give the place back."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A scraper that left: nothing to say."""

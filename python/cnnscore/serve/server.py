@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
-import socket
-import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,16 +15,17 @@ from pathlib import Path
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what concerns us arrives as a status
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from cnnscore.errors import BadOutput, UsageError
 from cnnscore.score.engine import Engine
 from cnnscore.serve.batcher import Batcher, Filling
+from cnnscore.serve.health import HealthService
 from cnnscore.serve.prometheus import Metrics
 from cnnscore.serve.service import ScorerService
+from cnnscore.serve.socket_file import SocketFile
 from cnnscore.wire.address import Address
 from cnnscore.wire.credentials import read_file, read_token
-from cnnscore.wire.messages import SERVICE, ServerDescription
+from cnnscore.wire.messages import ServerDescription
 
 log = logging.getLogger("cnnscore")
 
@@ -33,7 +33,17 @@ GRACE_SECONDS = 30
 LOG_SECONDS = 60
 FILL_SECONDS = 0.002  # a small part of what a network call takes
 MAX_IN_FLIGHT = 8  # batches of one stream: enough to hide the way there and back
-MAX_STREAMS = 256
+GRPC_OPTIONS: list[tuple[str, int]] = [
+    ("grpc.so_reuseport", 0),  # or a second server would share the port unnoticed
+    # Small messages that unpack to large ones: refused.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
+    # Whoever connects and says nothing, or has had no call for long, is disconnected.
+    ("grpc.server_handshake_timeout_ms", 20_000),
+    ("grpc.max_connection_idle_ms", 600_000),
+]
+# A peer that is gone without a word is noticed. On a Unix socket the kernel tells; there a client
+# may also be stopped (Ctrl-Z) for longer.
+TCP_OPTIONS = [("grpc.keepalive_time_ms", 60_000), ("grpc.keepalive_timeout_ms", 20_000)]
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class ServeOptions:
     annotations: str | None = None
     max_queue_mb: int = 256
     max_message_mb: int = 64
+    max_streams: int = 256
     idle_timeout: float | None = None
     socket_mode: int = 0o600
     tls_cert: str | None = None
@@ -71,6 +82,7 @@ def serve(options: ServeOptions) -> None:
         batch_size=options.max_batch,
         annotations_from=options.annotations,
     )
+    _take_all_file_descriptors()
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a client that leaves does not end the server
     asyncio.run(_Server(options, engine, token).run())
 
@@ -126,24 +138,19 @@ class _Server:
             self._about,
             self._batcher,
             options.max_queue_mb << 20,
+            options.max_streams,
             self._metrics,
             self._token,
         )
+        health = HealthService()
         server = grpc.aio.server(
-            maximum_concurrent_rpcs=MAX_STREAMS,
             options=[
                 ("grpc.max_receive_message_length", self._about.max_message_bytes),
-                ("grpc.so_reuseport", 0),  # or a second server would share the port unnoticed
-                # Small messages that unpack to large ones: refused.
-                ("grpc.compression_enabled_algorithms_bitset", 1),
-                # A peer that is gone without a word is noticed.
-                ("grpc.keepalive_time_ms", 60_000),
-                ("grpc.keepalive_timeout_ms", 20_000),
+                *GRPC_OPTIONS,
+                *([] if options.listen.path else TCP_OPTIONS),
             ],
         )
-        servicer = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-        server.add_generic_rpc_handlers((self._service.handler(),))
+        server.add_generic_rpc_handlers((self._service.handler(), health.handler()))
         address, socket_file = self._bind(server)
         stop_metrics: Callable[[], None] | None = None
         try:
@@ -152,12 +159,10 @@ class _Server:
                 log.info("metrics at http://%s/metrics", str(where).removeprefix("tcp:"))
             stopped = _on_signals()
             await server.start()
-            for name in ("", SERVICE):
-                await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
             self._say_ready(address)
             await self._until(stopped)
             log.info("stopping: finishing what clients have sent")
-            await servicer.enter_graceful_shutdown()
+            health.stop()
             await self._service.stop(GRACE_SECONDS)
             await server.stop(1)
             await asyncio.to_thread(self._batcher.close)
@@ -166,23 +171,14 @@ class _Server:
             if stop_metrics:
                 stop_metrics()
             if socket_file:
-                socket_file.unlink(missing_ok=True)
+                socket_file.close()
 
-    def _bind(self, server: grpc.aio.Server) -> tuple[Address, Path | None]:
+    def _bind(self, server: grpc.aio.Server) -> tuple[Address, SocketFile | None]:
         """Listen, and take a socket's name: the real address, and the file to remove."""
         options, address = self._options, self._options.listen
         if address.path:
-            _make_way(Path(address.path))
-            before = os.umask(0o777 & ~options.socket_mode)
-            try:
-                server.add_insecure_port(address.target)
-            except RuntimeError as error:
-                raise BadOutput(
-                    f"cannot listen at {address}: is its folder there, and writable? ({error})"
-                ) from None
-            finally:
-                os.umask(before)
-            return address, Path(address.path)
+            file = SocketFile(Path(address.path), options.socket_mode, server.add_insecure_port)
+            return address, file
         try:
             if options.insecure:
                 port = server.add_insecure_port(address.target)
@@ -251,23 +247,11 @@ def _on_signals() -> asyncio.Event:
     return stopped
 
 
-def _make_way(path: Path) -> None:
-    """Remove a socket that a dead server left. Errors: BadOutput when it is anything else."""
-    try:
-        mode = path.stat(follow_symlinks=False).st_mode
-    except OSError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise BadOutput(f"{path} is there already, and is no socket: remove it or choose another")
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(os.fspath(path))
-        except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise BadOutput(f"{path} is there already ({error.strerror}): choose another") from None
-        else:
-            raise BadOutput(f"a server listens at {path} already: choose another path")
+def _take_all_file_descriptors() -> None:
+    """One for each connection: the soft limit is made for programs that have few."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _credentials(options: ServeOptions) -> grpc.ServerCredentials:

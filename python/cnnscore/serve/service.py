@@ -1,8 +1,12 @@
 """The gRPC service `Scorer`: streams of window batches in, streams of scores out.
 
-One event loop moves messages; threads decode and check them (wire.py) and score them
+One event loop moves messages; threads decode and check them (wire/messages.py) and score them
 (batcher.py). What a stream may hold is bounded, what all streams hold together too: beyond that
 nothing is read, and the client's own flow control makes it wait.
+
+Nothing of a request is read before its sender was let in. `Describe` needs nothing of its request
+and reads none of it: it is served as a stream, of which gRPC would else have received a message of
+any size first.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import asyncio
 import hmac
 import logging
 import time
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -20,6 +25,7 @@ from cnnscore.errors import BadBatch, CnnscoreError, ServerError
 from cnnscore.serve.batcher import Batcher
 from cnnscore.serve.prometheus import Metrics
 from cnnscore.wire.messages import (
+    CLIENT,
     SERVICE,
     ServerDescription,
     decode_batch,
@@ -33,12 +39,18 @@ STOPPING = "the server is stopping; what it had taken is answered"
 MAX_DETAILS = 1000  # characters of a status message: headers have a limit
 
 
-class ScorerService:
-    """Describe and Score, for any number of clients.
+FULL = (
+    "all {} streams that the server takes are open: try again later, or start it with "
+    "`cnnscore serve --max-streams` and a larger number"
+)
 
-    Above `queue_bytes` of window batches that wait or are in work, no more are read; each stream
-    may exceed it by the one message that it was reading. How many batches a stream may have in
-    work, and how large one may be, `server` says.
+
+class ScorerService:
+    """Describe and Score, for `max_streams` streams of Score at a time.
+
+    Above `queue_bytes` of window batches that wait or are in work, no more are read, and of one
+    client no more than its share of them; each stream may exceed it by the one message that it was
+    reading. How many batches a stream may have in work, and how large one may be, `server` says.
     """
 
     def __init__(
@@ -46,17 +58,18 @@ class ScorerService:
         server: ServerDescription,
         batcher: Batcher,
         queue_bytes: int,
+        max_streams: int,
         metrics: Metrics,
         token: str | None = None,
     ) -> None:
         self.server, self.batcher, self.metrics = server, batcher, metrics
         self.last_use = time.monotonic()
-        self._queue_bytes, self._token = queue_bytes, token
+        self._queue_bytes, self._max_streams, self._token = queue_bytes, max_streams, token
         self._streams: set[_Stream] = set()
         self._stopping = False
-        self._held = 0
-        self._room = asyncio.Event()
-        self._room.set()
+        self._held: Counter[str] = Counter()
+        """Bytes by client."""
+        self._let_go = asyncio.Event()
 
     @property
     def streams(self) -> int:
@@ -68,7 +81,7 @@ class ScorerService:
         return grpc.method_handlers_generic_handler(
             SERVICE,
             {
-                "Describe": grpc.unary_unary_rpc_method_handler(self._describe),
+                "Describe": grpc.stream_stream_rpc_method_handler(self._describe),
                 "Score": grpc.stream_stream_rpc_method_handler(self._score),
             },
         )
@@ -85,16 +98,19 @@ class ScorerService:
         while self._streams and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
 
-    async def _describe(self, _: bytes, context: Any) -> bytes:
+    async def _describe(self, _: object, context: Any) -> None:
         await self._authorize(context)
         self.last_use = time.monotonic()
+        await context.write(encode_description(self.server))
         log.debug("described to %s", context.peer())
-        return encode_description(self.server)
 
     async def _score(self, _: object, context: Any) -> None:
         await self._authorize(context)
         if self._stopping:
             await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
+        if self.streams >= self._max_streams:
+            full = FULL.format(self._max_streams)
+            await self._refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, full)
         stream = _Stream(self, context)
         self._streams.add(stream)
         self.metrics.streams.inc()
@@ -105,16 +121,17 @@ class ScorerService:
             self.metrics.streams.dec()
             self.last_use = time.monotonic()
         if refusal:
-            code, details = refusal
-            self.metrics.refused.labels(code.name).inc()
-            log.info("refused %s: %s: %s", context.peer(), code.name, details)
-            await context.abort(code, details[:MAX_DETAILS])
+            await self._refuse(context, *refusal)
+
+    async def _refuse(self, context: Any, code: grpc.StatusCode, details: str) -> None:
+        self.metrics.refused.labels(code.name).inc()
+        log.info("refused %s: %s: %s", context.peer(), code.name, details)
+        await context.abort(code, details[:MAX_DETAILS])
 
     async def _authorize(self, context: Any) -> None:
         if self._token is None:
             return
-        given = dict(context.invocation_metadata() or ()).get("authorization", "")
-        given = given.encode() if isinstance(given, str) else given
+        given = _metadata(context, "authorization")
         if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
             self.metrics.refused.labels("UNAUTHENTICATED").inc()
             log.warning("refused %s: no token, or a wrong one", context.peer())
@@ -125,18 +142,26 @@ class ScorerService:
 
     # ---- what streams share ----
 
-    async def room(self) -> None:
-        """Wait until another batch may be read."""
-        await self._room.wait()
+    async def room(self, client: str) -> None:
+        """Wait until another batch of this client may be read."""
+        while not self._has_room(client):
+            await self._let_go.wait()
 
-    def hold(self, size: int) -> None:
-        """Count `size` bytes in, or out if negative."""
-        self._held += size
-        self.metrics.held_bytes.set(self._held)
-        if self._held < self._queue_bytes:
-            self._room.set()
-        else:
-            self._room.clear()
+    def _has_room(self, client: str) -> bool:
+        others = len(self._held) - (client in self._held)
+        # As many shares as clients have something here, and one for whoever comes next.
+        share = self._queue_bytes / (others + 2)
+        return self._held.total() < self._queue_bytes and self._held[client] < share
+
+    def hold(self, client: str, size: int) -> None:
+        """Count `size` bytes of a client in, or out if negative."""
+        self._held[client] += size
+        if not self._held[client]:
+            del self._held[client]
+        self.metrics.held_bytes.set(self._held.total())
+        if size < 0:
+            self._let_go.set()
+            self._let_go = asyncio.Event()
 
 
 class _Stream:
@@ -144,6 +169,8 @@ class _Stream:
 
     def __init__(self, service: ScorerService, context: Any) -> None:
         self._service, self._context = service, context
+        name = _metadata(context, CLIENT).decode("ascii", "replace")
+        self._client = name or f"stream {id(self)}"
         self._slots = asyncio.Semaphore(service.server.max_in_flight)
         self._answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
         self._stopped = False
@@ -176,12 +203,12 @@ class _Stream:
         try:
             while True:
                 await self._slots.acquire()
-                await self._service.room()
+                await self._service.room(self._client)
                 message = await self._context.read()
                 if message is grpc.aio.EOF:
                     return
                 # Counted before the next look at the room, and out even if the task never starts.
-                self._service.hold(len(message))
+                self._service.hold(self._client, len(message))
                 task = asyncio.create_task(self._answer(message))
                 task.add_done_callback(partial(self._let_go, len(message)))
                 self._answers.put_nowait(task)
@@ -190,7 +217,7 @@ class _Stream:
             self._answers.put_nowait(None)
 
     def _let_go(self, size: int, _: object) -> None:
-        self._service.hold(-size)
+        self._service.hold(self._client, -size)
 
     async def _answer(self, message: bytes) -> bytes:
         service, arrived = self._service, time.monotonic()
@@ -198,7 +225,7 @@ class _Stream:
         id, batch = await asyncio.to_thread(decode_batch, message, network=network)
         del message
         service.server.description.check(batch)
-        scores = await asyncio.wrap_future(service.batcher.submit(batch))
+        scores = await asyncio.wrap_future(service.batcher.submit(batch, self._client))
         service.metrics.answered(len(scores), time.monotonic() - arrived)
         return encode_scores(id, scores)
 
@@ -212,6 +239,12 @@ class _Stream:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _metadata(context: Any, key: str) -> bytes:
+    """What a client sent under a key, or nothing."""
+    given = dict(context.invocation_metadata() or ()).get(key, b"")
+    return given.encode() if isinstance(given, str) else bytes(given)
 
 
 def _status(error: Exception) -> tuple[grpc.StatusCode, str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +35,7 @@ need("serve", "grpc", "google.protobuf")
 import grpc  # noqa: E402
 
 from cnnscore.wire.messages import (  # noqa: E402
+    CLIENT,
     DESCRIBE,
     SCORE,
     decode_description,
@@ -39,8 +44,12 @@ from cnnscore.wire.messages import (  # noqa: E402
     encode_describe_request,
 )
 
+log = logging.getLogger("cnnscore")
+
 DESCRIBE_SECONDS = 20
 SCORE_SECONDS = 600
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 8.0  # seconds, before a server that is full is asked again
+T = TypeVar("T")
 # What these say in a deployment, for callers without options of their own (the C ABI).
 TOKEN_FILE, TLS_CA = "CNNSCORE_TOKEN_FILE", "CNNSCORE_TLS_CA"
 TIMEOUT = "CNNSCORE_SERVER_TIMEOUT"
@@ -85,8 +94,11 @@ class RemoteEngine:
             authority = tls_ca or os.environ.get(TLS_CA)
             credentials = grpc.ssl_channel_credentials(read_file(authority) if authority else None)
             self._channel = grpc.secure_channel(self._address.target, credentials, options)
+        # The calls of one engine, however many there are side by side, are one client's.
+        self._client = ((CLIENT, secrets.token_hex(16)),)
         self._ids = count(1)
         self._calls: set[Any] = set()
+        self._given_up = threading.Event()
         self._score: Any = self._channel.stream_stream(SCORE)
         try:
             self._server = decode_description(self._describe())
@@ -116,22 +128,27 @@ class RemoteEngine:
         """
         self.description.check(batch)
         parts = list(self._messages(batch, 0, len(batch)))
-        call = self._score(
-            (message for _, _, message in parts), timeout=self._timeout, metadata=self._metadata
-        )
-        self._calls.add(call)
+
+        def send(seconds: float) -> list[NDArray[np.float32]]:
+            call = self._score(
+                (message for _, _, message in parts),
+                timeout=seconds,
+                metadata=self._metadata + self._client,
+            )
+            self._calls.add(call)
+            try:
+                return [decode_scores(next(call), id=id, n_sites=n) for id, n, _ in parts]
+            finally:
+                self._calls.discard(call)
+                call.cancel()  # of what is answered, nothing is left to cancel
+
         try:
-            scores = [decode_scores(next(call), id=id, n_sites=n) for id, n, _ in parts]
+            scores = self._patiently(send, self._timeout)
         except StopIteration:
             raise ServerError(
                 f"the server at {self._address} ended without an answer: it does not keep the "
                 "protocol"
             ) from None
-        except grpc.RpcError as error:
-            raise self._error(error) from None
-        finally:
-            self._calls.discard(call)
-            call.cancel()  # of what is answered, nothing is left to cancel
         return np.concatenate([np.zeros(0, np.float32), *scores])
 
     def score_alleles(self, batch: WindowBatch) -> NDArray[np.float32]:
@@ -142,7 +159,8 @@ class RemoteEngine:
         )
 
     def cancel(self) -> None:
-        """Let calls of `score` fail now."""
+        """Let calls of `score` fail now, and none wait from now on."""
+        self._given_up.set()
         for call in list(self._calls):
             call.cancel()
 
@@ -172,18 +190,38 @@ class RemoteEngine:
         yield from self._messages(batch, middle, end)
 
     def _describe(self) -> bytes:
-        try:
-            describe: Any = self._channel.unary_unary(DESCRIBE)
-            answer: bytes = describe(
-                encode_describe_request(), timeout=DESCRIBE_SECONDS, metadata=self._metadata
-            )
-        except grpc.RpcError as error:
-            raise self._error(error) from None
-        return answer
+        describe: Any = self._channel.unary_unary(DESCRIBE)
 
-    def _error(self, error: Any) -> CnnscoreError:
+        def ask(seconds: float) -> bytes:
+            answer: bytes = describe(
+                encode_describe_request(), timeout=seconds, metadata=self._metadata
+            )
+            return answer
+
+        return self._patiently(ask, min(DESCRIBE_SECONDS, self._timeout))
+
+    def _patiently(self, call: Callable[[float], T], patience: float) -> T:
+        """Call a server that may be full, which passes: again after a pause, `patience` seconds
+        in all.
+        """
+        deadline, pause = time.monotonic() + patience, FIRST_PAUSE
+        while True:
+            try:
+                return call(max(0.0, deadline - time.monotonic()))
+            except grpc.RpcError as error:
+                passes = error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+                if not passes or time.monotonic() + pause > deadline:
+                    raise self._error(error, patience) from None
+                if pause == FIRST_PAUSE:
+                    said = _said(error)
+                    log.warning("waiting for the server at %s: %s", self._address, said)
+                if self._given_up.wait(pause):
+                    raise self._error(error, patience) from None
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _error(self, error: Any, patience: float) -> CnnscoreError:
         code, where = error.code().name, f"the server at {self._address}"
-        said = (error.details() or "").strip().rstrip(".")[:1000]
+        said = _said(error)
         gone = ServerError(
             f"no answer from {where} ({said}): is it running? Start one with "
             f"`cnnscore serve --listen {self._address} -m MODEL`"
@@ -192,7 +230,15 @@ class RemoteEngine:
             "UNAVAILABLE": gone,
             "CANCELLED": gone,  # by a server that ends, or by us
             "DEADLINE_EXCEEDED": ServerError(
-                f"{where} did not answer in {self._timeout:.0f} s: give it more with "
+                f"{where} did not answer in {patience:.0f} s: "
+                + (
+                    f"give it more with `timeout=`, or the environment variable {TIMEOUT}"
+                    if patience == self._timeout
+                    else "is it stopped?"
+                )
+            ),
+            "RESOURCE_EXHAUSTED": ServerError(
+                f"{where} was full for {patience:.0f} s ({said}): wait longer with "
                 f"`timeout=`, or the environment variable {TIMEOUT}"
             ),
             "UNIMPLEMENTED": ServerError(
@@ -203,6 +249,10 @@ class RemoteEngine:
             "INTERNAL": InternalError(f"{where}: {said}"),
         }
         return known.get(code, ServerError(f"{where} refused us ({code}): {said}"))
+
+
+def _said(error: Any) -> str:
+    return (error.details() or "").strip().rstrip(".")[:1000]
 
 
 def _seconds(text: str | None) -> float:

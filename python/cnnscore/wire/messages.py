@@ -75,6 +75,8 @@ def _message_classes() -> tuple[str, dict[str, type[Message]]]:
 _PACKAGE, MESSAGES = _message_classes()
 SERVICE = f"{_PACKAGE}.Scorer"
 DESCRIBE, SCORE = f"/{SERVICE}/Describe", f"/{SERVICE}/Score"
+CLIENT = "cnnscore-client"
+"""Metadata of Score: streams that give the same name are one client, whose share they have."""
 
 _WIRE = {name: dtype.newbyteorder("<") for name, dtype in DTYPES.items()}
 """Column -> its numbers, all little-endian."""

@@ -198,14 +198,14 @@ final class EngineClient implements AutoCloseable {
     }
   }
 
-  /** A full queue passes: what has no answer is sent again, after a pause. All else is the end. */
+  /** A full server passes: what has no answer is sent again, after a pause. All else is the end. */
   private void sendAgain(Status status) {
     boolean passes = status.getCode() == Status.Code.RESOURCE_EXHAUSTED;
     if (!passes || paused.compareTo(patience) >= 0) {
       throw failure(status);
     }
     if (pauses == 0) {
-      logger.info("the server at {} is busy: {}", address, status.getDescription());
+      logger.warn("waiting: the server at {} is busy: {}", address, status.getDescription());
     }
     Duration wanted = Duration.ofMillis(100).multipliedBy(1L << Math.min(pauses++, 10));
     Duration pause = wanted.compareTo(LONGEST_PAUSE) < 0 ? wanted : LONGEST_PAUSE;
@@ -287,7 +287,9 @@ final class EngineClient implements AutoCloseable {
                   + address
                   + " is overloaded"
                   + why
-                  + ": try again later, or start it with a longer --max-queue";
+                  + ", and was for "
+                  + patience.toSeconds()
+                  + " s. Try again later, or wait longer (--server-timeout)";
           case UNIMPLEMENTED ->
               "the server at " + address + " is no cnnscore server, or of another version" + why;
           default ->
