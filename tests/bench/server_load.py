@@ -38,7 +38,7 @@ def main() -> None:
                 turns = ", ".join(f"{kind} {count}" for kind, count in sorted(load.done.items()))
                 print(f"{passed:5.0f} s  {memory[-1] / MB:6.0f} MB  {turns}", flush=True)
 
-        load.run(lambda: time.monotonic() - begin > 60 * minutes, look)
+        load.run(lambda: time.monotonic() - begin > 60 * minutes, look, 60 * minutes + 60)
         code = server.stop()
     third = len(memory) // 3
     growth = (max(memory[-third:]) - max(memory[:third])) / MB

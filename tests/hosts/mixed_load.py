@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from cnnscore.wire.client import RemoteEngine
 from cnnscore.wire.messages import DESCRIBE, SCORE, encode_batch
 from hosts.raw_http2 import HELLO, call, connect, part_of_message
 from hosts.server import Windows, mutated
+from hosts.waiting import wait_until
 
 
 def resident(pid: int) -> int:
@@ -36,17 +36,22 @@ class MixedLoad:
         """Turns of each kind of client; `wrong` scores."""
         self._stop = threading.Event()
 
-    def run(self, enough: Callable[[], bool], look: Callable[[], object]) -> None:
-        """Until `enough()`; `look()` is called about ten times a second. Errors: what a client met
-        that it must not meet.
+    def run(
+        self, enough: Callable[[], bool], look: Callable[[], object], seconds: float = 300
+    ) -> None:
+        """Until `enough()`, in so many seconds; `look()` is called again and again. Errors: what a
+        client met that it must not meet.
         """
         kinds = [self.small, self.small, self.large, self.hostile, self.leaving, self.other]
         with ThreadPoolExecutor(len(kinds)) as pool:
             clients = [pool.submit(self._repeat, kind) for kind in kinds]
+
+            def ended() -> bool:
+                look()
+                return enough() or any(client.done() for client in clients)
+
             try:
-                while not enough() and not any(client.done() for client in clients):
-                    look()
-                    time.sleep(0.1)
+                wait_until(ended, seconds)
             finally:
                 self._stop.set()
             for client in clients:
