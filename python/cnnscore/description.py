@@ -21,8 +21,15 @@ from cnnscore.errors import BadBatch
 MOST_COLUMNS, MOST_READS, MOST_SITES, MOST_ANNOTATIONS = 1 << 16, 1 << 16, 1 << 20, 1 << 10
 READ_RULES = ("none", "gatk", "primary")
 
-LABELS = ("NOT_SNP", "NOT_INDEL", "SNP", "INDEL")
-"""Classes in the order of their numbers; a true one is its artefact's number + 2."""
+VARIANT_TYPES = ("SNP", "INDEL")
+"""What calls are told apart by: networks, their cut-offs, filters and figures."""
+LABELS = (*(f"NOT_{variant_type}" for variant_type in VARIANT_TYPES), *VARIANT_TYPES)
+"""Classes in the order of their numbers: artefacts, then true calls."""
+TYPE_LABELS = {
+    variant_type: (LABELS.index(f"NOT_{variant_type}"), LABELS.index(variant_type))
+    for variant_type in VARIANT_TYPES
+}
+"""Variant type -> its classes: artefact, true."""
 
 
 @dataclass(frozen=True)

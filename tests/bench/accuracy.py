@@ -73,8 +73,8 @@ class Report:
     ) -> dict[str, dict[str, Any]]:
         """Figures of each type; per type a comparison of `reads` with the best of `rivals`."""
         result = {}
-        for kind, type_name in enumerate(TYPES):
-            of_type = rows.take(rows.kind == kind)
+        for variant_type, type_name in enumerate(TYPES):
+            of_type = rows.take(rows.variant_type == variant_type)
             n_true, n_false = int(of_type.is_true.sum()), int((~of_type.is_true).sum())
             entry: dict[str, Any] = {
                 "set": name, "type": type_name, "true": n_true, "false": n_false, "scores": {},
@@ -119,13 +119,13 @@ def boosted_trees(training: Sequence[CallSet], sets: dict[str, Labelled]) -> Non
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     taught = join([label(call_set, {}) for call_set in training])
-    for kind in range(len(TYPES)):
-        rows = taught.take(taught.kind == kind)
+    for variant_type in range(len(TYPES)):
+        rows = taught.take(taught.variant_type == variant_type)
         trees = HistGradientBoostingClassifier(max_iter=200, random_state=SEED)
         trees.fit(np.stack([rows.scores[key] for key in ANNOTATIONS], 1), rows.is_true)
         for labelled in sets.values():
             values = labelled.scores.setdefault("boosted trees", np.full(len(labelled), np.nan))
-            of_type = labelled.kind == kind
+            of_type = labelled.variant_type == variant_type
             if of_type.any():
                 table = np.stack([labelled.scores[key][of_type] for key in ANNOTATIONS], 1)
                 values[of_type] = trees.predict_proba(table)[:, 1]
@@ -133,7 +133,7 @@ def boosted_trees(training: Sequence[CallSet], sets: dict[str, Labelled]) -> Non
 
 def below(rows: Labelled, cutoffs: dict[str, float]) -> NDArray[np.bool_]:
     """[N] which calls lie under the cut-off of their type."""
-    limit = np.array([cutoffs[name] for name in TYPES])[rows.kind]
+    limit = np.array([cutoffs[name] for name in TYPES])[rows.variant_type]
     return lowest_if_missing(rows.scores[OURS]) < limit
 
 
@@ -175,7 +175,7 @@ def real_claims(report: Report, sets: dict[str, Labelled], cutoffs: dict[str, fl
                 )
         if not cutoffs:
             continue
-        snps = rows.take((rows.kind == 0) & rows.is_true)
+        snps = rows.take((rows.variant_type == 0) & rows.is_true)
         lost = below(snps, cutoffs)
         report.claim(
             f"{name}: true SNPs under the 99.9 % cut-off <= {MOST_LOST:.0%}",

@@ -48,10 +48,11 @@ class CallSet:
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """N compared records: `is_true`, `kind` (index into TYPES), and scores by name, NaN missing."""
+    """N compared records: `is_true`, `variant_type` (index into TYPES), and scores by name (NaN:
+    missing)."""
 
     is_true: NDArray[np.bool_]
-    kind: NDArray[np.int8]
+    variant_type: NDArray[np.int8]
     scores: dict[str, NDArray[np.float64]]
 
     def __len__(self) -> int:
@@ -60,14 +61,14 @@ class Labelled:
     def take(self, rows: NDArray[np.bool_]) -> Labelled:
         """Some of them."""
         scores = {name: values[rows] for name, values in self.scores.items()}
-        return Labelled(self.is_true[rows], self.kind[rows], scores)
+        return Labelled(self.is_true[rows], self.variant_type[rows], scores)
 
 
 def join(parts: Sequence[Labelled]) -> Labelled:
     """All rows of several; they have the same scores."""
     return Labelled(
         np.concatenate([part.is_true for part in parts]),
-        np.concatenate([part.kind for part in parts]),
+        np.concatenate([part.variant_type for part in parts]),
         {name: np.concatenate([part.scores[name] for part in parts]) for name in parts[0].scores},
     )
 
@@ -134,8 +135,8 @@ def label(call_set: CallSet, scored: dict[str, Path]) -> Labelled:
                 raise SystemExit(f"{scored[name]} has other records than {call_set.calls}")
             its_first = its_records.sites().site_allele[:-1]
             values[name] = its_records.numbers("INFO", "SCORE")[its_first]
-        kind = np.where(same, 0, 1).astype(np.int8)
-        parts.append(Labelled(found == TRUE, kind, values).take(keep))
+        variant_type = np.where(same, 0, 1).astype(np.int8)
+        parts.append(Labelled(found == TRUE, variant_type, values).take(keep))
     labeller.check(str(call_set.calls))
     return join(parts)
 

@@ -211,7 +211,7 @@ def test_default_scores_and_bcf(case: dict[str, Path], tmp_path: Path) -> None:
         ({"--score": "FORMAT/S"}, "no call file has the score FORMAT/S"),
         ({"--truth": "none.vcf"}, "none.vcf"),
         ({"--confident": "none.bed"}, "none.bed"),
-        ({"--sample": "X"}, "no sample X; it has S1"),
+        ({"--sample": "X"}, "no sample X: `bcftools query -l` lists"),
         ({"--comparator": "vcfeval"}, "needs the program rtg, which is not installed"),
         ({"-R": "none.fa"}, "none.fa"),
     ],

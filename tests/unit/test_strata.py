@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cnnscore.calls.record_types import HET, HOM, NO_GENOTYPE, NOT_CARRIED
 from cnnscore.evaluate import strata
-from cnnscore.truth.genotypes import HET, HOM, NO_GENOTYPE, NOT_CARRIED
 
 
 def window(left: str, right: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Site columns -> the type of each record, as GATK's tools (htsjdk) name it.
+"""Site columns -> the type of each record, as GATK's tools (htsjdk) name it, and its zygosity.
 
 `WindowBatch.kind` is another thing: which classes of a network a score is read from.
 """
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from cnnscore.batch import WindowBatch
 
 NO_VARIATION, SNP, INDEL, MNP, SYMBOLIC, MIXED = range(6)
+NOT_CARRIED, HET, HOM, NO_GENOTYPE = 1, 2, 4, 8
+"""What a genotype says of an allele. A set: `./1` is HET or HOM, 6; several records join theirs."""
 
 _UPPER = np.arange(256, dtype=np.uint8)
 _UPPER[ord("a") : ord("z") + 1] -= 32
@@ -52,19 +54,34 @@ def transitions(sites: WindowBatch, types: NDArray[np.uint8]) -> NDArray[np.int8
     return result
 
 
+def zygosity(sites: WindowBatch, dosage: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """[alleles] of one sample's allele `dosage` (Records.dosage): HOM when every copy of a record's
+    genotype is the allele (so in haploids), HET when some are, else NOT_CARRIED; HET | HOM when the
+    copies that are not known decide it, NO_GENOTYPE when none is known to be the allele.
+    """
+    if not len(sites):
+        return np.zeros(0, np.uint8)
+    is_part = dosage < 0
+    known = np.where(is_part, -1 - dosage.astype(np.int64), dosage)
+    total = np.add.reduceat(known, sites.site_allele[:-1])
+    alone = known == np.repeat(total, np.diff(sites.site_allele))
+    whole = np.where(known == 0, NOT_CARRIED, np.where(alone, HOM, HET))
+    part = np.where(known == 0, NO_GENOTYPE, np.where(alone, HET | HOM, HET))
+    return np.where(is_part, part, whole).astype(np.uint8)
+
+
 def zygosities(sites: WindowBatch, dosage: NDArray[np.int8]) -> NDArray[np.int8]:
-    """[N] of one sample's allele `dosage` (Records.dosage): 1 heterozygous, 2 homozygous for an ALT
-    allele (haploid too), 0 without one, -1 no genotype.
+    """[N] of one sample's allele `dosage`, in which genotypes are known or not: 1 heterozygous, 2
+    homozygous for an ALT allele (haploid too), 0 without one, -1 no genotype.
     """
     if not len(sites):
         return np.zeros(0, np.int8)
-    first_allele = sites.site_allele[:-1]
-    counts = np.maximum(dosage, 0).astype(np.int32)
-    ploidy = np.add.reduceat(counts, first_allele)
-    most = np.maximum.reduceat(counts, first_allele)
-    is_ref = counts[first_allele] == ploidy
-    result = np.where(is_ref, 0, np.where(most == ploidy, 2, 1)).astype(np.int8)
-    result[dosage[first_allele] < 0] = -1
+    first_allele, of_allele = sites.site_allele[:-1], zygosity(sites, dosage)
+    unknown = of_allele[first_allele] == NO_GENOTYPE
+    of_allele[first_allele] = NOT_CARRIED  # an ALT allele's is asked for
+    most = np.maximum.reduceat(of_allele, first_allele)
+    result = np.select([most == HOM, most == HET], [2, 1], 0).astype(np.int8)
+    result[unknown] = -1
     return result
 
 

@@ -28,10 +28,10 @@ from cnnscore.cli.arguments import (
     add_running_arguments,
     output_options,
 )
+from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import UsageError
 
 SENSITIVITY_KEY = "CALIBRATION_SENSITIVITY"
-VARIANT_TYPES = ("SNP", "INDEL")
 
 OPTIONS_ALONE = {
     **OUTPUT_ALONE,

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import BadInput
 from cnnscore.evaluate import metrics
 from cnnscore.evaluate.blocks import Blocks
 from cnnscore.evaluate.influence import Bools
 from cnnscore.evaluate.intervals import FEWEST
-from cnnscore.evaluate.labelled import TYPES, ComparedCalls
+from cnnscore.evaluate.labelled import ComparedCalls
 from cnnscore.evaluate.sampled import Sampled, sample
 
 SENSITIVITIES = (90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 100.0)
@@ -34,10 +35,14 @@ def figures_of(files: list[ComparedCalls], blocks: Blocks | None) -> dict[str, A
     strata: list[dict[str, Any]] = []
     differences: list[dict[str, Any]] = []
     several = len(files) > 1
-    for index, variant_type in enumerate((*TYPES, ALL)):
+    for index, variant_type in enumerate((*VARIANT_TYPES, ALL)):
         by_file: list[list[_Column]] = []
         for rows in files:
-            at = rows.type == index if variant_type in TYPES else np.ones(len(rows.type), bool)
+            at = (
+                rows.type == index
+                if variant_type in VARIANT_TYPES
+                else np.ones(len(rows.type), bool)
+            )
             columns = [
                 _Column(rows, name, f"{rows.name}: {name}" if several else name, at)
                 for name in rows.scores

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.record_types import zygosity
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.errors import BadInput, UsageError
@@ -19,12 +20,11 @@ from cnnscore.evaluate import strata
 from cnnscore.evaluate.compared import Lines
 from cnnscore.evaluate.sampled import LOCUS_BITS
 from cnnscore.truth.alleles import contig_names, fasta_contigs, point_columns
-from cnnscore.truth.genotypes import has_genotypes, sample_column, zygosity
+from cnnscore.truth.genotypes import has_genotypes, sample_column
 from cnnscore.truth.labels import FALSE, NOT_CALLED, NOT_COMPARED, OUTSIDE, Labels
 from cnnscore.truth.regions import Regions
 from cnnscore.truth.truth_set import BATCH
 
-TYPES = ("SNP", "INDEL")
 DEFAULT_SCORES = ("QUAL", "INFO/QD", "INFO/VQSLOD")
 _LEFT_OUT = (OUTSIDE, NOT_COMPARED, NOT_CALLED)
 
@@ -62,7 +62,7 @@ class ComparedCalls:
     header: list[str]
     is_true: NDArray[np.bool_]
     type: NDArray[np.uint8]
-    """[N] index into TYPES."""
+    """[N] index into VARIANT_TYPES."""
     key: NDArray[np.uint64]
     """[N] the same in every file that has the call."""
     locus: NDArray[np.uint64]

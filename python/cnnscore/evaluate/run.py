@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.calls.records import Calls
+from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import SCHEMA
 from cnnscore.evaluate.blocks import Blocks
 from cnnscore.evaluate.comparator import Verdict, check_comparator, compare
 from cnnscore.evaluate.figures import ALL, figures_of
 from cnnscore.evaluate.labelled import (
-    TYPES,
     ComparedCalls,
     LabelSource,
     Reader,
@@ -245,7 +245,10 @@ def _count(
     """Counts of one file; truth alleles are those within the confident regions."""
     by_type: dict[str, Any] = {}
     for name, at, of_truth in (
-        *((name, rows.type == index, truth_type == index) for index, name in enumerate(TYPES)),
+        *(
+            (name, rows.type == index, truth_type == index)
+            for index, name in enumerate(VARIANT_TYPES)
+        ),
         (ALL, np.ones(len(rows.type), bool), np.ones(len(truth_type), bool)),
     ):
         by_type[name] = {

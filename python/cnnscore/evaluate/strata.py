@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.calls.record_types import HET, HOM
 from cnnscore.truth.alleles import Alleles
-from cnnscore.truth.genotypes import HET, HOM
 
 GENOTYPES = ("het", "hom", "other")
 DEPTHS = ("0-9", "10-19", "20-29", "30-49", "50-99", "100 and more", "not known")
@@ -42,7 +42,7 @@ _LONGEST_UNIT = 6
 
 
 def genotype(zygosity: NDArray[np.uint8]) -> Index:
-    """Of zygosities (genotypes.py), into GENOTYPES."""
+    """Of zygosities (record_types.py), into GENOTYPES."""
     return np.select([zygosity == HET, zygosity == HOM], [0, 1], 2).astype(np.int8)
 
 

@@ -33,6 +33,7 @@ from cnnscore.calls.record_types import (
 from cnnscore.calls.records import Calls, Records, Writer
 from cnnscore.calls.resource import Resource
 from cnnscore.calls.spool import readable_twice
+from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.files import write_whole
 from cnnscore.filter.score_key import check_new_key, choose_key, read_scores
@@ -52,7 +53,6 @@ from cnnscore.progress import NoProgress, Progress
 log = logging.getLogger("cnnscore")
 
 BATCH = 4096
-VARIANT_TYPES = ("SNP", "INDEL")
 NEITHER = -1
 
 

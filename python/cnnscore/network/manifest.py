@@ -8,10 +8,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnnscore.description import LABELS
+from cnnscore.description import LABELS, VARIANT_TYPES
 from cnnscore.errors import BadInput
 from cnnscore.network.encode import ENCODINGS, Encoding, PlaneSpec
-from cnnscore.network.provenance import CUTOFF_TYPES, Cutoffs
+from cnnscore.network.provenance import Cutoffs
 
 MANIFEST_KEY = "cnnscore.manifest"
 SCHEMA = 1
@@ -109,8 +109,8 @@ def parse_manifest(text: str | None, file: str) -> Manifest:
 def _cutoffs(raw: Any, file: str) -> Cutoffs:
     """{"SNP": {"99.0": 1.2, ...}, "INDEL": ...}: levels within 0-100; scores fall with them."""
 
-    def sound(kind: Any, levels: Any) -> bool:
-        if kind not in CUTOFF_TYPES or not isinstance(levels, dict) or not levels:
+    def sound(variant_type: Any, levels: Any) -> bool:
+        if variant_type not in VARIANT_TYPES or not isinstance(levels, dict) or not levels:
             return False
         return all(
             re.fullmatch(r"[0-9]+(\.[0-9]+)?", level)
@@ -121,21 +121,23 @@ def _cutoffs(raw: Any, file: str) -> Cutoffs:
             for level, score in levels.items()
         )
 
-    if not isinstance(raw, dict) or not all(sound(kind, levels) for kind, levels in raw.items()):
+    if not isinstance(raw, dict) or not all(
+        sound(variant_type, levels) for variant_type, levels in raw.items()
+    ):
         raise BadInput(
             f"{file}: manifest field 'cutoffs' must give SNP and INDEL scores by level, as in "
             '{"SNP": {"99.0": 1.5}}; make the network again'
         )
     cutoffs = {
-        kind: {float(level): float(score) for level, score in levels.items()}
-        for kind, levels in raw.items()
+        variant_type: {float(level): float(score) for level, score in levels.items()}
+        for variant_type, levels in raw.items()
     }
-    for kind, levels in cutoffs.items():
+    for variant_type, levels in cutoffs.items():
         scores = [score for _, score in sorted(levels.items())]
         if scores != sorted(scores, reverse=True):
             raise BadInput(
                 f"{file}: manifest field 'cutoffs': more sensitivity means a lower score, and "
-                f"those of {kind} rise; make the network again"
+                f"those of {variant_type} rise; make the network again"
             )
     return cutoffs
 

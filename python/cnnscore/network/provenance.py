@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cnnscore.description import VARIANT_TYPES
+
 Cutoffs = dict[str, dict[float, float]]
 """By type (SNP, INDEL) and level: the score that this percentage of true calls reaches."""
-
-CUTOFF_TYPES = ("SNP", "INDEL")
 
 _LINE = re.compile(r"##cnnscore_model=<(.*)>\s*$")
 _FIELD = re.compile(r'([^=,]+)=("[^"]*"|[^,]*)')
@@ -56,9 +56,9 @@ def read_model_lines(header: Iterable[str]) -> dict[str, Provenance]:
 def cutoffs_text(cutoffs: Cutoffs) -> str:
     """Cut-offs as the header line has them: scores at three decimals, rounded as scores are."""
     return ",".join(
-        f"{kind}:{level}:{round_score(score):.3f}"
-        for kind in CUTOFF_TYPES
-        for level, score in sorted(cutoffs.get(kind, {}).items())
+        f"{variant_type}:{level}:{round_score(score):.3f}"
+        for variant_type in VARIANT_TYPES
+        for level, score in sorted(cutoffs.get(variant_type, {}).items())
     )
 
 
@@ -72,13 +72,13 @@ def _read_cutoffs(text: str) -> Cutoffs:
     cutoffs: Cutoffs = {}
     for item in filter(None, text.split(",")):
         try:
-            kind, level, score = item.split(":")
-            cutoffs.setdefault(kind, {})[float(level)] = float(score)
+            variant_type, level, score = item.split(":")
+            cutoffs.setdefault(variant_type, {})[float(level)] = float(score)
         except ValueError:
             return {}  # not ours, or damaged: as good as none
     sound = all(
-        kind in CUTOFF_TYPES and 0 < level < 100 and math.isfinite(score)
-        for kind, levels in cutoffs.items()
+        variant_type in VARIANT_TYPES and 0 < level < 100 and math.isfinite(score)
+        for variant_type, levels in cutoffs.items()
         for level, score in levels.items()
     )
     return cutoffs if sound else {}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cnnscore.description import VARIANT_TYPES
 from cnnscore.files import file_name
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a87400", "#56b4e9", "#000000", "#8a8500")
@@ -32,7 +33,7 @@ def write_figures(result: Mapping[str, Any], folder: Path, kind: str) -> list[Pa
     }
     written = []
     with mpl.rc_context(style):
-        for variant in ("SNP", "INDEL"):
+        for variant in VARIANT_TYPES:
             scores = [s for s in result["scores"] if s["type"] == variant and s["curve"]]
             if not scores:
                 continue

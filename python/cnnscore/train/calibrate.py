@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.description import LABELS
+from cnnscore.description import LABELS, TYPE_LABELS
 from cnnscore.network.provenance import Cutoffs
 
 Array = NDArray[np.float64]
-TYPES = {"SNP": (0, 2), "INDEL": (1, 3)}
-"""Type -> its classes: artefact, true."""
 FEWEST_TO_CALIBRATE = 30
 """Of true calls and of artefacts, each; with fewer a type's log-odds stay as they are."""
 SENSITIVITIES = ("99.0", "99.9")
@@ -61,7 +59,7 @@ def rank_by_type(
 ) -> dict[str, Ranking]:
     """Rankings of SNPs and of indels."""
     rankings = {}
-    for name, (false_label, true_label) in TYPES.items():
+    for name, (false_label, true_label) in TYPE_LABELS.items():
         of_type = (label == false_label) | (label == true_label)
         rankings[name] = rank(
             scores[of_type],
@@ -87,7 +85,7 @@ def fit_calibration(
     `odds` "data" takes the proportion of true calls as weighted, "even" makes it one half.
     """
     fitted, lacking = {}, []
-    for name, (false_label, true_label) in TYPES.items():
+    for name, (false_label, true_label) in TYPE_LABELS.items():
         of_type = (label == false_label) | (label == true_label)
         true = label[of_type] == true_label
         counts = int(true.sum()), int((~true).sum())
@@ -143,7 +141,7 @@ def cutoffs(
     with too few true calls for a sensitivity (`rows_needed`) lacks it.
     """
     result: dict[str, dict[str, float]] = {}
-    for name, (_, true_label) in TYPES.items():
+    for name, (_, true_label) in TYPE_LABELS.items():
         true = label == true_label
         order = np.argsort(scores[true])
         ranked, share = scores[true][order], np.cumsum(weight[true][order], dtype=np.float64)
@@ -164,15 +162,15 @@ def kept_at(
     """Type -> level -> the parts of its true calls and of its artefacts, `true` and `false`, that
     score the cut-off at least."""
     kept: dict[str, dict[float, dict[str, float]]] = {}
-    for kind, levels in cutoffs.items():
+    for variant_type, levels in cutoffs.items():
         for level, score in levels.items():
             passed = scores >= score
             parts = {
                 key: float(weight[(label == number) & passed].sum() / weight[label == number].sum())
-                for key, number in zip(("false", "true"), TYPES[kind], strict=True)
+                for key, number in zip(("false", "true"), TYPE_LABELS[variant_type], strict=True)
                 if (label == number).any()
             }
-            kept.setdefault(kind, {})[level] = parts
+            kept.setdefault(variant_type, {})[level] = parts
     return kept
 
 
@@ -182,7 +180,7 @@ def expected_error(
     """Expected calibration error by type: mean distance of stated and found proportion of true
     calls, over bins of equal width, weighted by rows (Guo et al. 2017)."""
     errors = {}
-    for name, (false_label, true_label) in TYPES.items():
+    for name, (false_label, true_label) in TYPE_LABELS.items():
         of_type = (label == false_label) | (label == true_label)
         if not of_type.any():
             continue

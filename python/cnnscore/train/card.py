@@ -114,29 +114,37 @@ def _kept_step(training: dict[str, Any]) -> str:
 def _metrics(metrics: dict[str, Any], used: dict[str, Any]) -> list[str]:
     before = metrics.get("before", {})
     sets = [name for name in (*HELD_OUT, "test", "train", GENERAL) if name in metrics]
-    columns = [(name, kind) for name in sets for kind in metrics[name]]
+    columns = [(name, variant_type) for name in sets for variant_type in metrics[name]]
     if not columns:
         return []
     lines = ["", "## Figures", ""]
-    lines.append("| | " + " | ".join(f"{name} {kind}" for name, kind in columns) + " |")
+    lines.append(
+        "| | " + " | ".join(f"{name} {variant_type}" for name, variant_type in columns) + " |"
+    )
     lines.append("|---|" + "---|" * len(columns))
     marked = False
     for key, text in _FIGURES.items():
         cells = []
-        for name, kind in columns:
-            now = metrics[name][kind].get(key)
-            then = before.get(name, {}).get(kind, {}).get(key)
-            mark = "\\*" if now is not None and _in_sample(name, kind, key, used) else ""
+        for name, variant_type in columns:
+            now = metrics[name][variant_type].get(key)
+            then = before.get(name, {}).get(variant_type, {}).get(key)
+            mark = "\\*" if now is not None and _in_sample(name, variant_type, key, used) else ""
             marked |= bool(mark)
             cells.append(_change(then, now) + mark)
         lines.append(f"| {text} | " + " | ".join(cells) + " |")
-    for level in sorted({level for name, kind in columns for level in _kept(metrics, name, kind)}):
+    for level in sorted(
+        {level for name, variant_type in columns for level in _kept(metrics, name, variant_type)}
+    ):
         for key, text in (("true", "true calls"), ("false", "artefacts")):
             cells = []
-            for name, kind in columns:
-                now = _kept(metrics, name, kind).get(level, {}).get(key)
-                then = _kept(before, name, kind).get(level, {}).get(key)
-                mark = "\\*" if now is not None and _in_sample(name, kind, "kept", used) else ""
+            for name, variant_type in columns:
+                now = _kept(metrics, name, variant_type).get(level, {}).get(key)
+                then = _kept(before, name, variant_type).get(level, {}).get(key)
+                mark = (
+                    "\\*"
+                    if now is not None and _in_sample(name, variant_type, "kept", used)
+                    else ""
+                )
                 marked |= bool(mark)
                 cells.append(_change(then, now) + mark)
             lines.append(f"| {text} kept at the {level} % cut-off | " + " | ".join(cells) + " |")
@@ -152,12 +160,12 @@ def _metrics(metrics: dict[str, Any], used: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _kept(metrics: dict[str, Any], name: str, kind: str) -> dict[str, dict[str, float]]:
-    kept: dict[str, dict[str, float]] = metrics.get(name, {}).get(kind, {}).get("kept", {})
+def _kept(metrics: dict[str, Any], name: str, variant_type: str) -> dict[str, dict[str, float]]:
+    kept: dict[str, dict[str, float]] = metrics.get(name, {}).get(variant_type, {}).get("kept", {})
     return kept
 
 
-def _in_sample(name: str, kind: str, key: str, used: dict[str, Any]) -> bool:
+def _in_sample(name: str, variant_type: str, key: str, used: dict[str, Any]) -> bool:
     """Whether rows were used to set what this figure measures."""
     if key in ("true", "false"):
         return False
@@ -165,7 +173,9 @@ def _in_sample(name: str, kind: str, key: str, used: dict[str, Any]) -> bool:
         return True
     if key == "kept":
         return any(name in source.split("+") for source in used["cutoffs"])
-    return key == "calibration_error" and name == "calibration" and kind in used["calibrated"]
+    return (
+        key == "calibration_error" and name == "calibration" and variant_type in used["calibrated"]
+    )
 
 
 def _rows_used(sets: list[str], used: dict[str, Any]) -> list[str]:
@@ -204,9 +214,9 @@ def _cutoffs(cutoffs: dict[str, dict[str, float]], training: dict[str, Any]) -> 
         "it has no resource.",
         "",
     ]
-    for kind, of_type in cutoffs.items():
+    for variant_type, of_type in cutoffs.items():
         text = ", ".join(f"{level} %: {score:z.3f}" for level, score in of_type.items())
-        lines.append(f"- {kind}: {text}")
+        lines.append(f"- {variant_type}: {text}")
     return lines
 
 

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.dataset.parquet import SPLITS
-from cnnscore.description import LABELS
+from cnnscore.description import LABELS, TYPE_LABELS
 from cnnscore.errors import BadInput
 from cnnscore.network.provenance import Cutoffs
 from cnnscore.train.calibrate import (
     SENSITIVITIES,
-    TYPES,
     cutoffs,
     expected_error,
     fit_calibration,
@@ -74,8 +73,8 @@ def finish(
             "cut-offs stay as they were"
         )
         found.cutoffs = {
-            kind: {f"{level:.1f}": score for level, score in levels.items()}
-            for kind, levels in before.cutoffs.items()
+            variant_type: {f"{level:.1f}": score for level, score in levels.items()}
+            for variant_type, levels in before.cutoffs.items()
         }
     found.metrics = figures(network, samples, before, _by_number(found.cutoffs))
     if before:
@@ -130,30 +129,30 @@ def _cutoffs(
         one = cutoffs(scores, of.label[which], of.weight[which])
         if one:
             used["cutoffs"].append(name)
-        for kind, levels in one.items():
+        for variant_type, levels in one.items():
             for level, score in levels.items():
-                known = result.setdefault(kind, {})
+                known = result.setdefault(variant_type, {})
                 known[level] = min(score, known.get(level, score))
-    for kind, levels in result.items():
+    for variant_type, levels in result.items():
         lowest = np.inf  # more sensitivity is never a higher score, whichever rows set it
         for level in sorted(levels, key=float):
             lowest = levels[level] = min(levels[level], lowest)
-        result[kind] = dict(sorted(levels.items(), key=lambda pair: float(pair[0])))
+        result[variant_type] = dict(sorted(levels.items(), key=lambda pair: float(pair[0])))
     _say_what_lacks(samples.label[rows], samples.label, result)
-    return dict(sorted(result.items(), key=lambda pair: list(TYPES).index(pair[0])))
+    return dict(sorted(result.items(), key=lambda pair: list(TYPE_LABELS).index(pair[0])))
 
 
 def _say_what_lacks(
     held_out: NDArray[np.int8], label: NDArray[np.int8], result: dict[str, dict[str, float]]
 ) -> None:
     """Warn of cut-offs that the held-out rows have too few true calls for."""
-    for kind, (_, true) in TYPES.items():
+    for variant_type, (_, true) in TYPE_LABELS.items():
         n = int((held_out == true).sum())
         lacking = [level for level in SENSITIVITIES if n < rows_needed(level)]
         if not lacking or not (label == true).any():
             continue
         needs = " and ".join(f"{rows_needed(level):,} for {level} %" for level in lacking)
-        without = [level for level in lacking if level not in result.get(kind, {})]
+        without = [level for level in lacking if level not in result.get(variant_type, {})]
         end = (
             f"the network has none for {' and '.join(without)} %: add samples, or hold out more"
             if without
@@ -162,7 +161,7 @@ def _say_what_lacks(
         log.warning(
             "the held-out rows have %s true %ss, and a cut-off needs %s; %s",
             f"{n:,}",
-            kind,
+            variant_type,
             needs,
             end,
         )
@@ -175,25 +174,25 @@ def _figures(network: Network, samples: Samples, split: str, cutoffs: Cutoffs) -
     errors = expected_error(scores, label, weight)
     kept = kept_at(scores, label, weight, cutoffs)
     return {
-        kind: {
+        variant_type: {
             **{
                 key: None if isinstance(value, float) and np.isnan(value) else _short(value)
                 for key, value in asdict(ranking).items()
             },
-            "calibration_error": _short(errors[kind]) if kind in errors else None,
+            "calibration_error": _short(errors[variant_type]) if variant_type in errors else None,
             "kept": {
                 f"{level:.1f}": {key: _short(part) for key, part in parts.items()}
-                for level, parts in kept.get(kind, {}).items()
+                for level, parts in kept.get(variant_type, {}).items()
             },
         }
-        for kind, ranking in rank_by_type(scores, label, weight).items()
+        for variant_type, ranking in rank_by_type(scores, label, weight).items()
     }
 
 
 def _by_number(cutoffs: dict[str, dict[str, float]]) -> Cutoffs:
     return {
-        kind: {float(level): score for level, score in levels.items()}
-        for kind, levels in cutoffs.items()
+        variant_type: {float(level): score for level, score in levels.items()}
+        for variant_type, levels in cutoffs.items()
     }
 
 

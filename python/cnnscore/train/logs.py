@@ -12,13 +12,15 @@ from cnnscore.extras import need
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.train.calibrate import Ranking
 
+NAMES = {"snp": "SNP", "indel": "indel"}
+"""Variant type in a column's name -> in text."""
 FIGURES = ("roc_auc", "average_precision", "artefact_precision")
 COLUMNS = (
     "step",
     "loss",
     "learning_rate",
-    *(f"{kind}_{figure}" for kind in ("snp", "indel") for figure in FIGURES),
-    *(f"general_{kind}_roc_auc" for kind in ("snp", "indel")),
+    *(f"{variant_type}_{figure}" for variant_type in NAMES for figure in FIGURES),
+    *(f"general_{variant_type}_roc_auc" for variant_type in NAMES),
     "kept",
 )
 """Of log.csv: figures are of the validation rows, `general` ones of the rehearsal data; `kept` is 1
@@ -55,12 +57,12 @@ class Logs:
         """Keep and say the figures of a look at the validation rows, and at those of the rehearsal
         data; `kept` is the best step so far."""
         row: dict[str, float] = {"step": step, "loss": loss, "learning_rate": learning_rate}
-        for kind, ranking in rankings.items():
+        for variant_type, ranking in rankings.items():
             for figure in FIGURES:
-                row[f"{kind.lower()}_{figure}"] = getattr(ranking, figure)
-        for kind in rankings:
-            found = general[kind].roc_auc if kind in general else math.nan
-            row[f"general_{kind.lower()}_roc_auc"] = found
+                row[f"{variant_type.lower()}_{figure}"] = getattr(ranking, figure)
+        for variant_type in rankings:
+            found = general[variant_type].roc_auc if variant_type in general else math.nan
+            row[f"general_{variant_type.lower()}_roc_auc"] = found
         self.history.append(row)
         for one in self.history:
             one["kept"] = float(one["step"] == kept)
@@ -115,15 +117,15 @@ class Logs:
         left.plot(steps, [row["loss"] for row in self.history], color="#0072b2")
         left.set(xlabel="step", ylabel="loss, mean since the last look", title="training")
         styles = {"snp": "#0072b2", "indel": "#d55e00"}
-        for kind, colour in styles.items():
+        for variant_type, colour in styles.items():
             for figure_name, line in (("average_precision", "-"), ("artefact_precision", "--")):
-                values = [row[f"{kind}_{figure_name}"] for row in self.history]
+                values = [row[f"{variant_type}_{figure_name}"] for row in self.history]
                 text = "true calls" if figure_name == "average_precision" else "artefacts"
-                label = f"{kind.upper() if kind == 'snp' else kind}, {text}"
+                label = f"{NAMES[variant_type]}, {text}"
                 right.plot(steps, values, line, color=colour, label=label)
-            values = [row[f"general_{kind}_roc_auc"] for row in self.history]
+            values = [row[f"general_{variant_type}_roc_auc"] for row in self.history]
             if not all(map(math.isnan, values)):
-                label = f"{kind.upper() if kind == 'snp' else kind}, general, ROC AUC"
+                label = f"{NAMES[variant_type]}, general, ROC AUC"
                 right.plot(steps, values, ":", color=colour, label=label)
         for row in self.history:
             if row["kept"]:
@@ -140,16 +142,17 @@ class Logs:
 def _text(row: dict[str, float]) -> str:
     """A look in one line: average precision of true calls and of artefacts."""
     parts = [
-        f"{name} {row[f'{kind}_average_precision']:.4f} {row[f'{kind}_artefact_precision']:.4f}"
-        for kind, name in (("snp", "SNP"), ("indel", "indel"))
-        if not math.isnan(row[f"{kind}_average_precision"])
+        f"{name} {row[f'{variant_type}_average_precision']:.4f} "
+        f"{row[f'{variant_type}_artefact_precision']:.4f}"
+        for variant_type, name in NAMES.items()
+        if not math.isnan(row[f"{variant_type}_average_precision"])
     ]
     text = f"step {row['step']:,.0f}: average precision of true calls and artefacts, "
     text += ", ".join(parts) or "no validation rows"
     known = [
-        f"{name} {row[f'general_{kind}_roc_auc']:.4f}"
-        for kind, name in (("snp", "SNP"), ("indel", "indel"))
-        if not math.isnan(row[f"general_{kind}_roc_auc"])
+        f"{name} {row[f'general_{variant_type}_roc_auc']:.4f}"
+        for variant_type, name in NAMES.items()
+        if not math.isnan(row[f"general_{variant_type}_roc_auc"])
     ]
     if known:
         text += f"; general ROC AUC {', '.join(known)}"

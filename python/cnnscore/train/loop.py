@@ -225,7 +225,8 @@ class _Start:
         """Whether a network that ranks them so has forgotten no more than it may."""
         most = self._config.training.most_lost
         return not any(
-            before.roc_auc - general[kind].roc_auc > most for kind, before in self._before.items()
+            before.roc_auc - general[variant_type].roc_auc > most
+            for variant_type, before in self._before.items()
         )
 
     def loss(self, network: Network, step: int, deviation: NDArray[np.float32]) -> Tensor:

@@ -60,8 +60,8 @@ def loss_of_start(now: Tensor, then: Tensor) -> Tensor:
 
 def log_odds_of_classes(classes: Tensor, label: Tensor) -> Tensor:
     """[n] log-odds within each row's own type (label modulo 2)."""
-    kind = (label % 2)[:, None]
-    return (classes.gather(1, kind + _TRUE_LABELS) - classes.gather(1, kind)).squeeze(1)
+    false = (label % 2)[:, None]
+    return (classes.gather(1, false + _TRUE_LABELS) - classes.gather(1, false)).squeeze(1)
 
 
 def _mean(loss: Tensor, weight: Tensor) -> Tensor:
@@ -70,8 +70,8 @@ def _mean(loss: Tensor, weight: Tensor) -> Tensor:
 
 def _soft_f1(p: Tensor, target: Tensor, label: Tensor, weight: Tensor) -> Tensor:
     parts = []
-    for kind in (0, 1):
-        of_type = weight * (label % 2 == kind)
+    for variant_type in (0, 1):
+        of_type = weight * (label % 2 == variant_type)
         hits = (of_type * p * target).sum()
         total = (of_type * (p + target)).sum()
         parts.append(1 - 2 * hits / torch.clamp(total, min=1e-6))

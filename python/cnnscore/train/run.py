@@ -283,17 +283,17 @@ def summary(manifest: Mapping[str, Any], output: Path) -> list[str]:
     for name, of_rows in metrics.items():
         if name == "before":
             continue
-        for kind, now in of_rows.items():
+        for variant_type, now in of_rows.items():
             if now["roc_auc"] is None:
                 continue
-            then = before.get(name, {}).get(kind)
+            then = before.get(name, {}).get(variant_type)
             cells = [
                 f"{text} {_change(then and get(then), get(now))}"
                 for text, get in _SHOWN.items()
                 if get(now) is not None
             ]
             called = name if name == GENERAL else f"your {name} rows"
-            lines.append(f"{called}, {kind}: {', '.join(cells)}")
+            lines.append(f"{called}, {variant_type}: {', '.join(cells)}")
     return lines
 
 

@@ -20,7 +20,7 @@ from cnnscore.batch import WindowBatch, offsets_of
 from cnnscore.dataset.fit import annotation_columns, check_layout
 from cnnscore.dataset.parquet import SPLITS, Dataset, LabelledRows
 from cnnscore.dataset.splits import hash_text
-from cnnscore.description import LABELS
+from cnnscore.description import LABELS, TYPE_LABELS
 from cnnscore.errors import BadInput, BadOutput
 from cnnscore.network.encode import ENCODINGS, READ_NONE, Encoding, NativeBatch, PlaneRows, Planes
 from cnnscore.progress import Progress
@@ -90,9 +90,9 @@ class ClassSampler:
         self._cumulative: list[NDArray[np.float64]] = []
         labels = samples.label[rows]
         counts = np.bincount(labels, minlength=len(LABELS))
-        for kind, true in ((0, 2), (1, 3)):
-            if (counts[kind] == 0) != (counts[true] == 0):
-                absent, there = (kind, true) if counts[kind] == 0 else (true, kind)
+        for false, true in TYPE_LABELS.values():
+            if (counts[false] == 0) != (counts[true] == 0):
+                absent, there = (false, true) if counts[false] == 0 else (true, false)
                 raise BadInput(
                     f"the training rows have {counts[there]:,} {LABELS[there]} and no "
                     f"{LABELS[absent]}: a network learns from both; add samples, or call with "

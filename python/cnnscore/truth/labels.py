@@ -33,10 +33,11 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.builds import TWO_BUILDS, are_two_builds
+from cnnscore.calls.record_types import zygosity
 from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import BadInput
 from cnnscore.truth.alleles import Alleles, contig_names
-from cnnscore.truth.genotypes import carried, has_genotypes, sample_column, zygosity
+from cnnscore.truth.genotypes import carried, has_genotypes, sample_column
 from cnnscore.truth.regions import Regions
 from cnnscore.truth.truth_set import TruthSet, allele_key, first_base, locus_key
 

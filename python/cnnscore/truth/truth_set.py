@@ -11,18 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of, spans
+from cnnscore.calls.record_types import HET, HOM, NO_GENOTYPE, zygosity
 from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import BadInput
 from cnnscore.truth.alleles import Alleles, Normaliser, contig_names
-from cnnscore.truth.genotypes import (
-    HET,
-    HOM,
-    NO_GENOTYPE,
-    carried,
-    has_genotypes,
-    sample_column,
-    zygosity,
-)
+from cnnscore.truth.genotypes import carried, has_genotypes, sample_column
 
 BATCH = 20_000
 
@@ -45,7 +38,7 @@ class TruthSet:
     start: NDArray[np.int64]
     """[T] first base that changes."""
     zygosity: NDArray[np.uint8]
-    """[T] what the genotypes of its records say (genotypes.py), joined where several have it."""
+    """[T] what the genotypes of its records say (record_types.py), joined where several have it."""
     offset: NDArray[np.int64]
     """[T+1] byte offsets into `text`, in the order of `text_row`."""
     ref_length: NDArray[np.int64]

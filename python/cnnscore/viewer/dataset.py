@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cnnscore.batch import WindowBatch
 from cnnscore.dataset.fit import annotation_columns, check_layout
 from cnnscore.dataset.parquet import SPLITS, Dataset, LabelledRows, dataset_files
-from cnnscore.description import LABELS
+from cnnscore.description import LABELS, TYPE_LABELS
 from cnnscore.errors import BadInput
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.score.engine import Engine
@@ -21,7 +21,7 @@ from cnnscore.viewer.choose import Choice, Gathering, alleles_of, choose
 from cnnscore.viewer.sites import BESIDE_WINDOW, Record, Site, attributed, look_at
 from cnnscore.viewer.view import View, runs_of, watched
 
-TRUE_LABELS = (LABELS.index("SNP"), LABELS.index("INDEL"))
+TRUE_LABELS = tuple(true for _, true in TYPE_LABELS.values())
 
 
 @contextmanager
