@@ -83,7 +83,7 @@ def test_samples(tmp_path: Path) -> None:
     )
     with pytest.raises(BadInput) as caught:
         calls.check_sample(None, needs_one=True)
-    several = f"{path} has 3 samples: name the one whose reads these are with --sample"
+    several = f"{path} has 3 samples: name the one whose reads these are with `sample=`"
     assert str(caught.value) == several
     once = "a network without reads scores each record once for all"
     assert calls.samples_warning(None) == f"{several}; {once}"
@@ -101,7 +101,7 @@ def test_keys_that_are_there_already(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
         calls.check_key("CNN_2D")
     assert str(caught.value) == (
-        "- has INFO/CNN_2D already: replace it with --overwrite, or write another with --info-key"
+        "- has INFO/CNN_2D already: replace it with `overwrite=`, or write another with `info_key=`"
     )
 
 
