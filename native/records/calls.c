@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "calls.h"
 #include "grow.h"
@@ -27,21 +27,6 @@ void cnnscore_htslib_verbosity(int32_t level) {
 bool cnnscore_is_damaged(htsFile *file) {
     const BGZF *compressed = hts_get_bgzfp(file);
     return compressed && compressed->errcode != 0;
-}
-
-int cnnscore_stale_index(const char *path, cnnscore_error *err) {
-    static const char *const suffixes[] = {".tbi", ".csi"};
-    struct stat file, index;
-    if (stat(path, &file) != 0) return CNNSCORE_OK;
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        char name[4096];
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        if (stat(name, &index) == 0 && index.st_mtime < file.st_mtime)
-            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                 "%s is older than %s: make it anew with `bcftools index -f %s`", name, path,
-                                 path);
-    }
-    return CNNSCORE_OK;
 }
 
 /* ---- regions and targets ---- */
@@ -95,6 +80,16 @@ static int set_intervals(bcf_srs_t *source, const cnnscore_calls_options *o, cho
     return code;
 }
 
+/* Both intervals may say the same. */
+static int add_note(cnnscore_calls *calls, const char *text) {
+    kstring_t note = {0};
+    if (calls->note && strstr(calls->note, text)) return 0;
+    if (ksprintf(&note, calls->note ? "%s; %s" : "%s%s", calls->note ? calls->note : "", text) < 0) return -1;
+    free(calls->note);
+    calls->note = note.s;
+    return 0;
+}
+
 /* Contigs that an index names: a VCF's header need not. */
 static const char **indexed_contigs(const cnnscore_calls *calls, int *n) {
     const bcf_sr_t *reader = &calls->source->readers[0];
@@ -112,8 +107,7 @@ static int check_intervals(cnnscore_calls *calls, const chosen *self, cnnscore_e
         code = cnnscore_intervals_check(both[i], calls->header, calls->path, names, n_names, self->reference,
                                         err);
         const char *note = cnnscore_intervals_note(both[i]);
-        if (code == CNNSCORE_OK && note && !calls->note && !(calls->note = strdup(note)))
-            code = cnnscore_fail_memory(err);
+        if (code == CNNSCORE_OK && note && add_note(calls, note) < 0) code = cnnscore_fail_memory(err);
     }
     free(names);
     return code;
@@ -123,22 +117,36 @@ const char *cnnscore_calls_note(const cnnscore_calls *calls) {
     return calls->note;
 }
 
-static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, chosen *intervals,
-                       cnnscore_error *err) {
-    bool is_stdin = strcmp(o->path, "-") == 0;
-    if (o->regions && is_stdin)
-        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
-                             "standard input has no index to jump by: use `targets=` in place of `regions=`");
-    if (o->regions && (cnnscore_stale_index(o->path, err) != CNNSCORE_OK ||
-                       cnnscore_index_check(o->path, CNNSCORE_INDEXED_CALLS, err) != CNNSCORE_OK))
-        return err->code;
-    calls->source = bcf_sr_init();
-    if (!calls->source) return cnnscore_fail_memory(err);
-    int code = set_intervals(calls->source, o, intervals, err);
-    if (code != CNNSCORE_OK) return code;
+/* The file's name with the index that regions need, once that has been looked at; `*copy` is the copy of a
+ * remote one. Without regions, or an index: the name as it is. */
+static int find_index(cnnscore_calls *calls, const cnnscore_calls_options *o, char **name, char **copy,
+                      cnnscore_error *err) {
+    char *index = o->regions ? cnnscore_index_find(o->path, CNNSCORE_INDEXED_CALLS) : NULL;
+    int code = CNNSCORE_OK;
+    if (!index) {
+        *name = strdup(o->path);
+        return *name ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    }
+    code = cnnscore_index_check(o->path, index, CNNSCORE_INDEXED_CALLS, err);
+    if (code == CNNSCORE_OK && !(*name = cnnscore_name_with_index(o->path, index, copy)))
+        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s cannot be copied to $TMPDIR: %s", index,
+                             strerror(errno));
+    if (code == CNNSCORE_OK && cnnscore_index_is_old(o->path, index)) {
+        kstring_t note = {0};
+        if (ksprintf(&note, CNNSCORE_OLD_INDEX, index, calls->path, "bcftools index -f", calls->path) < 0 ||
+            add_note(calls, note.s) < 0)
+            code = cnnscore_fail_memory(err);
+        ks_free(&note);
+    }
+    free(index);
+    return code;
+}
+
+static int add_reader(cnnscore_calls *calls, const char *name, const cnnscore_calls_options *o,
+                      cnnscore_error *err) {
     if (o->threads > 0) bcf_sr_set_threads(calls->source, o->threads);
     errno = 0;
-    if (!bcf_sr_add_reader(calls->source, o->path)) {
+    if (!bcf_sr_add_reader(calls->source, name)) {
         switch (calls->source->errnum) {
             case idx_load_failed:
                 return cnnscore_fail(
@@ -159,12 +167,30 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
                                      calls->path, bcf_sr_strerror((int)calls->source->errnum));
         }
     }
+    return CNNSCORE_OK;
+}
+
+static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, chosen *intervals,
+                       cnnscore_error *err) {
+    bool is_stdin = strcmp(o->path, "-") == 0;
+    if (o->regions && is_stdin)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "standard input has no index to jump by: use `targets=` in place of `regions=`");
+    calls->source = bcf_sr_init();
+    if (!calls->source) return cnnscore_fail_memory(err);
+    char *copy = NULL, *name = NULL;
+    int code = find_index(calls, o, &name, &copy, err);
+    if (code == CNNSCORE_OK) code = set_intervals(calls->source, o, intervals, err);
+    if (code == CNNSCORE_OK) code = add_reader(calls, name, o, err);
+    if (copy) unlink(copy);
+    free(copy);
+    free(name);
+    if (code != CNNSCORE_OK) return code;
     calls->header = calls->source->readers[0].header;
     htsFile *file = calls->source->readers[0].file;
     calls->is_bgzf = hts_get_format(file)->compression == bgzf;
     if (!is_stdin) {
-        struct stat st;
-        if (stat(o->path, &st) == 0 && S_ISREG(st.st_mode)) calls->size = st.st_size;
+        calls->size = cnnscore_data_size(o->path);
         if (calls->is_bgzf && calls->size && hts_check_EOF(file) == 0)
             return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                                  "%s is truncated (it has no BGZF end marker): copy or make it again",
@@ -172,7 +198,6 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
     }
     return CNNSCORE_OK;
 }
-
 int cnnscore_calls_open(const cnnscore_calls_options *o, cnnscore_calls **out, cnnscore_error *err) {
     *out = NULL;
     if (o->struct_size != sizeof *o)

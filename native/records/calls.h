@@ -62,9 +62,6 @@ double cnnscore_number_at(const uint8_t *at, int type, int length, int i);
 /* Whether a compressed file turned out damaged: htslib notes it, hands out half a line and reads on. */
 bool cnnscore_is_damaged(htsFile *file);
 
-/* Fails when the index of a file is older than the file. */
-int cnnscore_stale_index(const char *path, cnnscore_error *err);
-
 /* Write one record as it stands. */
 int cnnscore_writer_put(cnnscore_writer *writer, bcf1_t *record, cnnscore_error *err);
 const cnnscore_calls *cnnscore_writer_calls(const cnnscore_writer *writer);

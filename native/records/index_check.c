@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "grow.h"
 
@@ -394,34 +393,29 @@ static const char *check_slices(checker *self) {
 
 /* ---- the index of a file ---- */
 
-char *cnnscore_index_find(const char *path, cnnscore_indexed what) {
-    static const char *const own[] = {[CNNSCORE_INDEXED_CALLS] = ".tbi",
-                                      [CNNSCORE_INDEXED_BAM] = ".bai",
-                                      [CNNSCORE_INDEXED_CRAM] = ".crai"};
-    const char *suffixes[] = {".csi", own[what]}, *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
-    size_t length = strlen(path), stem = dot && (!slash || dot > slash) ? (size_t)(dot - path) : length;
-    char *name = malloc(length + sizeof ".crai");
-    for (int i = what == CNNSCORE_INDEXED_CRAM ? 2 : 0; name && i < 4; i++) {
-        size_t kept = i % 2 ? stem : length;
-        struct stat found;
-        memcpy(name, path, kept);
-        strcpy(name + kept, suffixes[i / 2]);
-        if (stat(name, &found) == 0) return name;
-    }
-    free(name);
-    return NULL;
+/* Whether nothing follows the last record that the index knows, but lines without one. */
+static bool is_end(checker *self) {
+    int length = 0;
+    if (bgzf_seek(self->records, (int64_t)self->after, SEEK_SET) < 0) return false;
+    if (self->is_csi && self->names.l == 0) /* of a BCF, whose header ends somewhere */
+        return self->after == 0 || bgzf_getc(self->records) == -1;
+    while ((length = bgzf_getline(self->records, '\n', &self->line)) >= 0)
+        if (length > 0 && *self->line.s != '#') return false;
+    return length == -1;
 }
 
-int cnnscore_index_check(const char *path, cnnscore_indexed what, cnnscore_error *err) {
-    struct stat st;
-    char *name = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? cnnscore_index_find(path, what) : NULL;
-    if (!name) return CNNSCORE_OK;
-    checker self = {.file = bgzf_open(name, "r"), .size = st.st_size, .is_bam = what == CNNSCORE_INDEXED_BAM};
+int cnnscore_index_check(const char *name, const char *index, cnnscore_indexed what, cnnscore_error *err) {
+    char *data = cnnscore_data_name(name);
+    if (!data) return cnnscore_fail_memory(err);
+    checker self = {.file = bgzf_open(index, "r"),
+                    .size = cnnscore_data_size(name),
+                    .is_bam = what == CNNSCORE_INDEXED_BAM};
     const char *problem = "cannot be read";
-    if (what == CNNSCORE_INDEXED_CALLS) self.records = bgzf_open(path, "r");
+    if (what == CNNSCORE_INDEXED_CALLS) self.records = bgzf_open(data, "r");
     if (self.file && (self.records || what != CNNSCORE_INDEXED_CALLS))
         problem = what == CNNSCORE_INDEXED_CRAM ? check_slices(&self) : check_bins(&self);
     if (self.file && !problem && self.file->errcode) problem = "is damaged";
+    if (!problem && self.records && !is_end(&self)) problem = "leaves records out";
     if (self.file) bgzf_close(self.file);
     free(self.bins);
     if (self.records) bgzf_close(self.records);
@@ -432,9 +426,9 @@ int cnnscore_index_check(const char *path, cnnscore_indexed what, cnnscore_error
     free(self.chunks);
     int code = CNNSCORE_OK;
     if (problem)
-        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s %s: make it anew with `%s %s`", name,
+        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s %s: make it anew with `%s %s`", index,
                              problem, what == CNNSCORE_INDEXED_CALLS ? "bcftools index -f" : "samtools index",
-                             path);
-    free(name);
+                             data);
+    free(data);
     return code;
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "grow.h"
+#include "reference.h"
 
 #define POS_MAX ((1LL << 44) - 2) /* htslib's largest for an index, and so for a whole contig */
 
@@ -48,8 +49,7 @@ struct cnnscore_contigs {
 
 cnnscore_contigs *cnnscore_contigs_open(const char *reference) {
     if (!reference) return NULL;
-    faidx_t *index =
-        fai_load3(reference, NULL, NULL, 0); /* makes none: a reference without is refused later */
+    faidx_t *index = cnnscore_reference_index(reference, NULL); /* one without is refused later */
     cnnscore_contigs *self = index ? malloc(sizeof *self) : NULL;
     if (self)
         self->index = index;

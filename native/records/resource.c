@@ -79,16 +79,24 @@ static int malformed(const cnnscore_resource *resource, cnnscore_error *err) {
 
 /* ---- opening ---- */
 
-/* An index that is older than the file is not believed; the file is read without one then. */
+/* An index that is older than the file, or does not fit it, is not believed; the file is read without one
+ * then. */
 static void load_index(cnnscore_resource *resource) {
     const htsFormat *format = hts_get_format(resource->file);
-    if (format->compression != bgzf || cnnscore_stale_index(resource->path, NULL) != CNNSCORE_OK ||
-        cnnscore_index_check(resource->path, CNNSCORE_INDEXED_CALLS, NULL) != CNNSCORE_OK)
-        return;
-    if (format->format == vcf)
-        resource->tbx = tbx_index_load3(resource->path, NULL, HTS_IDX_SILENT_FAIL);
-    else
-        resource->index = bcf_index_load3(resource->path, NULL, HTS_IDX_SILENT_FAIL);
+    char *data = NULL, *index = NULL;
+    if (format->compression == bgzf) {
+        data = cnnscore_data_name(resource->path);
+        index = cnnscore_index_find(resource->path, CNNSCORE_INDEXED_CALLS);
+    }
+    if (data && index && !cnnscore_index_is_old(resource->path, index) &&
+        cnnscore_index_check(resource->path, index, CNNSCORE_INDEXED_CALLS, NULL) == CNNSCORE_OK) {
+        if (format->format == vcf)
+            resource->tbx = tbx_index_load3(data, index, HTS_IDX_SILENT_FAIL);
+        else
+            resource->index = bcf_index_load3(data, index, HTS_IDX_SILENT_FAIL);
+    }
+    free(data);
+    free(index);
 }
 
 static int open_resource(cnnscore_resource *resource, cnnscore_error *err) {

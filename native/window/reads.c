@@ -4,36 +4,64 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "index_check.h"
 
 static const char *const ARTIFICIAL_GROUPS[] = {"ArtificialHaplotypeRG", "ArtificialHaplotype"};
 
-/* Loads the index that htslib takes first, which is the one that must not be older than the reads. */
+/* Of an index that is older than the reads: whether each contig's first read is where it says, and none
+ * that has a place follows the last contig's. A CRAM's slices say themselves where they are from. */
+static bool fits(cnnscore_reads_file *file) {
+    bam1_t *read = bam_init1();
+    bool good = read != NULL;
+    for (int tid = 0; good && !file->is_cram && tid <= sam_hdr_nref(file->header); tid++) {
+        bool is_last = tid == sam_hdr_nref(file->header);
+        uint64_t mapped = 0, unmapped = 0;
+        if (!is_last && hts_idx_get_stat(file->index, tid, &mapped, &unmapped) == 0 && !mapped && !unmapped)
+            continue;
+        hts_itr_t *query = sam_itr_queryi(file->index, is_last ? HTS_IDX_NOCOOR : tid, 0, HTS_POS_MAX);
+        int got = query ? sam_itr_next(file->file, query, read) : -2;
+        good = is_last    ? got == -1 || (got >= 0 && read->core.tid < 0)
+               : got >= 0 ? read->core.tid == tid
+                          : got == -1 && !mapped;
+        hts_itr_destroy(query);
+    }
+    bam_destroy1(read);
+    return good;
+}
+
+/* Loads the index that htslib takes first. */
 static int load_index(cnnscore_reads_file *file, cnnscore_error *err) {
     cnnscore_indexed what = file->is_cram ? CNNSCORE_INDEXED_CRAM : CNNSCORE_INDEXED_BAM;
-    char *name = cnnscore_index_find(file->path, what);
-    struct stat data, index;
-    if (!name)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s has no index: make one with `samtools index %s`",
-                             file->path, file->path);
-    int code = CNNSCORE_OK;
-    size_t length = strlen(name);
-    bool csi = length > 4 && strcmp(name + length - 4, ".csi") == 0;
-    if (stat(file->path, &data) == 0 && stat(name, &index) == 0 && index.st_mtime < data.st_mtime)
-        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "%s is older than %s: make it anew with `samtools index%s %s`", name, file->path,
-                             csi ? " -c" : "", file->path);
-    if (code == CNNSCORE_OK) code = cnnscore_index_check(file->path, what, err);
+    char *index = cnnscore_index_find(file->path, what), *data = cnnscore_data_name(file->path);
+    int code = data ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    if (code == CNNSCORE_OK && !index)
+        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s has no index: make one with `samtools index %s`",
+                             file->path, data);
+    size_t length = index ? strlen(index) : 0;
+    bool csi = length > 4 && strcmp(index + length - 4, ".csi") == 0;
+    const char *remedy = csi ? "samtools index -c" : "samtools index";
+    if (code == CNNSCORE_OK) code = cnnscore_index_check(file->path, index, what, err);
     if (code == CNNSCORE_OK) {
-        file->index = sam_index_load3(file->file, file->path, name, HTS_IDX_SILENT_FAIL);
+        file->index = sam_index_load3(file->file, data, index, HTS_IDX_SILENT_FAIL);
         if (!file->index)
             code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                 "%s: its index %s cannot be read: make it anew with `samtools index%s %s`",
-                                 file->path, name, csi ? " -c" : "", file->path);
+                                 "%s: its index %s cannot be read: make it anew with `%s %s`", file->path,
+                                 index, remedy, data);
     }
-    free(name);
+    if (code == CNNSCORE_OK && cnnscore_index_is_old(file->path, index)) {
+        kstring_t note = KS_INITIALIZE;
+        if (!fits(file))
+            code =
+                cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                              "the index %s is older than %s and does not fit it: make it anew with `%s %s`",
+                              index, data, remedy, data);
+        else if (ksprintf(&note, CNNSCORE_OLD_INDEX, index, file->path, remedy, data) < 0)
+            code = cnnscore_fail_memory(err);
+        file->note = note.s;
+    }
+    free(data);
+    free(index);
     return code;
 }
 
@@ -52,7 +80,10 @@ static int open_file(cnnscore_reads_file *file, const char *path, const cnnscore
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "%s is neither BAM nor CRAM: convert it with `samtools sort -o reads.bam %s`",
                              path, path);
-    if (file->is_cram && hts_set_fai_filename(file->file, o->reference) != 0)
+    char *fasta = file->is_cram ? cnnscore_fasta_with_index(o->reference) : NULL;
+    bool has_fasta = fasta && hts_set_fai_filename(file->file, fasta) == 0;
+    free(fasta);
+    if (file->is_cram && !has_fasta)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: cannot decode CRAM with the reference %s", path,
                              o->reference);
     if (hts_check_EOF(file->file) == 0)
@@ -109,6 +140,10 @@ int cnnscore_reads_open(cnnscore_reads *reads, const cnnscore_reader_options *o,
     return o->sample ? check_sample(reads, o->sample, err) : CNNSCORE_OK;
 }
 
+const char *cnnscore_reads_note(const cnnscore_reads *reads, int32_t i) {
+    return i < reads->n_files ? reads->files[i].note : NULL;
+}
+
 void cnnscore_reads_close(cnnscore_reads *reads) {
     for (int32_t i = 0; i < reads->n_files; i++) {
         cnnscore_reads_file *file = &reads->files[i];
@@ -119,6 +154,7 @@ void cnnscore_reads_close(cnnscore_reads *reads) {
         if (file->file) sam_close(file->file);
         cnnscore_names_free(&file->groups);
         free(file->path);
+        free(file->note);
     }
     for (size_t i = 0; i < reads->n_spare; i++) bam_destroy1(reads->spare[i]);
     cnnscore_merge_free(&reads->merge);

@@ -12,6 +12,7 @@
 
 typedef struct {
     char *path;
+    char *note; /* that its index is old, or NULL */
     samFile *file;
     sam_hdr_t *header;
     hts_idx_t *index;
@@ -39,6 +40,8 @@ typedef struct {
 
 int cnnscore_reads_open(cnnscore_reads *reads, const cnnscore_reader_options *options, cnnscore_error *err);
 void cnnscore_reads_close(cnnscore_reads *reads);
+/* What a user should know of the file `i`; NULL: nothing. */
+const char *cnnscore_reads_note(const cnnscore_reads *reads, int32_t i);
 
 /* Every file has the contig with this length, or an error that names file and contig. */
 int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig, int64_t length, int64_t pos,

@@ -1,33 +1,44 @@
 /* reference.c: bases around a site. */
 #include "reference.h"
 
+#include <htslib/hfile.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "index_find.h"
+
 /* Bases fetched beyond those that are asked for: enough for close neighbours, and no more, as faidx
  * takes bases one by one. Fetching again within the same block costs next to nothing. */
 #define STRETCH 256
 
+faidx_t *cnnscore_reference_index(const char *path, cnnscore_error *err) {
+    char *data = cnnscore_data_name(path), *name = cnnscore_index_find(path, CNNSCORE_INDEXED_FASTA);
+    faidx_t *index = NULL;
+    if (!data)
+        cnnscore_fail_memory(err);
+    else if (!hisremote(data) && access(data, R_OK) != 0)
+        cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read the reference %s: no such file or no permission",
+                      path);
+    else if (!name)
+        cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                      "the reference %s has no index: make one with `samtools faidx %s`", path, data);
+    else if (!(index = fai_load3(data, name, NULL, 0)))
+        cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                      "cannot load the reference %s and its index (.fai, and .gzi when it is bgzipped): "
+                      "make them with `samtools faidx %s`; plain gzip must become bgzip first",
+                      path, data);
+    free(data);
+    free(name);
+    return index;
+}
+
 int cnnscore_reference_open(cnnscore_reference *reference, const char *path, cnnscore_error *err) {
-    char index[4096];
-    if (access(path, R_OK) != 0)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "cannot read the reference %s: no such file or no permission", path);
-    snprintf(index, sizeof index, "%s.fai", path);
-    if (access(index, R_OK) != 0)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "the reference %s has no index: make one with `samtools faidx %s`", path, path);
     reference->path = strdup(path);
-    reference->index = fai_load3(path, NULL, NULL, 0);
-    if (!reference->index)
-        return cnnscore_fail(
-            err, CNNSCORE_ERR_INPUT,
-            "cannot load the reference %s and its index (.fai, and .gzi when it is bgzipped): "
-            "make them with `samtools faidx %s`; plain gzip must become bgzip first",
-            path, path);
-    return reference->path ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    if (!reference->path) return cnnscore_fail_memory(err);
+    reference->index = cnnscore_reference_index(path, err);
+    return reference->index ? CNNSCORE_OK : err->code;
 }
 
 void cnnscore_reference_close(cnnscore_reference *reference) {

@@ -14,6 +14,8 @@ typedef struct {
     int64_t begin, end;
 } cnnscore_reference;
 
+/* The index of a FASTA, by a name as htslib takes it; NULL, and an error. */
+faidx_t *cnnscore_reference_index(const char *path, cnnscore_error *err);
 int cnnscore_reference_open(cnnscore_reference *reference, const char *path, cnnscore_error *err);
 void cnnscore_reference_close(cnnscore_reference *reference);
 /* Length of a contig, -1 when the FASTA lacks it. */

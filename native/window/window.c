@@ -54,6 +54,14 @@ void cnnscore_reader_close(cnnscore_reader *reader) {
     free(reader);
 }
 
+const char *cnnscore_reader_note(const cnnscore_reader *reader, int32_t i) {
+    return cnnscore_reads_note(&reader->reads.reads, i);
+}
+
+const char *cnnscore_reader_contig(const cnnscore_reader *reader, int32_t i) {
+    return i < faidx_nseq(reader->reference.index) ? faidx_iseq(reader->reference.index, i) : NULL;
+}
+
 void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts *counts) {
     *counts = reader->reads.reads.counts;
 }

@@ -17,7 +17,8 @@
 
 typedef struct {
     uint32_t struct_size;
-    const char *reference;    /* FASTA with .fai (and .gzi when bgzipped) */
+    const char
+        *reference; /* FASTA with .fai (and .gzi when bgzipped); this and reads: as htslib names files */
     const char *const *reads; /* BAM or CRAM paths, each indexed */
     int32_t n_reads;
     const char *sample;      /* keep only reads whose read group has this SM; NULL keeps all */
@@ -46,6 +47,10 @@ typedef struct cnnscore_windows cnnscore_windows;
 int cnnscore_reader_open(const cnnscore_reader_options *options, cnnscore_reader **reader,
                          cnnscore_error *err);
 void cnnscore_reader_close(cnnscore_reader *reader);
+/* What a user should know of the reads file `i`, its index being older than it; NULL: nothing. */
+const char *cnnscore_reader_note(const cnnscore_reader *reader, int32_t i);
+/* Name of the reference's contig `i`; NULL past the last. */
+const char *cnnscore_reader_contig(const cnnscore_reader *reader, int32_t i);
 void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts *counts);
 /* What messages call the read files, and the samples (SM) of their read groups; valid while it is open. */
 const char *cnnscore_reader_files(const cnnscore_reader *reader);

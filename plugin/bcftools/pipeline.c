@@ -66,6 +66,10 @@ static int open_readers(plugin_pipeline *p, const cnnscore_calls *calls, cnnscor
         int code = cnnscore_reader_open(&wanted, &p->workers[i].reader, err);
         if (code != CNNSCORE_OK) return code;
     }
+    for (int32_t i = 0; i < o->n_reads; i++) {
+        const char *note = cnnscore_reader_note(p->workers[0].reader, i);
+        if (note) report_warning("%s", note);
+    }
     float depth;
     int code = cnnscore_reader_measure_depth(p->workers[0].reader, &depth, err);
     if (code != CNNSCORE_OK) return code;

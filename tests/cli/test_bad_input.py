@@ -125,12 +125,8 @@ def test_truncated_bam(box: Path, tiny: dict[str, str]) -> None:
 
 
 def test_index(box: Path, tiny: dict[str, str]) -> None:
-    os.utime(box / "reads.bam.bai", (1, 1))
-    fails(box, with_reads(box, tiny), 2, "reads.bam.bai", "older", "samtools index")
     (box / "reads.bam.bai").unlink()
     fails(box, with_reads(box, tiny), 2, "reads.bam has no index", "samtools index")
-    os.utime(box / "calls.vcf.gz.tbi", (1, 1))
-    fails(box, with_1d(box, tiny, "-r", "synA"), 2, "calls.vcf.gz.tbi", "older", "bcftools index")
     (box / "calls.vcf.gz.tbi").unlink()
     fails(box, with_1d(box, tiny, "-r", "synA"), 2, "calls.vcf.gz", "no index", "bcftools index")
     (box / "ref.fa.fai").unlink()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,7 +11,7 @@ import pysam
 import pytest
 
 import cnnscore
-from conftest import DATA, Finished, run_cli, run_process, scores_of
+from conftest import DATA, run_cli, run_process, scores_of
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
 
@@ -502,40 +501,6 @@ def test_telomeres_pass_unscored(tiny: dict[str, str], tmp_path: Path) -> None:
         key = "CNN_2D" if reads else "CNN_1D"
         assert [score is None for score in scores_of(out, key)] == [True, True, False, True]
         assert "1 of 4 sites scored" in run.err
-
-
-def test_the_index_that_htslib_opens_must_be_fresh(tiny: dict[str, str], tmp_path: Path) -> None:
-    reads = tmp_path / "x.bam"
-    shutil.copy(READS, reads)
-    pysam.index(str(reads))
-    pysam.index("-c", str(reads))
-
-    def run() -> Finished:
-        return run_cli(
-            *(
-                "score",
-                CALLS,
-                "-R",
-                REF,
-                "-I",
-                reads,
-                "-m",
-                tiny["reads"],
-                "-o",
-                tmp_path / "o.vcf",
-            ),
-            *("-t", "synA:1-3000"),
-        )
-
-    assert run().code == 0
-    os.utime(tmp_path / "x.bam.csi", (1, 1))
-    stale = run()
-    assert stale.code != 0
-    assert "x.bam.csi is older than" in stale.err
-    assert "samtools index -c" in stale.err
-    os.utime(tmp_path / "x.bam.bai", (1, 1))
-    pysam.index("-c", str(reads))
-    assert run().code == 0
 
 
 def test_a_cram_index_may_lack_the_suffix(tiny: dict[str, str], tmp_path: Path) -> None:

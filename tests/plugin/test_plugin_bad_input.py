@@ -116,10 +116,6 @@ def unlink(name: str) -> Callable[[Path], None]:
     return lambda box: (box / name).unlink()
 
 
-def age(name: str) -> Callable[[Path], None]:
-    return lambda box: os.utime(box / name, (1, 1))
-
-
 READS, READS_1D = ["-b", "BOX/reads.bam", "-m", "READS"], ["-m", "REFERENCE"]
 
 # What is done to the data, the arguments, the exit code, what the error says.
@@ -152,7 +148,6 @@ TABLE: dict[str, tuple[Callable[[Path], object], list[str], int, list[str]]] = {
         ["reads.bam", "truncated"],
     ),
     "hollow reads": (hollow_reads, READS, ERROR, ["reads.bam", "truncated or damaged"]),
-    "old index of reads": (age("reads.bam.bai"), READS, ERROR, ["older", "samtools index"]),
     "no index of reads": (unlink("reads.bam.bai"), READS, ERROR, ["no index", "samtools index"]),
     "no index of calls": (
         unlink("calls.vcf.gz.tbi"),

@@ -5,8 +5,9 @@ A thin face of native/window; files are read by the C library, with the GIL rele
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -18,6 +19,8 @@ from cnnscore.errors import call
 if TYPE_CHECKING:
     from cnnscore.calls.records import Calls
     from cnnscore.description import Description
+
+log = logging.getLogger("cnnscore")
 
 READ_RULES = {
     "none": lib.CNNSCORE_READS_NONE,
@@ -120,6 +123,7 @@ class WindowReader:
         )
         call(ffi, lib.cnnscore_reader_open, native, handle)
         self._handle = ffi.gc(handle[0], lib.cnnscore_reader_close)
+        self._n_reads = len(paths)
 
     def read(self, sites: WindowBatch, buffers: WindowBuffers | None = None) -> WindowBatch:
         """Windows of the site columns of `sites`, which the result shares.
@@ -182,6 +186,20 @@ class WindowReader:
         who = ffi.NULL if model is None else model.encode()
         native = ffi.new("cnnscore_reader_counts *", asdict(counts))
         call(ffi, lib.cnnscore_check_read_groups, self._handle, native, enough, who)
+
+    def contigs(self) -> Iterator[bytes]:
+        """Names of the reference's contigs."""
+        number = 0
+        while (name := lib.cnnscore_reader_contig(self._handle, number)) != ffi.NULL:
+            yield ffi.string(name)
+            number += 1
+
+    def warn_of_indexes(self) -> None:
+        """Say which indexes of the reads are older than their files."""
+        for number in range(self._n_reads):
+            text = lib.cnnscore_reader_note(self._handle, number)
+            if text != ffi.NULL:
+                log.warning("%s", ffi.string(text).decode("utf-8", "replace"))
 
     def close(self) -> None:
         """Close the files."""

@@ -146,6 +146,7 @@ def make_dataset(
         with open_dataset(output, layout) as writer, WindowReader(reader_options) as reader:
             if warning := reader.samples_warning(source, options.sample):
                 log.warning(warning)
+            reader.warn_of_indexes()
             reader.set_depth(reader.measure_depth())
             _write(open_calls(), reader, writer, first, split, options, name, progress)
         progress.clear()

@@ -19,7 +19,7 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import strata
 from cnnscore.evaluate.compared import Lines
 from cnnscore.evaluate.sampled import LOCUS_BITS
-from cnnscore.truth.alleles import contig_names, fasta_contigs, point_columns
+from cnnscore.truth.alleles import contig_names, point_columns
 from cnnscore.truth.genotypes import has_genotypes, sample_column
 from cnnscore.truth.labels import FALSE, NOT_CALLED, NOT_COMPARED, OUTSIDE, Labels
 from cnnscore.truth.regions import Regions
@@ -148,7 +148,6 @@ class Reader:
         self._unit, self._beds, self._sample, self._contigs = unit, beds, sample, contigs
         self._context: WindowReader | None = None
         if reference is not None:
-            self._fasta = set(fasta_contigs(reference))
             self._context = WindowReader(
                 ReaderOptions(
                     reference,
@@ -156,6 +155,7 @@ class Reader:
                     reference_width=strata.CONTEXT_WIDTH,
                 )
             )
+            self._fasta = set(self._context.contigs())
             self._buffers = WindowBuffers()
         self._strata = self._strata_names()
 

@@ -209,6 +209,7 @@ class _Pipeline:
         self._in_order = in_order
         self._all_readers = [WindowReader(options) for _ in range(1 if in_order else threads)]
         self._readers: queue.SimpleQueue[WindowReader] = queue.SimpleQueue()
+        self._all_readers[0].warn_of_indexes()
         depth = self._all_readers[0].measure_depth()
         for reader in self._all_readers:
             reader.set_depth(depth)

@@ -10,17 +10,14 @@ batches: some 2 us an allele.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of, spans
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
-from cnnscore.errors import BadInput
 
 STEP = 64  # reference bases an indel is moved over at once
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that its powers never vanish modulo 2^64
@@ -96,7 +93,7 @@ class Normaliser:
         if reference is not None:
             options = ReaderOptions(reference, reference_left=STEP - 1, reference_width=STEP)
             self._reader = WindowReader(options)
-            self._contigs = set(fasta_contigs(reference))
+            self._contigs = set(self._reader.contigs())
 
     def alleles(self, sites: WindowBatch) -> Alleles:
         """All comparable ALT alleles of the site columns.
@@ -188,18 +185,6 @@ def contig_names(sites: WindowBatch) -> list[bytes]:
     """Names of the contig columns."""
     text, offset = sites.contig_names.tobytes(), sites.contig_offset
     return [text[begin:end] for begin, end in pairwise(offset)]
-
-
-def fasta_contigs(reference: str) -> Iterator[bytes]:
-    """Names in the FASTA's .fai. Errors: BadInput when it has none."""
-    try:
-        with Path(f"{reference}.fai").open("rb") as file:
-            for line in file:
-                yield line.split(b"\t")[0]
-    except OSError as error:
-        raise BadInput(
-            f"{reference}.fai: {error.strerror}: make it with `samtools faidx {reference}`"
-        ) from None
 
 
 @dataclass

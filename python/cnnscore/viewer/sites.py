@@ -163,6 +163,7 @@ class Looker:
         calls, records = Calls(str(vcf), annotations=annotations, name=self._name), Records()
         with ExitStack() as stack:
             reader = stack.enter_context(WindowReader(self._options))
+            reader.warn_of_indexes()
             reader.set_depth(reader.measure_depth())
             beside = stack.enter_context(WindowReader(self._beside)) if self.beside else None
             shown = beside or reader
