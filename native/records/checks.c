@@ -8,7 +8,6 @@
 
 #include "calls.h"
 
-#define ADD_READ_GROUP "give the reads one with `samtools addreplacerg -r ID:1 -r SM:NAME`"
 #define NAME_THE_SAMPLE "name the one whose reads these are with `sample=`"
 
 /* ASCII alone, whatever the locale. */
@@ -74,18 +73,6 @@ int32_t cnnscore_warn_of_read_samples(const cnnscore_calls *calls, const cnnscor
                       "the read groups of %s are of %d samples (SM), %s, and all reads count: %s", files, n,
                       samples, NAME_THE_SAMPLE);
     return 1;
-}
-
-int cnnscore_check_read_groups(const cnnscore_reader *reader, const cnnscore_reader_counts *counts,
-                               int64_t enough, const char *model, cnnscore_error *err) {
-    if (counts->reads < enough || counts->no_read_group < counts->reads) return CNNSCORE_OK;
-    return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "no read of %s has a read group, and %s drops such reads%s",
-                         cnnscore_reader_files(reader), model ? model : "GATK's rule",
-                         model ? ", as GATK does: " ADD_READ_GROUP : ": " ADD_READ_GROUP);
-}
-
-const char *cnnscore_add_read_group(void) {
-    return ADD_READ_GROUP;
 }
 
 static bool has_suffix(const char *text, const char *suffix) {

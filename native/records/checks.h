@@ -30,8 +30,18 @@ int32_t cnnscore_warn_of_read_samples(const cnnscore_calls *calls, const cnnscor
  * same files. `model` is the network that drops such reads, NULL: GATK's rule itself. */
 int cnnscore_check_read_groups(const cnnscore_reader *reader, const cnnscore_reader_counts *counts,
                                int64_t enough, const char *model, cnnscore_error *err);
-/* Remedy of reads without a read group. */
-const char *cnnscore_add_read_group(void);
+/* INPUT where no read counts: at no site of `counts`, if there are as many as `enough`, and at no place of
+ * the files, by cnnscore_reader_look. Where reads lie elsewhere, as of a region without any, it is no error.
+ */
+int cnnscore_check_reads(const cnnscore_reader *reader, const cnnscore_reader_counts *counts,
+                         const cnnscore_reader_counts *looked, int64_t enough, const char *model,
+                         cnnscore_error *err);
+/* What to say at the end of reads that did not count, the `i`th warning, from 0 on; 0 past the last: no read
+ * counts at most sites, and why; most reads lack a read group, or qualities. */
+int32_t cnnscore_warn_of_reads(const cnnscore_reader *reader, const cnnscore_reader_counts *counts, int32_t i,
+                               cnnscore_error *warning);
+/* When no read counts at this many sites, look whether any will: fail then, not at the end. */
+#define CNNSCORE_SITES_WITHOUT_READS 10000
 /* When this many reads were seen and none has a read group, none will: fail then, not at the end. */
 #define CNNSCORE_READS_WITHOUT_GROUP 100000
 

@@ -188,39 +188,44 @@ int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig,
     return CNNSCORE_OK;
 }
 
-/* GATK's rule takes no read without a read group; ours asks for one where there is a sample to tell. */
-static bool group_counts(cnnscore_reads *reads, const cnnscore_reads_file *file, const bam1_t *read) {
-    if (reads->rule == CNNSCORE_READS_PRIMARY && !reads->by_sample) return true;
+/* Where a read is counted that does not count by its read group, NULL where it does. GATK's rule takes none
+ * without one; ours asks for one where there is a sample to tell. */
+static int64_t *group_fault(cnnscore_reads *reads, const cnnscore_reads_file *file, const bam1_t *read) {
+    cnnscore_reader_counts *counts = &reads->counts;
+    if (reads->rule == CNNSCORE_READS_PRIMARY && !reads->by_sample) return NULL;
     const uint8_t *tag = bam_aux_get(read, "RG");
     const char *group = tag ? bam_aux2Z(tag) : NULL;
     if (reads->rule == CNNSCORE_READS_GATK) {
-        if (!group) {
-            reads->counts.no_read_group++;
-            return false;
-        }
+        if (!group) return &counts->no_read_group;
         for (size_t i = 0; i < sizeof ARTIFICIAL_GROUPS / sizeof *ARTIFICIAL_GROUPS; i++)
-            if (strcmp(group, ARTIFICIAL_GROUPS[i]) == 0) return false;
+            if (strcmp(group, ARTIFICIAL_GROUPS[i]) == 0) return &counts->artificial;
     }
-    if (reads->by_sample && (!group || !cnnscore_names_have(&file->groups, group))) {
-        reads->counts.other_sample++;
-        return false;
-    }
-    return true;
+    bool wanted = !reads->by_sample || (group && cnnscore_names_have(&file->groups, group));
+    return wanted ? NULL : &counts->other_sample;
+}
+
+static int64_t *flag_fault(cnnscore_reader_counts *counts, uint16_t flag) {
+    if (flag & BAM_FUNMAP) return &counts->unmapped;
+    if (flag & (BAM_FSECONDARY | BAM_FSUPPLEMENTARY)) return &counts->secondary;
+    if (flag & BAM_FDUP) return &counts->duplicate;
+    return flag & BAM_FQCFAIL ? &counts->qc_fail : NULL;
+}
+
+static bool lacks_bases(const bam1_t *read) {
+    bool mapped = !(read->core.flag & BAM_FUNMAP);
+    return read->core.l_qseq <= 0 || bam_get_qual(read)[0] == 0xff || (mapped && read->core.n_cigar == 0);
 }
 
 /* The rule, counting what it drops. */
 static bool counts_as_read(cnnscore_reads *reads, const cnnscore_reads_file *file, const bam1_t *read) {
-    static const uint16_t passed_over =
-        BAM_FUNMAP | BAM_FSECONDARY | BAM_FSUPPLEMENTARY | BAM_FDUP | BAM_FQCFAIL;
-    reads->counts.reads++;
-    if (reads->rule == CNNSCORE_READS_PRIMARY && read->core.flag & passed_over) return false;
-    if (!group_counts(reads, file, read)) return false;
-    bool mapped = !(read->core.flag & BAM_FUNMAP);
-    if (read->core.l_qseq <= 0 || bam_get_qual(read)[0] == 0xff || (mapped && read->core.n_cigar == 0)) {
-        reads->counts.no_qualities++;
-        return false;
-    }
-    return true;
+    cnnscore_reader_counts *counts = &reads->counts;
+    int64_t *fault = NULL;
+    counts->reads++;
+    if (reads->rule == CNNSCORE_READS_PRIMARY) fault = flag_fault(counts, read->core.flag);
+    if (!fault) fault = group_fault(reads, file, read);
+    if (!fault && lacks_bases(read)) fault = &counts->no_qualities;
+    if (fault) ++*fault;
+    return !fault;
 }
 
 static bam1_t *spare_record(cnnscore_reads *reads) {

@@ -18,6 +18,7 @@
 #define FEWEST 4   /* with fewer nothing is said */
 #define BEHIND 256 /* from a cell's first read to its locus: past the edge where depth builds up */
 #define SHORTEST (4 * BEHIND)
+#define LOOKED_AT 1000 /* reads of a cell, to find one that counts */
 #define SMALL_CONTIG 4 /* contigs shorter than this part of a cell are left out, if there are others */
 
 typedef struct {
@@ -76,13 +77,14 @@ static int cut_contigs(const cell_list *contigs, int64_t size, int64_t shortest,
     return 0;
 }
 
-static int cut_genome(const cnnscore_reads *reads, cell_list *list) {
+/* `all`: small contigs too. */
+static int cut_genome(const cnnscore_reads *reads, bool all, cell_list *list) {
     cell_list contigs = {0};
     int64_t total = 0;
     int status = shared_contigs(reads, &contigs);
     for (size_t i = 0; i < contigs.n; i++) total += contigs.cells[i].end;
     int64_t size = total / CELLS > SHORTEST ? total / CELLS : SHORTEST;
-    if (status == 0) status = cut_contigs(&contigs, size, size / SMALL_CONTIG, 1, list);
+    if (status == 0 && !all) status = cut_contigs(&contigs, size, size / SMALL_CONTIG, 1, list);
     if (status == 0 && list->n == 0) /* scaffolds */
         status = cut_contigs(&contigs, size, 0, contigs.n / MOST + 1, list);
     free(contigs.cells);
@@ -166,7 +168,8 @@ static float weighted_median(cell_list *list) {
 int cnnscore_sample_depth(cnnscore_reads *reads, float *depth, cnnscore_error *err) {
     cell_list list = {0};
     bool cut = true;
-    int code = reads->n_files == 0 || cut_genome(reads, &list) == 0 ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    int code =
+        reads->n_files == 0 || cut_genome(reads, false, &list) == 0 ? CNNSCORE_OK : cnnscore_fail_memory(err);
     if (code == CNNSCORE_OK) code = look_at_all(reads, &list, err);
     while (code == CNNSCORE_OK && effective_number(&list) < ENOUGH) {
         if (cut_finer(&list, &cut) < 0) code = cnnscore_fail_memory(err);
@@ -174,6 +177,29 @@ int cnnscore_sample_depth(cnnscore_reads *reads, float *depth, cnnscore_error *e
         code = look_at_all(reads, &list, err);
     }
     if (code == CNNSCORE_OK) *depth = effective_number(&list) >= FEWEST ? weighted_median(&list) : NAN;
+    free(list.cells);
+    return code;
+}
+
+static int look_for_one(cnnscore_reads *reads, const cell *at, bool *any, cnnscore_error *err) {
+    int code = cnnscore_reads_query(reads, at->contig, at->begin, at->end, err);
+    for (int i = 0; code == CNNSCORE_OK && !*any && i < LOOKED_AT; i++) {
+        if (cnnscore_reads_next_pos(reads) >= at->end) break;
+        cnnscore_taken_read taken;
+        code = cnnscore_reads_take(reads, -1, &taken, err);
+        *any = taken.counts;
+        cnnscore_reads_give_back(reads, taken.read);
+    }
+    return code;
+}
+
+int cnnscore_any_read_counts(cnnscore_reads *reads, bool *any, cnnscore_error *err) {
+    cell_list list = {0};
+    *any = false;
+    int code =
+        reads->n_files == 0 || cut_genome(reads, true, &list) == 0 ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    for (size_t i = 0; code == CNNSCORE_OK && !*any && i < list.n; i++)
+        code = look_for_one(reads, &list.cells[i], any, err);
     free(list.cells);
     return code;
 }

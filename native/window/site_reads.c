@@ -102,6 +102,7 @@ static void reservoir_start(cnnscore_reservoir *r, cnnscore_site_reads *self, in
 static int keep_chosen(cnnscore_site_reads *self, cnnscore_windows *windows, int32_t site, int64_t seen,
                        int32_t contig, cnnscore_error *err) {
     int64_t n = seen < self->read_limit ? seen : self->read_limit, first = windows->site_read[site];
+    self->reads.counts.sites++;
     if (seen > self->read_limit) self->reads.counts.sites_sampled++;
     if (n == 0) self->reads.counts.sites_empty++;
     if (cnnscore_reserve(&windows->read_offset, &windows->read_capacity, (size_t)(first + n + 1),

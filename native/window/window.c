@@ -66,6 +66,21 @@ void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts
     *counts = reader->reads.reads.counts;
 }
 
+void cnnscore_reader_counts_add(cnnscore_reader_counts *sum, const cnnscore_reader_counts *part) {
+    sum->reads += part->reads;
+    sum->unmapped += part->unmapped;
+    sum->secondary += part->secondary;
+    sum->duplicate += part->duplicate;
+    sum->qc_fail += part->qc_fail;
+    sum->no_read_group += part->no_read_group;
+    sum->artificial += part->artificial;
+    sum->other_sample += part->other_sample;
+    sum->no_qualities += part->no_qualities;
+    sum->sites += part->sites;
+    sum->sites_sampled += part->sites_sampled;
+    sum->sites_empty += part->sites_empty;
+}
+
 const char *cnnscore_reader_files(const cnnscore_reader *reader) {
     return reader->reads.reads.named;
 }
@@ -93,6 +108,20 @@ int cnnscore_reader_measure_depth(cnnscore_reader *reader, float *depth, cnnscor
     cnnscore_site_reads_end_query(&reader->reads);
     cnnscore_reader_counts counts = reads->counts; /* are those of sites */
     int code = cnnscore_sample_depth(reads, depth, err);
+    reads->counts = counts;
+    return code;
+}
+
+int cnnscore_reader_look(cnnscore_reader *reader, cnnscore_reader_counts *looked, cnnscore_error *err) {
+    cnnscore_reads *reads = &reader->reads.reads;
+    bool any = false;
+    cnnscore_site_reads_end_query(&reader->reads);
+    cnnscore_reader_counts counts = reads->counts; /* are those of sites */
+    reads->counts = (cnnscore_reader_counts){0};
+    int code = cnnscore_any_read_counts(reads, &any, err);
+    *looked = reads->counts;
+    looked->sites = 1;
+    looked->sites_empty = !any;
     reads->counts = counts;
     return code;
 }

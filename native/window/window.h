@@ -29,14 +29,20 @@ typedef struct {
     int32_t reference_width; /* columns of reference in all */
 } cnnscore_reader_options;
 
-/* What a reader has met so far. */
+/* What a reader has met so far. A read that does not count is one of one kind, the first that fits. */
 typedef struct {
     int64_t reads;         /* distinct records over sites, before the rule is applied */
-    int64_t no_read_group; /* of these: dropped for want of an RG tag */
-    int64_t no_qualities;  /* dropped: no bases, no qualities or no CIGAR */
-    int64_t other_sample;  /* dropped by `sample` */
-    int64_t sites_sampled; /* sites with more than read_limit reads */
-    int64_t sites_empty;   /* sites left without a read */
+    int64_t unmapped;      /* of these did not count: unmapped, */
+    int64_t secondary;     /* secondary or supplementary, */
+    int64_t duplicate;     /* marked as duplicates, */
+    int64_t qc_fail;       /* marked as failing quality checks, */
+    int64_t no_read_group; /* without an RG tag, */
+    int64_t artificial;    /* HaplotypeCaller's artificial haplotypes, */
+    int64_t other_sample;  /* of another sample than `sample`, */
+    int64_t no_qualities;  /* without bases, qualities or CIGAR */
+    int64_t sites;         /* that reads were asked for */
+    int64_t sites_sampled; /* of these had more than read_limit reads */
+    int64_t sites_empty;   /* of these are left without a read */
 } cnnscore_reader_counts;
 
 typedef struct cnnscore_reader cnnscore_reader;
@@ -52,12 +58,18 @@ const char *cnnscore_reader_note(const cnnscore_reader *reader, int32_t i);
 /* Name of the reference's contig `i`; NULL past the last. */
 const char *cnnscore_reader_contig(const cnnscore_reader *reader, int32_t i);
 void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts *counts);
+/* Add the counts of another reader of the same files. */
+void cnnscore_reader_counts_add(cnnscore_reader_counts *sum, const cnnscore_reader_counts *part);
 /* What messages call the read files, and the samples (SM) of their read groups; valid while it is open. */
 const char *cnnscore_reader_files(const cnnscore_reader *reader);
 const char *cnnscore_reader_samples(const cnnscore_reader *reader);
 int32_t cnnscore_reader_n_samples(const cnnscore_reader *reader);
 int32_t cnnscore_reader_has_sample(const cnnscore_reader *reader, const char *sample);
 
+/* Look whether any read of the files counts, wherever it lies: a property of theirs, whatever sites are read.
+ * Looks at the first reads of some hundred places until one does. `looked` has the reads that it saw, and why
+ * they do not count: sites_empty is 0 where one counts, else 1. */
+int cnnscore_reader_look(cnnscore_reader *reader, cnnscore_reader_counts *looked, cnnscore_error *err);
 /* How many reads usually count at a locus that has any, of the files as a whole: a property of theirs,
  * whatever sites are read. Looks at some hundred loci; NaN of rules other than READS_PRIMARY, and where
  * there are too few reads to tell. The rule in words: docs/encodings.md. */

@@ -42,7 +42,8 @@ struct plugin_pipeline {
     job *jobs; /* the ring */
     uint64_t n_jobs, filled, taken, written;
     bool stop;
-    pthread_mutex_t mutex; /* guards filled, taken, stop, done and counts */
+    cnnscore_reader_counts looked; /* whether any read of the files counts */
+    pthread_mutex_t mutex;         /* guards filled, taken, stop, done and counts */
     pthread_cond_t work, done;
 };
 
@@ -72,6 +73,7 @@ static int open_readers(plugin_pipeline *p, const cnnscore_calls *calls, cnnscor
     }
     float depth;
     int code = cnnscore_reader_measure_depth(p->workers[0].reader, &depth, err);
+    if (code == CNNSCORE_OK) code = cnnscore_reader_look(p->workers[0].reader, &p->looked, err);
     if (code != CNNSCORE_OK) return code;
     for (int32_t i = 0; i < (p->in_order ? 1 : p->n_workers); i++)
         cnnscore_reader_set_depth(p->workers[i].reader, depth);
@@ -234,19 +236,19 @@ static int fill(plugin_pipeline *p, cnnscore_calls *calls, bool *more, cnnscore_
 static void sum_counts(plugin_pipeline *p, cnnscore_reader_counts *sum) {
     *sum = (cnnscore_reader_counts){0};
     pthread_mutex_lock(&p->mutex);
-    for (int32_t i = 0; i < p->n_workers; i++) {
-        const cnnscore_reader_counts *part = &p->workers[i].counts;
-        sum->reads += part->reads;
-        sum->no_read_group += part->no_read_group;
-        sum->no_qualities += part->no_qualities;
-    }
+    for (int32_t i = 0; i < p->n_workers; i++) cnnscore_reader_counts_add(sum, &p->workers[i].counts);
     pthread_mutex_unlock(&p->mutex);
 }
 
-static int check_read_groups(plugin_pipeline *p, int64_t enough, plugin_tally *tally, cnnscore_error *err) {
+/* `groups` reads without a read group are enough to fail, and `sites` without a read that counts. */
+static int check_reads(plugin_pipeline *p, int64_t groups, int64_t sites, plugin_tally *tally,
+                       cnnscore_error *err) {
+    const cnnscore_reader *reader = p->workers[0].reader;
+    const char *model = p->engine->network.model;
     sum_counts(p, &tally->reads);
-    return cnnscore_check_read_groups(p->workers[0].reader, &tally->reads, enough, p->engine->network.model,
-                                      err);
+    int code = cnnscore_check_read_groups(reader, &tally->reads, groups, model, err);
+    return code == CNNSCORE_OK ? cnnscore_check_reads(reader, &tally->reads, &p->looked, sites, model, err)
+                               : code;
 }
 
 /* Wait for the oldest job and write it. */
@@ -268,7 +270,7 @@ static int finish(plugin_pipeline *p, cnnscore_calls *calls, plugin_output *outp
     tally->scored += count_scored(p, j);
     if (p->options->verbose) report_progress(tally, sites, cnnscore_calls_progress(calls));
     p->written++;
-    return check_read_groups(p, CNNSCORE_READS_WITHOUT_GROUP, tally, err);
+    return check_reads(p, CNNSCORE_READS_WITHOUT_GROUP, CNNSCORE_SITES_WITHOUT_READS, tally, err);
 }
 
 int pipeline_run(plugin_pipeline *p, cnnscore_calls *calls, plugin_output *output, const char *key,
@@ -282,5 +284,11 @@ int pipeline_run(plugin_pipeline *p, cnnscore_calls *calls, plugin_output *outpu
         if (code != CNNSCORE_OK || p->filled == p->written) break;
         code = finish(p, calls, output, key, tally, err);
     }
-    return code == CNNSCORE_OK ? check_read_groups(p, 1, tally, err) : code;
+    return code == CNNSCORE_OK ? check_reads(p, 1, 1, tally, err) : code;
+}
+
+void pipeline_warn_of_reads(const plugin_pipeline *p, const plugin_tally *tally) {
+    cnnscore_error warning;
+    for (int32_t i = 0; cnnscore_warn_of_reads(p->workers[0].reader, &tally->reads, i, &warning); i++)
+        report_warning("%s", warning.message);
 }

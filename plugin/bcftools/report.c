@@ -72,14 +72,6 @@ void report_progress(plugin_tally *tally, const cnnscore_window_batch *sites, do
 }
 
 void report_summary(const plugin_tally *tally, const char *provider) {
-    const cnnscore_reader_counts *reads = &tally->reads;
-    if (2 * reads->no_read_group > reads->reads)
-        report_warning("%s of %s reads have no read group and were dropped, as GATK does: %s",
-                       grouped((double)reads->no_read_group).text, grouped((double)reads->reads).text,
-                       cnnscore_add_read_group());
-    if (reads->reads && 2 * reads->no_qualities > reads->reads)
-        report_warning("%s of %s reads have no base qualities and were dropped",
-                       grouped((double)reads->no_qualities).text, grouped((double)reads->reads).text);
     double seconds = report_clock() - tally->start;
     char unscored[96] = "";
     if (tally->sites > tally->scored)

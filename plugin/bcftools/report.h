@@ -20,7 +20,7 @@ typedef struct {
 double report_clock(void);
 /* A line when the last one is 10 s old; `part` of the input is read, NaN where not known. */
 void report_progress(plugin_tally *tally, const cnnscore_window_batch *sites, double part);
-/* The closing line, and warnings about reads that did not count. */
+/* The closing line. */
 void report_summary(const plugin_tally *tally, const char *provider);
 
 #endif

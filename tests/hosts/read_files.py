@@ -10,6 +10,7 @@ count.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pysam
@@ -49,6 +50,17 @@ def split_reads(source: Path, n_files: int, folder: Path) -> list[Path]:
                 out.write(item[3])
         pysam.index(str(path))
     return paths
+
+
+def edit_reads(path: Path, change: Callable[[int, pysam.AlignedSegment], bool]) -> None:
+    """Change each read of a BAM, in place, by its number; one that gives False is left out."""
+    with pysam.AlignmentFile(str(path)) as source:
+        header, reads = source.header.to_dict(), list(source.fetch(until_eof=True))
+    with pysam.AlignmentFile(str(path), "wb", header=header) as out:
+        for number, read in enumerate(reads):
+            if change(number, read):
+                out.write(read)
+    pysam.index(str(path))
 
 
 def rename_sample(path: Path, sample: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Self
 
 from cnnscore._window import ffi, lib
@@ -17,6 +17,7 @@ from cnnscore.calls.records import warning_of
 from cnnscore.errors import call
 
 if TYPE_CHECKING:
+    from cnnscore._window import CData
     from cnnscore.calls.records import Calls
     from cnnscore.description import Description
 
@@ -69,28 +70,36 @@ class ReadCounts:
     """What a reader has met; fields as in `cnnscore_reader_counts`."""
 
     reads: int = 0
+    unmapped: int = 0
+    secondary: int = 0
+    duplicate: int = 0
+    qc_fail: int = 0
     no_read_group: int = 0
-    no_qualities: int = 0
+    artificial: int = 0
     other_sample: int = 0
+    no_qualities: int = 0
+    sites: int = 0
     sites_sampled: int = 0
     sites_empty: int = 0
 
     def __add__(self, other: ReadCounts) -> ReadCounts:
         """Counts of two readers of the same files."""
-        return ReadCounts(
-            self.reads + other.reads,
-            self.no_read_group + other.no_read_group,
-            self.no_qualities + other.no_qualities,
-            self.other_sample + other.other_sample,
-            self.sites_sampled + other.sites_sampled,
-            self.sites_empty + other.sites_empty,
-        )
+        mine, theirs = asdict(self), asdict(other)
+        return ReadCounts(**{name: mine[name] + theirs[name] for name in mine})
 
 
 READS_WITHOUT_GROUP = int(lib.CNNSCORE_READS_WITHOUT_GROUP)
 """When this many reads were seen and none has a read group, none will: fail then, not later."""
-ADD_READ_GROUP = str(ffi.string(lib.cnnscore_add_read_group()).decode())
-"""The remedy of reads without a read group."""
+SITES_WITHOUT_READS = int(lib.CNNSCORE_SITES_WITHOUT_READS)
+"""When no read counts at this many sites, fail if none will, not later."""
+
+
+def _counts(native: CData) -> ReadCounts:
+    return ReadCounts(**{field.name: getattr(native, field.name) for field in fields(ReadCounts)})
+
+
+def _native(counts: ReadCounts) -> CData:
+    return ffi.new("cnnscore_reader_counts *", asdict(counts))
 
 
 class WindowReader:
@@ -159,14 +168,15 @@ class WindowReader:
         """What this reader has met so far."""
         counts = ffi.new("cnnscore_reader_counts *")
         lib.cnnscore_reader_count(self._handle, counts)
-        return ReadCounts(
-            counts.reads,
-            counts.no_read_group,
-            counts.no_qualities,
-            counts.other_sample,
-            counts.sites_sampled,
-            counts.sites_empty,
-        )
+        return _counts(counts)
+
+    def look(self) -> ReadCounts:
+        """Whether any read of the files counts, wherever it lies: `sites_empty` is 0 where one
+        does. The rest is of the reads that were looked at. Errors: BadInput of the files.
+        """
+        counts = ffi.new("cnnscore_reader_counts *")
+        call(ffi, lib.cnnscore_reader_look, self._handle, counts)
+        return _counts(counts)
 
     def samples_warning(self, calls: Calls, sample: str | None) -> str | None:
         """What to say where the reads may be of somebody else than the calls: no `sample` was
@@ -184,8 +194,26 @@ class WindowReader:
         Errors: BadInput when at least `enough` reads were seen and none has a read group.
         """
         who = ffi.NULL if model is None else model.encode()
-        native = ffi.new("cnnscore_reader_counts *", asdict(counts))
-        call(ffi, lib.cnnscore_check_read_groups, self._handle, native, enough, who)
+        call(ffi, lib.cnnscore_check_read_groups, self._handle, _native(counts), enough, who)
+
+    def check_reads(
+        self, counts: ReadCounts, looked: ReadCounts, model: str, *, enough: int = 1
+    ) -> None:
+        """`counts` are of all readers of these files, `looked` what `look` gave.
+
+        Errors: BadInput when there were `enough` sites and no read counts, at none of them and
+        nowhere else.
+        """
+        counted, elsewhere = _native(counts), _native(looked)
+        name = model.encode()
+        call(ffi, lib.cnnscore_check_reads, self._handle, counted, elsewhere, enough, name)
+
+    def reads_warnings(self, counts: ReadCounts) -> Iterator[str]:
+        """What to say at the end of reads that did not count."""
+        i = 0
+        while text := warning_of(lib.cnnscore_warn_of_reads, self._handle, _native(counts), i):
+            yield text
+            i += 1
 
     def contigs(self) -> Iterator[bytes]:
         """Names of the reference's contigs."""

@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("REF_PATH", os.devnull)
     from cnnscore.calls.records import htslib_verbosity
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.score.pipeline import ScoreOptions, Scorer, warn_about_reads
+    from cnnscore.score.pipeline import ScoreOptions, Scorer
 
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     scorer = Scorer(_engine(options), threads=options.threads)
@@ -126,7 +126,6 @@ def run(options: argparse.Namespace) -> None:
         ),
         progress=NoProgress() if options.quiet else Progress(),
     )
-    warn_about_reads(summary)
     if not options.quiet:
         print(f"cnnscore: {summary.text()}", file=sys.stderr)
 

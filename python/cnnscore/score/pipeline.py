@@ -24,8 +24,8 @@ from cnnscore.batch import WindowBatch
 from cnnscore.calls.output import OutputOptions, open_output
 from cnnscore.calls.records import Calls, Intervals, Records, check_info_key
 from cnnscore.calls.windows import (
-    ADD_READ_GROUP,
     READS_WITHOUT_GROUP,
+    SITES_WITHOUT_READS,
     ReadCounts,
     ReaderOptions,
     WindowBuffers,
@@ -156,9 +156,11 @@ class Scorer:
                     scores = job.scores.result()
                     writer.write(job.slot.records, key, scores, per_allele)
                     run.done(job, scores)
-                    pipeline.check_read_groups(READS_WITHOUT_GROUP)
-                pipeline.check_read_groups(1)
-            return run.summary(pipeline.counts(), network.provider)
+                    pipeline.check_reads(READS_WITHOUT_GROUP, SITES_WITHOUT_READS)
+                pipeline.check_reads(1, 1)
+            summary = run.summary(pipeline.counts(), network.provider)
+            pipeline.warn_of_reads()
+            return summary
 
 
 class _Run:
@@ -211,6 +213,7 @@ class _Pipeline:
         self._readers: queue.SimpleQueue[WindowReader] = queue.SimpleQueue()
         self._all_readers[0].warn_of_indexes()
         depth = self._all_readers[0].measure_depth()
+        self._looked = self._all_readers[0].look()
         for reader in self._all_readers:
             reader.set_depth(depth)
             self._readers.put(reader)
@@ -268,25 +271,15 @@ class _Pipeline:
     def counts(self) -> ReadCounts:
         return sum((reader.counts() for reader in self._all_readers), ReadCounts())
 
-    def check_read_groups(self, enough: int) -> None:
-        """Errors: BadInput when at least `enough` reads were seen and none has a read group."""
-        model = self._engine.description.model
-        self._all_readers[0].check_read_groups(self.counts(), model, enough=enough)
+    def check_reads(self, groups: int, sites: int) -> None:
+        """Errors: BadInput when at least `groups` reads were seen and none has a read group, or
+        `sites` sites and no read counts, there and elsewhere.
+        """
+        reader, model, counts = self._all_readers[0], self._engine.description.model, self.counts()
+        reader.check_read_groups(counts, model, enough=groups)
+        reader.check_reads(counts, self._looked, model, enough=sites)
 
-
-def warn_about_reads(summary: Summary) -> None:
-    """Say loudly what a user should know about the reads that did not count."""
-    counts = summary.reads
-    if 2 * counts.no_read_group > counts.reads:
-        log.warning(
-            "%s of %s reads have no read group and were dropped, as GATK does: %s",
-            f"{counts.no_read_group:,}",
-            f"{counts.reads:,}",
-            ADD_READ_GROUP,
-        )
-    if counts.reads and 2 * counts.no_qualities > counts.reads:
-        log.warning(
-            "%s of %s reads have no base qualities and were dropped",
-            counts.no_qualities,
-            counts.reads,
-        )
+    def warn_of_reads(self) -> None:
+        """Say loudly what a user should know about the reads that did not count."""
+        for warning in self._all_readers[0].reads_warnings(self.counts()):
+            log.warning(warning)
