@@ -65,7 +65,7 @@ def test_several_samples(calls: Calls, tmp_path: Path) -> None:
     with reader(path) as opened:
         assert opened.samples_warning(calls, None) == (
             f"the read groups of {path} are of 3 samples (SM), a, b, c, and all reads count: name "
-            "the one whose reads these are with --sample"
+            "the one whose reads these are with `sample=`"
         )
         strangers = write_calls(tmp_path / "other.vcf", ["d"])
         assert "are of a, b, c (SM)" in (opened.samples_warning(strangers, None) or "")
