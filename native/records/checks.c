@@ -2,6 +2,7 @@
 #include "checks.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,18 @@ int cnnscore_calls_add_score(cnnscore_calls *calls, const cnnscore_score_lines *
         if (length >= 0) length = ksprintf(&line, *l->cutoffs ? ",Cutoffs=\"%s\">" : "%s>", l->cutoffs);
         code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
     }
+    ks_free(&line);
+    return code;
+}
+
+int cnnscore_calls_add_depth(cnnscore_calls *calls, const char *key, float depth, int32_t given,
+                             cnnscore_error *err) {
+    char value[32] = "unknown";
+    kstring_t line = KS_INITIALIZE;
+    if (!isnan(depth)) snprintf(value, sizeof value, "%g", (double)depth);
+    int length = ksprintf(&line, "##cnnscore_sample_depth=<ID=%s,Depth=%s,Source=%s>", key, value,
+                          given ? "given" : "measured");
+    int code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
     ks_free(&line);
     return code;
 }

@@ -40,6 +40,11 @@ int cnnscore_check_reads(const cnnscore_reader *reader, const cnnscore_reader_co
  * counts at most sites, and why; most reads lack a read group, or qualities. */
 int32_t cnnscore_warn_of_reads(const cnnscore_reader *reader, const cnnscore_reader_counts *counts, int32_t i,
                                cnnscore_error *warning);
+/* Whether a network that takes these annotations looks at the sample's depth. */
+int32_t cnnscore_uses_depth(const char *const *annotations, int32_t n_annotations);
+/* Whether scores may hang on the read file's being a slice: no depth was given, and it is not known, or
+ * measured where less than half of the contigs' parts have reads; the warning. */
+int32_t cnnscore_warn_of_depth(const cnnscore_reader *reader, float depth, cnnscore_error *warning);
 /* When no read counts at this many sites, look whether any will: fail then, not at the end. */
 #define CNNSCORE_SITES_WITHOUT_READS 10000
 /* When this many reads were seen and none has a read group, none will: fail then, not at the end. */
@@ -59,6 +64,9 @@ typedef struct {
     const char *cutoffs;     /* its own, TYPE:LEVEL:SCORE, comma-separated; or "" */
     const char *version;     /* of cnnscore */
 } cnnscore_score_lines;
+/* Add the line ##cnnscore_sample_depth: which one scores under `key` were made with; NaN: unknown. */
+int cnnscore_calls_add_depth(cnnscore_calls *calls, const char *key, float depth, int32_t given,
+                             cnnscore_error *err);
 /* Add the INFO line and the ##cnnscore_model line, which `cnnscore filter` reads. */
 int cnnscore_calls_add_score(cnnscore_calls *calls, const cnnscore_score_lines *lines, cnnscore_error *err);
 

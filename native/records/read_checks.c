@@ -1,5 +1,6 @@
 /* read_checks.c: what every door checks of the reads that count. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,5 +135,33 @@ int32_t cnnscore_warn_of_reads(const cnnscore_reader *reader, const cnnscore_rea
                       grouped(counts->no_qualities).text, grouped(counts->reads).text);
         return 1;
     }
+    return 0;
+}
+
+int32_t cnnscore_warn_of_depth(const cnnscore_reader *reader, float depth, cnnscore_error *warning) {
+    int32_t parts, covered;
+    const char *files = cnnscore_reader_files(reader);
+    cnnscore_reader_coverage(reader, &parts, &covered);
+    if (isnan(depth))
+        cnnscore_fail(
+            warning, CNNSCORE_OK,
+            "%s has too few reads to tell how deep the sample usually is, which moves scores: give the "
+            "depth of the whole file with `sample_depth=` (`cnnscore depth` prints it)",
+            files);
+    else if (2 * covered < parts)
+        cnnscore_fail(
+            warning, CNNSCORE_OK,
+            "reads of %s lie in %d of %d parts of its contigs, and a sample depth of %g was measured "
+            "there: if it is a slice of a larger file, give that one's with `sample_depth=` (`cnnscore "
+            "depth` prints it)",
+            files, covered, parts, (double)depth);
+    else
+        return 0;
+    return 1;
+}
+
+int32_t cnnscore_uses_depth(const char *const *annotations, int32_t n_annotations) {
+    for (int32_t i = 0; i < n_annotations; i++)
+        if (strcmp(annotations[i], "RelativeDepth") == 0) return 1;
     return 0;
 }

@@ -80,6 +80,9 @@ static int open_file(cnnscore_reads_file *file, const char *path, const cnnscore
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "%s is neither BAM nor CRAM: convert it with `samtools sort -o reads.bam %s`",
                              path, path);
+    if (file->is_cram && !o->reference)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "%s is a CRAM: give the FASTA it was made with, `reference=`", path);
     char *fasta = file->is_cram ? cnnscore_fasta_with_index(o->reference) : NULL;
     bool has_fasta = fasta && hts_set_fai_filename(file->file, fasta) == 0;
     free(fasta);

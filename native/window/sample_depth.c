@@ -165,12 +165,15 @@ static float weighted_median(cell_list *list) {
     return NAN;
 }
 
-int cnnscore_sample_depth(cnnscore_reads *reads, float *depth, cnnscore_error *err) {
+int cnnscore_sample_depth(cnnscore_reads *reads, float *depth, int32_t *parts, int32_t *covered,
+                          cnnscore_error *err) {
     cell_list list = {0};
     bool cut = true;
     int code =
         reads->n_files == 0 || cut_genome(reads, false, &list) == 0 ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    *parts = (int32_t)list.n;
     if (code == CNNSCORE_OK) code = look_at_all(reads, &list, err);
+    *covered = (int32_t)list.n;
     while (code == CNNSCORE_OK && effective_number(&list) < ENOUGH) {
         if (cut_finer(&list, &cut) < 0) code = cnnscore_fail_memory(err);
         if (!cut || code != CNNSCORE_OK) break;

@@ -5,8 +5,10 @@
 #include "reads.h"
 
 /* The median number of reads over a locus, each locus counting as often as it has reads; NaN where too few
- * loci have any. Ends the running query. */
-int cnnscore_sample_depth(cnnscore_reads *reads, float *depth, cnnscore_error *err);
+ * loci have any. *parts are the cells of the first look, *covered those of them that have reads. Ends the
+ * running query. */
+int cnnscore_sample_depth(cnnscore_reads *reads, float *depth, int32_t *parts, int32_t *covered,
+                          cnnscore_error *err);
 
 /* Whether any read counts: the first reads of each place are looked at until one does. Counts those that it
  * sees. Ends the running query. */

@@ -16,7 +16,8 @@ struct cnnscore_reader {
     cnnscore_reference reference;
     cnnscore_site_reads reads;
     int32_t read_rule, reference_left, reference_width;
-    float sample_depth; /* NaN: not known */
+    float sample_depth;     /* NaN: not known */
+    int32_t parts, covered; /* of the contigs, when the depth was measured */
     /* the contig of the last site, checked against reference and reads */
     char *contig;
     int64_t contig_length;
@@ -36,7 +37,7 @@ int cnnscore_reader_open(const cnnscore_reader_options *o, cnnscore_reader **out
     reader->reference_left = o->reference_left;
     reader->reference_width = o->reference_width;
     reader->sample_depth = NAN;
-    int code = cnnscore_reference_open(&reader->reference, o->reference, err);
+    int code = o->reference ? cnnscore_reference_open(&reader->reference, o->reference, err) : CNNSCORE_OK;
     if (code == CNNSCORE_OK) code = cnnscore_site_reads_open(&reader->reads, o, err);
     if (code != CNNSCORE_OK) {
         cnnscore_reader_close(reader);
@@ -59,6 +60,7 @@ const char *cnnscore_reader_note(const cnnscore_reader *reader, int32_t i) {
 }
 
 const char *cnnscore_reader_contig(const cnnscore_reader *reader, int32_t i) {
+    if (!reader->reference.index) return NULL;
     return i < faidx_nseq(reader->reference.index) ? faidx_iseq(reader->reference.index, i) : NULL;
 }
 
@@ -107,9 +109,14 @@ int cnnscore_reader_measure_depth(cnnscore_reader *reader, float *depth, cnnscor
     cnnscore_reads *reads = &reader->reads.reads;
     cnnscore_site_reads_end_query(&reader->reads);
     cnnscore_reader_counts counts = reads->counts; /* are those of sites */
-    int code = cnnscore_sample_depth(reads, depth, err);
+    int code = cnnscore_sample_depth(reads, depth, &reader->parts, &reader->covered, err);
     reads->counts = counts;
     return code;
+}
+
+void cnnscore_reader_coverage(const cnnscore_reader *reader, int32_t *parts, int32_t *covered) {
+    *parts = reader->parts;
+    *covered = reader->covered;
 }
 
 int cnnscore_reader_look(cnnscore_reader *reader, cnnscore_reader_counts *looked, cnnscore_error *err) {
@@ -208,6 +215,7 @@ static int read_site(cnnscore_reader *reader, const cnnscore_window_batch *sites
 
 int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *sites,
                          cnnscore_windows *windows, cnnscore_error *err) {
+    if (!reader->reference.index) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "windows need a reference");
     size_t n = (size_t)sites->n_sites, width = (size_t)reader->reference_width;
     if (cnnscore_reserve(&windows->reference, &windows->reference_capacity, n * width + 1, 1) < 0 ||
         cnnscore_reserve(&windows->site_read, &windows->site_capacity, n + 1, sizeof(int64_t)) < 0 ||

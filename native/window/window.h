@@ -17,8 +17,8 @@
 
 typedef struct {
     uint32_t struct_size;
-    const char
-        *reference; /* FASTA with .fai (and .gzi when bgzipped); this and reads: as htslib names files */
+    const char *reference;    /* NULL: no windows are read; FASTA with .fai (and .gzi when bgzipped); this and
+                                 reads: as htslib names files */
     const char *const *reads; /* BAM or CRAM paths, each indexed */
     int32_t n_reads;
     const char *sample;      /* keep only reads whose read group has this SM; NULL keeps all */
@@ -74,6 +74,9 @@ int cnnscore_reader_look(cnnscore_reader *reader, cnnscore_reader_counts *looked
  * whatever sites are read. Looks at some hundred loci; NaN of rules other than READS_PRIMARY, and where
  * there are too few reads to tell. The rule in words: docs/encodings.md. */
 int cnnscore_reader_measure_depth(cnnscore_reader *reader, float *depth, cnnscore_error *err);
+/* When it was measured: the parts that the contigs of the files were cut into, and how many have reads. Few
+ * of a genome's have any where the file is a slice of a larger one. 0 before. */
+void cnnscore_reader_coverage(const cnnscore_reader *reader, int32_t *parts, int32_t *covered);
 /* What the batches of this reader say of it from now on; NaN, as at first: nothing. */
 void cnnscore_reader_set_depth(cnnscore_reader *reader, float depth);
 

@@ -54,6 +54,9 @@ const char *usage(void) {
            "by the\n"
            "                                     site alone, or as GATK does, over a whole file in order "
            "[site]\n"
+           "       --sample-depth X            How deep the sample usually is, as `cnnscore depth` prints it "
+           "[measured in\n"
+           "                                     the reads]\n"
            "       --annotations SOURCE        From the records (caller), the reads, or the reads where a "
            "record\n"
            "                                     has none (fill) [fill for cnnscore's networks that look "
@@ -194,6 +197,10 @@ static int check_reads(const plugin_options *o, const cnnscore_engine_descriptio
                              "the network %s chooses reads by their names: --downsampling gatk is for GATK's "
                              "networks",
                              network->model);
+    if (o->sample_depth > 0 && !cnnscore_uses_depth(network->annotations, network->n_annotations))
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "the network %s does not look at the sample's depth: leave out --sample-depth",
+                             network->model);
     if (o->n_reads && !needs_reads)
         report_warning("the network %s does not look at reads; they are not used", network->model);
     return CNNSCORE_OK;
@@ -212,6 +219,8 @@ static int annotate(plugin_engine *engine, const plugin_options *o, int argc, ch
     if (code == CNNSCORE_OK) code = open_calls(o, network, &calls, err);
     if (code == CNNSCORE_OK) code = prepare(calls, o, network, key, argc, argv, err);
     if (code == CNNSCORE_OK) code = pipeline_open(engine, o, calls, &pipeline, err);
+    if (code == CNNSCORE_OK && cnnscore_uses_depth(network->annotations, network->n_annotations))
+        code = cnnscore_calls_add_depth(calls, key, pipeline_depth(pipeline), o->sample_depth > 0, err);
     if (code == CNNSCORE_OK) code = output_open(&output, calls, o, err);
     if (code == CNNSCORE_OK) code = pipeline_run(pipeline, calls, &output, key, &tally, err);
     if (code == CNNSCORE_OK) code = output_finish(&output, err);

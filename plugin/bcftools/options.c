@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <getopt.h>
+#include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ enum {
     OPTION_SAMPLE = 256,
     OPTION_THREADS,
     OPTION_DOWNSAMPLING,
+    OPTION_SAMPLE_DEPTH,
     OPTION_OVERWRITE,
     OPTION_NO_VERSION,
     OPTION_ANNOTATIONS,
@@ -45,6 +47,7 @@ static const struct option LONG_OPTIONS[] = {
     {"write-index", optional_argument, NULL, 'W'},
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"downsampling", required_argument, NULL, OPTION_DOWNSAMPLING},
+    {"sample-depth", required_argument, NULL, OPTION_SAMPLE_DEPTH},
     {"annotations", required_argument, NULL, OPTION_ANNOTATIONS},
     {"per-allele", no_argument, NULL, OPTION_PER_ALLELE},
     {"overwrite", no_argument, NULL, OPTION_OVERWRITE},
@@ -64,6 +67,14 @@ static int positive(const char *option, const char *text, int32_t *value, cnnsco
     if (!isdigit((unsigned char)*text) || *rest || number < 1 || number > INT32_MAX)
         return usage_error(err, option, text, "not a positive number");
     *value = (int32_t)number;
+    return CNNSCORE_OK;
+}
+
+static int depth(const char *option, const char *text, float *value, cnnscore_error *err) {
+    char *rest;
+    *value = strtof(text, &rest);
+    if (!isdigit((unsigned char)*text) || *rest || !isfinite(*value) || *value <= 0)
+        return usage_error(err, option, text, "not a depth: a number above 0");
     return CNNSCORE_OK;
 }
 
@@ -145,6 +156,8 @@ static int set_option(int option, plugin_options *o, const char **type, cnnscore
             o->downsampling =
                 strcmp(optarg, "gatk") == 0 ? CNNSCORE_DOWNSAMPLE_GATK : CNNSCORE_DOWNSAMPLE_SITE;
             return one_of("--downsampling", optarg, samplings, err);
+        case OPTION_SAMPLE_DEPTH:
+            return depth("--sample-depth", optarg, &o->sample_depth, err);
         case OPTION_ANNOTATIONS:
             o->annotations = optarg;
             return one_of("--annotations", optarg, sources, err);

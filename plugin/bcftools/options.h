@@ -24,6 +24,7 @@ typedef struct {
     const char *index;                        /* "tbi", "csi" or NULL */
     int32_t threads;
     int32_t downsampling; /* CNNSCORE_DOWNSAMPLE_* */
+    float sample_depth;   /* 0: measured */
     bool overwrite, record_command, per_allele, help;
     int verbose;
 } plugin_options;

@@ -42,6 +42,7 @@ struct plugin_pipeline {
     job *jobs; /* the ring */
     uint64_t n_jobs, filled, taken, written;
     bool stop;
+    float depth;                   /* of the sample */
     cnnscore_reader_counts looked; /* whether any read of the files counts */
     pthread_mutex_t mutex;         /* guards filled, taken, stop, done and counts */
     pthread_cond_t work, done;
@@ -71,13 +72,17 @@ static int open_readers(plugin_pipeline *p, const cnnscore_calls *calls, cnnscor
         const char *note = cnnscore_reader_note(p->workers[0].reader, i);
         if (note) report_warning("%s", note);
     }
-    float depth;
-    int code = cnnscore_reader_measure_depth(p->workers[0].reader, &depth, err);
+    p->depth = o->sample_depth;
+    int code = o->sample_depth > 0 ? CNNSCORE_OK
+                                   : cnnscore_reader_measure_depth(p->workers[0].reader, &p->depth, err);
     if (code == CNNSCORE_OK) code = cnnscore_reader_look(p->workers[0].reader, &p->looked, err);
     if (code != CNNSCORE_OK) return code;
     for (int32_t i = 0; i < (p->in_order ? 1 : p->n_workers); i++)
-        cnnscore_reader_set_depth(p->workers[i].reader, depth);
+        cnnscore_reader_set_depth(p->workers[i].reader, p->depth);
     cnnscore_error warning;
+    if (cnnscore_uses_depth(network->annotations, network->n_annotations) && o->sample_depth <= 0 &&
+        cnnscore_warn_of_depth(p->workers[0].reader, p->depth, &warning))
+        report_warning("%s", warning.message);
     if (cnnscore_warn_of_read_samples(calls, p->workers[0].reader, o->sample, &warning))
         report_warning("%s", warning.message);
     return CNNSCORE_OK;
@@ -291,4 +296,8 @@ void pipeline_warn_of_reads(const plugin_pipeline *p, const plugin_tally *tally)
     cnnscore_error warning;
     for (int32_t i = 0; cnnscore_warn_of_reads(p->workers[0].reader, &tally->reads, i, &warning); i++)
         report_warning("%s", warning.message);
+}
+
+float pipeline_depth(const plugin_pipeline *p) {
+    return p->depth;
 }

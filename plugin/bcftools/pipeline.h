@@ -19,6 +19,8 @@ int pipeline_run(plugin_pipeline *pipeline, cnnscore_calls *calls, plugin_output
                  plugin_tally *tally, cnnscore_error *err);
 /* Warn of reads that did not count, after the run. */
 void pipeline_warn_of_reads(const plugin_pipeline *pipeline, const plugin_tally *tally);
+/* The sample's depth that windows were read with; NaN: unknown. */
+float pipeline_depth(const plugin_pipeline *pipeline);
 /* Stop and join the workers. */
 void pipeline_close(plugin_pipeline *pipeline);
 

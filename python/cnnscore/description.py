@@ -66,6 +66,11 @@ class Description:
         """Whether the network looks at reads."""
         return self.read_rule != "none"
 
+    @property
+    def uses_depth(self) -> bool:
+        """Whether the network looks at how deep the sample usually is."""
+        return "RelativeDepth" in self.annotations
+
     def fault(self) -> str | None:
         """What makes no sense in a description that came from outside; None where all does."""
         return next(self._faults(), None)

@@ -242,6 +242,10 @@ class Calls:
         native = ffi.new("cnnscore_score_lines *", lines)
         call(ffi, lib.cnnscore_calls_add_score, self.handle, native)
 
+    def add_depth(self, key: str, depth: float, *, given: bool) -> None:
+        """Declare how deep the sample is that scores under `key` are of; NaN: unknown."""
+        call(ffi, lib.cnnscore_calls_add_depth, self.handle, key.encode(), depth, given)
+
     def read(self, records: Records, limit: int) -> int:
         """Fill `records` with up to `limit` records; 0 at the end.
 

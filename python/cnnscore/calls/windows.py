@@ -40,7 +40,8 @@ class ReaderOptions:
     state: one reader, file order). `reference_left` and `reference_width` are columns.
     """
 
-    reference: str
+    reference: str | None
+    """None: the sample's depth can be measured, and no window read."""
     reads: tuple[str, ...] = ()
     sample: str | None = None
     read_rule: str = "none"
@@ -113,7 +114,11 @@ class WindowReader:
         handle = ffi.new("cnnscore_reader **")
         paths = [ffi.new("char[]", os.fsencode(path)) for path in options.reads]
         path_array = ffi.new("char *[]", [*paths, ffi.NULL])
-        reference = ffi.new("char[]", os.fsencode(options.reference))
+        reference = (
+            ffi.NULL
+            if options.reference is None
+            else ffi.new("char[]", os.fsencode(options.reference))
+        )
         sample = ffi.NULL if options.sample is None else ffi.new("char[]", options.sample.encode())
         native = ffi.new(
             "cnnscore_reader_options *",
@@ -177,6 +182,12 @@ class WindowReader:
         counts = ffi.new("cnnscore_reader_counts *")
         call(ffi, lib.cnnscore_reader_look, self._handle, counts)
         return _counts(counts)
+
+    def depth_warning(self, depth: float) -> str | None:
+        """What to say of a depth that was measured here: it is unknown, or the reads lie in a small
+        part of the contigs, as those of a slice do.
+        """
+        return warning_of(lib.cnnscore_warn_of_depth, self._handle, depth)
 
     def samples_warning(self, calls: Calls, sample: str | None) -> str | None:
         """What to say where the reads may be of somebody else than the calls: no `sample` was

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 from collections.abc import Iterable
@@ -22,6 +23,14 @@ def positive(text: str) -> int:
     value = int(text) if text.isdigit() else 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
+def depth(text: str) -> float:
+    """A number above 0."""
+    value = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text) else 0.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a depth: a number above 0")
     return value
 
 

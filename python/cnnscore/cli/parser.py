@@ -17,6 +17,7 @@ ABOUT = "Is a called short variant real, or a sequencing artefact?"
 # Name -> one line for the overview. Each has a module here with add_arguments() and run().
 COMMANDS = {
     "score": "write a score into INFO of every record of a VCF or BCF",
+    "depth": "print how deep a sample usually is, for score --sample-depth",
     "filter": "set FILTER by the scores: tranches, a network's own cut-offs, thresholds",
     "serve": "score for other processes: one network, one GPU, many clients",
     "evaluate": "compare scores with a truth set: figures, strata, report",

@@ -26,6 +26,7 @@ from cnnscore.cli.arguments import (
     add_output_arguments,
     add_record_arguments,
     add_running_arguments,
+    depth,
     intervals_of,
     output_options,
     positive,
@@ -61,6 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="site",
         help="how to sample a site that has more reads than the network takes: by the site "
         "alone, or as GATK does, over a whole file in order [site]",
+    )
+    network.add_argument(
+        "--sample-depth",
+        metavar="X",
+        type=depth,
+        help="how deep the sample is, as `cnnscore depth` prints it [measured in the reads]",
     )
     add_annotations_argument(network)
     network.add_argument(
@@ -123,6 +130,7 @@ def run(options: argparse.Namespace) -> None:
             overwrite=options.overwrite,
             per_allele=options.per_allele,
             downsampling=options.downsampling,
+            sample_depth=options.sample_depth,
         ),
         progress=NoProgress() if options.quiet else Progress(),
     )

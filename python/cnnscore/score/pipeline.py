@@ -88,6 +88,8 @@ class ScoreOptions:
     """Allow a key that the input has."""
     per_allele: bool = False
     """One score per ALT allele; the network must be one that scores alleles."""
+    sample_depth: float | None = None
+    """How deep the sample usually is (docs/encodings.md); None: measured in the reads."""
     downsampling: str = "site"
     """How a site with more reads than the network takes is sampled: "site" (by the site alone), or
     "gatk" (GATK's running random state; whole file, in order)."""
@@ -131,6 +133,14 @@ class Scorer:
                 f"the network {network.model} chooses reads by their names: `downsampling=gatk` is "
                 "for GATK's networks"
             )
+        if options.sample_depth is not None:
+            if not network.uses_depth:
+                raise UsageError(
+                    f"the network {network.model} does not look at the sample's depth: leave out "
+                    "`sample_depth=`"
+                )
+            if not (0 < options.sample_depth < float("inf")):
+                raise UsageError(f"a sample depth of {options.sample_depth}: give one above 0")
         intervals = options.intervals
         source = Calls(
             calls,
@@ -149,7 +159,11 @@ class Scorer:
         source.add_score(key, network, per_allele=per_allele)
         in_order = options.downsampling == "gatk" and network.needs_reads
         score = self.engine.score_alleles if per_allele else self.engine.score
-        with _Pipeline(source, self.engine, score, windows, self.threads, in_order) as pipeline:
+        with _Pipeline(
+            source, self.engine, score, windows, self.threads, in_order, options.sample_depth
+        ) as pipeline:
+            if network.uses_depth:
+                source.add_depth(key, pipeline.depth, given=options.sample_depth is not None)
             with open_output(source, output, written) as writer:
                 run = _Run(source, progress or NoProgress(), per_allele)
                 for job in pipeline.run(source, network.sites_per_job):
@@ -205,6 +219,7 @@ class _Pipeline:
         options: ReaderOptions,
         threads: int,
         in_order: bool,
+        sample_depth: float | None,
     ) -> None:
         self._engine = engine
         self._score_batch = score
@@ -212,10 +227,15 @@ class _Pipeline:
         self._all_readers = [WindowReader(options) for _ in range(1 if in_order else threads)]
         self._readers: queue.SimpleQueue[WindowReader] = queue.SimpleQueue()
         self._all_readers[0].warn_of_indexes()
-        depth = self._all_readers[0].measure_depth()
+        first = self._all_readers[0]
+        self.depth = first.measure_depth() if sample_depth is None else sample_depth
+        """Of the sample; NaN: unknown."""
+        measured = engine.description.uses_depth and sample_depth is None
+        if measured and (warning := first.depth_warning(self.depth)):
+            log.warning(warning)
         self._looked = self._all_readers[0].look()
         for reader in self._all_readers:
-            reader.set_depth(depth)
+            reader.set_depth(self.depth)
             self._readers.put(reader)
         if warning := self._all_readers[0].samples_warning(source, options.sample):
             log.warning(warning)

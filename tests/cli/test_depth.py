@@ -1,0 +1,160 @@
+"""How deep the sample is: printed, given, declared, and warned of where it cannot be known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pysam
+import pytest
+
+from conftest import DATA, Finished, run_cli, scores_of
+from hosts.plugin import plugin
+from hosts.read_files import edit_reads, rename_sample
+from hosts.server import StartServer
+from oracles.sample_depth import expected
+
+READS, REF = DATA / "reads.bam", DATA / "ref.fa"
+REGION = "synA:20000-21500"
+
+
+@pytest.fixture
+def model() -> str:
+    """A network that looks at the depth."""
+    return "reads"
+
+
+def depth_line(path: Path) -> str:
+    lines = [x for x in path.read_text().splitlines() if x.startswith("##cnnscore_sample_depth")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def slice_reads(box: Path) -> Path:
+    """The reads of the beginning of synA alone."""
+    path = box / "reads.bam"
+
+    def wanted(_: int, read: pysam.AlignedSegment) -> bool:
+        return read.reference_name == "synA" and 19_000 < read.reference_start < 23_000
+
+    edit_reads(path, wanted)
+    return path
+
+
+def score(box: Path, model: str, out: Path, *arguments: object, reads: Path = READS) -> Finished:
+    return run_cli(
+        *("score", box / "calls.vcf.gz", "-R", REF, "-I", reads, "-m", model, "-r", REGION),
+        *("-o", out, "--no-version", *arguments),
+    )
+
+
+def test_it_is_printed(box: Path) -> None:
+    run = run_cli("depth", READS)
+    assert (run.code, run.out, run.err) == (0, f"{expected(READS):g}\n", "")
+    both = run_cli("depth", READS, DATA / "deep.bam")
+    assert both.out == run_cli("depth", DATA / "deep.bam", READS).out != run.out
+    cram = box / "reads.cram"
+    pysam.view("-C", "-T", str(REF), "-o", str(cram), str(READS), catch_stdout=False)
+    pysam.index(str(cram))
+    assert run_cli("depth", cram, "-R", REF).out == run.out
+    refused = run_cli("depth", cram)
+    assert refused.code == 1
+    assert "is a CRAM: give the FASTA" in refused.err
+    assert "-R" in refused.err
+
+
+def test_a_slice_cannot_tell(box: Path) -> None:
+    edit_reads(box / "reads.bam", lambda number, _: number < 40)
+    run = run_cli("depth", box / "reads.bam")
+    assert run.code == 2
+    assert not run.out
+    assert "too few reads to tell" in run.err
+
+
+def test_a_slice_with_the_depth_of_the_whole(box: Path, model: str, tmp_path: Path) -> None:
+    whole, given, measured = (tmp_path / f"{name}.vcf" for name in ("whole", "given", "measured"))
+    run = score(box, model, whole)
+    assert run.code == 0, run.err
+    assert "warning" not in run.err
+    depth = run_cli("depth", READS).out.strip()
+    assert (
+        depth_line(whole) == f"##cnnscore_sample_depth=<ID=CNN_READS,Depth={depth},Source=measured>"
+    )
+    cut = slice_reads(box)
+    run = score(box, model, measured, reads=cut)
+    assert run.code == 0, run.err
+    assert "--sample-depth" in run.err
+    assert "cnnscore depth" in run.err
+    run = score(box, model, given, "--sample-depth", depth, reads=cut)
+    assert run.code == 0, run.err
+    assert "warning" not in run.err
+    assert depth_line(given) == f"##cnnscore_sample_depth=<ID=CNN_READS,Depth={depth},Source=given>"
+    scores = scores_of(whole, "CNN_READS")
+    assert len(scores) > 3
+    assert scores_of(given, "CNN_READS") == scores
+    other = tmp_path / "other.vcf"
+    assert score(box, model, other, "--sample-depth", "7.5", reads=cut).code == 0
+    assert "Depth=7.5," in depth_line(other)
+    assert scores_of(other, "CNN_READS") != scores
+
+
+def test_unknown_depth(box: Path, model: str, tmp_path: Path) -> None:
+    out = tmp_path / "out.vcf"
+    edit_reads(box / "reads.bam", lambda number, _: number < 40)
+    run = run_cli(
+        *("score", box / "calls.vcf.gz", "-R", REF, "-I", box / "reads.bam", "-m", model),
+        *("-o", out),
+    )
+    assert run.code == 0, run.err
+    assert "too few reads to tell how deep" in run.err
+    assert "Depth=unknown,Source=measured" in depth_line(out)
+
+
+def test_the_other_doors(box: Path, model: str, tmp_path: Path, start: StartServer) -> None:
+    here, there, served = (tmp_path / f"{name}.vcf" for name in ("here", "there", "served"))
+    assert score(box, model, here, "--sample-depth", "60").code == 0
+    ran = plugin(
+        *(box / "calls.vcf.gz", "-f", REF, "-b", READS, "-m", model, "-r", REGION),
+        *("--sample-depth", "60", "--no-version", "-o", there),
+    )
+    assert ran.code == 0, ran.err
+    assert there.read_text() == here.read_text()
+    run = run_cli(
+        *("score", box / "calls.vcf.gz", "-R", REF, "-I", READS, "-r", REGION, "--no-version"),
+        *("--server", start(model).address, "--sample-depth", "60", "-o", served),
+    )
+    assert run.code == 0, run.err
+    assert served.read_text() == here.read_text()
+    cut = slice_reads(box)
+    ran = plugin(
+        *(box / "calls.vcf.gz", "-f", REF, "-b", cut, "-m", model, "-r", REGION, "-o", there)
+    )
+    assert ran.code == 0, ran.err
+    assert "Warning: " in ran.err
+    assert "--sample-depth" in ran.err
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "nan", "inf", "thirty", "1e999", ""])
+def test_no_depth(box: Path, model: str, tmp_path: Path, text: str) -> None:
+    run = score(box, model, tmp_path / "out.vcf", f"--sample-depth={text}")
+    assert run.code == 1
+    assert "is not a depth" in run.err
+    ran = plugin(
+        *(box / "calls.vcf.gz", "-f", REF, "-b", READS, "-m", model, f"--sample-depth={text}")
+    )
+    assert ran.code == 1
+    assert "not a depth" in ran.err
+
+
+def test_networks_that_do_not_look(box: Path, tiny: dict[str, str], tmp_path: Path) -> None:
+    for kind in ("reads", "reference"):
+        run = score(box, tiny[kind], tmp_path / "out.vcf", "--sample-depth", "30")
+        assert run.code == 1
+        assert "leave out --sample-depth" in run.err
+
+
+def test_of_one_sample(box: Path) -> None:
+    rename_sample(box / "reads.bam", "a")
+    assert run_cli("depth", box / "reads.bam", "--sample", "a").out == run_cli("depth", READS).out
+    run = run_cli("depth", box / "reads.bam", "--sample", "b")
+    assert run.code == 2
+    assert "SM:b" in run.err
