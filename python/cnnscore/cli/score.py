@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     network.add_argument(
         "--sample-depth",
-        metavar="X",
+        metavar="DEPTH",
         type=depth,
         help="how deep the sample is, as `cnnscore depth` prints it [measured in the reads]",
     )
