@@ -1,10 +1,6 @@
 /* bam_record.c: bounds-checked reading of one BAM record. */
 #include "bam_record.h"
 
-/* Fixed part of a record: refID i32, pos i32, l_read_name u8, mapq u8, bin u16,
- * n_cigar_op u16, flag u16, l_seq u32, next_refID i32, next_pos i32, tlen i32. */
-#define FIXED_SIZE 32
-
 /* block_size is an i32 in a BAM file. The bound also keeps every sum of CIGAR lengths (at most
  * 2^29 operators of 2^28 bases) far from overflow. */
 #define RECORD_SIZE_MAX INT32_MAX
@@ -71,7 +67,7 @@ static const char *find_long_cigar(const uint8_t *p, const uint8_t *end, const u
 }
 
 const char *cnnscore_bam_record_read(cnnscore_bam_record *self, const uint8_t *bytes, int64_t size) {
-    if (size < FIXED_SIZE) return "it is shorter than the fixed part of a BAM record";
+    if (size < CNNSCORE_BAM_FIXED_SIZE) return "it is shorter than the fixed part of a BAM record";
     if (size > RECORD_SIZE_MAX) return "it is longer than a BAM record can be";
     self->contig = (int32_t)cnnscore_le32(bytes);
     self->mate_contig = (int32_t)cnnscore_le32(bytes + 20);
@@ -81,7 +77,7 @@ const char *cnnscore_bam_record_read(cnnscore_bam_record *self, const uint8_t *b
     self->flag = le16(bytes + 14);
     self->l_seq = cnnscore_le32(bytes + 16);
 
-    int64_t cigar_at = FIXED_SIZE + (int64_t)bytes[8];
+    int64_t cigar_at = CNNSCORE_BAM_FIXED_SIZE + (int64_t)bytes[CNNSCORE_BAM_NAME_LENGTH_AT];
     int64_t seq_at = cigar_at + (int64_t)self->n_cigar * 4;
     int64_t qual_at = seq_at + (self->l_seq + 1) / 2;
     int64_t tags_at = qual_at + self->l_seq;

@@ -30,6 +30,16 @@ enum {
 #define CNNSCORE_FLAG_FIRST 0x40
 #define CNNSCORE_FLAG_SECOND 0x80
 
+/* Fixed part of a record: refID i32, pos i32, l_read_name u8, mapq u8, bin u16,
+ * n_cigar_op u16, flag u16, l_seq u32, next_refID i32, next_pos i32, tlen i32. */
+#define CNNSCORE_BAM_FIXED_SIZE 32
+#define CNNSCORE_BAM_NAME_LENGTH_AT 8
+#define CNNSCORE_BAM_TEMPLATE_LENGTH_AT 28
+
+/* Letters of the codes: of 4-bit bases, and of CIGAR operators. */
+#define CNNSCORE_READ_LETTERS "=ACMGRSVTWYHKDBN"
+#define CNNSCORE_CIGAR_LETTERS "MIDNSHP=XB"
+
 /* Pointers go into the record's own bytes; all that they promise has been checked. */
 typedef struct {
     const uint8_t *cigar; /* n_cigar little-endian u32, unaligned */

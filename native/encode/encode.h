@@ -19,7 +19,7 @@
 #define CNNSCORE_REF_ANY 5  /* N and the other IUPAC codes: 0.25 each */
 #define CNNSCORE_REF_NONE 6 /* beyond the contig, or no IUPAC code: all zero */
 
-/* Read codes: 0-15 are BAM's own 4-bit bases "=ACMGRSVTWYHKDBN". */
+/* Read codes: 0-15 are BAM's own 4-bit bases (cnnscore_read_letters). */
 #define CNNSCORE_READ_GAP 16
 #define CNNSCORE_READ_NONE 17
 #define CNNSCORE_READ_SPAN 32 /* bit: channels 10-14 (flags, MAPQ) are filled in this cell */
@@ -29,6 +29,27 @@
 #define CNNSCORE_ROW_MATE_REVERSE 2
 #define CNNSCORE_ROW_FIRST 4
 #define CNNSCORE_ROW_SECOND 8
+
+/* A read as its record tells it. Pointers go into the record. */
+typedef struct {
+    const char *name;     /* [name_length], without a NUL */
+    const uint8_t *cigar; /* [n_cigar] little-endian u32, unaligned: length << 4 | operator */
+    const uint8_t *seq;   /* 4-bit bases */
+    int64_t pos;          /* 0-based */
+    int64_t n_bases;
+    int32_t name_length, template_length;
+    uint32_t n_cigar;
+    uint16_t flag;
+    uint8_t mapq;
+} cnnscore_read_fields;
+/* Read the `size` bytes of a BAM record (without block_size). Errors: BATCH. */
+int cnnscore_read_fields_of(const uint8_t *record, int64_t size, cnnscore_read_fields *fields,
+                            cnnscore_error *err);
+/* Its bases as letters[n_bases]. */
+void cnnscore_read_bases(const cnnscore_read_fields *fields, uint8_t *letters);
+/* Letters of the codes 0-15 of bases, and of CIGAR operators. */
+const char *cnnscore_read_letters(void);
+const char *cnnscore_cigar_letters(void);
 
 /* Check a batch that came from outside: counts, offsets, every BAM record's inner lengths.
  * Returns 0 or CNNSCORE_ERR_BATCH with a message that names the site. */

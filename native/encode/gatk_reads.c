@@ -12,9 +12,6 @@
 #include "gatk_reference.h"
 #include "int64.h"
 
-static const char cigar_letters[] = "MIDNSHP=XB";
-static const char base_letters[] = "=ACMGRSVTWYHKDBN";
-
 /* `length` gap cells before column `key`. */
 typedef struct {
     int64_t key;
@@ -158,15 +155,16 @@ static int own_gaps(gap_list *own, const gap_list *pileup, const cnnscore_bam_re
 static char sort_letter(const cnnscore_bam_record *record, int64_t start, const cnnscore_site *site) {
     if (record->l_seq == 0) return 'Z';
     int64_t last = record->l_seq - 1, index = site->pos - start;
-    if (site->is_snp) return base_letters[cnnscore_bam_base(record, clamp64(index, 0, last))];
+    if (site->is_snp) return CNNSCORE_READ_LETTERS[cnnscore_bam_base(record, clamp64(index, 0, last))];
     index++;
     int64_t cur = 0;
     for (uint32_t i = 0; i < record->n_cigar; i++) {
         uint32_t op = cnnscore_bam_cigar(record, i), code = cnnscore_cigar_op(op);
         cur += cnnscore_cigar_length(op);
         if (cur > index)
-            return code == CNNSCORE_CIGAR_M ? base_letters[cnnscore_bam_base(record, clamp64(index, 0, last))]
-                                            : cigar_letters[code];
+            return code == CNNSCORE_CIGAR_M
+                       ? CNNSCORE_READ_LETTERS[cnnscore_bam_base(record, clamp64(index, 0, last))]
+                       : CNNSCORE_CIGAR_LETTERS[code];
     }
     return 'Y';
 }

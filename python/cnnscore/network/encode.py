@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Planes = dict[str, NDArray[Any]]  # uint8 or float32, by the name
 
-READ_LETTERS = "=ACMGRSVTWYHKDBN"
+READ_LETTERS = str(ffi.string(lib.cnnscore_read_letters()).decode())
+CIGAR_LETTERS = str(ffi.string(lib.cnnscore_cigar_letters()).decode())
 """BAM's own codes of bases, 0-15."""
 READ_N = READ_LETTERS.index("N")
 READ_GAP, READ_NONE = lib.CNNSCORE_READ_GAP, lib.CNNSCORE_READ_NONE
@@ -392,6 +393,30 @@ ENCODINGS = {
         ),
     )
 }
+
+
+class ReadFields(NamedTuple):
+    """What a read's record says of it: `pos` is 0-based, `bases` are ASCII letters [n]."""
+
+    name: str
+    flag: int
+    mapq: int
+    pos: int
+    template: int
+    cigar: list[tuple[str, int]]
+    bases: NDArray[np.uint8]
+
+
+def read_fields(record: NDArray[np.uint8]) -> ReadFields:
+    """Of a BAM record without block_size. Errors: BadBatch."""
+    f = ffi.new("cnnscore_read_fields *")
+    call(ffi, lib.cnnscore_read_fields_of, _uint8(record), len(record), f)
+    bases = np.empty(f.n_bases, np.uint8)
+    lib.cnnscore_read_bases(f, _uint8(bases))
+    operators = np.frombuffer(ffi.buffer(f.cigar, 4 * f.n_cigar)[:], "<u4").tolist()
+    cigar = [(CIGAR_LETTERS[op & 15], op >> 4) for op in operators]
+    name = ffi.buffer(f.name, f.name_length)[:].decode("utf-8", "replace")
+    return ReadFields(name, f.flag, f.mapq, f.pos, f.template_length, cigar, bases)
 
 
 def _native_rows(rows: PlaneRows, spec: PlaneSpec) -> CData:

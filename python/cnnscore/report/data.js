@@ -9,7 +9,7 @@ for (const score of RESULT.scores) {
   for (const row of score.tranches) row.threshold = number(row.threshold);
   for (const row of [...score.mistakes.true, ...score.mistakes.false]) row.score = number(row.score);
 }
-const TYPES = ["SNP", "INDEL"];
+const TYPES = RESULT.types;
 const NAMES = [...new Set(RESULT.scores.map((score) => score.name))];
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
 const SYMBOLS = ["circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon"];

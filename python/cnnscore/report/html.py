@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import BadInput
 from cnnscore.page import embedded_json, render, scripts
 from cnnscore.report.multiqc import MULTIQC_NAME, multiqc_section
@@ -67,7 +68,7 @@ def page(
         "tranche_table": tranche_table,
         "script": scripts(FOLDER, SCRIPTS),
         "library": _library(),
-        "data": embedded_json({**result, "viewer": viewer}),
+        "data": embedded_json({**result, "viewer": viewer, "types": VARIANT_TYPES}),
     }
     return render(FOLDER, values, {"limits": _limits, "count": lambda value: f"{value:,}"})
 

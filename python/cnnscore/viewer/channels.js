@@ -1,6 +1,6 @@
 // Planes -> channels, by the rules of docs/encodings.md: the values that the network computes on.
 
-const LETTERS = "=ACMGRSVTWYHKDBN"; // BAM's codes 0-15
+const LETTERS = NETWORK.read_letters; // of BAM's codes 0-15
 const GAP = 16, NONE = 17, SPAN = 32;
 const REFERENCE_LETTERS = ["A", "C", "G", "T", "*", "N", ""];
 const REFERENCE_GAP = 4, REFERENCE_ANY = 5, REFERENCE_NONE = 6;

@@ -19,7 +19,7 @@ import numpy as np
 
 from cnnscore.extras import need
 from cnnscore.files import write_whole
-from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES, Planes
+from cnnscore.network.encode import READ_LETTERS, READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.network.manifest import Manifest
 from cnnscore.page import embedded_json, render, scripts
 from cnnscore.version import __version__
@@ -117,6 +117,7 @@ def network_of(manifest: Manifest) -> dict[str, Any]:
         "labels": manifest.labels,
         "info_key": manifest.info_key,
         "score": manifest.score,
+        "read_letters": READ_LETTERS,
         "read_features": READ_SCALARS,
         "variant_features": VARIANT_FEATURES,
     }

@@ -47,8 +47,8 @@ function scoreAxis(score) {
 
 function probabilities(output) {
   const table = make("table", { className: "bars" });
-  const order = ["SNP", "NOT_SNP", "INDEL", "NOT_INDEL"].filter((l) => NETWORK.labels.includes(l));
-  for (const label of order) {
+  const order = NETWORK.labels.filter((label) => !label.startsWith("NOT_"));
+  for (const label of order.flatMap((label) => [label, `NOT_${label}`])) {
     const value = output[NETWORK.labels.indexOf(label)] ?? 0;
     const bar = make("i", { className: label.startsWith("NOT") ? "against" : "for" });
     bar.style.width = `${100 * value}%`;

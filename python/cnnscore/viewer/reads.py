@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,18 +9,15 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.network.encode import (
-    READ_LETTERS,
     READ_SCALARS,
     NativeBatch,
     PlaneRows,
     PlaneSpec,
     encode_gatk_reads,
     encode_read_set,
+    read_fields,
 )
 
-_FIXED = struct.Struct("<iiBBHHHiiii")
-_BASES = np.frombuffer(READ_LETTERS.encode(), np.uint8)
-_OPERATORS = "MIDNSHP=X"
 _ON_READ, _ON_REFERENCE = "MIS=X", "MDN=X"
 
 MAPQ_AT = 9
@@ -56,25 +52,17 @@ def site_reads(batch: WindowBatch, site: int, alleles: list[str]) -> list[Read]:
     indel = any(len(allele) != len(alleles[0]) for allele in alleles)
     reads = []
     for number in range(int(first), int(last)):
-        record = batch.reads[batch.read_offset[number] : batch.read_offset[number + 1]].tobytes()
-        _, pos, l_name, mapq, _, n_cigar, flag, l_seq, _, _, template = _FIXED.unpack_from(record)
-        at = _FIXED.size + l_name
-        name = record[_FIXED.size : at].rstrip(b"\0").decode("utf-8", "replace")
-        operators = [
-            (_OPERATORS[min(op & 15, 8)], op >> 4)
-            for op in struct.unpack_from(f"<{n_cigar}I", record, at)
-        ]
-        packed = np.frombuffer(record, np.uint8, (l_seq + 1) // 2, at + 4 * n_cigar)
-        bases = _BASES[np.stack([packed >> 4, packed & 15], axis=1).ravel()[:l_seq]]
-        shown = None if flag & 4 else shown_bases(bases, operators, pos, begin, end, indel)
+        record = batch.reads[batch.read_offset[number] : batch.read_offset[number + 1]]
+        name, flag, mapq, pos, template, cigar, bases = read_fields(record)
+        shown = None if flag & 4 else shown_bases(bases, cigar, pos, begin, end, indel)
         reads.append(
             Read(
                 name=name,
                 flag=flag,
                 mapq=mapq,
                 pos=pos,
-                cigar="".join(f"{length}{op}" for op, length in operators) or "*",
-                length=l_seq,
+                cigar="".join(f"{length}{op}" for op, length in cigar) or "*",
+                length=len(bases),
                 template=template,
                 allele=_allele(shown, upper),
                 number=number - int(first),
