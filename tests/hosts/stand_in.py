@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
 from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES
+from cnnscore.network.graph_builder import GraphBuilder
 from cnnscore.network.manifest import MANIFEST_KEY
 
 ANNOTATIONS = ("QD", "FS", "SOR", "MQ", "MQRankSum", "ReadPosRankSum", "RelativeDepth")
@@ -22,29 +23,21 @@ EMBEDDING, HIDDEN = 48, 64
 F, V = len(READ_SCALARS), len(VARIANT_FEATURES)
 
 
-class _Graph:
-    """Nodes as they are added; every value has a name of its own."""
+class _Graph(GraphBuilder):
+    """Layers of random weights."""
 
     def __init__(self, seed: int) -> None:
+        super().__init__()
         self.random = np.random.default_rng(seed)
-        self.nodes: list[Any] = []
-        self.weights: list[Any] = []
-
-    def constant(self, array: Any) -> str:
-        name = f"c{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(np.asarray(array), name))
-        return name
 
     def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        name = f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
-        return name
+        return str(self.op(kind, inputs, **attributes))
 
     def dense(self, x: str, width: int, units: int, relu: bool = True) -> str:
         scale = np.sqrt(2 / width)
         weight = self.random.normal(0, scale, (width, units)).astype(np.float32)
         bias = self.random.normal(0, 0.1, units).astype(np.float32)
-        y = self.node("Add", self.node("MatMul", x, self.constant(weight)), self.constant(bias))
+        y = self.node("Add", self.node("MatMul", x, self.const(weight)), self.const(bias))
         return self.node("Relu", y) if relu else y
 
     def log(self, x: str) -> str:
@@ -55,7 +48,7 @@ class _Graph:
 
     def pooled(self, x: str, weight: str, count: str) -> list[str]:
         """Mean and maximum over the reads that have weight 1."""
-        axis = self.constant(np.array([1], np.int64))
+        axis = self.ints(1)
         weighted = self.node("Mul", x, weight)
         mean = self.node("Div", self.node("ReduceSum", weighted, axis, keepdims=0), count)
         return [mean, self.node("ReduceMax", weighted, axes=[1], keepdims=0)]
@@ -64,16 +57,16 @@ class _Graph:
 def _pool_reads(graph: _Graph) -> tuple[list[str], int]:
     reads = "reads"
     hidden = graph.dense(graph.dense(reads, F, EMBEDDING), EMBEDDING, EMBEDDING)
-    last, first = graph.constant(np.array([2], np.int64)), graph.constant(np.array([1], np.int64))
+    last, first = graph.ints(2), graph.ints(1)
     mask = graph.node("Unsqueeze", "mask", last)
-    column = graph.constant(np.array([READ_SCALARS.index("supports_alt")], np.int64))
+    column = graph.ints(READ_SCALARS.index("supports_alt"))
     alt = graph.node("Gather", reads, column, axis=2)
-    one = graph.constant(np.float32(1))
+    one = graph.const(1)
     pooled = []
     for side in (alt, graph.node("Sub", one, alt)):
         weight = graph.node("Mul", mask, side)
         total = graph.node("ReduceSum", weight, first, keepdims=0)
-        count = graph.node("Add", total, graph.constant(np.float32(1e-6)))
+        count = graph.node("Add", total, graph.const(1e-6))
         pooled += graph.pooled(hidden, weight, count)
         pooled += graph.pooled(reads, weight, count)
         pooled.append(graph.log(graph.node("Add", total, one)))
@@ -81,7 +74,7 @@ def _pool_reads(graph: _Graph) -> tuple[list[str], int]:
 
 
 def _pool_bases(graph: _Graph) -> tuple[list[str], int]:
-    codes = graph.constant(np.eye(7, dtype=np.float32))
+    codes = graph.const(np.eye(7))
     axes = [1]
     pooled = []
     for name in ("reference", "alternate"):
@@ -101,33 +94,21 @@ def stand_in(encoding: str, *, seed: int = 1, annotations: tuple[str, ...] = ANN
     graph = _Graph(seed)
     pooled, width = _pool_reads(graph) if by_reads else _pool_bases(graph)
     missing = graph.node("IsNaN", "annotations")
-    zero = graph.constant(np.float32(0))
-    scale = graph.constant(np.float32(0.05))
+    zero = graph.const(0)
+    scale = graph.const(0.05)
     known = graph.node("Mul", graph.node("Where", missing, zero, "annotations"), scale)
     flags = graph.node("Cast", missing, to=TensorProto.FLOAT)
     joined = graph.node("Concat", *pooled, "variant", known, flags, axis=1)
     hidden = graph.dense(joined, width + V + 2 * len(annotations), HIDDEN)
     output = graph.dense(graph.dense(hidden, HIDDEN, 32), 32, 1, relu=False)
-    graph.nodes.append(helper.make_node("Identity", [output], ["log_odds"]))
-
-    def value(name: str, kind: int, *shape: int | str) -> Any:
-        return helper.make_tensor_value_info(name, kind, ["n", *shape])
-
-    inputs = [
-        value("variant", TensorProto.FLOAT, V),
-        value("annotations", TensorProto.FLOAT, len(annotations)),
-    ]
+    graph.input("variant", TensorProto.FLOAT, ["n", V])
+    graph.input("annotations", TensorProto.FLOAT, ["n", len(annotations)])
     if by_reads:
-        inputs += [
-            value("reads", TensorProto.FLOAT, "R", F),
-            value("mask", TensorProto.FLOAT, "R"),
-        ]
+        graph.input("reads", TensorProto.FLOAT, ["n", "R", F])
+        graph.input("mask", TensorProto.FLOAT, ["n", "R"])
     else:
-        inputs += [value(name, TensorProto.UINT8, window) for name in ("reference", "alternate")]
-    made = helper.make_graph(
-        graph.nodes, "stand-in", inputs, [value("log_odds", TensorProto.FLOAT, 1)], graph.weights
-    )
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        for name in ("reference", "alternate"):
+            graph.input(name, TensorProto.UINT8, ["n", window])
     manifest = {
         "schema": 1,
         "name": f"stand-in-{encoding}",
@@ -141,7 +122,8 @@ def stand_in(encoding: str, *, seed: int = 1, annotations: tuple[str, ...] = ANN
         "info_description": "Log-odds of a network that nobody trained",
         "source": {},
     }
-    model.metadata_props.add(key=MANIFEST_KEY, value=json.dumps(manifest))
+    metadata = {MANIFEST_KEY: json.dumps(manifest)}
+    model = graph.finish("log_odds", output, 1, "stand-in", metadata, producer="tests")
     content: bytes = model.SerializeToString()
     return content
 
