@@ -136,7 +136,7 @@ class WindowScorer(Protocol):
         """Scores float32 of all ALT alleles, in order. Errors: UsageError where it cannot."""
 
     def cancel(self) -> None:
-        """Calls of `score` that wait for others to do the work fail now."""
+        """Calls of `score` that are under way fail soon; later ones do not."""
 
     def close(self) -> None:
         """Let go of what it holds."""

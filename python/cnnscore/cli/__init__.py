@@ -59,7 +59,7 @@ def _run(name: str, arguments: list[str]) -> int:
         command, options = _parse(name, arguments)
         command.run(options)
     except CnnscoreError as error:
-        print(f"cnnscore: error: {_with_options(str(error))}", file=sys.stderr)
+        print(f"cnnscore: error: {_one_line(_with_options(str(error)))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("cnnscore: interrupted", file=sys.stderr)
@@ -73,6 +73,11 @@ def _run(name: str, arguments: list[str]) -> int:
         logging.getLogger("cnnscore").exception("this is a fault of cnnscore; please report it")
         return EXIT_FAULT
     return 0
+
+
+def _one_line(text: str) -> str:
+    """A message that may name a file or a network as somebody else called it."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _parse(name: str, arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:

@@ -66,14 +66,15 @@ def _list(names_alone: bool) -> None:
 
     for path in installed_models():
         if names_alone:
-            print(path.stem)
+            print(_line(path.stem))
             continue
         try:
             manifest = _manifest(path)
         except BadInput as error:
-            print(f"{path.stem}\tdamaged: {error}")
+            print(f"{_line(path.stem)}\tdamaged: {_line(str(error))}")
             continue
-        print(f"{path.stem}\t{manifest.encoding}\t{manifest.info_key}\t{path}")
+        row = (path.stem, manifest.encoding, manifest.info_key, str(path))
+        print("\t".join(map(_line, row)))
 
 
 def _info(name: str, as_json: bool) -> None:
@@ -101,7 +102,12 @@ def _info(name: str, as_json: bool) -> None:
         **{f"source {key}": str(value) for key, value in manifest.source.items()},
     }
     width = max(map(len, rows))
-    print("\n".join(f"{key:<{width}}  {value}" for key, value in rows.items()))
+    print("\n".join(f"{_line(key):<{width}}  {_line(value)}" for key, value in rows.items()))
+
+
+def _line(text: str) -> str:
+    """A text that somebody else chose, on one line: as it is, if that can be printed."""
+    return text if text.isprintable() else repr(text)
 
 
 def _card(name: str) -> None:
@@ -115,8 +121,15 @@ def _card(name: str) -> None:
     written = path.with_suffix(".md")
     if written.is_file():
         print(written.read_text(encoding="utf-8"), end="")
-    else:
-        print(write_card(manifest, path), end="")
+        return
+    try:
+        card = write_card(manifest, path)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput(
+            f"{path}: its manifest is not as `cnnscore train` writes it ({error!r}); a card cannot "
+            "be made"
+        ) from None
+    print(card, end="")
 
 
 def _manifest(path: Path) -> Manifest:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +20,9 @@ import numpy.typing as npt
 
 from cnnscore.description import LABELS
 from cnnscore.errors import BadInput
+from cnnscore.network.keras_files import OLD_JAR, KerasPair, read_pairs
 from cnnscore.network.keras_graph import READ_CHANNELS, REFERENCE_CHANNELS, NetworkGraph, Value
-from cnnscore.network.manifest import MANIFEST_KEY, SCHEMA
+from cnnscore.network.manifest import MANIFEST_KEY, SCHEMA, parse_manifest
 
 Array = npt.NDArray[np.float32]
 
@@ -42,8 +41,10 @@ _CHANNELS = {
         "mapping_quality",
     ],
 }
-_OLD_JAR = "gatk-4.6.0.0.jar has them (Maven Central: org.broadinstitute:gatk:4.6.0.0)"
 
+
+MOST_WEIGHTS = 1 << 26
+"""Numbers in one array of an .hd5, which may be compressed."""
 
 # What reading a damaged or foreign HDF5 file raises, out of h5py or by missing parts.
 _BROKEN = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
@@ -56,21 +57,6 @@ class ImportedNetwork:
     name: str
     onnx: bytes
     manifest: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """The two files of a network, as bytes, and where they came from."""
-
-    stem: str
-    file: str
-    member: str
-    json_bytes: bytes
-    hd5_bytes: bytes
-
-    @property
-    def label(self) -> str:
-        return f"{self.file}: {self.member}" if self.member != self.file else self.file
 
 
 @dataclass(frozen=True)
@@ -103,7 +89,7 @@ def import_networks(
     same input gives the same bytes. `plain` writes the textbook graph, to measure against.
     If an error occurs, BadInput names the file and the remedy.
     """
-    pairs = {_NAMES.get(pair.stem, pair.stem): pair for pair in _read_pairs(Path(source))}
+    pairs = {_NAMES.get(pair.stem, pair.stem): pair for pair in read_pairs(Path(source))}
     if only is not None:
         if only not in pairs:
             names = ", ".join(sorted(pairs))
@@ -112,63 +98,10 @@ def import_networks(
     return [_import_pair(name, pair, created_by, plain) for name, pair in sorted(pairs.items())]
 
 
-# ---- files
-
-
-def _read_pairs(source: Path) -> list[_Pair]:
-    if source.is_dir():
-        paths = sorted(source.glob("*.hd5"))
-        if not paths:
-            raise BadInput(f"{source}: no .hd5 file in this folder; {_OLD_JAR}")
-        return [_read_pair(path) for path in paths]
-    if source.suffix in (".hd5", ".json"):
-        return [_read_pair(source)]
-    return _read_jar(source)
-
-
-def _read_pair(path: Path) -> _Pair:
-    parts = {}
-    for suffix in (".json", ".hd5"):
-        part = path.with_suffix(suffix)
-        try:
-            parts[suffix] = part.read_bytes()
-        except OSError as error:
-            raise BadInput(
-                f"{part}: {error.strerror}; put the network's .json and .hd5 side by side, with "
-                "one name"
-            ) from error
-    hd5 = path.with_suffix(".hd5").name
-    return _Pair(path.stem, hd5, hd5, parts[".json"], parts[".hd5"])
-
-
-def _read_jar(source: Path) -> list[_Pair]:
-    try:
-        with zipfile.ZipFile(source) as jar:
-            names = set(jar.namelist())
-            members = sorted(name for name in names if name.endswith(".hd5"))
-            if not members:
-                torch = any(name.endswith(".pt") for name in names)
-                why = "only PyTorch ones (GATK 4.6.1.0 and later)" if torch else "none"
-                raise BadInput(f"{source}: holds no Keras networks, {why}; {_OLD_JAR}")
-            pairs = []
-            for member in members:
-                sidecar = member.removesuffix(".hd5") + ".json"
-                if sidecar not in names:
-                    raise BadInput(f"{source}: {member} has no {sidecar} beside it; {_OLD_JAR}")
-                stem = Path(member).stem
-                pairs.append(_Pair(stem, source.name, member, jar.read(sidecar), jar.read(member)))
-            return pairs
-    except (OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadInput(
-            f"{source}: can't be read as a jar ({error}); give a GATK jar, a folder, a .hd5 or a "
-            ".json file"
-        ) from error
-
-
 # ---- one network
 
 
-def _import_pair(name: str, pair: _Pair, created_by: str, plain: bool) -> ImportedNetwork:
+def _import_pair(name: str, pair: KerasPair, created_by: str, plain: bool) -> ImportedNetwork:
     semantics = _read_json(pair)
     network = _read_hd5(pair)
     kind = semantics["input_tensor_map_name"]
@@ -200,11 +133,12 @@ def _import_pair(name: str, pair: _Pair, created_by: str, plain: bool) -> Import
     graph = NetworkGraph(plain=plain)
     output = _Translator(graph, pair, network, manifest).run()
     metadata = {MANIFEST_KEY: json.dumps(manifest, sort_keys=True)}
+    parse_manifest(metadata[MANIFEST_KEY], pair.label)
     model = graph.finish_probabilities(output, name, metadata, created_by)
     return ImportedNetwork(name, model.SerializeToString(deterministic=True), manifest)
 
 
-def _read_json(pair: _Pair) -> dict[str, Any]:
+def _read_json(pair: KerasPair) -> dict[str, Any]:
     """The description of a network, checked: every key used later is there and sane."""
 
     def bad(why: str) -> BadInput:
@@ -212,7 +146,7 @@ def _read_json(pair: _Pair) -> dict[str, Any]:
 
     try:
         semantics = json.loads(pair.json_bytes)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise bad(f"is not JSON ({error})") from error
     kinds = {
         "input_tensor_map_name": str,
@@ -236,7 +170,7 @@ def _read_json(pair: _Pair) -> dict[str, Any]:
     return dict(semantics)
 
 
-def _read_hd5(pair: _Pair) -> _Network:
+def _read_hd5(pair: KerasPair) -> _Network:
     try:
         with h5py.File(io.BytesIO(pair.hd5_bytes), "r") as file:
             model = json.loads(_text(file.attrs["model_config"]))
@@ -262,7 +196,7 @@ def _read_hd5(pair: _Pair) -> _Network:
         ) from error
 
 
-def _read_layer(pair: _Pair, layer: dict[str, Any], groups: Any) -> _Layer:
+def _read_layer(pair: KerasPair, layer: dict[str, Any], groups: Any) -> _Layer:
     name, nodes = layer["name"], layer["inbound_nodes"]
     if len(nodes) > 1:
         raise BadInput(f"{pair.label}: layer {name} is used {len(nodes)} times; not supported")
@@ -270,7 +204,10 @@ def _read_layer(pair: _Pair, layer: dict[str, Any], groups: Any) -> _Layer:
     if name in groups:
         for path in map(_text, groups[name].attrs["weight_names"]):
             short = path.rsplit("/", 1)[-1].split(":")[0]
-            weights[short] = np.asarray(groups[name][path], np.float32)
+            values = groups[name][path]
+            if values.size > MOST_WEIGHTS:
+                raise BadInput(f"{pair.label}: {path} has {values.size:,} numbers; {OLD_JAR}")
+            weights[short] = np.asarray(values, np.float32)
     inputs = [node[0] for node in nodes[0]] if nodes else []
     return _Layer(layer["class_name"], name, layer["config"], inputs, weights)
 
@@ -284,7 +221,7 @@ class _Translator:
     """Walks the layers in order and writes each into the graph."""
 
     def __init__(
-        self, graph: NetworkGraph, pair: _Pair, network: _Network, manifest: dict[str, Any]
+        self, graph: NetworkGraph, pair: KerasPair, network: _Network, manifest: dict[str, Any]
     ) -> None:
         self._graph = graph
         self._pair = pair

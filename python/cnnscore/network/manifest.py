@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnnscore.description import LABELS, VARIANT_TYPES
+from cnnscore.description import LABELS, VARIANT_TYPES, Description
 from cnnscore.errors import BadInput
 from cnnscore.network.encode import ENCODINGS, Encoding, PlaneSpec
-from cnnscore.network.provenance import Cutoffs
+from cnnscore.network.provenance import Cutoffs, cutoffs_text
 
 MANIFEST_KEY = "cnnscore.manifest"
 SCHEMA = 1
 # Score formulas (engine.py), and the graph's output that they read.
 SCORES = {"gatk-log-odds": "probabilities", "log-odds": "log_odds"}
 MAX_WINDOW, MAX_READS = 4096, 4096
+MAX_DEPTH = 32
+LARGEST_SCORE = 1e30  # which no NaN is below
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,26 @@ class Manifest:
         """The encoding itself."""
         return ENCODINGS[self.encoding]
 
+    def description(self, provider: str, network: str) -> Description:
+        """What callers must know of it, on a provider; `network` is the SHA-256 of its file."""
+        left, width = self.encoder.reference_columns(self.window)
+        return Description(
+            model=self.name,
+            encoding=self.encoding,
+            info_key=self.info_key,
+            info_description=self.info_description,
+            provider=provider,
+            window=self.window,
+            read_limit=self.read_limit,
+            read_rule=self.encoder.read_rule,
+            reference_left=left,
+            reference_width=width,
+            sites_per_job=self.encoder.sites_per_job,
+            annotations=self.annotations,
+            network=network,
+            cutoffs=cutoffs_text(self.cutoffs),
+        )
+
     def planes(self, annotations_from: str | None = None) -> PlaneSpec:
         """What the encoding is asked for; annotations from its default source, if none is named."""
         source = annotations_from or self.encoder.annotations_from[0]
@@ -64,7 +85,8 @@ def parse_manifest(text: str | None, file: str) -> Manifest:
         )
     try:
         raw = json.loads(text)
-    except ValueError as error:
+        _check_plain(raw)
+    except (ValueError, RecursionError) as error:
         raise BadInput(
             f"{file}: its manifest is not JSON ({error}); import the network again"
         ) from None
@@ -106,6 +128,21 @@ def parse_manifest(text: str | None, file: str) -> Manifest:
     return manifest
 
 
+def _check_plain(raw: Any) -> None:
+    """Errors: ValueError for what is nested deeply, or has text that no file can hold."""
+    level = [raw]
+    for _ in range(MAX_DEPTH):
+        for value in level:
+            if isinstance(value, str):
+                value.encode()  # no half of a surrogate pair
+        inner = [list(value) + list(value.values()) for value in level if isinstance(value, dict)]
+        inner += [value for value in level if isinstance(value, list)]
+        level = [value for values in inner for value in values]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
+
+
 def _cutoffs(raw: Any, file: str) -> Cutoffs:
     """{"SNP": {"99.0": 1.2, ...}, "INDEL": ...}: levels within 0-100; scores fall with them."""
 
@@ -117,7 +154,7 @@ def _cutoffs(raw: Any, file: str) -> Cutoffs:
             and 0 < float(level) < 100
             and isinstance(score, int | float)
             and not isinstance(score, bool)
-            and math.isfinite(score)
+            and abs(score) < LARGEST_SCORE
             for level, score in levels.items()
         )
 
@@ -156,4 +193,5 @@ def _problem(manifest: Manifest) -> str | None:
     if set(manifest.labels) != wanted or len(manifest.labels) != len(wanted):
         names = ", ".join(sorted(wanted)) or "none"
         return f"labels {', '.join(manifest.labels) or 'none'}, and not {names}"
-    return None
+    fault = manifest.description("cpu", "").fault()
+    return f"its manifest makes no sense: {fault}" if fault else None

@@ -11,19 +11,23 @@ import ctypes
 import io
 import logging
 import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from cnnscore.errors import BadInput, UsageError
+from cnnscore.errors import BadInput, InternalError, UsageError
 from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.network.manifest import MANIFEST_KEY, SCORES, Manifest, parse_manifest
 
 log = logging.getLogger("cnnscore")
+T = TypeVar("T")
 ort.set_default_logger_severity(4)  # what goes wrong arrives as an exception
 
 PROVIDERS = {
@@ -31,6 +35,7 @@ PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
+MOST_SAID = 200  # characters: the reason stands at the end
 # Three decimals do not survive TensorFloat-32.
 _PROVIDER_OPTIONS: dict[str, dict[str, str]] = {"cuda": {"use_tf32": "0"}}
 
@@ -49,21 +54,61 @@ class Session:
             self.provider, self._session = self._open_auto()
         else:
             self.provider, self._session = provider, self._open(provider)
-        metadata = self._session.get_modelmeta().custom_metadata_map
+        self._running: set[Any] = set()
+        try:
+            metadata = self._session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError:
+            raise BadInput(f"{path}: its metadata is not UTF-8; import the network again") from None
         self.manifest: Manifest = parse_manifest(metadata.get(MANIFEST_KEY), str(path))
-        self._check_inputs()
+        self._check_graph()
 
     def run(self, planes: Planes) -> NDArray[np.float32]:
         """The network's output for n >= 1 encoded rows: probabilities float32 [n, 4] in the order
         of the labels, or log-odds float32 [n, 1].
+
+        Errors: BadInput when the graph fails on these planes, or gives something else.
         """
         n = len(planes["annotations"])
         if n == 1 and self.manifest.encoder.by_allele:
             # A matrix of one row takes another kernel, whose last bits differ: two rows never do.
             planes = {name: np.repeat(plane, 2, axis=0) for name, plane in planes.items()}
-        output: NDArray[np.float32]
-        (output,) = self._session.run([SCORES[self.manifest.score]], planes)
+        if threading.current_thread() is threading.main_thread():
+            output = attentively(lambda: self._call(planes), self.cancel)
+        else:
+            output = self._call(planes)
+        wanted = (len(planes["annotations"]), max(1, len(self.manifest.labels)))
+        if not isinstance(output, np.ndarray) or (output.dtype, output.shape) != (
+            np.float32,
+            wanted,
+        ):
+            found = f"{getattr(output, 'dtype', type(output).__name__)}"
+            raise BadInput(
+                f"{self.path}: the network gives {found} {list(getattr(output, 'shape', []))} "
+                f"where its manifest promises float32 {list(wanted)}; import or train it again"
+            )
         return output[:n]
+
+    def cancel(self) -> None:
+        """Calls of `run` that are under way fail now, also out of a loop."""
+        for options in list(self._running):
+            options.terminate = True
+
+    def _call(self, planes: Planes) -> Any:
+        options = ort.RunOptions()
+        options.log_severity_level = 4
+        self._running.add(options)
+        try:
+            (output,) = self._session.run([SCORES[self.manifest.score]], planes, options)
+        except Exception as error:  # as above
+            if options.terminate:
+                raise InternalError("stopped before the network had answered") from None
+            raise BadInput(
+                f"{self.path}: the network fails ({_first_line(error)}): import or train it again, "
+                "or give it more memory"
+            ) from None
+        finally:
+            self._running.discard(options)
+        return output
 
     def _open_auto(self) -> tuple[str, ort.InferenceSession]:
         if PROVIDERS["cuda"] in ort.get_available_providers() and _cuda_driver():
@@ -112,9 +157,9 @@ class Session:
             return False
         return True
 
-    def _check_inputs(self) -> None:
+    def _check_graph(self) -> None:
         manifest = self.manifest
-        shapes = {entry.name: entry.shape for entry in self._session.get_inputs()}
+        shapes = {entry.name: entry.shape or [None] for entry in self._session.get_inputs()}
         outputs = {entry.name for entry in self._session.get_outputs()}
         wanted = manifest.encoder.inputs
         widths = {
@@ -139,6 +184,29 @@ class Session:
             )
 
 
+def attentively(work: Callable[[], T], stop: Callable[[], None], seconds: float | None = None) -> T:
+    """What `work()` gives, computed in a thread of its own: a call of a network is deaf to signals,
+    and the calling thread hears them.
+
+    Whatever ends the wait, a signal or TimeoutError after `seconds`, `stop()` must end the work.
+    """
+    given: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            given.set_result(work())
+        except BaseException as error:
+            given.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name="cnnscore-network").start()
+    try:
+        return given.result(seconds)
+    finally:
+        while not given.done():
+            stop()
+            wait([given], timeout=0.05)
+
+
 def _options() -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
@@ -159,4 +227,7 @@ def _cuda_driver() -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+    """What ONNX Runtime says, without where in its sources it says so."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    said = lines[0].rpartition("Status Message: ")[2]
+    return said if len(said) <= MOST_SAID else f"...{said[-MOST_SAID:]}"

@@ -14,9 +14,9 @@ from cnnscore.description import Description
 from cnnscore.errors import UsageError
 from cnnscore.network.encode import NativeBatch, PlaneRows, Planes, padded_depth
 from cnnscore.network.manifest import Manifest
-from cnnscore.network.provenance import cutoffs_text
 from cnnscore.network.session import Session
 from cnnscore.network.store import find_model
+from cnnscore.score.trial import TRIAL_SECONDS, try_out
 
 EPSILON = 1e-7
 
@@ -33,7 +33,8 @@ def gatk_log_odds(
     def log_odds(true: str, artefact: str) -> NDArray[np.float32]:
         p_true = probabilities[:, labels.index(true)]
         p_artefact = probabilities[:, labels.index(artefact)]
-        odds: NDArray[np.float32] = np.log(EPSILON + p_true / (p_artefact + EPSILON))
+        with np.errstate(all="ignore"):  # what is not finite is no score
+            odds: NDArray[np.float32] = np.log(EPSILON + p_true / (p_artefact + EPSILON))
         return odds
 
     snp, indel = log_odds("SNP", "NOT_SNP"), log_odds("INDEL", "NOT_INDEL")
@@ -48,7 +49,8 @@ class Engine:
 
     `model` is a name that `cnnscore model list` shows, or a path. `batch_size` is the number of
     sites per network call; it changes speed and memory, never a score. `annotations_from` is
-    "caller", "reads" or "fill" (encode.PlaneSpec), by default the encoding's own.
+    "caller", "reads" or "fill" (encode.PlaneSpec), by default the encoding's own. Errors:
+    UsageError, and BadInput also when the network fails on trial sites (trial.py).
     """
 
     def __init__(
@@ -69,6 +71,9 @@ class Engine:
         self.spec = self.manifest.planes(annotations_from)
         """What its planes are made by."""
         self.batch_size = batch_size or self.manifest.encoder.sites_per_run
+        # TensorRT builds the network in its first call, which may take minutes.
+        seconds = None if self.session.provider == "tensorrt" else TRIAL_SECONDS
+        try_out(self, str(self.session.path), seconds)
 
     @property
     def manifest(self) -> Manifest:
@@ -78,24 +83,8 @@ class Engine:
     @cached_property
     def description(self) -> Description:
         """What callers must know of it."""
-        manifest, encoder = self.manifest, self.manifest.encoder
-        left, width = encoder.reference_columns(manifest.window)
-        return Description(
-            model=manifest.name,
-            encoding=manifest.encoding,
-            info_key=manifest.info_key,
-            info_description=manifest.info_description,
-            provider=self.session.provider,
-            window=manifest.window,
-            read_limit=manifest.read_limit,
-            read_rule=encoder.read_rule,
-            reference_left=left,
-            reference_width=width,
-            sites_per_job=encoder.sites_per_job,
-            annotations=manifest.annotations,
-            network=hashlib.sha256(self.session.path.read_bytes()).hexdigest(),
-            cutoffs=cutoffs_text(manifest.cutoffs),
-        )
+        content = self.session.path.read_bytes()
+        return self.manifest.description(self.session.provider, hashlib.sha256(content).hexdigest())
 
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Scores float32 [N] in site order; NaN where the network gave no finite one.
@@ -164,7 +153,8 @@ class Engine:
             begin = end
 
     def cancel(self) -> None:
-        """Nothing to do: nobody else is at work."""
+        """Calls of the network that are under way fail now."""
+        self.session.cancel()
 
     def close(self) -> None:
         """Nothing to do: a session ends with its last user."""

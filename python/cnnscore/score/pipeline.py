@@ -13,7 +13,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -241,6 +241,7 @@ class _Pipeline:
             log.warning(warning)
         # One job per worker, one waiting for it, one being written.
         self._slots = [_Slot() for _ in range(2 * threads + 1)]
+        self._pending: deque[_Job] = deque()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cnnscore")
 
     def __enter__(self) -> Self:
@@ -248,15 +249,18 @@ class _Pipeline:
 
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
         if error is not None:
-            self._engine.cancel()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            # Again and again: a job may have been between two calls.
+            while busy := [job.scores for job in self._pending if not job.scores.done()]:
+                self._engine.cancel()
+                wait(busy, timeout=0.05)
         self._pool.shutdown(wait=True, cancel_futures=True)
         for reader in self._all_readers:
             reader.close()
 
     def run(self, source: Calls, sites_per_job: int) -> Iterator[_Job]:
         """Jobs of all records, in input order; asking for the next one reuses a job's slot."""
-        pending: deque[_Job] = deque()
-        more = True
+        pending, more = self._pending, True
         while True:
             while more and self._slots:
                 job = self._next_job(source, sites_per_job)

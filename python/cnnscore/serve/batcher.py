@@ -127,7 +127,8 @@ class Batcher:
                 return
             log.debug("scored apart, as one of %d joined batches fails: %s", len(job), error)
             for part in job:
-                self._score([part])
+                if not part.of.result.done():  # somebody waits for it
+                    self._score([part])
             return
         begin = 0
         for part in job:

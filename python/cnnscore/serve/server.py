@@ -115,7 +115,7 @@ class _Server:
     """One engine behind one address."""
 
     def __init__(self, options: ServeOptions, engine: Engine, token: str | None) -> None:
-        self._options, self._token = options, token
+        self._options, self._engine, self._token = options, engine, token
         self._threads = options.threads or len(os.sched_getaffinity(0))
         self._about = ServerDescription(
             description=engine.description,
@@ -165,7 +165,10 @@ class _Server:
             health.stop()
             await self._service.stop(GRACE_SECONDS)
             await server.stop(1)
-            await asyncio.to_thread(self._batcher.close)
+            closing = asyncio.create_task(asyncio.to_thread(self._batcher.close))
+            while not closing.done():  # nobody waits for what is in work: the time is up
+                self._engine.cancel()
+                await asyncio.wait({closing}, timeout=0.1)
             log.info("stopped")
         finally:
             if stop_metrics:

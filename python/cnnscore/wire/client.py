@@ -159,8 +159,9 @@ class RemoteEngine:
         )
 
     def cancel(self) -> None:
-        """Let calls of `score` fail now, and none wait from now on."""
-        self._given_up.set()
+        """Let calls of `score` fail now, those that wait for a full server too."""
+        given_up, self._given_up = self._given_up, threading.Event()
+        given_up.set()
         for call in list(self._calls):
             call.cancel()
 
@@ -204,7 +205,7 @@ class RemoteEngine:
         """Call a server that may be full, which passes: again after a pause, `patience` seconds
         in all.
         """
-        deadline, pause = time.monotonic() + patience, FIRST_PAUSE
+        deadline, pause, given_up = time.monotonic() + patience, FIRST_PAUSE, self._given_up
         while True:
             try:
                 return call(max(0.0, deadline - time.monotonic()))
@@ -215,7 +216,7 @@ class RemoteEngine:
                 if pause == FIRST_PAUSE:
                     said = _said(error)
                     log.warning("waiting for the server at %s: %s", self._address, said)
-                if self._given_up.wait(pause):
+                if given_up.wait(pause):
                     raise self._error(error, patience) from None
                 pause = min(2 * pause, LONGEST_PAUSE)
 
