@@ -7,12 +7,13 @@ every door, and not in the middle of a run.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import KIND_INDEL, KIND_SNP, WindowBatch, offsets_of
-from cnnscore.description import Description, WindowScorer
+from cnnscore.description import Description
 from cnnscore.errors import BadInput
 from cnnscore.network.session import attentively
 
@@ -22,15 +23,21 @@ _CALLERS = {"MQ": 60.0, "DP": 30.0, "QD": 18.0, "SOR": 0.7, "FS": 1.5, "QUAL": 5
 """What good calls have; other annotations are 0."""
 
 
-def try_out(engine: WindowScorer, file: str, seconds: float | None) -> None:
+def try_out(
+    score: Callable[[WindowBatch], NDArray[np.float32]],
+    cancel: Callable[[], None],
+    network: Description,
+    file: str,
+    seconds: float | None,
+) -> None:
     """Let a network score a few sites, in `seconds` (None: as long as it takes).
 
     Errors: BadInput naming `file` when it fails, gives no finite score at any site, or does not
-    end; and what stops the calling thread meanwhile (Ctrl-C) stops the network.
+    end: then `cancel()` must end `score(batch)`.
     """
-    batch = trial_batch(engine.description)
+    batch = trial_batch(network)
     try:
-        scores = attentively(lambda: engine.score(batch), engine.cancel, seconds)
+        scores = attentively(lambda: score(batch), cancel, seconds)
     except TimeoutError:
         raise BadInput(
             f"{file}: the network has not scored {SITES} sites in {seconds:.0f} s: does its graph "
