@@ -186,7 +186,7 @@ def seconds_worked(process: subprocess.Popen[bytes]) -> float:
 
 def in_the_loop(process: subprocess.Popen[bytes]) -> None:
     """Wait until it has worked for longer than anything but the loop takes."""
-    wait_until(lambda: process.poll() is None and seconds_worked(process) > 6, 60)
+    wait_until(lambda: process.poll() is None and seconds_worked(process) > 4, 60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -220,5 +220,6 @@ def test_a_loop_ends_with_its_process(
         process.kill()
         process.communicate()
     assert process.returncode in (-number, 128 + number)
-    assert err in (b"", b"cnnscore: interrupted\n")
+    said = [line for line in err.splitlines() if b"warning: showing the first" not in line]
+    assert said in ([], [b"cnnscore: interrupted"])
     assert list(out.parent.iterdir()) == []
