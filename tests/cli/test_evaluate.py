@@ -7,7 +7,6 @@ import gzip
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -316,62 +315,6 @@ def test_unsorted_unindexed_gz(case: dict[str, Path], tmp_path: Path) -> None:
         assert {m["site"] for m in one["mistakes"]["true"]} == {
             m["site"] for m in two["mistakes"]["true"]
         }
-
-
-# A stand-in: the test sees that we call rtg as its manual says and read its files; the haplotype
-# matching is rtg's own. It finds that 10 is false after all.
-RTG = """#!{python}
-import gzip, sys
-from pathlib import Path
-words = sys.argv[1:]
-if words[0] == "format":
-    Path(words[words.index("-o") + 1]).mkdir()
-    sys.exit()
-assert words[0] == "vcfeval" and "--all-records" in words and "--squash-ploidy" in words
-value = lambda name: words[words.index(name) + 1]
-assert Path(value("--template")).is_dir() and value("--output-mode") == "annotate"
-out = Path(value("--output"))
-out.mkdir()
-def copy(source, target, key, verdicts):
-    with gzip.open(out / target, "wt") as file:
-        for line in open(source):
-            f = line.rstrip("\\n").split("\\t")
-            if not line.startswith("#"):
-                f[7] = key + "=" + verdicts.get(int(f[1]), "OUT")
-            file.write("\\t".join(f) + "\\n")
-copy(value("--calls"), "calls.vcf.gz", "CALL",
-     {{10: "FP", 20: "TP", 30: "TP", 40: "FP", 50: "TP", 60: "TP", 70: "FP_CA"}})
-copy(value("--baseline"), "baseline.vcf.gz", "BASE", {{10: "FN", 80: "FN"}})
-"""
-
-
-def test_comparator(case: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    rtg = tools / "rtg"
-    rtg.write_text(RTG.format(python=sys.executable))
-    rtg.chmod(rtg.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    fasta = tmp_path / "r.fa"
-    bases = ["C"] * 1000
-    for pos, ref, *_ in CALLS:
-        bases[pos - 1 : pos - 1 + len(ref)] = ref
-    bases[79] = "G"
-    fasta.write_text(">c\n" + "".join(bases) + "\n")
-    pysam.faidx(str(fasta))
-    done = evaluate(
-        case, "--comparator", "vcfeval", "-R", fasta, "--unit", "record", "--score", "S"
-    )
-    assert done.code == 0, done.err
-    found = result(case)
-    assert found["comparator"] == "vcfeval"
-    counts = found["counts"][0]
-    assert counts["types"]["ALL"]["true"] == 4
-    assert counts["types"]["ALL"]["false"] == 3
-    assert counts["types"]["ALL"]["missed"] == 2
-    assert counts["outside"] == 1
-    done = evaluate(case, "--comparator", "vcfeval", "--score", "S")
-    assert "needs the reference" in done.err
 
 
 def test_report_again_figures_and_bad_json(case: dict[str, Path], tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
 """vcfeval or hap.py, where installed, in place of our own comparison.
 
 Both match haplotypes, so that variants written in quite different ways are found to be the same.
-Their verdicts are read back as three sets of alleles (true, false, missed) and looked up by our
-normalised alleles. vcfeval is run with `--squash-ploidy` unless genotypes must match.
+They are given one sample of each file and what is wanted of it, as a VCF made for them; their
+verdicts are read back as sets of alleles, and looked up by our normalised alleles. A verdict is one
+of a record and its genotype. Where it says that they match in part, those ALT alleles are true that
+the truth set lists; where it lists none of them (it writes them in another way), all are.
 """
 
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,39 +22,84 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.truth.labels import FALSE, NOT_COMPARED, OUTSIDE, TRUE, Labeller, Labels
+from cnnscore.evaluate.one_sample import SAMPLE, OneSample, one_sample
+from cnnscore.truth.genotypes import carried
+from cnnscore.truth.labels import (
+    FALSE,
+    NOT_CALLED,
+    NOT_COMPARED,
+    OUTSIDE,
+    TRUE,
+    Labeller,
+    Labels,
+    labels_of,
+)
 from cnnscore.truth.truth_set import TruthSet
 
 COMPARATORS = {"vcfeval": "rtg", "hap.py": "hap.py"}
 """Name -> the program it needs."""
 
+IN_PART = ("FP_CA", "FN_CA")
+"""Verdicts, as vcfeval writes them: an allele is common, and the genotypes differ."""
+ELSEWHERE = ("OUT", "UNK")
+"""Verdicts of records outside the confident regions, of vcfeval and hap.py."""
 
-@dataclass
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is compared: two files, which sample of each, which records and alleles."""
+
+    calls: str
+    truth: str
+    confident: str
+    reference: str
+    sample: str | None = None
+    truth_sample: str | None = None
+    passing_truth: bool = False
+    match_genotype: bool = False
+    all_alleles: bool = False
+
+
 class Verdict:
-    """What another tool found of one call file; a `LabelSource`."""
+    """What another tool found of one call file; a `LabelSource`.
 
-    true: TruthSet | None
-    false: TruthSet | None
-    missed: TruthSet | None
+    `called` are the alleles by label, `partly` those of records that match the truth set `listed`
+    in part. `found` and `missed` are alleles of the truth set, as it writes them.
+    """
 
-    def __post_init__(self) -> None:
-        self._true = self.true and Labeller(self.true, None)
-        self._false = self.false and Labeller(self.false, None)
+    def __init__(
+        self,
+        called: Mapping[int, TruthSet],
+        partly: TruthSet | None,
+        listed: TruthSet,
+        *,
+        found: TruthSet | None,
+        missed: TruthSet | None,
+        all_alleles: bool,
+    ) -> None:
+        self._called = {label: Labeller(alleles, None) for label, alleles in called.items()}
+        self._partly = None if partly is None else Labeller(partly, None)
+        self._listed = Labeller(listed, None)
+        self._all_alleles = all_alleles
+        self.found, self.missed = found, missed
 
     def label(self, sites: WindowBatch, dosage: NDArray[np.int8] | None = None) -> Labels:
-        """Labels as of `Labeller.label`; an allele that the tool left out is OUTSIDE."""
-        found = [labeller.label(sites) for labeller in (self._true, self._false) if labeller]
-        labels = found[0]
-        part = np.full(len(labels.alleles), OUTSIDE, np.int8)
-        if self._false:
-            part[found[-1].part == TRUE] = FALSE
-        if self._true:
-            part[labels.part == TRUE] = TRUE
-        allele = np.full(len(labels.allele), NOT_COMPARED, np.int8)
-        record = np.full(len(sites), NOT_COMPARED, np.int8)
-        np.maximum.at(allele, labels.alleles.row, part)
-        np.maximum.at(record, labels.alleles.site, part)
-        return Labels(record, allele, labels.alleles, part)
+        """Labels as of `Labeller.label`; an allele that the tool did not judge is NOT_COMPARED."""
+        by_label = {label: one.label(sites) for label, one in self._called.items()}
+        alleles = next(iter(by_label.values())).alleles
+        part = np.full(len(alleles), NOT_COMPARED, np.int8)
+        # An allele of two records has the better of their verdicts.
+        for label in sorted(by_label):
+            part[by_label[label].part == TRUE] = label
+        if dosage is not None and not self._all_alleles:
+            part[~carried(dosage)[alleles.row]] = NOT_CALLED
+        if self._partly is not None:
+            shared = (self._partly.label(sites).part == TRUE) & (part == TRUE)
+            listed = self._listed.label(sites).part == TRUE
+            any_listed = np.zeros(len(sites), bool)
+            any_listed[alleles.site[shared & listed]] = True
+            part[shared & ~listed & any_listed[alleles.site]] = FALSE
+        return labels_of(sites, alleles, part)
 
 
 def check_comparator(tool: str, confident: str | None, reference: str | None) -> None:
@@ -65,101 +113,163 @@ def check_comparator(tool: str, confident: str | None, reference: str | None) ->
         raise UsageError(f"`comparator={tool}` needs the reference (`reference=`)")
 
 
-def compare(
-    tool: str,
-    *,
-    calls: str,
-    truth: str,
-    confident: str,
-    reference: str,
-    match_genotype: bool,
-    scratch: Path,
-) -> Verdict:
-    """Run `tool` (vcfeval or hap.py), after `check_comparator`. Errors: BadInput with its last
-    lines when it fails.
+def compare(tool: str, wanted: Wanted, listed: TruthSet, scratch: Path) -> Verdict:
+    """Run `tool` (vcfeval or hap.py), after `check_comparator`; `listed` is what the truth set has.
+
+    Errors: BadInput with its last lines when it fails, or for a file without what it needs;
+    UsageError for what it cannot do.
     """
     folder = scratch / "comparator"
     folder.mkdir(exist_ok=True)
+    if wanted.all_alleles and wanted.match_genotype:
+        raise UsageError(
+            f"--comparator {tool} takes every ALT allele (--all-alleles) or matches genotypes "
+            "(--match-genotype): leave one out"
+        )
+    calls = one_sample(wanted.calls, wanted.sample, folder / "calls", every=wanted.all_alleles)
+    truth = one_sample(
+        wanted.truth, wanted.truth_sample, folder / "truth", passing=wanted.passing_truth
+    )
     run = _vcfeval if tool == "vcfeval" else _hap_py
-    parts = run(COMPARATORS[tool], calls, truth, confident, reference, match_genotype, folder)
-    sets: list[TruthSet | None] = []
-    for name, lines in zip(("true", "false", "missed"), parts, strict=True):
+    of_calls, of_truth = run(calls, truth, wanted, folder)
+
+    def alleles(name: str, source: _Output, verdicts: Sequence[str]) -> TruthSet | None:
         path = folder / f"{name}.vcf"
-        path.write_text("".join(lines))
-        has_records = any(not line.startswith("#") for line in lines)
-        sets.append(TruthSet.read(str(path), reference=reference) if has_records else None)
-    if sets[0] is None and sets[1] is None:
-        raise BadInput(f"{tool} compared no call of {calls} within {confident}")
-    return Verdict(*sets)
+        if not source.write(path, verdicts):
+            return None
+        return TruthSet.read(str(path), reference=wanted.reference)
+
+    matching = wanted.match_genotype
+    right = ("TP",) if matching else ("TP", *IN_PART)
+    wrong = ("FP", "FN", *IN_PART) if matching else ("FP", "FN")
+    called = {
+        label: found
+        for label, verdicts in ((TRUE, right), (FALSE, wrong), (OUTSIDE, ELSEWHERE))
+        if (found := alleles(f"called{label}", of_calls, verdicts)) is not None
+    }
+    if not {TRUE, FALSE} & called.keys():
+        raise BadInput(f"{tool} compared no call of {wanted.calls} within {wanted.confident}")
+    # Of calls without genotypes a match says that one of the ALT alleles is right.
+    partly = () if matching else IN_PART if calls.genotypes else right
+    return Verdict(
+        called,
+        alleles("partly", of_calls, partly),
+        listed,
+        found=alleles("found", of_truth, right),
+        missed=alleles("missed", of_truth, wrong),
+        all_alleles=wanted.all_alleles,
+    )
+
+
+@dataclass(frozen=True)
+class _Output:
+    """Records that a tool has judged: where they are, and how each one's verdict is read."""
+
+    path: Path
+    verdict: Callable[[Mapping[str, str]], str]
+    """Of a record's columns by their header: TP, FP, FN, IN_PART or ELSEWHERE; anything else is a
+    record that was not compared."""
+    sample: str | None
+    """The column whose genotype the verdict is of; None takes every ALT allele."""
+
+    def write(self, path: Path, verdicts: Sequence[str]) -> bool:
+        """Write the alleles with one of the verdicts, without samples; False when there is none."""
+        any_record = False
+        header: list[str] = []
+        with path.open("w") as out:
+            for line in _lines(self.path):
+                if line.startswith("##"):
+                    out.write(line)
+                    continue
+                fields = line.rstrip("\n").split("\t")
+                if line.startswith("#"):
+                    header = fields
+                    out.write("\t".join(fields[:8]) + "\n")
+                    continue
+                record = dict(zip(header, fields, strict=False))
+                if self.verdict(record) not in verdicts:
+                    continue
+                alts = self._alts(record)
+                if alts:
+                    any_record = True
+                    out.write("\t".join([*fields[:4], ",".join(alts), ".", ".", "."]) + "\n")
+        return any_record
+
+    def _alts(self, record: Mapping[str, str]) -> list[str]:
+        """The ALT alleles that the verdict is of, as far as they are bases."""
+        alts = record["ALT"].split(",")
+        if self.sample is not None:
+            genotype = record[self.sample].partition(":")[0]
+            alts = [
+                alts[i - 1] for i in sorted({int(g) for g in re.findall(r"\d+", genotype)}) if i
+            ]
+        return [alt for alt in alts if alt.isalpha()]
 
 
 def _vcfeval(
-    program: str,
-    calls: str,
-    truth: str,
-    confident: str,
-    reference: str,
-    match_genotype: bool,
-    folder: Path,
-) -> tuple[list[str], list[str], list[str]]:
-    template = folder / "reference.sdf"
+    calls: OneSample, truth: OneSample, wanted: Wanted, folder: Path
+) -> tuple[_Output, _Output]:
+    """INFO/CALL of calls.vcf.gz and INFO/BASE of baseline.vcf.gz: TP, FP or FN, with _CA when an
+    allele is common and the genotypes differ, OUT, and IGN or HARD for what was not compared.
+    """
+    program = COMPARATORS["vcfeval"]
+    template, out = folder / "reference.sdf", folder / "vcfeval"
     if not template.exists():
-        _run(program, "format", "-o", template, reference)
-    out = folder / "vcfeval"
+        _run(program, "format", "-o", template, wanted.reference)
     shutil.rmtree(out, ignore_errors=True)
-    squash = [] if match_genotype else ["--squash-ploidy"]
+    samples = [SAMPLE if one.genotypes else "ALT" for one in (truth, calls)]
     _run(
-        program, "vcfeval", "--baseline", truth, "--calls", calls, "--evaluation-regions",
-        confident, "--template", template, "--output", out, "--output-mode", "annotate",
-        "--all-records", *squash,
+        program, "vcfeval", "--baseline", truth.path, "--calls", calls.path, "--evaluation-regions",
+        wanted.confident, "--template", template, "--output", out, "--output-mode", "annotate",
+        "--sample", ",".join(samples),
     )  # fmt: skip
 
-    def info(key: str, *values: str) -> Callable[[list[str]], bool]:
-        wanted = {f"{key}={value}" for value in values}
-        return lambda fields: not wanted.isdisjoint(fields[7].split(";"))
+    def info(key: str) -> Callable[[Mapping[str, str]], str]:
+        def read(record: Mapping[str, str]) -> str:
+            return dict(field.partition("=")[::2] for field in record["INFO"].split(";")).get(
+                key, ""
+            )
 
-    called, baseline = out / "calls.vcf.gz", out / "baseline.vcf.gz"
-    return (
-        _chosen(called, info("CALL", "TP")),
-        _chosen(called, info("CALL", "FP", "FP_CA")),
-        _chosen(baseline, info("BASE", "FN", "FN_CA")),
-    )
+        return read
+
+    def output(name: str, key: str, one: OneSample) -> _Output:
+        return _Output(out / name, info(key), SAMPLE if one.genotypes else None)
+
+    return output("calls.vcf.gz", "CALL", calls), output("baseline.vcf.gz", "BASE", truth)
 
 
 def _hap_py(
-    program: str,
-    calls: str,
-    truth: str,
-    confident: str,
-    reference: str,
-    match_genotype: bool,
-    folder: Path,
-) -> tuple[list[str], list[str], list[str]]:
+    calls: OneSample, truth: OneSample, wanted: Wanted, folder: Path
+) -> tuple[_Output, _Output]:
+    """The columns TRUTH and QUERY of GA4GH's intermediate VCF: FORMAT/BD is the decision (TP, FP,
+    FN, UNK outside the confident regions, N not compared), BK how it matched (am: the allele, with
+    another genotype). Records stay whole, so that alleles are those of the calls.
+    """
+    for one, path in ((calls, wanted.calls), (truth, wanted.truth)):
+        if not one.genotypes:
+            raise UsageError(
+                f"--comparator hap.py compares genotypes, and every ALT allele of {path} is to "
+                "count: give genotypes (FORMAT/GT), without --all-alleles, or take vcfeval"
+            )
     out = folder / "happy"
     _run(
-        program, truth, calls, "-f", confident, "-r", reference, "-o", out,
-        "--usefiltered-truth", "--write-vcf",
+        COMPARATORS["hap.py"], truth.path, calls.path, "-f", wanted.confident, "-r",
+        wanted.reference, "-o", out, "--write-vcf", "--no-decompose",
     )  # fmt: skip
 
-    def decision(column: int, value: str) -> Callable[[list[str]], bool]:
-        # Columns TRUTH and QUERY; BD is the decision, BK "am" an allele match of other genotype.
-        def matches(fields: list[str]) -> bool:
-            names, values = fields[8].split(":"), fields[column].split(":")
-            found = dict(zip(names, values, strict=False))
-            decided = found.get("BD", ".")
-            if not match_genotype and found.get("BK") == "am":
-                decided = {"FP": "TP", "FN": "TP"}.get(decided, decided)
-            return decided == value
+    def decision(column: str) -> Callable[[Mapping[str, str]], str]:
+        def read(record: Mapping[str, str]) -> str:
+            # FORMAT differs from record to record: BK, QQ and others come and go.
+            found = dict(zip(record["FORMAT"].split(":"), record[column].split(":"), strict=False))
+            decided = found.get("BD", "")
+            in_part = found.get("BK") == "am" and decided in ("FP", "FN")
+            return f"{decided}_CA" if in_part else decided
 
-        return matches
+        return read
 
     result = Path(f"{out}.vcf.gz")
-    truth_column, query_column = 9, 10
-    return (
-        _chosen(result, decision(query_column, "TP")),
-        _chosen(result, decision(query_column, "FP")),
-        _chosen(result, decision(truth_column, "FN")),
-    )
+    query, baseline = (_Output(result, decision(name), name) for name in ("QUERY", "TRUTH"))
+    return query, baseline
 
 
 def _run(*command: object) -> None:
@@ -169,19 +279,6 @@ def _run(*command: object) -> None:
     if done.returncode:
         tail = " | ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise BadInput(f"{' '.join(str(w) for w in command[:2])} failed: {tail}")
-
-
-def _chosen(path: Path, wanted: Callable[[list[str]], bool]) -> list[str]:
-    """Header and chosen records, without samples: they would have genotypes of the tool's own."""
-    lines = []
-    for line in _lines(path):
-        if line.startswith("##"):
-            lines.append(line)
-            continue
-        fields = line.rstrip("\n").split("\t")
-        if line.startswith("#") or wanted(fields):
-            lines.append("\t".join(fields[:8]) + "\n")
-    return lines
 
 
 def _lines(path: Path) -> Iterator[str]:

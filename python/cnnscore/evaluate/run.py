@@ -19,7 +19,7 @@ from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import SCHEMA
 from cnnscore.evaluate.blocks import Blocks
-from cnnscore.evaluate.comparator import Verdict, check_comparator, compare
+from cnnscore.evaluate.comparator import Wanted, check_comparator, compare
 from cnnscore.evaluate.figures import ALL, figures_of
 from cnnscore.evaluate.labelled import (
     ComparedCalls,
@@ -214,27 +214,29 @@ def _source(
     # check_comparator saw to these
     assert request.confident is not None
     assert request.reference is not None
-    verdict: Verdict = compare(
-        request.comparator,
+    wanted = Wanted(
         calls=path,
         truth=request.truth,
         confident=request.confident,
         reference=request.reference,
+        sample=request.sample,
+        truth_sample=request.truth_sample,
+        passing_truth=request.passing_truth,
         match_genotype=request.match_genotype,
-        scratch=scratch,
+        all_alleles=request.all_alleles,
     )
+    verdict = compare(request.comparator, wanted, truth, scratch)
 
     def finish_verdict(
         rows: ComparedCalls, contigs: dict[bytes, int]
     ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
-        missed = verdict.missed
-        types = rows.type[rows.is_true]
-        if missed is None:
-            return np.ones(len(types), bool), types
-        order = np.lexsort((missed.pos, missed.contig))
-        rows.lines.add_missed(missed, order, contigs)
-        found = np.repeat([True, False], [len(types), len(missed)])
-        return found, np.concatenate([types, missed.type])
+        types = [alleles.type for alleles in (verdict.found, verdict.missed) if alleles]
+        if (missed := verdict.missed) is not None:
+            rows.lines.add_missed(missed, np.lexsort((missed.pos, missed.contig)), contigs)
+        n_found = len(verdict.found or ())
+        n_missed = len(verdict.missed or ())
+        found = np.repeat([True, False], [n_found, n_missed])
+        return found, np.concatenate(types) if types else np.zeros(0, np.uint8)
 
     return verdict, finish_verdict
 

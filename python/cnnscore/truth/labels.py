@@ -59,6 +59,21 @@ class Labels:
     """[K] labels of `alleles`: an MNP's SNPs one by one."""
 
 
+def labels_of(sites: WindowBatch, alleles: Alleles, part: NDArray[np.int8]) -> Labels:
+    """Labels of the records and alleles that the normalised `alleles` come from; `part` [K] are
+    theirs.
+    """
+    allele = np.full(int(sites.site_allele[-1]), NOT_COMPARED, np.int8)
+    # The parts of an MNP stand together: its label is the least of theirs.
+    if len(part):
+        first = np.flatnonzero(np.diff(alleles.row, prepend=-1))
+        allele[alleles.row[first]] = np.minimum.reduceat(part, first)
+    record = np.full(len(sites), NOT_COMPARED, np.int8)
+    if len(sites):
+        record = np.maximum.reduceat(allele, sites.site_allele[:-1])
+    return Labels(record, allele, alleles, part)
+
+
 class Labeller:
     """Labels batch after batch of calls, and remembers which truth alleles were found.
 
@@ -111,18 +126,11 @@ class Labeller:
         if self.confident is not None:
             part[~self.confident.contains(self._names, alleles.contig, alleles.pos)] = OUTSIDE
         part[~called] = NOT_CALLED
-        allele = np.full(int(sites.site_allele[-1]), NOT_COMPARED, np.int8)
-        # The parts of an MNP stand together: its label is the least of theirs.
-        if len(part):
-            first = np.flatnonzero(np.diff(alleles.row, prepend=-1))
-            allele[alleles.row[first]] = np.minimum.reduceat(part, first)
-        record = np.full(len(sites), NOT_COMPARED, np.int8)
-        if len(sites):
-            record = np.maximum.reduceat(allele, sites.site_allele[:-1])
+        labels = labels_of(sites, alleles, part)
         self.compared += int(np.count_nonzero(part >= FALSE))
         self._alleles += int(np.count_nonzero(called))
         self._compare_ref(sites)
-        return Labels(record, allele, alleles, part)
+        return labels
 
     def missed(self) -> NDArray[np.int64]:
         """Truth alleles (rows of `truth`) within the confident regions that should be found and
