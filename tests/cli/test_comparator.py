@@ -46,7 +46,7 @@ elif words[0] == "vcfeval":
         texts = [(golden / f"vcfeval.{{kind}}.{{name}}.vcf").read_text() for name, _ in files]
         columns = 5 if every else 9  # genotypes do not count where every ALT does
         return all(
-            [row[:columns] for row in rows("", text)] == [row[:columns] for row in given(value(flag))]
+            [r[:columns] for r in rows("", text)] == [r[:columns] for r in given(value(flag))]
             for text, (_, flag) in zip(texts, files)
         )
     kind = next(kind for kind in kinds if is_of(kind))

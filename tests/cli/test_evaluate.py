@@ -77,7 +77,7 @@ def case(tmp_path: Path) -> dict[str, Path]:
 
 def evaluate(case: dict[str, Path], *more: object, calls: list[Path] | None = None) -> Any:
     words = ["--truth", case["truth"], "--confident", case["bed"], "-o", case["out"], *more]
-    return run_cli("evaluate", *(calls or [case["calls"]]), "--bootstrap", 50, *words)
+    return run_cli("evaluate", *(calls or [case["calls"]]), *words)
 
 
 def result(case: dict[str, Path]) -> dict[str, Any]:
@@ -227,6 +227,15 @@ def test_bad_input(
 
     assert re.search(message, done.err), done.err
     assert not case["out"].exists()
+
+
+@pytest.mark.parametrize("option", ["--bootstrap", "--seed"])
+def test_draws_need_blocks(case: dict[str, Path], option: str) -> None:
+    done = evaluate(case, "--score", "S", option, 5)
+    assert (done.code, done.err.count("\n")) == (1, 1), done.err
+    assert f"{option} is of the block bootstrap: give --block" in done.err
+    assert not case["out"].exists()
+    assert evaluate(case, "--score", "S", option, 5, "--block", 100).code == 0
 
 
 @pytest.mark.parametrize("again", ["S", "INFO/S"])
@@ -421,7 +430,7 @@ def test_chr20_with_gatks_networks(shared: Path, tmp_path: Path, reference: bool
     scored = shared / "golden" / "na12878-chr20" / "calls.cnn.vcf"
     more = ["-R", data / "ref.20.fa.gz"] if reference else []
     done = run_cli("evaluate", scored, "--truth", data / "truth.HG001_v3.3.2.vcf.gz", "--confident",
-                   data / "confident.proxy.bed", "--unit", "record", "--bootstrap", 20,
+                   data / "confident.proxy.bed", "--unit", "record",
                    "-o", tmp_path / "out", *more)  # fmt: skip
     assert done.code == 0, done.err
     found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
@@ -436,7 +445,7 @@ def test_chr21_with_vqslod(shared: Path, tmp_path: Path) -> None:
     """One row per ALT allele. 14 SNPs have no VQSLOD: they rank last."""
     data = shared / "data" / "chr21-labelled-calls"
     done = run_cli("evaluate", data / "calls.vcf.gz", "--truth", data / "truth.vcf.gz",
-                   "--confident", data / "confident.bed.gz", "--bootstrap", 20,
+                   "--confident", data / "confident.bed.gz",
                    "-o", tmp_path / "out")  # fmt: skip
     assert done.code == 0, done.err
     found = json.loads((tmp_path / "out" / "evaluation.json").read_text())

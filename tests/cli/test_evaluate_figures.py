@@ -140,7 +140,7 @@ def test_infinities_rank_first_and_last(made: Calls, key: str) -> None:
     assert of["curve"]["threshold"] == ["inf", 5, 3, 1, "-inf", None]
     assert of["mistakes"]["false"][-1]["score"] == "-inf"
     assert sum(of["histogram"]["true"]) + sum(of["histogram"]["false"]) == 3
-    assert [row["threshold"] for row in of["tranches"]][-1] is None
+    assert [row["threshold"] for row in of["filter"]["tranches"]][-1] is None
     text = (made.folder / "out" / "tranches.tsv").read_text() + "".join(
         str(row) for row in tsv(made, "scores.tsv")
     )

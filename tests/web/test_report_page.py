@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import re
 import shlex
+from collections import Counter
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pysam
 import pytest
@@ -29,7 +32,7 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     folder = tmp_path_factory.mktemp("report") / "evaluation"
     done = run_cli(
         "evaluate", data / "calls.vcf.gz", "--truth", data / "truth.vcf.gz", "-R", data / "ref.fa",
-        *(f"--score={name}" for name in SCORES), "--bootstrap", 100, "--viewer", "../my view.html",
+        *(f"--score={name}" for name in SCORES), "--viewer", "../my view.html",
         "-o", folder,
     )  # fmt: skip
     assert done.code == 0, done.err
@@ -107,7 +110,7 @@ def test_a_chosen_score_is_chosen_everywhere(opened: Opened) -> None:
     assert "no probability" in page.inner_text("#calibration-title")
     assert page.inner_text("#command") == ""
     assert page.is_hidden("#copy")
-    assert "QUAL or an INFO key" in page.inner_text("#command-note")
+    assert "QUAL, or an INFO key" in page.inner_text("#command-note")
 
 
 def test_the_slider_moves_readout_marks_and_command(opened: Opened) -> None:
@@ -137,30 +140,177 @@ def test_the_slider_moves_readout_marks_and_command(opened: Opened) -> None:
     )
 
 
+def compared(folder: Path) -> dict[str, Counter[str]]:
+    """By record, CONTIG:POS:REF:ALT, how many compared calls it holds, true and false."""
+    found: dict[str, Counter[str]] = {}
+    with pysam.VariantFile(str(folder / "compared.vcf.gz")) as lines:
+        for line in lines:
+            label = {"TP": "true", "FP": "false"}.get(str(line.info["LABEL"]))
+            if label:
+                found.setdefault(",".join(line.info["CALL"]), Counter())[label] += 1
+    return found
+
+
+def kept_by_the_command(
+    opened: Opened, calls: dict[str, Counter[str]], source: Path, out: Path
+) -> dict[str, int]:
+    """Run the printed command on `source`; how many compared calls its PASS records hold."""
+    words = shlex.split(opened.page.inner_text("#command"))
+    if words:
+        assert words[:3] == ["cnnscore", "filter", str(source)]
+        done = run_cli(*words[1 : words.index("-o")], "-o", out)
+        assert done.code == 0, done.err
+    kept: Counter[str] = Counter(true=0, false=0)
+    with pysam.VariantFile(str(out if words else source)) as records:
+        for record in records:
+            if not words or record.filter.keys() in ([], ["PASS"]):
+                alts = ",".join(record.alts or ())
+                kept += calls[f"{record.contig}:{record.pos}:{record.ref}:{alts}"]
+    return {name: kept[name] for name in ("true", "false")}
+
+
+def readout(opened: Opened) -> dict[str, int]:
+    """Calls kept, true and false, as the page counts them."""
+    found = {"true": 0, "false": 0}
+    for kind in ("SNP", "INDEL"):
+        if opened.page.locator(f"#readout-{kind}").count():
+            text = opened.page.inner_text(f"#readout-{kind}")
+            for count, name in re.findall(r"([\d,]+) (true|false)$", text, re.MULTILINE):
+                found[name] += int(count.replace(",", ""))
+    return found
+
+
+def slide(opened: Opened, kind: str, part: float) -> None:
+    """Move a slider to a part of its way: 0 keeps most, 1 fewest."""
+    opened.page.eval_on_selector(
+        f"#slider-{kind}",
+        """(input, part) => {
+            input.value = Math.round(part * Number(input.max));
+            input.dispatchEvent(new Event("input"));
+        }""",
+        part,
+    )
+
+
 @pytest.mark.parametrize("score", ["QUAL", "QD"])
 def test_the_printed_command_keeps_what_the_page_says(
-    opened: Opened, tmp_path: Path, score: str
+    opened: Opened, evaluation: Path, data: Path, tmp_path: Path, score: str
 ) -> None:
     page = opened.page
     page.select_option("#score", score)
     for kind in ("SNP", "INDEL"):
         page.locator(f"#tranches-{kind} tr[data-index]").nth(2).click()
-    words = shlex.split(page.inner_text("#command"))
-    assert words[:2] == ["cnnscore", "filter"]
-    at = words.index("-o")
-    out = tmp_path / "filtered.vcf.gz"
-    done = run_cli(*words[1:at], "-o", out)
+    assert page.inner_text("#command")
+    calls = compared(evaluation)
+    kept = kept_by_the_command(opened, calls, data / "calls.vcf.gz", tmp_path / "f.vcf.gz")
+    assert kept == readout(opened)
+
+
+def changes(ref: str, alt: str) -> set[tuple[str, str, int]]:
+    """What an allele changes: an MNP is its SNPs."""
+    if len(ref) != len(alt):
+        return {(ref, alt, 0)}
+    return {(a, b, i) for i, (a, b) in enumerate(zip(ref, alt, strict=True)) if a != b}
+
+
+@pytest.fixture(scope="module")
+def awkward(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Counter[str]]]:
+    """3,000 calls with tiny scores, scores that are missing, one per allele or infinite, records of
+    a SNP and an indel, MNPs, `*`, <NON_REF> and breakends, and FILTERs of their own.
+    """
+    folder = tmp_path_factory.mktemp("awkward")
+    header = (
+        "##fileformat=VCFv4.2\n##contig=<ID=HLA:1,length=100000>\n"
+        '##FILTER=<ID=low,Description="low">\n'
+        '##INFO=<ID=T,Number=1,Type=Float,Description="tiny">\n'
+        '##INFO=<ID=A,Number=A,Type=Float,Description="one per ALT allele">\n'
+        '##INFO=<ID=P,Number=2,Type=Float,Description="a pair">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    )
+    rng = random.Random(3)
+    alleles = (
+        ["A\tC"] * 12 + ["A\tAT", "AG\tA", "A\tC,AT", "AG\tTC", "AG\tTC,TG", "A\tC,*"]
+        + ["A\tC,<NON_REF>", "A\tC,G]HLA:1:500]", "AC\tA,TC"]
+    )  # fmt: skip
+    calls, truth = [header], [header]
+    counts: dict[str, Counter[str]] = {}
+    for i in range(3000):
+        change = rng.choice(alleles)
+        alts = change.partition("\t")[2].split(",")
+        is_true = rng.random() < 0.7
+        value = rng.gauss(3.0 if is_true else 0.0, 1.5)
+        fields = [f"T={1.1416e-14 * 10**value:.7g}"] if rng.random() < 0.97 else []
+        each = [f"{value + rng.gauss(0, 1):.4f}" if rng.random() < 0.9 else "." for _ in alts]
+        fields += [f"A={','.join(each)}"] if rng.random() < 0.97 else []
+        fields += ["P=1,2"]
+        qual = rng.choice(["inf", "-inf", "."]) if i % 50 == 0 else f"{30 + 10 * value:.2f}"
+        start = f"HLA:1\t{30 * i + 1}\t."
+        flag = rng.choice(["PASS", ".", "low"])
+        calls.append(f"{start}\t{change}\t{qual}\t{flag}\t{';'.join(fields)}\n")
+        ref = change.partition("\t")[0]
+        plain = [alt for alt in alts if alt.isalpha()]
+        listed = plain[: rng.randint(1, len(plain))] if is_true else []
+        known = set().union(*(changes(ref, alt) for alt in listed))
+        right = sum(changes(ref, alt) <= known for alt in plain)
+        site = f"HLA:1:{30 * i + 1}:{ref}:{','.join(alts)}"
+        counts[site] = Counter(true=right, false=len(plain) - right)
+        if listed:
+            truth.append(f"{start}\t{ref}\t{','.join(listed)}\t.\t.\t.\n")
+    (folder / "calls.vcf").write_text("".join(calls))
+    (folder / "truth.vcf").write_text("".join(truth))
+    done = run_cli(
+        "evaluate", folder / "calls.vcf", "--truth", folder / "truth.vcf", "--score", "T",
+        "--score", "A", "--score", "QUAL", "--score", "P", "-o", folder / "evaluation",
+    )  # fmt: skip
     assert done.code == 0, done.err
-    kept = {"SNP": 0, "INDEL": 0}
-    with pysam.VariantFile(str(out)) as records:
-        for record in records:
-            passes = record.filter.keys() in ([], ["PASS"])
-            lengths = {len(allele) for allele in record.alleles or ()}
-            kept["SNP" if lengths == {1} else "INDEL"] += passes * len(record.alts or ())
-    for kind in ("SNP", "INDEL"):
-        text = page.inner_text(f"#readout-{kind}")
-        counts = re.findall(r"([\d,]+) (?:true|false)", text)
-        assert kept[kind] == sum(int(count.replace(",", "")) for count in counts), text
+    return folder, counts
+
+
+def test_the_command_keeps_awkward_calls_too(
+    open_page: OpenPage, awkward: tuple[Path, dict[str, Counter[str]]], tmp_path: Path
+) -> None:
+    folder, counts = awkward
+    opened = ready(open_page(folder / "evaluation" / "report.html"))
+    page = opened.page
+    for score in ("T", "A", "QUAL"):
+        page.select_option("#score", score)
+        for snp, indel in ((0, 0), (0, 0.5), (0.02, 0.01), (0.4, 0.7), (0.9, 0), (1, 1)):
+            slide(opened, "SNP", snp)
+            slide(opened, "INDEL", indel)
+            kept = kept_by_the_command(opened, counts, folder / "calls.vcf", tmp_path / "f.vcf")
+            assert kept == readout(opened), (score, snp, indel, page.inner_text("#command"))
+        for i, row in enumerate(page.locator("#tranches-SNP tr[data-index]").all()):
+            row.click()
+            true, false = (
+                int(text.replace(",", "")) for text in row.locator("td").all_inner_texts()[2:4]
+            )
+            text = page.inner_text("#readout-SNP")
+            assert (f"{true:,} true" in text, f"{false:,} false" in text) == (True, True), (i, text)
+    page.select_option("#score", "P")
+    assert page.inner_text("#command") == ""
+    assert "one per allele" in page.inner_text("#command-note")
+
+
+def test_breakends_among_mistakes_keep_their_contig(open_page: OpenPage, tmp_path: Path) -> None:
+    header = (
+        "##fileformat=VCFv4.2\n##contig=<ID=HLA:1:A:02,length=1000>\n"
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    )
+    alts = ("T", "C,G]HLA:1:A:02:500]", "]HLA:1:A:02:700]A,C", "C,<DEL>", "C,*")
+    lines = [f"HLA:1:A:02\t{10 * i}\t.\tA\t{alt}\t{i}\t.\t.\n" for i, alt in enumerate(alts, 1)]
+    (tmp_path / "calls.vcf").write_text(header + "".join(lines))
+    (tmp_path / "truth.vcf").write_text(header + lines[0])
+    done = run_cli("evaluate", tmp_path / "calls.vcf", "--truth", tmp_path / "truth.vcf",
+                   "-o", tmp_path / "out")  # fmt: skip
+    assert done.code == 0, done.err
+    page = ready(open_page(tmp_path / "out" / "report.html")).page
+    shown = page.locator("#false-calls a").all()
+    sites = [f"HLA:1:A:02:{10 * i}:A:{alt}" for i, alt in enumerate(alts, 1)][:0:-1]
+    assert [link.get_attribute("title") for link in shown] == sites
+    for link, site in zip(shown, sites, strict=True):
+        assert link.inner_text().startswith(f"HLA:1:A:02:{site.split(':')[4]} A→")
+        # The viewer reads the whole name back.
+        assert unquote((link.get_attribute("href") or "").partition("#")[2]) == site
 
 
 def test_copy(opened: Opened) -> None:
@@ -298,7 +448,7 @@ def test_names_of_evil_files(open_page: OpenPage, tmp_path: Path, data: Path) ->
     calls.write_bytes(gzip.decompress((data / "calls.vcf.gz").read_bytes()))
     done = run_cli(
         "evaluate", calls, data / "calls.vcf.gz", "--truth", data / "truth.vcf.gz", "--score", "QD",
-        "--bootstrap", 10, "--title", "</title><script>alert(2)</script>", "-o", tmp_path / "out",
+        "--title", "</title><script>alert(2)</script>", "-o", tmp_path / "out",
     )  # fmt: skip
     assert done.code == 0, done.err
     page = ready(open_page(tmp_path / "out" / "report.html")).page

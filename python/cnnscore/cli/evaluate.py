@@ -24,6 +24,7 @@ import sys
 from datetime import datetime
 
 from cnnscore.cli.arguments import add_list, add_option
+from cnnscore.errors import UsageError
 from cnnscore.extras import need
 
 log = logging.getLogger("cnnscore")
@@ -98,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_count,
         help="replicates of the block bootstrap [1000; fewer above 200,000 calls]",
     )
-    add_option(how, "seed", default=1, help="seed of the bootstrap [1]")
+    add_option(how, "seed", help="seed of the block bootstrap [1]")
     add_option(how, "viewer")
     add_option(how, "title")
     add_option(how, "quiet")
@@ -116,6 +117,12 @@ def run(options: argparse.Namespace) -> None:
     from cnnscore.report.html import write_report
 
     htslib_verbosity(0)
+    for option, value in (("--bootstrap", options.bootstrap), ("--seed", options.seed)):
+        if value is not None and options.block is None:
+            raise UsageError(
+                f"{option} is of the block bootstrap: give --block BASES, or leave it out (intervals "
+                "without blocks need no draws)"
+            )
     request = Request(
         calls=options.calls,
         truth=options.truth,
@@ -133,7 +140,7 @@ def run(options: argparse.Namespace) -> None:
         comparator=options.comparator,
         block=options.block,
         replicates=options.bootstrap,
-        seed=options.seed,
+        seed=1 if options.seed is None else options.seed,
     )
     with aside_folder(options.output) as folder:
         found = evaluate(request, NoProgress() if options.quiet else Progress())

@@ -90,6 +90,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "SNPs, mixed and symbolic records as indels [gatk with --resource, else vqsr]",
     )
     records.add_argument(
+        "--unscored",
+        choices=["leave", "fail"],
+        default="leave",
+        help="records without a score: leave them alone, or fail those of a type with a cut-off "
+        "[leave]",
+    )
+    records.add_argument(
         "--invalidate-previous-filters",
         action="store_true",
         help="drop the filters that records already have",
@@ -143,6 +150,7 @@ def run(options: argparse.Namespace) -> None:
         options=FilterOptions(
             clear=options.invalidate_previous_filters,
             soft=options.soft,
+            fail_unscored=options.unscored == "fail",
             sensitivity_key=options.sensitivity_field,
             types=options.types,
             ref_mismatch=options.ref_mismatch,
@@ -176,7 +184,9 @@ def _thresholds(given: list[str]) -> dict[str, list[str]]:
     for item in ",".join(given).split(",") if given else []:
         variant_type, _, number = item.rpartition("=")
         if variant_type.upper() not in ("", *VARIANT_TYPES) or not re.fullmatch(
-            r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", number
+            r"[+-]?([0-9]+\.?[0-9]*(e[+-]?[0-9]+)?|\.[0-9]+(e[+-]?[0-9]+)?|inf)",
+            number,
+            re.IGNORECASE,
         ):
             raise UsageError(
                 f"--threshold {item!r}: give a number, or SNP=NUMBER or INDEL=NUMBER, as in "

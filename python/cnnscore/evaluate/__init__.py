@@ -6,5 +6,5 @@ compared, comparator.py lets vcfeval or hap.py do the comparing, run.py is the w
 writes it down.
 """
 
-SCHEMA = "cnnscore-evaluation/2"
+SCHEMA = "cnnscore-evaluation/3"
 """The layout of a result, evaluation.json; docs/evaluate.md describes it."""

@@ -89,9 +89,7 @@ class _Column:
         self.missing = int(np.isnan(self.given).sum())
 
     def threshold(self, value: float | None) -> float | str | None:
-        """As JSON has it: None keeps calls without a score too, "inf" and "-inf" are no numbers."""
-        score = None if value is None else self.ordered.score(value)
-        return str(score) if score in (np.inf, -np.inf) else score
+        return _threshold(self.ordered, value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,27 +137,52 @@ def _one_score(column: _Column, sampled: Sampled, variant_type: str) -> dict[str
         "curve": None,
         "histogram": None,
         "calibration": [],
-        "tranches": [],
+        "filter": _filter(column.rows, column.key, variant_type),
         "mistakes": _mistakes(column),
     }
     if column.missing == len(values):
         return score
-    whole = metrics.curve(values, is_true)
-    thin = whole.thinned(keep=metrics.tranche_points(whole, SENSITIVITIES))
-    score["curve"] = {
-        "threshold": [column.threshold(value) for value in thin.threshold.tolist()],
-        "true": thin.true.tolist(),
-        "false": thin.false.tolist(),
-    }
+    score["curve"] = _curve(metrics.curve(values, is_true).thinned(), column.ordered)
     has = np.isfinite(column.given)
     if has.any():
         score["histogram"] = metrics.histogram(values[has], is_true[has])
         score["calibration"] = metrics.calibration(values[has], is_true[has], meaning)
-    score["tranches"] = [
-        {**row, "threshold": column.threshold(row["threshold"])}
-        for row in metrics.tranches(whole, SENSITIVITIES)
-    ]
     return score
+
+
+def _curve(curve: metrics.Curve, ordered: metrics.Ordered) -> dict[str, list[Any]]:
+    return {
+        "threshold": [_threshold(ordered, value) for value in curve.threshold.tolist()],
+        "true": curve.true.tolist(),
+        "false": curve.false.tolist(),
+    }
+
+
+def _threshold(ordered: metrics.Ordered, value: float | None) -> float | str | None:
+    """As JSON has it: None keeps calls without a score too, "inf" and "-inf" are no numbers."""
+    score = None if value is None else ordered.score(value)
+    return str(score) if score in (np.inf, -np.inf) else score
+
+
+def _filter(rows: ComparedCalls, key: str, variant_type: str) -> dict[str, Any] | None:
+    """What each threshold of `cnnscore filter` keeps. It judges records: one of a SNP and an indel
+    is an indel's, and all alleles of a record share its score. None where no call has the score.
+    """
+    of = rows.judged >= 0 if variant_type == ALL else rows.judged == TYPES.index(variant_type)
+    scores = rows.record_scores[key][of].astype(np.float64)
+    if np.isnan(scores).all():
+        return None
+    ordered = metrics.Ordered.of(scores)
+    whole = metrics.curve(ordered.values, rows.is_true[of])
+    points = metrics.tranche_points(whole, SENSITIVITIES)
+    return {
+        "key": rows.filter_keys[key],
+        "curve": _curve(whole.thinned(keep=points), ordered),
+        "tranches": [
+            {**row, "threshold": _threshold(ordered, row["threshold"])}
+            for row in metrics.tranches(whole, SENSITIVITIES)
+        ],
+    }
 
 
 def _mistakes(column: _Column) -> dict[str, list[dict[str, Any]]]:
@@ -174,15 +197,18 @@ def _mistakes(column: _Column) -> dict[str, list[dict[str, Any]]]:
         worst = of[np.argsort(sign * column.values[of], kind="stable")]
         lines = rows.lines.texts(rows.line[at[worst]])
         found[name] = [
-            {"site": _call(line), "score": column.threshold(float(value))}
+            {**_call(line), "score": column.threshold(float(value))}
             for line, value in zip(lines, column.values[worst], strict=True)
         ]
     return found
 
 
-def _call(line: str) -> str:
-    fields = dict(part.partition("=")[::2] for part in line.split("\t")[7].split(";"))
-    return fields["CALL"]
+def _call(line: str) -> dict[str, str]:
+    """The record that a line comes from; names of contigs and breakends hold colons."""
+    columns = line.split("\t")
+    site = dict(part.partition("=")[::2] for part in columns[7].split(";"))["CALL"]
+    pos, ref, alt = site[len(columns[0]) + 1 :].split(":", 2)
+    return {"site": site, "contig": columns[0], "pos": pos, "ref": ref, "alt": alt}
 
 
 def _strata(column: _Column, variant_type: str) -> list[dict[str, Any]]:

@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.calls.record_types import zygosity
+from cnnscore.calls.record_types import record_types, zygosity
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import strata
 from cnnscore.evaluate.compared import Lines
 from cnnscore.evaluate.sampled import LOCUS_BITS
+from cnnscore.filter.run import TYPE_RULES
+from cnnscore.filter.score_key import NUMBERS, declared_numbers, of_records
 from cnnscore.truth.alleles import contig_names, point_columns
 from cnnscore.truth.genotypes import has_genotypes, sample_column
 from cnnscore.truth.labels import FALSE, NOT_CALLED, NOT_COMPARED, OUTSIDE, Labels
@@ -26,6 +28,7 @@ from cnnscore.truth.regions import Regions
 from cnnscore.truth.truth_set import BATCH
 
 DEFAULT_SCORES = ("QUAL", "INFO/QD", "INFO/VQSLOD")
+_FILTER_TYPES = TYPE_RULES["vqsr"]  # what `filter` takes with thresholds
 _LEFT_OUT = (OUTSIDE, NOT_COMPARED, NOT_CALLED)
 
 
@@ -69,8 +72,16 @@ class ComparedCalls:
     """[N] contig and position of its record in one number, contig << LOCUS_BITS | position."""
     line: NDArray[np.int64]
     """[N] its line in `lines`."""
+    judged: NDArray[np.int8]
+    """[N] index into TYPES: whose cut-off `cnnscore filter` judges its record by; -1 none."""
     scores: dict[str, NDArray[np.float64]]
     """By name, [N], NaN = missing."""
+    record_scores: dict[str, NDArray[np.float32]]
+    """By name, [N] the score of its record, as `cnnscore filter` reads it; NaN = missing."""
+    filter_keys: dict[str, str | None]
+    """By name, what `cnnscore filter --info-key` calls it; None where it cannot take it."""
+    filtered: int
+    """Compared calls whose record has a FILTER other than PASS."""
     strata: dict[str, tuple[tuple[str, ...], NDArray[np.int8]]]
     """By name: names of the strata, and [N] indices into them."""
     outside: int
@@ -173,7 +184,7 @@ class Reader:
         genotyped = has_genotypes(calls)
         has_depth = "DP" in calls.fields("FORMAT") and bool(calls.sample_names)
         batches, lines = _Batches(), Lines([score.name for score in scores])
-        counts, n = np.zeros(len(_LEFT_OUT), np.int64), 0
+        counts, n, filtered = np.zeros(len(_LEFT_OUT), np.int64), 0, 0
         while calls.read(records, BATCH):
             sites = records.sites()
             dosage = records.dosage(column, partial=True)
@@ -182,7 +193,10 @@ class Reader:
             counts += [np.count_nonzero(by_unit == label) for label in _LEFT_OUT]
             values = {s.name: s.sign * records.numbers(s.field, s.key, column) for s in scores}
             reads = records.numbers("FORMAT" if has_depth else "INFO", "DP", column)
-            self._add(batches, lines, sites, labels, values, zygosity(sites, dosage), reads)
+            lead_site = self._add(
+                batches, lines, sites, labels, values, zygosity(sites, dosage), reads
+            )
+            filtered += int(np.count_nonzero(records.filtered()[lead_site]))
             n += len(sites)
             progress(n, sites.locus(-1), calls.progress())
         rows = ComparedCalls(
@@ -196,6 +210,10 @@ class Reader:
             key=batches.whole("key", np.uint64),
             locus=batches.whole("locus", np.uint64),
             line=batches.whole("line", np.int64),
+            judged=batches.whole("judged", np.int8),
+            record_scores={s.name: batches.whole(f"record {s.name}", np.float32) for s in scores},
+            filter_keys={s.name: _filter_key(s, declared_numbers(calls.header())) for s in scores},
+            filtered=filtered,
             scores={s.name: batches.whole(f"score {s.name}", np.float64) for s in scores},
             strata={
                 name: (names, batches.whole(f"stratum {name}", np.int8))
@@ -236,11 +254,12 @@ class Reader:
         values: dict[str, NDArray[np.float64]],
         zygosities: NDArray[np.uint8],
         reads: NDArray[np.float64],
-    ) -> None:
+    ) -> NDArray[np.int64]:
+        """Add the rows of a batch. Returns the site of each."""
         alleles = labels.alleles
         part = np.flatnonzero(labels.allele[alleles.row] >= FALSE)
         if not len(part):
-            return
+            return part
         row, site = alleles.row[part], alleles.site[part]
         group = site if self._unit == "record" else row
         first = np.flatnonzero(np.diff(group, prepend=-1))
@@ -257,7 +276,9 @@ class Reader:
         mixed = (locus ^ (alleles.change[part] << np.uint64(1))) * np.uint64(0x94D049BB133111EB)
         mixed ^= mixed >> np.uint64(30)
         batches.add("key", np.add.reduceat(mixed * np.uint64(0xBF58476D1CE4E5B9), first))
+        batches.add("judged", _FILTER_TYPES.of(record_types(sites))[0][lead_site])
         for name, column in values.items():
+            batches.add(f"record {name}", of_records(sites, column)[lead_site])
             # A record's score is the highest of its alleles' where they have one each.
             batches.add(f"score {name}", np.fmax.reduceat(column[row], first))
         batches.add("stratum genotype", strata.genotype(zygosities[lead_row]))
@@ -271,6 +292,7 @@ class Reader:
             batches.add(f"stratum {_stem(bed.path)}", np.where(inside, 0, 1).astype(np.int8))
         batches.add("line", len(lines) + first)
         lines.add_calls(sites, names, contig, labels, part, values)
+        return lead_site
 
     def _contexts(
         self,
@@ -290,6 +312,13 @@ class Reader:
             windows = self._context.read(points, self._buffers)
             contexts[at] = strata.context(windows.reference)
         return contexts
+
+
+def _filter_key(score: Score, numbers: dict[str, str]) -> str | None:
+    able = score.sign > 0 and (
+        score.field == "QUAL" or (score.field == "INFO" and numbers.get(score.key) in NUMBERS)
+    )
+    return score.key if able else None
 
 
 def _locus(contig: NDArray[np.int64], pos: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -274,6 +274,7 @@ def _inputs(request: Request, files: list[ComparedCalls]) -> dict[str, Any]:
             "path": rows.path,
             "name": rows.name,
             "samples": rows.samples,
+            "filtered": rows.filtered,
             "networks": [
                 {"key": line.key, "model": line.model, "network": line.network}
                 for line in read_model_lines(rows.header).values()

@@ -44,7 +44,7 @@ def write_tables(result: Mapping[str, Any], folder: Path) -> None:
         (
             {**row, "score": score["name"], "type": score["type"]}
             for score in result["scores"]
-            for row in score["tranches"]
+            for row in (score["filter"]["tranches"] if score["filter"] else ())
         ),
     )
     _write(

@@ -91,6 +91,8 @@ class FilterOptions:
     """Drop the filters that records come with."""
     soft: bool = False
     """Leave FILTER as it is; INFO/<key>_TRANCHE says what would have failed the record, or PASS."""
+    fail_unscored: bool = False
+    """Records without a score fail, as far as their type has a cut-off."""
     sensitivity_key: str | None = None
     """INFO key of the fraction of resource calls that score at least as high."""
     types: str | None = None
@@ -110,6 +112,8 @@ class FilterSummary:
     key: str
     records: int = 0
     unscored: int = 0
+    """Left alone for want of a score."""
+    failed_unscored: int = 0
     not_judged: int = 0
     """Scored, but of a type that is never judged."""
     no_cutoff: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
@@ -137,6 +141,8 @@ class FilterSummary:
             for name, n in self.no_cutoff.items()
             if n
         ]
+        if self.failed_unscored:
+            lines.append(f"{self.failed_unscored:,} records fail, as they have no {self.key}")
         rate = self.records / max(self.seconds, 1e-9)
         lines.append(
             f"{self.records:,} records in {self.seconds:.1f} s ({rate:,.0f}/s); left alone: "
@@ -183,6 +189,8 @@ def filter_calls(
             first = Calls(path, name=name, must_be_sorted=True, threads=threads, sites_only=True)
             run.calibrate(first)
         run.cutoffs = given or run.tranche_cutoffs(tranches or {})
+        if options.fail_unscored:
+            run.cutoffs = tuple(cutoffs.failing_unscored(key) for cutoffs in run.cutoffs)
         origin = (
             source.name()
             if source
@@ -301,7 +309,7 @@ class _Run:
     def write(self, calls: Calls, writer: Writer) -> None:
         """Read all records, judge and write them."""
         options, summary = self._options, self.summary
-        names = [cut.filter for cutoffs in self.cutoffs for cut in cutoffs.cuts]
+        names = [cut.filter for cutoffs in self.cutoffs for cut in cutoffs.filters]
         self.table = TrancheTable(self.cutoffs, with_resources=bool(self._resources))
         self._samples = calls.samples
         for cutoffs in self.cutoffs if self._resources else ():
@@ -354,7 +362,11 @@ class _Run:
             rows = np.flatnonzero(scored & (judged == index))
             grades = cutoffs.grades(scores[rows])
             verdict[rows] = np.where(grades == 0, KEPT, first_name + grades - 1)
-            first_name += len(cutoffs.cuts)
+            if cutoffs.unscored is not None:
+                missing = ~scored & (judged == index)
+                verdict[missing] = first_name + len(cutoffs.cuts)
+                summary.failed_unscored += int(np.count_nonzero(missing))
+            first_name += len(cutoffs.filters)
             sensitivity[rows] = sensitivities(scores[rows], self._resource_scores[index])
             summary.judged[cutoffs.variant_type] += len(rows)
             summary.failed[cutoffs.variant_type] += int(np.count_nonzero(grades))
@@ -367,7 +379,7 @@ class _Run:
                 rows = judged == index
                 verdict[rows] = NO_CUT_OFF
                 summary.no_cutoff[name] += int(np.count_nonzero(rows & scored))
-        summary.unscored += int(np.count_nonzero(~scored))
+        summary.unscored += int(np.count_nonzero(~scored & (verdict < KEPT)))
         summary.not_judged += int(np.count_nonzero(scored & (verdict == NOT_JUDGED)))
         return verdict, sensitivity
 

@@ -15,6 +15,13 @@ from cnnscore.errors import BadInput, UsageError
 _INFO = re.compile(r"##INFO=<ID=([^,>]+),(?:.*?)Number=([^,>]+),(?:.*?)Type=([^,>]+)")
 PREFIX = "CNN_"
 QUAL = "QUAL"
+NUMBERS = ("1", ".", "A", "R")
+"""Numbers of an INFO key that can be a score."""
+
+
+def declared_numbers(header: Sequence[str]) -> dict[str, str]:
+    """The Number of each INFO key that a header declares."""
+    return {match[1]: match[2] for line in header if (match := _INFO.match(line))}
 
 
 def choose_key(header: Sequence[str], wanted: str | None, path: str) -> str:
@@ -22,16 +29,16 @@ def choose_key(header: Sequence[str], wanted: str | None, path: str) -> str:
 
     Errors: BadInput when there is none, UsageError when there are several.
     """
-    declared = {match[1]: match[2] for line in header if (match := _INFO.match(line))}
+    declared = declared_numbers(header)
     if wanted == QUAL:
         return QUAL
     if wanted is not None:
         if wanted not in declared:
             raise BadInput(f"{path} has no INFO/{wanted}: {_those(declared)}")
-        if declared[wanted] not in ("1", "."):
+        if declared[wanted] not in NUMBERS:
             raise BadInput(
-                f"INFO/{wanted} of {path} has Number={declared[wanted]}: one number per record is "
-                "what records are filtered by"
+                f"INFO/{wanted} of {path} has Number={declared[wanted]}: records are filtered by "
+                "one number, or by the highest of their ALT alleles' (Number=A or R)"
             )
         return wanted
     scores = [
@@ -57,7 +64,19 @@ def choose_key(header: Sequence[str], wanted: str | None, path: str) -> str:
 def read_scores(records: Records, sites: WindowBatch, key: str) -> NDArray[np.float32]:
     """[N] the key's values, NaN where a record has none."""
     values = records.numbers(QUAL) if key == QUAL else records.numbers("INFO", key)
-    return values[sites.site_allele[:-1]].astype(np.float32)
+    return of_records(sites, values)
+
+
+def of_records(sites: WindowBatch, values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """[N] one score per record out of those of its alleles [alleles]: the highest of its ALT
+    alleles', NaN where none has one.
+    """
+    if not len(sites):
+        return np.zeros(0, np.float32)
+    first = sites.site_allele[:-1]
+    of_alts = values.copy()
+    of_alts[first[np.diff(sites.site_allele) > 1]] = np.nan
+    return np.fmax.reduceat(of_alts, first).astype(np.float32)
 
 
 def check_new_key(header: Sequence[str], key: str, line: str, path: str) -> None:

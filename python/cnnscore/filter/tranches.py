@@ -7,7 +7,7 @@ cut-offs are compared as float32, the precision that htslib reads scores with.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
@@ -50,6 +50,8 @@ class TypeCutoffs:
     cuts: tuple[Cut, ...]
     at_cutoff_fails: bool
     """Whether a record that scores just the cut-off fails: with GATK's rule it does."""
+    unscored: Cut | None = None
+    """What a record without a score fails, if it does."""
 
     def grades(self, scores: NDArray[np.float32]) -> NDArray[np.int32]:
         """[N] how many of the cut-offs each score fails: 0 is kept, g fails cuts[g - 1] last."""
@@ -63,7 +65,24 @@ class TypeCutoffs:
 
     def header_lines(self) -> list[str]:
         """FILTER lines."""
-        return [f'##FILTER=<ID={cut.filter},Description="{cut.description}">' for cut in self.cuts]
+        return [
+            f'##FILTER=<ID={cut.filter},Description="{cut.description}">' for cut in self.filters
+        ]
+
+    @property
+    def filters(self) -> tuple[Cut, ...]:
+        """All that can fail a record."""
+        return self.cuts if self.unscored is None else (*self.cuts, self.unscored)
+
+    def failing_unscored(self, key: str) -> TypeCutoffs:
+        """The same, and records without a score fail."""
+        cut = Cut(
+            label="no score",
+            score=np.float32(np.nan),
+            filter=f"{key}_{self.variant_type}_missing",
+            description=f"{self.variant_type} without {key}",
+        )
+        return replace(self, unscored=cut)
 
 
 def check_tranches(levels: Sequence[float], option: str) -> list[float]:

@@ -36,7 +36,7 @@ function drawCurves() {
   const roc = [];
   const pr = [];
   for (const score of scoresOfType(chosen.type)) {
-    const points = score.curve.threshold.map((_, i) => at(score, i));
+    const points = score.curve.threshold.map((_, i) => at(score.curve, i));
     const auc = shown(score.metrics.roc_auc.value, 3);
     const common = {
       mode: "lines", line: { color: colour(score.name), dash: dash(score.name), width: 2.2 },
@@ -58,7 +58,7 @@ function drawCurves() {
       x: points.map((p) => p.recall), y: points.map((p) => p.precision), customdata: custom,
     });
     if (score.name === chosen.score) {
-      const here = points[pointOf(score)];
+      const here = at(score.filter.curve, pointOf(score));
       const mark = {
         mode: "markers", showlegend: false, hoverinfo: "skip", cliponaxis: false,
         marker: { symbol: "diamond", size: 13, color: colour(score.name),
@@ -95,13 +95,13 @@ function drawHistogram() {
         bgcolor: cssColour("--false"), fgcolor: cssColour("--panel") } : undefined },
     hovertemplate: `%{y:,} ${kind} calls, score about %{x:.4g}<extra></extra>`,
   }));
-  const line = score.curve && score.type !== "ALL" ? at(score, pointOf(score)).threshold : null;
+  const line = score.filter && score.type !== "ALL" ? at(score.filter.curve, pointOf(score)).threshold : null;
   draw("histogram", bars, {
     barmode: "overlay", bargap: 0,
     xaxis: { title: { text: chosen.score } },
     yaxis: { title: { text: "Calls" }, type: log ? "log" : "linear",
       range: log ? [-0.3, null] : undefined, dtick: log ? 1 : undefined },
-    shapes: line === null ? [] : [{ type: "line", x0: line, x1: line, yref: "paper", y0: 0, y1: 1,
+    shapes: !Number.isFinite(line) ? [] : [{ type: "line", x0: line, x1: line, yref: "paper", y0: 0, y1: 1,
       line: { color: cssColour("--ink"), width: 1.5, dash: "dash" } }],
   });
 }

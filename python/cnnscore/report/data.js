@@ -5,8 +5,10 @@ const RESULT = JSON.parse(document.getElementById("data").textContent);
 for (const score of RESULT.scores) {
   // JSON has no infinite numbers: they come as "inf" and "-inf".
   const number = (value) => ({ inf: Infinity, "-inf": -Infinity })[value] ?? value;
-  if (score.curve) score.curve.threshold = score.curve.threshold.map(number);
-  for (const row of score.tranches) row.threshold = number(row.threshold);
+  for (const curve of [score.curve, score.filter?.curve]) {
+    if (curve) curve.threshold = curve.threshold.map(number);
+  }
+  for (const row of score.filter?.tranches ?? []) row.threshold = number(row.threshold);
   for (const row of [...score.mistakes.true, ...score.mistakes.false]) row.score = number(row.score);
 }
 const TYPES = RESULT.types;
@@ -29,7 +31,7 @@ function scoreOf(name, type) {
 }
 
 function scoresOfType(type) {
-  return RESULT.scores.filter((score) => score.type === type && score.curve);
+  return RESULT.scores.filter((score) => score.type === type && score.curve && score.filter);
 }
 
 function colour(name) {
@@ -49,27 +51,32 @@ function symbol(name) {
   return SYMBOLS[NAMES.indexOf(name) % SYMBOLS.length];
 }
 
-// Recall, precision, and the part of false calls kept, at point i of a curve.
-function at(score, i) {
-  const kept = { true: score.curve.true[i], false: score.curve.false[i] };
+// Recall, precision, and the part of false calls kept, at point i of a curve. Its last point keeps all.
+function at(curve, i) {
+  const kept = { true: curve.true[i], false: curve.false[i] };
+  const all = { true: curve.true.at(-1), false: curve.false.at(-1) };
   return {
     ...kept,
-    threshold: score.curve.threshold[i],
-    recall: score.true ? kept.true / score.true : null,
+    threshold: curve.threshold[i],
+    recall: all.true ? kept.true / all.true : null,
     precision: kept.true / (kept.true + kept.false),
-    falseRate: score.false ? kept.false / score.false : null,
+    falseRate: all.false ? kept.false / all.false : null,
   };
 }
 
-// The point that is chosen for a score and type: at first that of 99 % sensitivity.
+// The point of a score's thresholds that is chosen: at first that of 99 % sensitivity.
 function pointOf(score) {
   const key = `${score.name}\t${score.type}`;
   if (!(key in chosen.point)) {
-    const wanted = 0.99 * score.true;
-    const found = score.curve.true.findIndex((kept) => kept >= wanted);
-    chosen.point[key] = found < 0 ? score.curve.true.length - 1 : found;
+    chosen.point[key] = pointOfTrue(score.filter.curve, 0.99 * score.filter.curve.true.at(-1));
   }
   return chosen.point[key];
+}
+
+// The first point that keeps so many true calls.
+function pointOfTrue(curve, wanted) {
+  const found = curve.true.findIndex((kept) => kept >= wanted);
+  return found < 0 ? curve.true.length - 1 : found;
 }
 
 function choosePoint(score, point) {

@@ -31,7 +31,7 @@ function showMistakes() {
   $("viewer-name").textContent = RESULT.viewer;
   for (const kind of ["false", "true"]) {
     const rows = score.mistakes[kind].map((mistake) => {
-      const [contig, pos, ref, alt] = splitSite(mistake.site);
+      const { contig, pos, ref, alt } = mistake;
       const short = (bases) => (bases.length > 14 ? `${bases.slice(0, 10)}… (${bases.length})` : bases);
       const hash = [contig, pos, ref, alt].map(encodeURIComponent).join(":");
       const link = element("a", { href: `${RESULT.viewer}#${hash}`, title: mistake.site },
@@ -43,12 +43,6 @@ function showMistakes() {
     $(`${kind}-calls`).replaceChildren(element("thead", {}, head),
       element("tbody", {}, ...(rows.length ? rows : [empty])));
   }
-}
-
-// CONTIG:POS:REF:ALT; a contig's name may hold colons.
-function splitSite(site) {
-  const parts = site.split(":");
-  return [parts.slice(0, -3).join(":"), ...parts.slice(-3)];
 }
 
 function chooseScore(name) {

@@ -5,11 +5,11 @@ function buildSliders() {
   $("sliders").replaceChildren(...TYPES.map((type) => {
     const score = scoreOf(chosen.score, type);
     const title = type === "SNP" ? "SNPs" : "Indels";
-    if (!score.curve) {
+    if (!score.filter) {
       return element("div", { class: "slider" }, element("h3", {}, title),
         element("p", { class: "note" }, "No call of this type has the score."));
     }
-    const last = score.curve.threshold.length - 1;
+    const last = score.filter.curve.threshold.length - 1;
     const input = element("input", { type: "range", min: 0, max: last, step: 1,
       id: `slider-${type}`, "aria-label": `Threshold of ${title}` });
     // Right is strict: few calls kept.
@@ -22,7 +22,7 @@ function buildSliders() {
     const readout = element("div", { class: "readout", id: `readout-${type}` });
     const head = element("tr", {}, ...["Sensitivity", "Threshold", "True", "False", "Precision"].map(
       (text) => element("th", {}, text)));
-    const body = score.tranches.map((tranche, index) => {
+    const body = score.filter.tranches.map((tranche, index) => {
       const row = element("tr", { "data-index": index, tabindex: 0, role: "button" },
         element("td", {}, `${tranche.sensitivity} %`),
         element("td", {}, tranche.threshold === null ? "all calls" : shown(tranche.threshold, 3)),
@@ -30,7 +30,7 @@ function buildSliders() {
         element("td", {}, tranche.false.toLocaleString("en")),
         element("td", {}, percent(tranche.precision)));
       const choose = () => {
-        choosePoint(score, nearestPoint(score, tranche));
+        choosePoint(score, pointOfTrue(score.filter.curve, tranche.true));
         input.value = last - pointOf(score);
         showPoint(score);
         redrawPoint();
@@ -50,19 +50,13 @@ function buildSliders() {
   }));
   for (const type of TYPES) {
     const score = scoreOf(chosen.score, type);
-    if (score.curve) showPoint(score);
+    if (score.filter) showPoint(score);
   }
   showCommand();
 }
 
-// The first point of the (thinned) curve that keeps what the tranche keeps.
-function nearestPoint(score, tranche) {
-  const found = score.curve.true.findIndex((kept) => kept >= tranche.true);
-  return found < 0 ? score.curve.true.length - 1 : found;
-}
-
 function showPoint(score) {
-  const here = at(score, pointOf(score));
+  const here = at(score.filter.curve, pointOf(score));
   const part = (text, value) => element("div", {}, element("b", {}, value), text);
   $(`readout-${score.type}`).replaceChildren(
     part("score at least", here.threshold === null ? "all calls" : here.threshold.toPrecision(4)),
@@ -71,27 +65,34 @@ function showPoint(score) {
     part("false calls removed", here.falseRate === null ? "none" : percent(1 - here.falseRate)),
   );
   for (const row of $(`tranches-${score.type}`).querySelectorAll("tr[data-index]")) {
-    const tranche = score.tranches[Number(row.dataset.index)];
-    row.classList.toggle("chosen", nearestPoint(score, tranche) === pointOf(score));
+    const tranche = score.filter.tranches[Number(row.dataset.index)];
+    row.classList.toggle("chosen", pointOfTrue(score.filter.curve, tranche.true) === pointOf(score));
   }
   showCommand();
 }
 
+// What keeps just the calls that the readouts count: a call without a score ranks below all others.
 function showCommand() {
-  const score = scoreOf(chosen.score, "SNP");
-  const calls = RESULT.inputs.calls.find((file) => file.name === score.file).path;
-  const words = ["cnnscore", "filter", quote(calls), "--info-key", score.key];
-  for (const type of TYPES) {
-    const of = scoreOf(chosen.score, type);
-    const threshold = of.curve ? at(of, pointOf(of)).threshold : null;
-    if (threshold !== null) words.push("--threshold", `${type}=${threshold}`);
+  const of = TYPES.map((type) => scoreOf(chosen.score, type)).filter((score) => score.filter);
+  const key = of[0]?.filter.key;
+  const thresholds = of.flatMap((score) => {
+    const { threshold } = at(score.filter.curve, pointOf(score));
+    return threshold === null ? [] : ["--threshold", `${score.type}=${threshold}`.replace("Infinity", "inf")];
+  });
+  const able = Boolean(key) && thresholds.length > 0;
+  if (able) {
+    const calls = RESULT.inputs.calls.find((file) => file.name === of[0].file);
+    const filters = calls.filtered ? ["--invalidate-previous-filters"] : [];
+    const words = ["cnnscore", "filter", calls.path, "--info-key", key, ...thresholds, "--unscored", "fail",
+      ...filters, "-o", "filtered.vcf.gz", "-W"];
+    $("command").textContent = words.map(quote).join(" ");
+  } else {
+    $("command").textContent = "";
   }
-  const able = words.includes("--threshold") && !/[-/]/.test(score.key) &&
-    !words.some((word) => word.endsWith("Infinity"));
-  $("command").textContent = able ? [...words, "-o", "filtered.vcf.gz", "-W"].join(" ") : "";
   $("copy").hidden = !able;
-  $("command-note").textContent = able
-    ? "" : "cnnscore filter takes QUAL or an INFO key, and a finite threshold of at least one type.";
+  $("command-note").textContent = key
+    ? "" : "cnnscore filter takes QUAL, or an INFO key of one number or one per allele, high for true calls.";
+  if (key && !able) $("command-note").textContent = "All calls are kept: there is nothing to filter.";
 }
 
 function quote(word) {

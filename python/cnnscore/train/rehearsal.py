@@ -25,7 +25,7 @@ from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES
 from cnnscore.train.config import DataOptions
 from cnnscore.train.samples import ANNOTATIONS_FROM_READS, Samples
 
-FOLDER = "rehearsal"
+FOLDER = "rehearsal-data"
 # What READ_SCALARS are whole multiples of (docs/encodings.md); a clipped fraction nearly is.
 _PARTS = {
     "mapq": 60,
@@ -97,8 +97,8 @@ def pack(
         arrays["from_reads"] = np.asarray(filled.planes[ANNOTATIONS_FROM_READS]).T
     if "reads" in planes:
         columns = np.asarray(planes["reads"]).T * _read_parts()[:, None]
-        arrays["reads"] = np.rint(columns).astype(np.int8)
-        if np.abs(columns).max(initial=0) > 127:
+        arrays["reads"] = np.rint(columns).astype(np.int16)
+        if np.abs(columns).max(initial=0) > np.iinfo(np.int16).max:
             raise InternalError("a scalar of a read does not fit into the rehearsal data")
     for name in ("reference", "alternate"):
         if name in planes:

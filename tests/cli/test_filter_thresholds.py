@@ -1,0 +1,81 @@
+"""Thresholds as `filter` reads them, scores of one number per allele, and records without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conftest import run_cli
+
+HEADER = (
+    "##fileformat=VCFv4.2\n##contig=<ID=c,length=1000>\n"
+    '##INFO=<ID=S,Number=1,Type=Float,Description="s">\n'
+    '##INFO=<ID=A,Number=A,Type=Float,Description="a">\n'
+    '##INFO=<ID=R,Number=R,Type=Float,Description="r">\n'
+    '##INFO=<ID=P,Number=2,Type=Float,Description="p">\n'
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+)
+
+
+def filters(folder: Path, rows: list[str], *words: str) -> list[str]:
+    """FILTER of each record after `filter`; rows are `REF ALT INFO`."""
+    lines = []
+    for i, row in enumerate(rows, 1):
+        ref, alt, info = row.split()
+        lines.append(f"c\t{10 * i}\t.\t{ref}\t{alt}\t.\t.\t{info}\n")
+    (folder / "in.vcf").write_text(HEADER + "".join(lines))
+    done = run_cli("filter", folder / "in.vcf", *words, "-o", folder / "out.vcf", "--no-version")
+    assert done.code == 0, done.err
+    text = (folder / "out.vcf").read_text().splitlines()
+    return [line.split("\t")[6] for line in text if not line.startswith("#")]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "kept"),
+    [
+        ("1.1416e-14", [True, True, False]),
+        ("1.1417E-14", [False, True, False]),
+        ("+.5e1", [False, False, False]),
+        ("inf", [False, False, False]),
+        ("-inf", [True, True, True]),
+    ],
+)
+def test_thresholds(tmp_path: Path, threshold: str, kept: list[bool]) -> None:
+    rows = ["A C S=1.1416e-14", "A C S=2e-14", "A C S=1e-15"]
+    found = filters(tmp_path, rows, "--info-key", "S", "--threshold", threshold)
+    assert [name == "PASS" for name in found] == kept
+
+
+@pytest.mark.parametrize("threshold", ["nan", "1e", "e5", "1e5.0", "0x1", "--5", "infinity"])
+def test_what_is_no_threshold(tmp_path: Path, threshold: str) -> None:
+    (tmp_path / "in.vcf").write_text(HEADER)
+    done = run_cli("filter", tmp_path / "in.vcf", "--info-key", "S", f"--threshold={threshold}")
+    assert (done.code, "give a number" in done.err) == (1, True), done.err
+
+
+def test_one_number_per_allele_is_judged_by_its_highest(tmp_path: Path) -> None:
+    rows = ["A C,G A=1,9", "A C,G A=.,3", "A C,G A=.,.", "A C A=7"]
+    found = filters(tmp_path, rows, "--info-key", "A", "--threshold", "5")
+    assert found == ["PASS", "A_SNP_below_5", "PASS", "PASS"]
+    # Of one per allele that of REF says nothing of the variant.
+    rows = ["A C,G R=99,1,2", "A C R=0,8"]
+    found = filters(tmp_path, rows, "--info-key", "R", "--threshold", "5")
+    assert found == ["R_SNP_below_5", "PASS"]
+    done = run_cli("filter", tmp_path / "in.vcf", "--info-key", "P", "--threshold", "5")
+    assert (done.code, "Number=A or R" in done.err) == (2, True), done.err
+
+
+def test_records_without_a_score_fail_where_it_is_said(tmp_path: Path) -> None:
+    rows = ["A C S=1", "A C .", "A AT .", "A . ."]
+    words = ("--info-key", "S", "--threshold", "SNP=0")
+    assert filters(tmp_path, rows, *words) == ["PASS", "PASS", ".", "PASS"]
+    found = filters(tmp_path, rows, *words, "--unscored", "fail")
+    assert found == ["PASS", "S_SNP_missing", ".", "PASS"]
+    text = (tmp_path / "out.vcf").read_text()
+    assert '##FILTER=<ID=S_SNP_missing,Description="SNP without S">' in text
+    found = filters(tmp_path, rows, "--info-key", "S", "--threshold", "0", "--unscored", "fail")
+    assert found == ["PASS", "S_SNP_missing", "S_INDEL_missing", "PASS"]
+    found = filters(tmp_path, rows, *words, "--unscored", "fail", "--soft")
+    assert found == ["."] * 4
+    assert "S_TRANCHE=S_SNP_missing" in (tmp_path / "out.vcf").read_text()
