@@ -120,8 +120,8 @@ def run(options: argparse.Namespace) -> None:
     for option, value in (("--bootstrap", options.bootstrap), ("--seed", options.seed)):
         if value is not None and options.block is None:
             raise UsageError(
-                f"{option} is of the block bootstrap: give --block BASES, or leave it out (intervals "
-                "without blocks need no draws)"
+                f"{option} is of the block bootstrap: give --block BASES, or leave it out "
+                "(intervals without blocks need no draws)"
             )
     request = Request(
         calls=options.calls,
