@@ -74,10 +74,9 @@ def test_several_scores(tmp_path: Path) -> None:
     assert "several scores (CNN_2D, CNN_1D)" in fails(tmp_path, 1, both, "--threshold", "0")
 
 
-@pytest.mark.parametrize(("key", "number"), [("AF", "A"), ("DB", "0")])
-def test_a_key_of_another_number(key: str, number: str, calls: Path, tmp_path: Path) -> None:
-    error = fails(tmp_path, 2, calls, "--info-key", key, "--threshold", "0")
-    assert f"Number={number}" in error
+def test_a_key_of_another_number(calls: Path, tmp_path: Path) -> None:
+    error = fails(tmp_path, 2, calls, "--info-key", "DB", "--threshold", "0")
+    assert "Number=0" in error
 
 
 def test_no_record_has_a_score(calls: Path, tmp_path: Path) -> None:

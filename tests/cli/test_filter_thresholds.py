@@ -43,7 +43,7 @@ def filters(folder: Path, rows: list[str], *words: str) -> list[str]:
 )
 def test_thresholds(tmp_path: Path, threshold: str, kept: list[bool]) -> None:
     rows = ["A C S=1.1416e-14", "A C S=2e-14", "A C S=1e-15"]
-    found = filters(tmp_path, rows, "--info-key", "S", "--threshold", threshold)
+    found = filters(tmp_path, rows, "--info-key", "S", f"--threshold={threshold}")
     assert [name == "PASS" for name in found] == kept
 
 

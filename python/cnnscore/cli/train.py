@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         what,
         "--rehearsal",
         metavar="DATA",
-        help="with --init: data sets that the network must not forget; may be given several times",
+        help="with --init: what the network must not forget; may be given several times [a sample "
+        "of what the bundled networks were trained on]",
     )
     add_list(
         what,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -153,6 +154,26 @@ def cutoffs(
                 of_type[text] = float(ranked[min(at, len(ranked) - 1)])
         if of_type:
             result[name] = of_type
+    return result
+
+
+def cutoffs_that_keep(
+    parts: Mapping[str, Mapping[float, float]],
+    scores: Array,
+    label: NDArray[np.int8],
+    weight: NDArray[np.float32],
+) -> dict[str, dict[str, float]]:
+    """Type -> sensitivity in % -> the highest score at which this part of its true calls is kept;
+    `parts`: type -> sensitivity -> part, more than 0.
+    """
+    result: dict[str, dict[str, float]] = {}
+    for variant_type, levels in parts.items():
+        true = label == TYPE_LABELS[variant_type][1]
+        order = np.argsort(-scores[true], variant_type="stable")
+        ranked, share = scores[true][order], np.cumsum(weight[true][order], dtype=np.float64)
+        for level, part in levels.items():
+            at = int(np.searchsorted(share, part * share[-1] * (1 - 1e-9)))
+            result.setdefault(variant_type, {})[f"{level:.1f}"] = float(ranked[at])
     return result
 
 

@@ -16,6 +16,7 @@ from cnnscore.network.provenance import Cutoffs
 from cnnscore.train.calibrate import (
     SENSITIVITIES,
     cutoffs,
+    cutoffs_that_keep,
     expected_error,
     fit_calibration,
     kept_at,
@@ -59,7 +60,8 @@ def finish(
 
     A network whose step 0 was kept (not `changed`) keeps scores and cut-offs as they were. Cut-offs
     are of true calls that no weight was fitted to, never of training rows: those of `samples`, and
-    those of the rehearsal data; where both have enough, the lower score, which keeps either.
+    those of the rehearsal data; where both have enough, the lower score, which keeps either. Of the
+    rehearsal data as much is kept as the start keeps by its own cut-offs.
     """
     found = Finished()
     chose = "validation" if len(samples.of_split("validation")) else None
@@ -127,12 +129,16 @@ def _cutoffs(
     for name, (of, which) in sources.items():
         scores = predict(network, of, which, calibrated=True).astype(np.float64)
         one = cutoffs(scores, of.label[which], of.weight[which])
+        if before and name == GENERAL:
+            one = _no_stricter(
+                one,
+                cutoffs_that_keep(
+                    _kept_before(before, of, which), scores, of.label[which], of.weight[which]
+                ),
+            )
         if one:
             used["cutoffs"].append(name)
-        for variant_type, levels in one.items():
-            for level, score in levels.items():
-                known = result.setdefault(variant_type, {})
-                known[level] = min(score, known.get(level, score))
+        result = _no_stricter(result, one)
     for variant_type, levels in result.items():
         lowest = np.inf  # more sensitivity is never a higher score, whichever rows set it
         for level in sorted(levels, key=float):
@@ -140,6 +146,35 @@ def _cutoffs(
         result[variant_type] = dict(sorted(levels.items(), key=lambda pair: float(pair[0])))
     _say_what_lacks(samples.label[rows], samples.label, result)
     return dict(sorted(result.items(), key=lambda pair: list(TYPE_LABELS).index(pair[0])))
+
+
+def _no_stricter(
+    a: dict[str, dict[str, float]], b: dict[str, dict[str, float]]
+) -> dict[str, dict[str, float]]:
+    """Of each cut-off the lower one, where one of the two lacks it the other."""
+    return {
+        variant_type: {
+            level: min(
+                of[level]
+                for of in (a.get(variant_type, {}), b.get(variant_type, {}))
+                if level in of
+            )
+            for level in {**a.get(variant_type, {}), **b.get(variant_type, {})}
+        }
+        for variant_type in {**a, **b}
+    }
+
+
+def _kept_before(
+    before: Before, samples: Samples, rows: NDArray[np.int64]
+) -> dict[str, dict[float, float]]:
+    """Type -> sensitivity -> the part of true calls that the start keeps of these rows."""
+    scores = predict(before.network, samples, rows, calibrated=True).astype(np.float64)
+    kept = kept_at(scores, samples.label[rows], samples.weight[rows], before.cutoffs)
+    return {
+        variant_type: {level: parts["true"] for level, parts in levels.items() if parts.get("true")}
+        for variant_type, levels in kept.items()
+    }
 
 
 def _say_what_lacks(

@@ -66,6 +66,24 @@ def settings(wildcards):
 TRAIN = f"{CNNSCORE} train --overwrite --threads 1 --set training.patience=0"
 
 
+ENCODING_OF = {"reads": "read-set", "reference": "reference"}
+
+
+# What a network that is refined must not forget: it comes with cnnscore, for each encoding.
+rule rehearsal:
+    input:
+        train=expand("data/{sample}.{caller}.parquet", sample=OF["train"], caller=CALLERS),
+        validation=expand("data/{sample}.{caller}.parquet", sample=OF["valid"], caller=CALLERS),
+    output:
+        [f"rehearsal/{encoding}.npz" for encoding in ENCODING_OF.values()],
+    run:
+        for network, file in zip(ENCODING_OF, output):
+            shell(
+                "{PYTHON} {RECIPE}/rehearsal.py {network} --train {input.train} "
+                "--validation {input.validation} -o {file}"
+            )
+
+
 rule seed:
     input:
         data=DATA,

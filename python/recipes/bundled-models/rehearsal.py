@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("config")
     for split in ("train", "validation"):
         parser.add_argument(f"--{split}", type=Path, nargs="+", required=True)
-    parser.add_argument("--most", type=int, default=600, help="rows of a class and split [600]")
+    parser.add_argument("--most", type=int, default=2000, help="rows of a class and split [2000]")
     parser.add_argument("-o", "--output", required=True)
     options = parser.parse_args()
     files = {"train": sorted(options.train), "validation": sorted(options.validation)}
