@@ -164,7 +164,7 @@ def rehearsed() -> Samples:
     return found.samples
 
 
-ALWAYS = ("training.most_lost=1", "training.patience=0")
+ALWAYS = ("training.most_lost=1", "training.least_gained=0.0", "training.patience=0")
 
 
 def test_the_pull_holds_weights_near_the_start(sets: dict[str, Samples], tmp_path: Path) -> None:
@@ -224,6 +224,17 @@ def test_a_step_that_forgets_is_not_kept(sets: dict[str, Samples], tmp_path: Pat
     """At a rate that ruins the network, step 0 stays unless forgetting is allowed."""
     ruin = ("training.learning_rate=0.3", "training.weight_decay=0.0", "training.patience=0")
     before, after, trained = refine(sets["fill"], tmp_path / "guard", rehearsed(), *ruin)
+    assert (trained.step, distance(before, after)) == (0, 0.0)
+
+
+def test_a_step_that_gains_less_than_chance_gives_is_not_kept(
+    sets: dict[str, Samples], tmp_path: Path
+) -> None:
+    gentle = ("training.most_lost=1", "training.patience=0", "training.learning_rate=1e-3")
+    *_, kept = refine(sets["caller"], tmp_path / "a", rehearsed(), *gentle)
+    least = ("training.least_gained=0.9",)
+    before, after, trained = refine(sets["caller"], tmp_path / "b", rehearsed(), *gentle, *least)
+    assert kept.steps == trained.steps == 20
     assert (trained.step, distance(before, after)) == (0, 0.0)
 
 

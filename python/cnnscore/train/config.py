@@ -92,8 +92,11 @@ class TrainingOptions:
     """Steps between looks at the validation rows; a checkpoint is written at each."""
     patience: int = 6
     """Looks without a better average precision before it stops early; 0: never."""
-    rehearsal: float = 0.5
+    rehearsal: float = 0.75
     """With --init, the part of a minibatch that is drawn from the rehearsal data."""
+    least_gained: float = 0.005
+    """With --init, by how much the mean average precision on the validation rows must be above that
+    of the start for a step to be kept: less may be chance."""
     most_lost: float = 0.002
     """With --init, the most that a type's ROC AUC on the rehearsal data may fall below what it was
     for a step to be kept."""
@@ -308,6 +311,7 @@ def _check(config: Config, source: str) -> None:
     needs(training.patience >= 0, "training.patience", "0 or more")
     needs(0 <= training.rehearsal < 1, "training.rehearsal", "within 0-1, and less than 1")
     needs(training.most_lost >= 0, "training.most_lost", "0 or more")
+    needs(training.least_gained >= 0, "training.least_gained", "0 or more")
     needs(0 <= training.label_smoothing < 0.5, "training.label_smoothing", "within 0-0.5")
     needs(
         len(training.class_weights) == 4 and min(training.class_weights) > 0,

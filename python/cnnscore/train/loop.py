@@ -168,7 +168,12 @@ class _Looks:
         logs: Logs,
         device: str,
     ) -> None:
-        self.best: dict[str, Any] = {"quality": -math.inf, "step": 0, "weights": None}
+        self.best: dict[str, Any] = {
+            "quality": -math.inf,
+            "step": 0,
+            "weights": None,
+            "start": math.nan,  # quality of step 0, where it was looked at
+        }
         self._network, self._samples, self._start = network, samples, start
         self._options, self._logs, self._device = config.training, logs, device
 
@@ -177,7 +182,10 @@ class _Looks:
         rankings = _rank(self._network, self._samples, self._device)
         general = self._start.rank(self._network) if self._start else {}
         quality = mean_quality(rankings)
-        allowed = step == 0 or not self._start or self._start.allows(general)
+        if step == 0:
+            self.best["start"] = quality
+        gained = quality - self.best["start"]
+        allowed = step == 0 or not self._start or self._start.allows(gained, general)
         if allowed and (quality > self.best["quality"] or math.isnan(quality)):
             weights = {name: value.clone() for name, value in self._network.state_dict().items()}
             self.best.update({"quality": quality, "step": step, "weights": weights})
@@ -221,11 +229,12 @@ class _Start:
         """How a network ranks the rehearsal rows that are not trained on."""
         return _rank(network, self._rehearsal, self._device) if self._rehearsal else {}
 
-    def allows(self, general: dict[str, Ranking]) -> bool:
-        """Whether a network that ranks them so has forgotten no more than it may."""
-        most = self._config.training.most_lost
-        return not any(
-            before.roc_auc - general[variant_type].roc_auc > most
+    def allows(self, gained: float, general: dict[str, Ranking]) -> bool:
+        """Whether a network that is better by so much (NaN without validation rows), and ranks
+        rehearsal rows so, has gained more than chance gives, and forgotten no more than it may."""
+        options = self._config.training
+        return not gained < options.least_gained and not any(
+            before.roc_auc - general[variant_type].roc_auc > options.most_lost
             for variant_type, before in self._before.items()
         )
 
