@@ -168,7 +168,11 @@ def _filter(rows: ComparedCalls, key: str, variant_type: str) -> dict[str, Any] 
     """What each threshold of `cnnscore filter` keeps. It judges records: one of a SNP and an indel
     is an indel's, and all alleles of a record share its score. None where no call has the score.
     """
-    of = rows.judged >= 0 if variant_type == ALL else rows.judged == TYPES.index(variant_type)
+    of = (
+        rows.judged >= 0
+        if variant_type == ALL
+        else rows.judged == VARIANT_TYPES.index(variant_type)
+    )
     scores = rows.record_scores[key][of].astype(np.float64)
     if np.isnan(scores).all():
         return None

@@ -73,7 +73,7 @@ class ComparedCalls:
     line: NDArray[np.int64]
     """[N] its line in `lines`."""
     judged: NDArray[np.int8]
-    """[N] index into TYPES: whose cut-off `cnnscore filter` judges its record by; -1 none."""
+    """[N] index into VARIANT_TYPES: whose cut-off `filter` judges its record by; -1 none."""
     scores: dict[str, NDArray[np.float64]]
     """By name, [N], NaN = missing."""
     record_scores: dict[str, NDArray[np.float32]]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnscore.calls.output import open_output, output_format
+from cnnscore.calls.output import OutputOptions, open_output
 from cnnscore.calls.records import Calls, Records
 from cnnscore.truth.genotypes import has_genotypes, sample_column
 from cnnscore.truth.truth_set import BATCH
@@ -36,14 +36,14 @@ def one_sample(
     column = sample_column(calls, sample)
     genotypes = has_genotypes(calls) and not every
     text, plain, path = (target.with_suffix(s) for s in (".all.vcf", ".vcf", ".vcf.gz"))
-    with open_output(calls, str(text), output_format("", "v"), None) as writer:
+    with open_output(calls, str(text), OutputOptions("v")) as writer:
         while n := calls.read(records, BATCH):
             writer.write(records, "", np.zeros(n, np.float32))
     calls.close()
     with text.open("rb") as lines, plain.open("wb") as out:
         out.writelines(_lines(lines, column, passing))
     calls = Calls(str(plain))
-    with open_output(calls, str(path), output_format(str(path), "z"), "tbi") as writer:
+    with open_output(calls, str(path), OutputOptions("z", "tbi")) as writer:
         while n := calls.read(records, BATCH):
             writer.write(records, "", np.zeros(n, np.float32))
     calls.close()

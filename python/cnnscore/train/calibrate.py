@@ -169,7 +169,7 @@ def cutoffs_that_keep(
     result: dict[str, dict[str, float]] = {}
     for variant_type, levels in parts.items():
         true = label == TYPE_LABELS[variant_type][1]
-        order = np.argsort(-scores[true], variant_type="stable")
+        order = np.argsort(-scores[true], kind="stable")
         ranked, share = scores[true][order], np.cumsum(weight[true][order], dtype=np.float64)
         for level, part in levels.items():
             at = int(np.searchsorted(share, part * share[-1] * (1 - 1e-9)))
