@@ -56,6 +56,39 @@ int32_t cnnscore_calls_warn_of_samples(const cnnscore_calls *calls, const char *
     return 1;
 }
 
+static void warn_of_high_dp(const cnnscore_calls *calls, const char *model, cnnscore_error *warning) {
+    cnnscore_fail(
+        warning, CNNSCORE_OK,
+        "INFO/DP of %s is above %d in %lld of %lld records: %s has not seen such depths, and gives low "
+        "scores. DP of a cohort is that of all samples: `gatk SelectVariants -sn SAMPLE` works it out "
+        "for one; cnnscore's own networks (reads, reference) do not look at it",
+        calls->given, HIGH_DP, (long long)calls->high_dp, (long long)calls->with_dp, model);
+}
+
+int32_t cnnscore_calls_warn_of_annotations(const cnnscore_calls *calls, const char *encoding,
+                                           const char *model, int32_t i, cnnscore_error *warning) {
+    char lacks[256] = "";
+    if (strncmp(encoding, "gatk-", strlen("gatk-")) != 0) return 0;
+    for (int32_t a = 0; a < calls->n_annotations; a++) {
+        size_t used = strlen(lacks);
+        if (!cnnscore_calls_has_info(calls, calls->annotation[a]))
+            snprintf(lacks + used, sizeof lacks - used, "%s%s", used ? ", " : "", calls->annotation[a]);
+    }
+    if (*lacks && i-- == 0) {
+        cnnscore_fail(
+            warning, CNNSCORE_OK,
+            "%s declares no INFO/%s: %s takes 0 for them, as GATK does, and gives low scores. `gatk "
+            "VariantAnnotator` writes them; cnnscore's own networks (reads, reference) do without",
+            calls->given, lacks, model);
+        return 1;
+    }
+    if (2 * calls->high_dp > calls->with_dp && i-- == 0) {
+        warn_of_high_dp(calls, model, warning);
+        return 1;
+    }
+    return 0;
+}
+
 int32_t cnnscore_warn_of_read_samples(const cnnscore_calls *calls, const cnnscore_reader *reader,
                                       const char *sample, cnnscore_error *warning) {
     int32_t n = cnnscore_reader_n_samples(reader);

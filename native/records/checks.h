@@ -21,6 +21,12 @@ int cnnscore_calls_check_sample(const cnnscore_calls *calls, const char *sample,
 /* Whether scores stand for several samples, as none was named; the warning. */
 int32_t cnnscore_calls_warn_of_samples(const cnnscore_calls *calls, const char *sample,
                                        cnnscore_error *warning);
+/* What to say, at the end, of the annotations of a network of GATK's encodings, which takes a missing one for
+ * 0: the `i`th warning, from 0 on; 0 past the last. Some are not declared in the header; or DP is above 500
+ * in more than half of the records that have it, as of a cohort. `encoding` is the network's; of others
+ * nothing is said. */
+int32_t cnnscore_calls_warn_of_annotations(const cnnscore_calls *calls, const char *encoding,
+                                           const char *model, int32_t i, cnnscore_error *warning);
 /* Whether the reads may be of somebody else, as no `sample` was named: their read groups (SM) are of several
  * samples, or none is of the calls' one sample; the warning. Nothing is said of reads without a read group
  * and of calls without a sample column. */
@@ -40,8 +46,8 @@ int cnnscore_check_reads(const cnnscore_reader *reader, const cnnscore_reader_co
  * counts at most sites, and why; most reads lack a read group, or qualities. */
 int32_t cnnscore_warn_of_reads(const cnnscore_reader *reader, const cnnscore_reader_counts *counts, int32_t i,
                                cnnscore_error *warning);
-/* Whether a network that takes these annotations looks at the sample's depth. */
-int32_t cnnscore_uses_depth(const char *const *annotations, int32_t n_annotations);
+/* Whether a network of this read rule and these annotations looks at the sample's depth. */
+int32_t cnnscore_uses_depth(int32_t read_rule, const char *const *annotations, int32_t n_annotations);
 /* Whether scores may hang on the read file's being a slice: no depth was given, and it is not known, or
  * measured where less than half of the contigs' parts have reads; the warning. */
 int32_t cnnscore_warn_of_depth(const cnnscore_reader *reader, float depth, cnnscore_error *warning);

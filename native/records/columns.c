@@ -101,6 +101,15 @@ static uint8_t site_kind(const bcf1_t *record) {
     return (uint8_t)(kind < 0 ? CNNSCORE_KIND_OTHER : kind);
 }
 
+/* For cnnscore_calls_warn_of_annotations. */
+static void count_dp(cnnscore_calls *calls, const float *annotations) {
+    for (int32_t a = 0; a < calls->n_annotations; a++) {
+        if (strcmp(calls->annotation[a], "DP") != 0 || isnan(annotations[a])) continue;
+        calls->with_dp++;
+        calls->high_dp += annotations[a] > HIGH_DP;
+    }
+}
+
 static int reserve_sites(cnnscore_records *records, size_t n_annotations) {
     size_t n = (size_t)records->n + 1;
     if (cnnscore_reserve(&records->annotations, &records->annotation_capacity, n * (n_annotations + 1),
@@ -158,6 +167,7 @@ int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, c
                 calls->annotation_id[a] == ANNOTATION_QUAL
                     ? records->qual[i]
                     : (float)info_number(record, calls->annotation_id[a]);
+        count_dp(calls, records->annotations + (size_t)i * n_annotations);
         for (int a = 0; a < record->n_allele; a++) {
             size_t length = strlen(record->d.allele[a]);
             memcpy(records->alleles + records->allele_offset[allele], record->d.allele[a], length);

@@ -160,8 +160,8 @@ int32_t cnnscore_warn_of_depth(const cnnscore_reader *reader, float depth, cnnsc
     return 1;
 }
 
-int32_t cnnscore_uses_depth(const char *const *annotations, int32_t n_annotations) {
-    for (int32_t i = 0; i < n_annotations; i++)
+int32_t cnnscore_uses_depth(int32_t read_rule, const char *const *annotations, int32_t n_annotations) {
+    for (int32_t i = 0; read_rule == CNNSCORE_READS_PRIMARY && i < n_annotations; i++)
         if (strcmp(annotations[i], "RelativeDepth") == 0) return 1;
     return 0;
 }

@@ -197,13 +197,21 @@ static int check_reads(const plugin_options *o, const cnnscore_engine_descriptio
                              "the network %s chooses reads by their names: --downsampling gatk is for GATK's "
                              "networks",
                              network->model);
-    if (o->sample_depth > 0 && !cnnscore_uses_depth(network->annotations, network->n_annotations))
+    if (o->sample_depth > 0 &&
+        !cnnscore_uses_depth(network->read_rule, network->annotations, network->n_annotations))
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                              "the network %s does not look at the sample's depth: leave out --sample-depth",
                              network->model);
     if (o->n_reads && !needs_reads)
         report_warning("the network %s does not look at reads; they are not used", network->model);
     return CNNSCORE_OK;
+}
+
+static void warn_of_annotations(const cnnscore_calls *calls, const cnnscore_engine_description *network) {
+    cnnscore_error warning;
+    for (int32_t i = 0;
+         cnnscore_calls_warn_of_annotations(calls, network->encoding, network->model, i, &warning); i++)
+        report_warning("%s", warning.message);
 }
 
 static int annotate(plugin_engine *engine, const plugin_options *o, int argc, char **argv,
@@ -219,13 +227,15 @@ static int annotate(plugin_engine *engine, const plugin_options *o, int argc, ch
     if (code == CNNSCORE_OK) code = open_calls(o, network, &calls, err);
     if (code == CNNSCORE_OK) code = prepare(calls, o, network, key, argc, argv, err);
     if (code == CNNSCORE_OK) code = pipeline_open(engine, o, calls, &pipeline, err);
-    if (code == CNNSCORE_OK && cnnscore_uses_depth(network->annotations, network->n_annotations))
+    if (code == CNNSCORE_OK &&
+        cnnscore_uses_depth(network->read_rule, network->annotations, network->n_annotations))
         code = cnnscore_calls_add_depth(calls, key, pipeline_depth(pipeline), o->sample_depth > 0, err);
     if (code == CNNSCORE_OK) code = output_open(&output, calls, o, err);
     if (code == CNNSCORE_OK) code = pipeline_run(pipeline, calls, &output, key, &tally, err);
     if (code == CNNSCORE_OK) code = output_finish(&output, err);
     if (code == CNNSCORE_OK && tally.sites == 0 && cnnscore_calls_note(calls))
         report_warning("%s", cnnscore_calls_note(calls));
+    if (code == CNNSCORE_OK && tally.sites > 0) warn_of_annotations(calls, network);
     if (code == CNNSCORE_OK) pipeline_warn_of_reads(pipeline, &tally);
     if (code == CNNSCORE_OK) report_summary(&tally, network->provider);
     pipeline_close(pipeline); /* before what its workers look at */

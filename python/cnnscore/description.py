@@ -69,7 +69,7 @@ class Description:
     @property
     def uses_depth(self) -> bool:
         """Whether the network looks at how deep the sample usually is."""
-        return "RelativeDepth" in self.annotations
+        return self.read_rule == "primary" and "RelativeDepth" in self.annotations
 
     def fault(self) -> str | None:
         """What makes no sense in a description that came from outside; None where all does."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -216,6 +216,16 @@ class Calls:
         """What to say where none was named, so that scores stand for several samples."""
         name = ffi.NULL if sample is None else sample.encode()
         return warning_of(lib.cnnscore_calls_warn_of_samples, self.handle, name)
+
+    def annotations_warnings(self, network: Description) -> Iterator[str]:
+        """What to say, at the end, of annotations that a network of GATK's lacks, or has not seen
+        the like of.
+        """
+        texts = network.encoding.encode(), network.model.encode()
+        function, i = lib.cnnscore_calls_warn_of_annotations, 0
+        while text := warning_of(function, self.handle, *texts, i):
+            yield text
+            i += 1
 
     def check_key(self, key: str, *, overwrite: bool = False) -> None:
         """Errors: BadInput when there is an INFO/key already and it is not to be replaced."""

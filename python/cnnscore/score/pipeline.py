@@ -173,6 +173,8 @@ class Scorer:
                     pipeline.check_reads(READS_WITHOUT_GROUP, SITES_WITHOUT_READS)
                 pipeline.check_reads(1, 1)
             summary = run.summary(pipeline.counts(), network.provider)
+            for warning in source.annotations_warnings(network) if summary.sites else ():
+                log.warning(warning)
             pipeline.warn_of_reads()
             return summary
 
