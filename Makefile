@@ -7,6 +7,7 @@
 # make test-core   the same without GATK's jar and PyTorch
 # make lint        ruff, mypy, clang-format, doxygen, gcc and clang with -Werror
 # make asan        native code under AddressSanitizer, and the fuzzers, a minute each
+# make tsan        native code under ThreadSanitizer: C ABI, plugin, readers with several files
 # make bundled-models  the networks that ship, simulated and trained anew; `make accuracy` then
 #                  compares them with GATK's
 # make bench-data  data for `make bench`, the figures of docs/performance.md
@@ -14,7 +15,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy build install gatk demo test test-core lint format asan bench-data bench clean
+.PHONY: bundled-models accuracy build install gatk demo test test-core lint format asan tsan bench-data bench clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -207,6 +208,9 @@ format: $(WORK)/built $(WORK)/apt-lint $(JAVA_FORMAT)
 
 asan: build $(WORK)/apt-lint $(WORK)/apt-test $(MODELS)
 	@CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) bash tests/native/asan.sh
+
+tsan: build $(WORK)/apt-test
+	@bash tests/native/tsan.sh
 
 # ---- figures ----
 

@@ -4,6 +4,7 @@
  *   host LIBRARY score MODEL BATCH SCORES    on the calling thread
  *   host LIBRARY submit MODEL BATCH SCORES   many batches in flight
  *   host LIBRARY threads MODEL BATCH SCORES  eight threads, all open at once
+ *   host LIBRARY storm MODEL BATCH SCORES    eight threads open, score and close while others log
  *   host LIBRARY reopen MODEL BATCH SCORES   open, close, dlclose, and again
  *   host LIBRARY leave MODEL BATCH           exit with batches in flight and the engine open
  *   host LIBRARY stress MODEL BATCH SECONDS  loops; resident kB after warming up and at the end
@@ -14,6 +15,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@
 
 #define N_THREADS 8
 #define N_TICKETS 24
+#define N_ROUNDS 6 /* of a storm */
 
 #define CHECK(condition)                                                                \
     do {                                                                                \
@@ -214,6 +217,91 @@ static void run_threads(const char *model, const cnnscore_window_batch *batch, f
     pthread_barrier_destroy(&barrier);
 }
 
+/* ---- a storm ---- */
+
+/* What the log function of one engine writes to. It is gone once the engine is closed: that this is no race
+ * is what the library promises. */
+typedef struct {
+    long messages;
+    char last[64];
+    atomic_bool closing; /* orders nothing */
+} listener;
+
+static void hear(void *data, int level, const char *message) {
+    listener *self = data;
+    if (atomic_load_explicit(&self->closing, memory_order_relaxed)) usleep(100000); /* close must wait */
+    self->messages++;
+    snprintf(self->last, sizeof self->last, "%d %s", level, message);
+}
+
+static atomic_bool storm_is_over;
+static atomic_long heard;
+
+/* Says words that belong to no engine: whichever is the first hears them. */
+static void *speak(void *unused) {
+    int (*ensure)(void) = (int (*)(void))symbol(RTLD_DEFAULT, "PyGILState_Ensure");
+    void (*release)(int) = (void (*)(int))symbol(RTLD_DEFAULT, "PyGILState_Release");
+    int (*run)(const char *) = (int (*)(const char *))symbol(RTLD_DEFAULT, "PyRun_SimpleString");
+    while (!atomic_load(&storm_is_over)) {
+        int state = ensure();
+        CHECK(run("import logging; logging.getLogger('cnnscore').warning('a word')") == 0);
+        release(state);
+    }
+    return unused;
+}
+
+static void *open_and_close(void *data) {
+    worker *self = data;
+    for (int i = 0; i < N_ROUNDS; i++) {
+        listener *own = calloc(1, sizeof *own);
+        char *model = strdup(self->model);
+        CHECK(own && model);
+        cnnscore_engine_options options = {.struct_size = sizeof options,
+                                           .abi_version = CNNSCORE_ABI_VERSION,
+                                           .model = model,
+                                           .provider = "cpu",
+                                           .threads = 2,
+                                           .log = hear,
+                                           .log_data = own};
+        cnnscore_engine *engine;
+        CHECK(engine_open(&options, &engine, &err) == CNNSCORE_OK);
+        free(model);
+        float *again = new_scores(self->batch);
+        uint64_t ticket;
+        CHECK(engine_submit(engine, self->batch, again, &ticket, &err) == CNNSCORE_OK);
+        CHECK(engine_score(engine, self->batch, self->scores, &err) == CNNSCORE_OK);
+        CHECK(engine_collect(engine, ticket, &err) == CNNSCORE_OK);
+        CHECK(memcmp(again, self->scores, size_of_scores(self->batch)) == 0);
+        free(again);
+        atomic_store_explicit(&own->closing, true, memory_order_relaxed);
+        engine_close(engine);
+        atomic_fetch_add(&heard, own->messages);
+        memset(own, 0, sizeof *own);
+        free(own);
+    }
+    return NULL;
+}
+
+static void run_storm(const char *model, const cnnscore_window_batch *batch, float *scores) {
+    pthread_t threads[N_THREADS], speaker;
+    worker workers[N_THREADS];
+    engine_close(open_engine(model)); /* the speaker wants Python */
+    CHECK(pthread_create(&speaker, NULL, speak, NULL) == 0);
+    for (int i = 0; i < N_THREADS; i++) {
+        workers[i] = (worker){.model = model, .batch = batch, .number = i, .scores = new_scores(batch)};
+        CHECK(pthread_create(&threads[i], NULL, open_and_close, &workers[i]) == 0);
+    }
+    for (int i = 0; i < N_THREADS; i++) pthread_join(threads[i], NULL);
+    atomic_store(&storm_is_over, true);
+    pthread_join(speaker, NULL);
+    CHECK(atomic_load(&heard) > 0);
+    memcpy(scores, workers[0].scores, size_of_scores(batch));
+    for (int i = 0; i < N_THREADS; i++) {
+        CHECK(memcmp(scores, workers[i].scores, size_of_scores(batch)) == 0);
+        free(workers[i].scores);
+    }
+}
+
 static long resident_kb(void) {
     long pages = 0;
     FILE *file = fopen("/proc/self/statm", "r");
@@ -329,6 +417,8 @@ int main(int argc, char **argv) {
         exit(0);
     } else if (!strcmp(command, "threads")) {
         run_threads(model, &batch, scores);
+    } else if (!strcmp(command, "storm")) {
+        run_storm(model, &batch, scores);
     } else if (!strcmp(command, "reopen")) {
         for (int i = 0; i < 3; i++) {
             score(model, &batch, scores);

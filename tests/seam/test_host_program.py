@@ -7,90 +7,16 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
-from cnnscore.batch import WindowBatch
-from hosts.server import Server, Windows
-from seam.conftest import NATIVE, SERVER, USAGE, build_library
+from hosts.server import Server
+from seam.conftest import HERE, NATIVE, SERVER, USAGE, Case, Host, build_library, build_program
 
-HERE = Path(__file__).parent
-STRICT = ["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow"]
-SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 # Python and ONNX Runtime keep what they have until the process ends: leaks are stress's to find.
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 ASAN_OPTIONS = "detect_leaks=0:abort_on_error=1"
-
-Host = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def build_program(source: Path, output: Path, *flags: str) -> Path:
-    include = f"-I{NATIVE / 'include'}"
-    command = ["cc", *STRICT, include, str(source), *flags, "-ldl", "-lpthread", "-o", str(output)]
-    subprocess.run(command, check=True)
-    return output
-
-
-@pytest.fixture(scope="session")
-def host(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Host:
-    """Runs a command of host.c; the library must say nothing on stderr."""
-    program = build_program(HERE / "host.c", tmp_path_factory.mktemp("host") / "host")
-
-    def run(*arguments: object, env: dict[str, str] | None = None, **options: Any) -> Any:
-        finished = subprocess.run(
-            [program, library, *map(str, arguments)],
-            env=dict(os.environ) if env is None else env,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            **options,
-        )
-        assert finished.stderr == ""
-        assert finished.returncode == 0
-        return finished
-
-    return run
-
-
-@dataclass(frozen=True)
-class Case:
-    """A network, a file with windows that fit it, and what the Python engine says of them."""
-
-    model: str
-    file: Path
-    scores: bytes
-
-
-def write_batch(path: Path, batch: WindowBatch) -> None:
-    """As host.c reads it."""
-    counts = [len(batch), batch.annotations.shape[1], batch.reference_left]
-    counts += [batch.reference.shape[1], len(batch.contig_length)]
-    columns = (
-        *(batch.contig, batch.pos, batch.end, batch.kind, batch.site_allele, batch.allele_offset),
-        *(batch.alleles, batch.annotations, batch.reference, batch.site_read, batch.read_offset),
-        *(batch.reads, batch.contig_length, batch.contig_offset, batch.contig_names),
-    )
-    with path.open("wb") as file:
-        file.write(np.array(counts, np.int32).tobytes())
-        for column in columns:
-            file.write(np.int64(column.nbytes).tobytes() + column.tobytes())
-
-
-@pytest.fixture(scope="session")
-def cases(windows: dict[str, Windows], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    """One case for each encoding."""
-    folder = tmp_path_factory.mktemp("batches")
-    for kind, what in windows.items():
-        write_batch(folder / kind, what.batch)
-    return {
-        kind: Case(what.model, folder / kind, what.scores.tobytes())
-        for kind, what in windows.items()
-    }
 
 
 @pytest.fixture(params=["reference", "reads"])
@@ -101,7 +27,7 @@ def case(request: pytest.FixtureRequest, cases: dict[str, Case]) -> Case:
 # ---- host.c ----
 
 
-@pytest.mark.parametrize("command", ["score", "submit", "threads", "reopen"])
+@pytest.mark.parametrize("command", ["score", "submit", "threads", "storm", "reopen"])
 def test_scores_are_the_engines_to_the_bit(
     host: Host, case: Case, command: str, tmp_path: Path
 ) -> None:
@@ -109,7 +35,7 @@ def test_scores_are_the_engines_to_the_bit(
     assert (tmp_path / "scores").read_bytes() == case.scores
 
 
-@pytest.mark.parametrize("command", ["score", "submit", "threads", "reopen", "leave"])
+@pytest.mark.parametrize("command", ["score", "submit", "threads", "storm", "reopen", "leave"])
 def test_a_server_instead_of_a_network(
     host: Host, cases: dict[str, Case], servers: dict[str, Server], command: str, tmp_path: Path
 ) -> None:
