@@ -102,7 +102,7 @@ const char *cnnscore_bam_record_read(cnnscore_bam_record *self, const uint8_t *b
     int leading = 1;
     for (uint32_t i = 0; i < self->n_cigar; i++) {
         uint32_t op = cnnscore_bam_cigar(self, i), code = cnnscore_cigar_op(op);
-        if (code > CNNSCORE_CIGAR_B) return "its CIGAR has an unknown operator";
+        if (code > CNNSCORE_CIGAR_DIFFERS) return "its CIGAR has an operator other than MIDNSHP=X";
         self->n_insertions += code == CNNSCORE_CIGAR_I;
         self->n_deletions += code == CNNSCORE_CIGAR_D;
         if (code == CNNSCORE_CIGAR_S && leading)

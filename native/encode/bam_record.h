@@ -17,8 +17,7 @@ enum {
     CNNSCORE_CIGAR_H = 5,
     CNNSCORE_CIGAR_P = 6,
     CNNSCORE_CIGAR_EQUAL = 7,
-    CNNSCORE_CIGAR_DIFFERS = 8,
-    CNNSCORE_CIGAR_B = 9 /* the last operator anyone has defined */
+    CNNSCORE_CIGAR_DIFFERS = 8 /* the last that htsjdk, and GATK with it, knows: B is refused */
 };
 
 #define CNNSCORE_FLAG_PAIRED 0x1

@@ -4,6 +4,7 @@
 #include <htslib/hfile.h>
 #include <htslib/tbx.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -204,6 +205,8 @@ int cnnscore_calls_open(const cnnscore_calls_options *o, cnnscore_calls **out, c
         return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cnnscore_calls_options of another version");
     cnnscore_calls *calls = calloc(1, sizeof *calls);
     if (!calls) return cnnscore_fail_memory(err);
+    static atomic_uint_fast64_t opened;
+    calls->number = atomic_fetch_add(&opened, 1) + 1;
     calls->must_be_sorted = o->must_be_sorted;
     calls->last_contig = -1;
     calls->within = o->regions ? "regions" : o->targets ? "targets" : NULL;

@@ -18,6 +18,7 @@ struct cnnscore_calls {
     bcf_srs_t *source;
     bcf_hdr_t *header;  /* borrowed from source; shared with every writer, so that a tag that htslib
                            adds while parsing an undeclared one has one number on both sides */
+    uint64_t number;    /* of all that were opened in this process: an address may come twice */
     char *path;         /* what messages call it */
     char *given;        /* the same, "-" for standard input */
     char *note;         /* of its intervals, for the user; or NULL */
@@ -43,6 +44,7 @@ struct cnnscore_records {
     bcf1_t **record;
     int32_t n, capacity;
     const cnnscore_calls *calls;
+    uint64_t calls_number; /* whose contig columns these are */
     int32_t *contig;
     int64_t *pos, *end, *site_allele, *allele_offset;
     uint8_t *kind;

@@ -45,7 +45,8 @@ static const char *contig_name(const bcf_hdr_t *header, int32_t contig) {
 static int contig_columns(const cnnscore_calls *calls, cnnscore_records *records) {
     const bcf_hdr_t *header = calls->header;
     int32_t n = header->n[BCF_DT_CTG];
-    if (records->calls == calls && records->contig_offset && n == records->n_contigs) return 0;
+    if (records->calls_number == calls->number && n == records->n_contigs) return 0;
+    records->calls_number = 0;
     size_t bytes = 0;
     for (int32_t i = 0; i < n; i++) bytes += strlen(contig_name(header, i));
     free(records->contig_length);
@@ -64,6 +65,7 @@ static int contig_columns(const cnnscore_calls *calls, cnnscore_records *records
         records->contig_offset[i + 1] = records->contig_offset[i] + (int64_t)length;
     }
     records->n_contigs = n;
+    records->calls_number = calls->number;
     return 0;
 }
 

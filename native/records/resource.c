@@ -34,6 +34,7 @@ struct cnnscore_resource {
     kstring_t line;
 
     const cnnscore_calls *calls; /* whose contig we stand on; */
+    uint64_t calls_number;       /* which those are */
     int32_t contig;              /* the calls' number of it */
     int32_t own_contig;          /* and ours */
     bcf1_t *next;                /* the first record behind `site` */
@@ -276,6 +277,7 @@ static int go_to(cnnscore_resource *resource, const cnnscore_calls *calls, int32
             "LiftoverVcf`)",
             resource->path, calls->path, name, (long long)ours, (long long)theirs);
     resource->calls = calls;
+    resource->calls_number = calls->number;
     resource->contig = contig;
     resource->n_site = 0;
     resource->site_pos = resource->last_pos = -1;
@@ -306,7 +308,8 @@ static int take_next(cnnscore_resource *resource, cnnscore_error *err) {
 static int advance(cnnscore_resource *resource, const cnnscore_calls *calls, int32_t contig, int64_t pos,
                    cnnscore_error *err) {
     bool is_indexed = resource->tbx || resource->index;
-    bool elsewhere = resource->calls != calls || resource->contig != contig || pos < resource->site_pos;
+    bool elsewhere =
+        resource->calls_number != calls->number || resource->contig != contig || pos < resource->site_pos;
     bool far = !elsewhere && is_indexed && resource->has_next && pos - resource->next->pos > JUMP_BASES;
     int code = elsewhere || far ? go_to(resource, calls, contig, pos, err) : CNNSCORE_OK;
     if (code != CNNSCORE_OK || pos == resource->site_pos) return code;

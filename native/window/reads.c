@@ -31,7 +31,7 @@ static bool fits(cnnscore_reads_file *file) {
 }
 
 /* Loads the index that htslib takes first. */
-static int load_index(cnnscore_reads_file *file, cnnscore_error *err) {
+static int load_index(cnnscore_reads_file *file, bool is_checked, cnnscore_error *err) {
     cnnscore_indexed what = file->is_cram ? CNNSCORE_INDEXED_CRAM : CNNSCORE_INDEXED_BAM;
     char *index = cnnscore_index_find(file->path, what), *data = cnnscore_data_name(file->path);
     int code = data ? CNNSCORE_OK : cnnscore_fail_memory(err);
@@ -41,7 +41,7 @@ static int load_index(cnnscore_reads_file *file, cnnscore_error *err) {
     size_t length = index ? strlen(index) : 0;
     bool csi = length > 4 && strcmp(index + length - 4, ".csi") == 0;
     const char *remedy = csi ? "samtools index -c" : "samtools index";
-    if (code == CNNSCORE_OK) code = cnnscore_index_check(file->path, index, what, err);
+    if (code == CNNSCORE_OK && !is_checked) code = cnnscore_index_check(file->path, index, what, err);
     if (code == CNNSCORE_OK) {
         file->index = sam_index_load3(file->file, data, index, HTS_IDX_SILENT_FAIL);
         if (!file->index)
@@ -49,7 +49,7 @@ static int load_index(cnnscore_reads_file *file, cnnscore_error *err) {
                                  "%s: its index %s cannot be read: make it anew with `%s %s`", file->path,
                                  index, remedy, data);
     }
-    if (code == CNNSCORE_OK && cnnscore_index_is_old(file->path, index)) {
+    if (code == CNNSCORE_OK && !is_checked && cnnscore_index_is_old(file->path, index)) {
         kstring_t note = KS_INITIALIZE;
         if (!fits(file))
             code =
@@ -98,7 +98,7 @@ static int open_file(cnnscore_reads_file *file, const char *path, const cnnscore
                              path);
     if (cnnscore_read_groups_collect(file->header, o->sample, &file->groups, samples) < 0)
         return cnnscore_fail_memory(err);
-    return load_index(file, err);
+    return load_index(file, o->is_another, err);
 }
 
 /* Without this no read would count. */
@@ -248,6 +248,21 @@ void cnnscore_reads_give_back(cnnscore_reads *reads, bam1_t *read) {
         reads->spare_capacity = wanted;
     }
     reads->spare[reads->n_spare++] = read;
+}
+
+int cnnscore_reads_check_cigar(const cnnscore_reads *reads, int32_t file, const bam1_t *read,
+                               cnnscore_error *err) {
+    const uint32_t *cigar = bam_get_cigar(read);
+    for (uint32_t i = 0; i < read->core.n_cigar; i++) {
+        if (bam_cigar_op(cigar[i]) <= BAM_CDIFF) continue;
+        const char *path = reads->files[file].path;
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s: the CIGAR of the read %s at %s:%lld has the operator %c, which is none of "
+                             "MIDNSHP=X: take such reads out with `samtools view -e 'cigar!~\"[B?]\"'`",
+                             path, bam_get_qname(read), reads->contig, (long long)read->core.pos + 1,
+                             bam_cigar_opchr(cigar[i]));
+    }
+    return CNNSCORE_OK;
 }
 
 /* Read the next record, whether it counts or not, into file->head, and queue the file by it. */

@@ -63,4 +63,8 @@ typedef struct {
 /* Take it. Those that do not count are handed out too: GATK leaves them out after it merged the files. */
 int cnnscore_reads_take(cnnscore_reads *reads, int64_t pos, cnnscore_taken_read *taken, cnnscore_error *err);
 void cnnscore_reads_give_back(cnnscore_reads *reads, bam1_t *read);
+/* INPUT where the CIGAR of a read of file number `file` has another operator than M, I, D, N, S, H, P, = and
+ * X: htsjdk, and GATK with it, knows no other; B stands in the BAM format alone. */
+int cnnscore_reads_check_cigar(const cnnscore_reads *reads, int32_t file, const bam1_t *read,
+                               cnnscore_error *err);
 #endif

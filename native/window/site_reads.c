@@ -28,7 +28,7 @@ struct cnnscore_pooled_read {
 
 struct cnnscore_hashed_read {
     uint64_t hash;
-    bam1_t *read;
+    const cnnscore_pooled_read *pooled;
 };
 
 int cnnscore_site_reads_open(cnnscore_site_reads *self, const cnnscore_reader_options *o,
@@ -91,7 +91,7 @@ static int64_t reach(const cnnscore_site_reads *self) {
 static int compare_hashed(const void *left, const void *right) {
     const cnnscore_hashed_read *a = left, *b = right;
     if (a->hash != b->hash) return a->hash < b->hash ? -1 : 1;
-    return cnnscore_reads_compare(a->read, b->read);
+    return cnnscore_reads_compare(a->pooled->read, b->pooled->read);
 }
 
 static void reservoir_start(cnnscore_reservoir *r, cnnscore_site_reads *self, int64_t pos) {
@@ -108,9 +108,12 @@ static int keep_chosen(cnnscore_site_reads *self, cnnscore_windows *windows, int
     if (cnnscore_reserve(&windows->read_offset, &windows->read_capacity, (size_t)(first + n + 1),
                          sizeof(int64_t)) < 0)
         return cnnscore_fail_memory(err);
-    for (int64_t i = 0; i < n; i++)
-        if (cnnscore_windows_append(windows, first + i, self->chosen[i], contig) < 0)
+    for (int64_t i = 0; i < n; i++) {
+        int code = cnnscore_reads_check_cigar(&self->reads, self->chosen[i].file, self->chosen[i].read, err);
+        if (code != CNNSCORE_OK) return code;
+        if (cnnscore_windows_append(windows, first + i, self->chosen[i].read, contig) < 0)
             return cnnscore_fail_memory(err);
+    }
     windows->site_read[site + 1] = first + n;
     windows->site_depth[site] = seen < INT32_MAX ? (int32_t)seen : INT32_MAX;
     return CNNSCORE_OK;
@@ -131,14 +134,14 @@ static int append_long(cnnscore_site_reads *self, int64_t pos, int64_t end, cnns
         bam1_t *unwanted = taken.read;
         int64_t slot = taken.counts ? cnnscore_reservoir_slot(&sample, self->read_limit) : -1;
         if (slot >= 0) {
-            unwanted = sample.seen > self->read_limit ? self->chosen[slot] : NULL;
-            self->chosen[slot] = taken.read;
+            unwanted = sample.seen > self->read_limit ? self->chosen[slot].read : NULL;
+            self->chosen[slot] = (cnnscore_pooled_read){.read = taken.read, .file = taken.file};
         }
         cnnscore_reads_give_back(&self->reads, unwanted);
     }
     if (code == CNNSCORE_OK) code = keep_chosen(self, windows, site, sample.seen, contig, err);
     int64_t held = sample.seen < self->read_limit ? sample.seen : self->read_limit;
-    for (int64_t i = 0; i < held; i++) cnnscore_reads_give_back(&self->reads, self->chosen[i]);
+    for (int64_t i = 0; i < held; i++) cnnscore_reads_give_back(&self->reads, self->chosen[i].read);
     return code;
 }
 
@@ -224,12 +227,12 @@ static void walk_start(cnnscore_site_reads *self, int64_t pos, int64_t end) {
 }
 
 /* The next of them that counts; NULL at the end. */
-static bam1_t *walk_next(cnnscore_site_reads *self, int64_t pos, int64_t end) {
+static const cnnscore_pooled_read *walk_next(cnnscore_site_reads *self, int64_t pos, int64_t end) {
     while (self->merge.n > 0) {
         int32_t file = cnnscore_merge_take(&self->merge);
         const cnnscore_pooled_read *read = &self->pool[self->at[file]];
         queue_file(self, file, self->at[file] + 1, pos, end);
-        if (read->counts) return read->read;
+        if (read->counts) return read;
     }
     return NULL;
 }
@@ -239,9 +242,9 @@ static int64_t choose_by_reservoir(cnnscore_site_reads *self, int64_t pos, int64
     cnnscore_reservoir sample;
     reservoir_start(&sample, self, pos);
     walk_start(self, pos, end);
-    for (bam1_t *read; (read = walk_next(self, pos, end));) {
+    for (const cnnscore_pooled_read *read; (read = walk_next(self, pos, end));) {
         int64_t slot = cnnscore_reservoir_slot(&sample, self->read_limit);
-        if (slot >= 0) self->chosen[slot] = read;
+        if (slot >= 0) self->chosen[slot] = *read;
     }
     return sample.seen;
 }
@@ -253,15 +256,16 @@ static int64_t choose_by_hash(cnnscore_site_reads *self, int64_t pos, int64_t en
     if (cnnscore_reserve(&self->hashed, &self->hashed_capacity, self->n_pool + 1, sizeof *self->hashed) < 0)
         return -1;
     walk_start(self, pos, end);
-    for (bam1_t *read; (read = walk_next(self, pos, end));) self->hashed[n++].read = read;
+    for (const cnnscore_pooled_read *read; (read = walk_next(self, pos, end));)
+        self->hashed[n++].pooled = read;
     if (n > (size_t)self->read_limit) {
         for (size_t i = 0; i < n; i++) {
-            const bam1_t *read = self->hashed[i].read;
+            const bam1_t *read = self->hashed[i].pooled->read;
             self->hashed[i].hash = cnnscore_read_hash(bam_get_qname(read), read->core.flag);
         }
         qsort(self->hashed, n, sizeof *self->hashed, compare_hashed);
     }
-    for (size_t i = 0; i < n && i < (size_t)self->read_limit; i++) self->chosen[i] = self->hashed[i].read;
+    for (size_t i = 0; i < n && i < (size_t)self->read_limit; i++) self->chosen[i] = *self->hashed[i].pooled;
     return (int64_t)n;
 }
 

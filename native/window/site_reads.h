@@ -24,9 +24,9 @@ typedef struct {
     int64_t query_pos, query_seen, query_end;
     cnnscore_pooled_read *pool;
     size_t n_pool, pool_capacity;
-    cnnscore_merge merge; /* of the pooled reads of one site */
-    size_t *at;           /* [n_files] index into the pool of each file's next read there */
-    bam1_t **chosen;      /* the reservoir, read_limit wide */
+    cnnscore_merge merge;         /* of the pooled reads of one site */
+    size_t *at;                   /* [n_files] index into the pool of each file's next read there */
+    cnnscore_pooled_read *chosen; /* the reservoir, read_limit wide */
     cnnscore_hashed_read *hashed;
     size_t hashed_capacity;
 } cnnscore_site_reads;

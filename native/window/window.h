@@ -27,6 +27,7 @@ typedef struct {
     int32_t downsampling;    /* CNNSCORE_DOWNSAMPLE_* */
     int32_t reference_left;  /* columns of reference before POS */
     int32_t reference_width; /* columns of reference in all */
+    int32_t is_another;      /* a reader of the same files is open: their indexes are checked */
 } cnnscore_reader_options;
 
 /* What a reader has met so far. A read that does not count is one of one kind, the first that fits. */

@@ -65,6 +65,7 @@ static int open_readers(plugin_pipeline *p, const cnnscore_calls *calls, cnnscor
         .reference_width = network->reference_width,
     };
     for (int32_t i = 0; i < (p->in_order ? 1 : p->n_workers); i++) {
+        wanted.is_another = i > 0;
         int code = cnnscore_reader_open(&wanted, &p->workers[i].reader, err);
         if (code != CNNSCORE_OK) return code;
     }

@@ -40,6 +40,17 @@ def test_a_page_by_any_choice(tmp_path: Path, tiny: dict[str, str]) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["view.html"]
 
 
+def test_a_note_about_intervals_is_printed_once(tmp_path: Path, tiny: dict[str, str]) -> None:
+    """The calls are read twice; a contig that the reference alone has is worth one warning."""
+    reference = tmp_path / "ref.fa"
+    reference.write_text(Path(REF).read_text() + ">lonely\n" + "ACGT" * 20 + "\n")
+    pysam.faidx(str(reference))
+    words = ("view", CALLS, "-R", reference, "-m", tiny["reference"], "-o", tmp_path / "v.html")
+    done = run_cli(*words, "-r", "lonely,synA:1-9000", "--random", "3", "--quiet")
+    assert done.code == 0, done.err
+    assert done.err.count("lonely") == 1, done.err
+
+
 def test_standard_input(tmp_path: Path, tiny: dict[str, str]) -> None:
     page = tmp_path / "view.html"
     arguments = ("-R", REF, "-I", READS, "-m", tiny["reads"], "--worst", "5", "-o", page)

@@ -172,7 +172,8 @@ def test_every_cut_long_cigar_is_refused() -> None:
         (16, b"\xff\xff\xff\x7f", "do not fit"),
         (12, b"\xff\xff", "do not fit"),  # n_cigar_op
         (8, b"\xff", "do not fit"),  # l_read_name
-        (37, b"\x1f", "unknown operator"),  # the first operator, after a name of 5 bytes
+        (37, b"\x1f", "operator other than MIDNSHP=X"),  # the first, after a name of 5 bytes
+        (37, b"\xa9", "operator other than MIDNSHP=X"),  # 10B
     ],
 )
 def test_lying_records_are_refused(at: int, value: bytes, words: str) -> None:

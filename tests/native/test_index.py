@@ -8,11 +8,15 @@ from __future__ import annotations
 import gzip
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pysam
 import pytest
 
+from cnnscore.calls.windows import ReaderOptions, WindowReader
+from cnnscore.errors import BadInput
+from cnnscore.score import pipeline
 from conftest import run_cli
 from hosts.plugin import bcftools
 
@@ -88,6 +92,29 @@ def test_mutated_indexes(kind: str, box: Path) -> None:
         assert written == (whole if code == 0 else b""), err
         refused += "the index" in err and index.name in err and "make it anew" in err
     assert refused > MUTATIONS // 2
+
+
+def test_an_index_is_checked_once(
+    box: Path, tiny: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by each worker's reader: that of a genome has some megabytes."""
+    opened = []
+
+    class Reader(WindowReader):
+        def __init__(self, options: ReaderOptions) -> None:
+            opened.append(options.is_another)
+            super().__init__(options)
+
+    monkeypatch.setattr(pipeline, "WindowReader", Reader)
+    words = ("-R", box / "ref.fa", "-I", box / "reads.bam", "-m", tiny["reads"], "--threads", "3")
+    run = run_cli("score", box / "calls.vcf.gz", *words, "-o", box / "out.vcf")
+    assert (run.code, opened) == (0, [False, True, True]), run.err
+    index = box / "reads.bam.bai"
+    index.write_bytes(index.read_bytes() + b"x")  # which htslib does not mind
+    options = ReaderOptions(str(box / "ref.fa"), (str(box / "reads.bam"),), None, "gatk", 9)
+    with pytest.raises(BadInput, match="is longer than it says"):
+        WindowReader(options)
+    WindowReader(replace(options, is_another=True)).close()
 
 
 @pytest.mark.parametrize("size", [0, 3, 4, 8, 128])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 BAM_BASES = "=ACMGRSVTWYHKDBN"
-CIGAR_LETTERS = "MIDNSHP=XB"
+CIGAR_LETTERS = "MIDNSHP=X"
 COUNTED = "MISD"  # operators that move the index of gap keys
 
 REFERENCE_CODE = {"A": 0, "C": 1, "G": 2, "T": 3, "*": 4, **dict.fromkeys("KMRYSWBVHDXN", 5)}

@@ -34,17 +34,21 @@ class Library:
         self.ffi.cdef(declarations("include/cnnscore.h", engine=True))
         self.lib = self.ffi.dlopen(str(path), self.ffi.RTLD_NOW | self.ffi.RTLD_GLOBAL)
         self.error = self.ffi.new("cnnscore_error *")
+        self.kept: list[Any] = []  # of all options: a struct does not keep what it points to
 
     def options(self, model: str | None, **changes: Any) -> Any:
         options = self.ffi.new("cnnscore_engine_options *")
         options.struct_size = self.ffi.sizeof("cnnscore_engine_options")
         options.abi_version = self.lib.CNNSCORE_ABI_VERSION
-        self.model = self.ffi.NULL if model is None else self.ffi.new("char[]", os.fsencode(model))
-        self.provider = self.ffi.new("char[]", changes.pop("provider", "cpu").encode())
-        options.model, options.provider = self.model, self.provider
-        for name, value in changes.items():
-            setattr(options, name, value)
+        for name, value in {"model": model, "provider": "cpu", **changes}.items():
+            setattr(options, name, self._native(value))
         return options
+
+    def _native(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            return self.ffi.NULL if value is None else value
+        self.kept.append(self.ffi.new("char[]", os.fsencode(value)))
+        return self.kept[-1]
 
     def open(self, model: str | None, **changes: Any) -> Any:
         engine = self.ffi.new("cnnscore_engine **", self.ffi.cast("cnnscore_engine *", 1))
@@ -131,6 +135,37 @@ use(libraries[0])
     command = [sys.executable, "-c", program]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_what_was_said_on_opening_is_copied(inside: Library, stand_ins: dict[str, str]) -> None:
+    """Options and their strings are the host's again once the engine is open."""
+    case = make_windows("reference", stand_ins["reference"])
+    heard = []
+
+    @inside.ffi.callback("cnnscore_log_function")  # type: ignore[untyped-decorator]  # cffi has no types
+    def listen(data: Any, level: int, message: Any) -> None:
+        heard.append(int(inside.ffi.cast("intptr_t", data)))
+
+    inside.kept.clear()
+    options = inside.options(
+        case.model, annotations="caller", log=listen, log_data=inside.ffi.cast("void *", 42)
+    )
+    engine = inside.ffi.new("cnnscore_engine **")
+    assert inside.lib.cnnscore_engine_open(options, engine, inside.error) == OK
+    assert len(inside.kept) == 3
+    for memory in (*inside.kept, options):
+        size = inside.ffi.sizeof(memory if memory is not options else options[0])
+        inside.ffi.memmove(memory, b"\xff" * size, size)
+    inside.kept.clear()
+    description = inside.ffi.new("cnnscore_engine_description *")
+    description.struct_size = inside.ffi.sizeof(description[0])
+    assert inside.lib.cnnscore_engine_describe(engine[0], description, inside.error) == OK
+    assert inside.ffi.string(description.provider) == b"cpu"
+    scores = inside.score(engine[0], inside.batch(case.batch), len(case.batch))
+    assert scores == case.scores.tobytes()
+    logging.getLogger("cnnscore").warning("a word")
+    inside.lib.cnnscore_engine_close(engine[0])
+    assert heard == [42]
 
 
 @pytest.mark.parametrize("kind", ["reference", "reads"])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from cnnscore._window import ffi, lib
 from cnnscore.calls.records import Calls, Records
 
 HEADER = """##fileformat=VCFv4.2
@@ -112,3 +115,55 @@ def test_records_of_one_file_then_another(tmp_path: Path) -> None:
         path.write_text(header + COLUMNS + f"s0\n{contig}\t5\t.\tA\tC\t.\t.\t.\tGT\t0/1\n")
         assert Calls(str(path)).read(records, 10) == 1
         assert records.sites().locus(0) == f"{contig}:5"
+
+
+# ---- one call file in another's place in memory, as C callers may have it ----
+
+
+def opened(path: Path, contig: str) -> Any:
+    header = HEADER.replace("ID=1,", f"ID={contig},")
+    path.write_text(header + COLUMNS + f"s0\n{contig}\t5\t.\tA\tC\t.\t.\t.\tGT\t0/1\n")
+    name = ffi.new("char[]", str(path).encode())
+    options = ffi.new(
+        "cnnscore_calls_options *",
+        {"struct_size": ffi.sizeof("cnnscore_calls_options"), "path": name},
+    )
+    calls, error = ffi.new("cnnscore_calls **"), ffi.new("cnnscore_error *")
+    assert lib.cnnscore_calls_open(options, calls, error) == 0, ffi.string(error.message)
+    return calls[0]
+
+
+def at_one_address(path: Path, records: Any) -> Iterator[str]:
+    """Names of contigs of files that are read into `records`, each where the last one was."""
+    error, places = ffi.new("cnnscore_error *"), set()
+    for contig in map(str, range(1, 20)):
+        calls = opened(path, contig)
+        places.add(calls)
+        assert lib.cnnscore_calls_read(calls, records, 10, error) == 1
+        yield contig
+        lib.cnnscore_calls_close(calls)
+    assert len(places) < 19, "no address came twice: this shows nothing"
+
+
+def test_contigs_are_those_of_the_file_at_hand(tmp_path: Path) -> None:
+    records = ffi.gc(lib.cnnscore_records_new(), lib.cnnscore_records_free)
+    for contig in at_one_address(tmp_path / "calls.vcf", records):
+        sites = lib.cnnscore_records_sites(records)
+        names = sites.contig_names[0 : sites.contig_offset[sites.n_contigs]]
+        assert b"".join(names) == contig.encode()
+
+
+def test_known_variants_are_those_of_the_contig_at_hand(tmp_path: Path) -> None:
+    records = ffi.gc(lib.cnnscore_records_new(), lib.cnnscore_records_free)
+    path, error = tmp_path / "known.vcf", ffi.new("cnnscore_error *")
+    lines = "".join(f"{contig}\t5\t.\tA\tC\t.\t.\t.\n" for contig in range(1, 20, 2))
+    contigs = "".join(f"##contig=<ID={contig},length=1000>\n" for contig in range(20))
+    columns = COLUMNS.removesuffix("\tFORMAT\t")
+    path.write_text(f"##fileformat=VCFv4.2\n{contigs}{columns}\n{lines}")
+    resource = ffi.new("cnnscore_resource **")
+    assert lib.cnnscore_resource_open(str(path).encode(), False, resource, error) == 0
+    for contig in at_one_address(tmp_path / "calls.vcf", records):
+        wanted, known = ffi.new("uint8_t[]", [1]), ffi.new("uint8_t[]", [0])
+        code = lib.cnnscore_resource_match(resource[0], records, wanted, known, error)
+        assert (code, known[0]) == (0, int(contig) % 2), contig
+    lib.cnnscore_resource_close(resource[0])

@@ -111,7 +111,8 @@ class Calls:
 
     `annotations` are the INFO keys of the annotation columns; `name` is what messages call the
     file; with `sites_only` FORMAT and the samples are not parsed. `reference` is a FASTA whose
-    contigs may be named in intervals too. Errors: BadInput when the file cannot be opened, is
+    contigs may be named in intervals too. `again` says that the file is read a second time, and its
+    intervals were warned of. Errors: BadInput when the file cannot be opened, is
     truncated, or lacks the index that regions need, and for intervals that are none or lie on a
     contig that nobody knows; UsageError for a list of intervals that cannot be read.
     """
@@ -127,6 +128,7 @@ class Calls:
         name: str | None = None,
         sites_only: bool = False,
         reference: str | None = None,
+        again: bool = False,
     ) -> None:
         intervals = intervals or Intervals()
         handle = ffi.new("cnnscore_calls **")
@@ -163,6 +165,7 @@ class Calls:
         call(ffi, lib.cnnscore_calls_open, native, handle)
         self.handle = ffi.gc(handle[0], lib.cnnscore_calls_close)
         self._noted = ""
+        self._again = again
         self._note()
 
     @property
@@ -261,8 +264,7 @@ class Calls:
 
         Errors: BadInput naming the locus of a truncated or malformed record.
         """
-        # Native records know their calls by address: the last must not make room for these. After
-        # an error they may be of either.
+        # Native records look into the calls that they are of: after an error, of either.
         records.lenders.append(self)
         n = call(ffi, lib.cnnscore_calls_read, self.handle, records.handle, limit)
         records.lenders = [self]
@@ -274,7 +276,7 @@ class Calls:
         """Warn of intervals that select less than they seem to."""
         text = lib.cnnscore_calls_note(self.handle)
         note = "" if text == ffi.NULL else ffi.string(text).decode("utf-8", "replace")
-        if note != self._noted:
+        if note != self._noted and not self._again:
             log.warning("%s", note)
         self._noted = note
 

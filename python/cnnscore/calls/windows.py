@@ -37,7 +37,8 @@ class ReaderOptions:
 
     `read_rule` is "none", "gatk" or "primary" (native/include/cnnscore.h); `downsampling`, of rule
     "gatk", is "site" (a site's sample depends on the site alone) or "gatk" (GATK's running random
-    state: one reader, file order). `reference_left` and `reference_width` are columns.
+    state: one reader, file order). `reference_left` and `reference_width` are columns. `is_another`
+    says that a reader of the same files is open: their indexes are not checked again.
     """
 
     reference: str | None
@@ -49,6 +50,7 @@ class ReaderOptions:
     downsampling: str = "site"
     reference_left: int = 64
     reference_width: int = 192
+    is_another: bool = False
 
     @classmethod
     def of_network(
@@ -133,6 +135,7 @@ class WindowReader:
                 "downsampling": DOWNSAMPLING[options.downsampling],
                 "reference_left": options.reference_left,
                 "reference_width": options.reference_width,
+                "is_another": options.is_another,
             },
         )
         call(ffi, lib.cnnscore_reader_open, native, handle)

@@ -226,7 +226,10 @@ class _Pipeline:
         self._engine = engine
         self._score_batch = score
         self._in_order = in_order
-        self._all_readers = [WindowReader(options) for _ in range(1 if in_order else threads)]
+        another = replace(options, is_another=True)
+        self._all_readers = [
+            WindowReader(another if i else options) for i in range(1 if in_order else threads)
+        ]
         self._readers: queue.SimpleQueue[WindowReader] = queue.SimpleQueue()
         self._all_readers[0].warn_of_indexes()
         first = self._all_readers[0]

@@ -258,7 +258,7 @@ def copy_records(
 ) -> NDArray[np.int64]:
     """Write the chosen records to `output` (VCF), in file order; their numbers in that order."""
     in_order = np.unique(chosen)
-    calls = Calls(path, intervals=intervals, reference=reference)
+    calls = Calls(path, intervals=intervals, reference=reference, again=True)
     records, skipped = Records(), Records()
     writer = Writer(calls, os.fspath(output), os.fspath(output), "w")
     try:
