@@ -47,7 +47,7 @@ def run(tmp_path: Path) -> Run:
             check=False,
         )
         said = "".join(path.read_text() for path in tmp_path.glob("report*"))
-        assert (done.returncode, said) == (0, ""), done.stderr
+        assert (done.returncode, said) == (0, ""), f"{said}{done.stderr}"
 
     return run
 
