@@ -82,7 +82,8 @@ static int open_readers(plugin_pipeline *p, const cnnscore_calls *calls, cnnscor
         cnnscore_reader_set_depth(p->workers[i].reader, p->depth);
     cnnscore_error warning;
     if (cnnscore_uses_depth(network->read_rule, network->annotations, network->n_annotations) &&
-        o->sample_depth <= 0 && cnnscore_warn_of_depth(p->workers[0].reader, p->depth, &warning))
+        o->sample_depth <= 0 && !p->looked.sites_empty &&
+        cnnscore_warn_of_depth(p->workers[0].reader, p->depth, &warning))
         report_warning("%s", warning.message);
     if (cnnscore_warn_of_read_samples(calls, p->workers[0].reader, o->sample, &warning))
         report_warning("%s", warning.message);

@@ -235,10 +235,11 @@ class _Pipeline:
         first = self._all_readers[0]
         self.depth = first.measure_depth() if sample_depth is None else sample_depth
         """Of the sample; NaN: unknown."""
+        self._looked = first.look()
         measured = engine.description.uses_depth and sample_depth is None
-        if measured and (warning := first.depth_warning(self.depth)):
+        counts = not self._looked.sites_empty  # else that is what there is to say
+        if measured and counts and (warning := first.depth_warning(self.depth)):
             log.warning(warning)
-        self._looked = self._all_readers[0].look()
         for reader in self._all_readers:
             reader.set_depth(self.depth)
             self._readers.put(reader)
