@@ -27,10 +27,10 @@ GATK_JAR := $(WORK)/gatk-$(GATK_VERSION).jar
 # start it with `java -cp "$CNNSCORE_GATK/*" org.broadinstitute.hellbender.Main TOOL ...`.
 GATK := $(WORK)/gatk-4.6.2.0/ready
 export CNNSCORE_GATK := $(CURDIR)/$(patsubst %/,%,$(dir $(GATK)))
-OLD_GATK := $(WORK)/gatk-$(GATK_VERSION)/ready
+# Older releases that the walker runs in: its tests look for them beside that one.
+OLD_GATKS := $(patsubst %,$(WORK)/gatk-%/ready,4.5.0.0 4.6.0.0)
 WALKER := $(WORK)/gatk/cnnscore-gatk.jar
 export CNNSCORE_WALKER := $(CURDIR)/$(WALKER)
-export CNNSCORE_OLD_GATK := $(CURDIR)/$(patsubst %/,%,$(dir $(OLD_GATK)))
 JAVA := $(shell find plugin/gatk/src -name '*.java') $(wildcard tests/gatk/*.java)
 JAVA_FORMAT := $(WORK)/google-java-format-1.22.0-all-deps.jar
 MODELS := $(WORK)/models/gatk-2d.onnx
@@ -120,9 +120,10 @@ $(GATK_JAR): $(WORK)/apt-build
 	  -DoutputDirectory=$(CURDIR)/$(WORK) -Dmdep.useBaseVersion=true
 	@touch $@
 
-$(WORK)/gatk-%/ready:
+$(WORK)/gatk-%/ready: plugin/gatk/pom.xml
 	@command -v mvn >/dev/null || { echo "missing: Maven, which brings GATK" >&2; exit 1; }
 	@echo "fetching GATK $* and what it needs (0.4 GB)"
+	@rm -rf $(@D)
 	@mvn -q -B -ntp -f plugin/gatk/pom.xml dependency:copy-dependencies -Dgatk.version=$* \
 	  -DincludeScope=provided -DoutputDirectory=$(CURDIR)/$(@D)
 	@touch $@
@@ -161,7 +162,7 @@ export CNNSCORE_LIBRARY := $(CURDIR)/$(LIBRARY)
 export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
 
 # tests/seam loads libcnnscore into its own Python, so it has one to itself.
-test: build $(WORK)/train gatk $(MODELS) $(OLD_GATK) $(WORK)/apt-test $(WORK)/apt-web
+test: build $(WORK)/train gatk $(MODELS) $(OLD_GATKS) $(WORK)/apt-test $(WORK)/apt-web
 	@export CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) CNNSCORE_TEST_ALL=1; \
 	  $(BIN)/python -m pytest --ignore=tests/seam && $(BIN)/python -m pytest tests/seam
 

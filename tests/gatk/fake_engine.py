@@ -47,19 +47,21 @@ class FakeEngine(grpc.GenericRpcHandler):
         return grpc.stream_stream_rpc_method_handler(self._score)
 
     def _describe(self, request: bytes, context: Any) -> bytes:
-        version = 2 if self._way == "version" else 1
-        rule = "newer" if self._way == "rule" else "none"
-        sites = 0 if self._way == "no-sites" else 10
-        changes = {"read_rule": rule, "sites_per_job": sites}
-        description = Description(**{**vars(_description), **changes})
-        return encode_description(
-            ServerDescription(
-                description=description,
-                max_message_bytes=1000 if self._way == "small" else 1 << 20,
-                max_in_flight=4,
-                protocol_version=version,
+        message: Any = MESSAGES["Description"].FromString(
+            encode_description(
+                ServerDescription(
+                    description=_description,
+                    max_message_bytes=1 << 20,
+                    max_in_flight=4,
+                    protocol_version=1,
+                )
             )
         )
+        if self._way.startswith("describe:"):  # describe:FIELD=VALUE
+            field, _, value = self._way.removeprefix("describe:").partition("=")
+            setattr(message, field, int(value) if value.lstrip("-").isdigit() else value)
+        bytes_of_message: bytes = message.SerializeToString()
+        return bytes_of_message
 
     def _score(self, batches: Iterator[bytes], context: Any) -> Iterator[bytes]:
         self._streams += 1

@@ -265,19 +265,6 @@ def test_java_jar(gatk: Gatk, servers: dict[str, Server], tmp_path: Path) -> Non
     assert len(scores_of(out, "CNN_1D")) == 294
 
 
-def test_class_path_with_gatk_4_6_0_0(
-    gatk: Gatk, tools: ToolHost, servers: dict[str, Server], tiny: dict[str, str], tmp_path: Path
-) -> None:
-    """Where GATK's own CNNScoreVariants is still there; with an engine of the tool's own."""
-    out, today = tmp_path / "out.vcf", tmp_path / "today.vcf"
-    arguments = [*INPUTS, "-I", READS, "-O", out, "--model", tiny["reads"], "--engine", ENGINE]
-    done = run(gatk.command("CnnScoreVariants", *arguments, old=True))
-    assert done.returncode == 0, done.stderr
-    assert 'Version="4.6.0.0-cnnscore-' in out.read_text()
-    assert tools.score(*INPUTS, "-I", READS, "-O", today, "--server", servers["reads"].address).ok
-    assert scores_of(out, "CNN_2D") == scores_of(today, "CNN_2D")
-
-
 def test_bad_arguments_exit_as_gatk_does(gatk: Gatk) -> None:
     done = run(gatk.command("CnnScoreVariants", *INPUTS, "-O", "o.vcf", "--server", "nowhere"))
     assert done.returncode == 2

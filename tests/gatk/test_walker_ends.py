@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import os
 import signal
 import subprocess
 import time
@@ -14,6 +12,7 @@ import pytest
 
 from conftest import DATA, scores_of
 from hosts.gatk import ENGINE, Gatk, ToolHost
+from hosts.processes import children, runs, seconds_worked
 from hosts.waiting import wait_until
 
 INPUTS = ("-V", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa", "-I", DATA / "reads.bam")
@@ -32,27 +31,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def _ours(folder: Path) -> list[Path]:
     """GATK has some of its own."""
     return list(folder.glob("cnnscore*"))
-
-
-@pytest.fixture(scope="session")
-def long_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Each synthetic record 60 times: a minute's work for a network that looks at reads."""
-    path = tmp_path_factory.mktemp("calls") / "long.vcf"
-    lines = gzip.decompress((DATA / "calls.vcf.gz").read_bytes()).decode().splitlines(True)
-    path.write_text("".join(line if line.startswith("#") else line * 60 for line in lines))
-    return path
-
-
-def _children(pid: int) -> list[int]:
-    done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, check=False)
-    return [int(word) for word in done.stdout.split()]
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize(
@@ -78,14 +56,14 @@ def test_signals(
     with log.open("w") as err, subprocess.Popen(command, stderr=err) as tool:
         try:
             wait_until(lambda: "Starting traversal" in log.read_text(), 300)
-            (engine,) = _children(tool.pid)
+            (engine,) = children(tool.pid)
             assert _ours(folder) == []  # from here on nothing is left whatever happens
-            before = _seconds_worked(engine)
-            wait_until(lambda: _seconds_worked(engine) > before + 1, 300)
+            before = seconds_worked(engine)
+            wait_until(lambda: seconds_worked(engine) > before + 1, 300)
             begin = time.monotonic()
             tool.send_signal(number)
             assert tool.wait(30) == status
-            wait_until(lambda: not _runs(engine), 30)
+            wait_until(lambda: not runs(engine), 30)
             assert time.monotonic() - begin < SOON
         finally:
             tool.kill()
@@ -95,22 +73,17 @@ def test_signals(
     assert left == (hidden if number == signal.SIGKILL else [])
 
 
-def _seconds_worked(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_killed_while_the_engine_starts(gatk: Gatk, folder: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     inputs = (*INPUTS, "--model", "reads", "--engine", ENGINE, "-O", tmp_path / "out.vcf")
     command = gatk.command("CnnScoreVariants", *inputs, "--tmp-dir", folder)
     with log.open("w") as err, subprocess.Popen(command, stderr=err) as tool:
         try:
-            wait_until(lambda: _children(tool.pid), 300)
-            (engine,) = _children(tool.pid)
+            wait_until(lambda: children(tool.pid), 300)
+            (engine,) = children(tool.pid)
         finally:
             tool.kill()
-    wait_until(lambda: not _runs(engine), 30)
+    wait_until(lambda: not runs(engine), 30)
 
 
 # ---- --tmp-dir ----

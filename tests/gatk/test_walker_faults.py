@@ -40,9 +40,12 @@ def with_fake(tools: ToolHost, way: str, out: Path, *options: object) -> Ran:
     [
         ("die", (), ["ended before its work was done", "exit status 9", "last words"]),
         ("stop", (), ["no scoring server answers", "the server is stopping"]),
-        ("version", (), ["version 2 of the protocol", "take both from one release"]),
-        ("rule", (), ["by the rule newer", "take both from one release"]),
-        ("no-sites", (), ["makes no sense", "sites_per_job is 0, not 1 to"]),
+        (
+            "describe:protocol_version=2",
+            (),
+            ["version 2 of the protocol", "take both from one release"],
+        ),
+        ("describe:read_rule=newer", (), ["by the rule newer", "take both from one release"]),
         ("hang", ("--server-timeout", 2), ["does not answer in time", "--server-timeout"]),
         ("short", (), ["is not a cnnscore of this protocol"]),
         (
@@ -50,7 +53,7 @@ def with_fake(tools: ToolHost, way: str, out: Path, *options: object) -> Ran:
             ("--server-timeout", 1),
             ["overloaded: the queue is full, and was for 1 s", "(--server-timeout)"],
         ),
-        ("small", (), ["synA:257", "--max-message"]),
+        ("describe:max_message_bytes=1000", (), ["synA:257", "--max-message"]),
     ],
 )
 def test_engine_at_fault(
@@ -60,6 +63,34 @@ def test_engine_at_fault(
     assert ran.answer.startswith("user error: ")
     for word in words:
         assert word in ran.answer
+    assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("window=0", "reference_width=0", "reference_left=-1", "reference_left=192"),
+        *("read_limit=-1", "sites_per_job=0", "sites_per_job=-3", "max_in_flight=0"),
+        *("max_in_flight=-1", "max_message_bytes=0", "max_message_bytes=-1"),
+    ],
+)
+def test_description_that_makes_no_sense(field: str, tools: ToolHost, out: Path) -> None:
+    """0 is what proto3 gives for a field that is not there: it never means the end."""
+    ran = with_fake(tools, f"describe:{field}", out)
+    assert ran.answer.startswith("user error: ")
+    name, _, value = field.partition("=")
+    assert f"makes no sense: {name} is {value}, not " in ran.answer
+    assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["info_key=", "info_key=A B", 'model=a"b', "encoding=", "network=XYZ", "cutoffs=a\x01b"],
+)
+def test_description_that_goes_into_no_header(field: str, tools: ToolHost, out: Path) -> None:
+    ran = with_fake(tools, f"'describe:{field}'", out)
+    assert ran.answer.startswith("user error: ")
+    assert f"makes no sense: {field.partition('=')[0]} is " in ran.answer
     assert list(out.parent.iterdir()) == []
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from conftest import DATA
 from hosts.server import Server, start_server
 from hosts.stand_in import write_stand_ins
 
@@ -82,17 +86,25 @@ class Gatk:
 
     folder: Path
     """Jars of GATK 4.6.2.0 and of what it needs."""
-    old_folder: Path
-    """The same of 4.6.0.0."""
     walker: Path
     """cnnscore-gatk.jar."""
 
-    def command(self, *arguments: object, old: bool = False, heap: str = "1g") -> list[str]:
+    def command(self, *arguments: object, heap: str = "1g") -> list[str]:
         """A command line of GATK with the walker on its class path: behind GATK, as the walker's
         jar names a GATK of its own."""
-        jars = self.old_folder if old else self.folder
-        path = f"{jars}/*:{self.walker}"
+        path = f"{self.folder}/*:{self.walker}"
         return ["java", f"-Xmx{heap}", "-cp", path, MAIN, *map(str, arguments)]
+
+    def packaged(self, version: str, folder: Path) -> Path:
+        """The walker beside a jar that has the name of that release's package, and stands for its
+        jars from Maven: nothing else of a GATK is near."""
+        jars = sorted(self.folder.with_name(f"gatk-{version}").glob("*.jar"))
+        assert jars, f"make {self.folder.with_name(f'gatk-{version}')}/ready"
+        line = "Class-Path: " + " ".join(jar.as_uri() for jar in jars)
+        manifest = "\n ".join(line[at : at + 70] for at in range(0, len(line), 70)) + "\n"
+        with zipfile.ZipFile(folder / f"gatk-package-{version}-local.jar", "w") as package:
+            package.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n" + manifest)
+        return Path(shutil.copy(self.walker, folder))
 
 
 def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
@@ -105,7 +117,7 @@ def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="session")
 def gatk() -> Gatk:
     """GATK from Maven and the walker's jar: `make test` brings them, `make test-core` does not."""
-    names = ("CNNSCORE_GATK", "CNNSCORE_OLD_GATK", "CNNSCORE_WALKER")
+    names = ("CNNSCORE_GATK", "CNNSCORE_WALKER")
     folders = [Path(os.environ.get(name, "-")) for name in names]
     if not os.environ.get("CNNSCORE_MODELS") or not all(path.exists() for path in folders):
         pytest.skip("needs GATK and the walker: run by `make test`, not by `make test-core`")
@@ -132,3 +144,12 @@ def engines(
     yield running
     for server in running.values():
         server.stop(signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def long_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each synthetic record 60 times: a minute's work for a network that looks at reads."""
+    path = tmp_path_factory.mktemp("calls") / "long.vcf"
+    lines = gzip.decompress((DATA / "calls.vcf.gz").read_bytes()).decode().splitlines(True)
+    path.write_text("".join(line if line.startswith("#") else line * 60 for line in lines))
+    return path

@@ -2,20 +2,16 @@ package org.cnnscore.gatk;
 
 import static java.util.stream.Collectors.joining;
 
-import htsjdk.samtools.SAMFileHeader;
-import htsjdk.samtools.SAMSequenceDictionary;
-import htsjdk.samtools.SamReaderFactory;
+import htsjdk.samtools.SAMSequenceRecord;
 import htsjdk.variant.variantcontext.VariantContext;
 import htsjdk.variant.variantcontext.VariantContextBuilder;
 import htsjdk.variant.variantcontext.writer.VariantContextWriter;
 import htsjdk.variant.vcf.VCFHeader;
 import java.io.File;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.broadinstitute.barclay.argparser.Advanced;
 import org.broadinstitute.barclay.argparser.Argument;
 import org.broadinstitute.barclay.argparser.ArgumentCollection;
@@ -69,14 +65,8 @@ public final class CnnScoreVariants extends VariantWalker {
           + " (-I) too and writes CNN_2D; --model takes any other network of `cnnscore model list`."
           + " FilterVariantTranches is the step after.";
 
-  private static final Pattern INFO_KEY = Pattern.compile("[A-Za-z_][0-9A-Za-z_.]*");
   private static final Duration SERVER_PATIENCE = Duration.ofSeconds(2);
   private static final Duration ENGINE_PATIENCE = Duration.ofMinutes(2);
-
-  /** When this many reads were seen and none has a read group, none will. */
-  private static final long READS_WITHOUT_GROUP = 100_000;
-
-  private static final int RECORDS_PER_CHECK = 100;
 
   /** The networks that CNNScoreVariants calls by what they look at. */
   public enum TensorType {
@@ -179,12 +169,13 @@ public final class CnnScoreVariants extends VariantWalker {
   private EngineClient client;
   private Description network;
   private SiteReads reads;
+  private ReadChecks readChecks;
   private ScoringPipeline pipeline;
+  private BlockCheck blocks;
   private WholeOutput whole;
   private VariantContextWriter writer;
   private String key;
   private VariantContext last;
-  private long taken;
   private long written;
   private long unscored;
 
@@ -269,10 +260,12 @@ public final class CnnScoreVariants extends VariantWalker {
   @Override
   public void onTraversalStart() {
     legacy.warn(logger);
-    if (infoKey != null && !INFO_KEY.matcher(infoKey).matches()) {
+    if (infoKey != null && !DescriptionCheck.INFO_KEY.matcher(infoKey).matches()) {
       throw new UserException.BadInput(
           infoKey + " cannot be an INFO key: letters, digits, _ and . make one");
     }
+    WholeInput.checkCalls(drivingVariantFile.toPath());
+    blocks = new BlockCheck(drivingVariantFile.toPath());
     whole = new WholeOutput(output);
     choice = new NetworkChoice(this);
     openEngine();
@@ -299,7 +292,7 @@ public final class CnnScoreVariants extends VariantWalker {
     client =
         new EngineClient(
             new EngineAddress(address, tokenFile != null, tlsCa),
-            token(),
+            EngineAddress.token(tokenFile),
             Duration.ofSeconds(serverTimeout),
             () -> process == null ? null : process.death());
     network = client.describe(startup);
@@ -313,33 +306,26 @@ public final class CnnScoreVariants extends VariantWalker {
         network.getProvider());
   }
 
-  private String token() {
-    if (tokenFile == null) {
-      return null;
-    }
-    try {
-      return Files.readString(tokenFile.toPath()).strip();
-    } catch (IOException error) {
-      throw new UserException.CouldNotReadInputFile(tokenFile.toPath(), error.getMessage(), error);
-    }
-  }
-
   private void openPipeline() {
     NetworkReadFilter.Rule rule = NetworkReadFilter.rule(network.getReadRule());
+    Samples samples = new Samples(drivingVariantFile, getHeaderForVariants());
+    ReadInputs inputs = null;
     networkFilter.setRule(rule);
     if (rule != NetworkReadFilter.Rule.none) {
       readFilter = filterArguments.getMergedCountingReadFilter(getHeaderForReads());
+      ReadTally tally = networkFilter.tally();
       boolean ours = rule == NetworkReadFilter.Rule.primary;
       int limit = network.getReadLimit();
       Downsampler downsampler = ours ? new BottomK(limit) : new Reservoir(limit, downsampling);
-      boolean several = readArguments.getReadPathSpecifiers().size() > 1;
-      if (several && getHeaderForReads().getSortOrder() != SAMFileHeader.SortOrder.coordinate) {
-        throw new UserException.BadInput(
-            "not all read files have SO:coordinate in their headers, and GATK merges such files in"
-                + " no order: make them anew with `samtools sort`");
-      }
-      reads = new SiteReads(readFilter, downsampler, ours, several && !ours);
-    } else if (hasReads()) {
+      inputs = new ReadInputs(readArguments, referenceArguments.getReferencePath());
+      samples.check(inputs, filterArguments.chosenSamples(), logger);
+      reads =
+          new SiteReads(tally.counting(readFilter), downsampler, ours, inputs.several() && !ours);
+      readChecks = new ReadChecks(inputs, reads, tally, network);
+    } else {
+      samples.warn(logger);
+    }
+    if (reads == null && hasReads()) {
       logger.warn(
           "the network {} does not look at reads, they are not used; --tensor-type read_tensor"
               + " takes one that does",
@@ -351,19 +337,8 @@ public final class CnnScoreVariants extends VariantWalker {
             getReferenceDictionary(),
             reads,
             reads == null ? null : getHeaderForReads().getSequenceDictionary(),
-            reads == null ? List.of() : readFiles());
+            reads == null ? List.of() : inputs.contigs());
     pipeline = new ScoringPipeline(client, network, windows, transferBatchSize, this::write);
-  }
-
-  /** The contigs of each file of reads; GATK shows those of all files together. */
-  private List<SAMSequenceDictionary> readFiles() {
-    SamReaderFactory factory =
-        SamReaderFactory.makeDefault()
-            .validationStringency(readArguments.getReadValidationStringency())
-            .referenceSequence(referenceArguments.getReferencePath());
-    return readArguments.getReadPaths().stream()
-        .map(path -> factory.getFileHeader(path).getSequenceDictionary())
-        .toList();
   }
 
   private VCFHeader header() {
@@ -374,6 +349,21 @@ public final class CnnScoreVariants extends VariantWalker {
     return ScoredHeader.of(input, key, network, getDefaultToolVCFHeaderLines());
   }
 
+  /** GATK has no place for records beside their contig: those go past it, without a score. */
+  @Override
+  protected Stream<VariantContext> getTransformedVariantStream(CountingVariantFilter filter) {
+    return super.getTransformedVariantStream(filter).filter(record -> !passTelomere(record));
+  }
+
+  private boolean passTelomere(VariantContext record) {
+    SAMSequenceRecord contig = getReferenceDictionary().getSequence(record.getContig());
+    boolean pass = contig != null && Sites.isTelomere(record, contig.getSequenceLength());
+    if (pass) {
+      pipeline.pass(record);
+    }
+    return pass;
+  }
+
   @Override
   public void apply(
       VariantContext record,
@@ -382,8 +372,8 @@ public final class CnnScoreVariants extends VariantWalker {
       FeatureContext featureContext) {
     last = record;
     pipeline.add(record, referenceContext, readsContext);
-    if (++taken % RECORDS_PER_CHECK == 0) {
-      ReadGroups.check(networkFilter, READS_WITHOUT_GROUP, network);
+    if (readChecks != null) {
+      readChecks.check(readsContext);
     }
   }
 
@@ -401,8 +391,11 @@ public final class CnnScoreVariants extends VariantWalker {
 
   @Override
   public Object onTraversalSuccess() {
+    blocks.await();
     pipeline.finish();
-    ReadGroups.check(networkFilter, 1, network);
+    if (readChecks != null) {
+      readChecks.checkAll();
+    }
     whole.commit(writer::close);
     writer = null;
     logger.info("{} of {} records scored", written - unscored, written);
@@ -412,13 +405,16 @@ public final class CnnScoreVariants extends VariantWalker {
           "{} records have more reads than the network takes, {} have none",
           reads.sitesSampled(),
           reads.sitesEmpty());
-      ReadGroups.warn(networkFilter, logger);
+      readChecks.warn(logger);
     }
     return null;
   }
 
   @Override
   public void closeTool() {
+    if (blocks != null) {
+      blocks.close();
+    }
     if (client != null) {
       client.close();
     }

@@ -6,7 +6,9 @@ import io.grpc.netty.shaded.io.grpc.netty.NegotiationType;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
 import java.io.File;
+import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
+import java.nio.file.Files;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -46,6 +48,18 @@ final class EngineAddress implements AutoCloseable {
     if (!plain && !hasToken) {
       throw new UserException.BadInput(
           "a server at " + text + " wants a token: name its file with --token-file");
+    }
+  }
+
+  /** What a token's file holds; null without one. */
+  static String token(File file) {
+    if (file == null) {
+      return null;
+    }
+    try {
+      return Files.readString(file.toPath()).strip();
+    } catch (IOException error) {
+      throw new UserException.CouldNotReadInputFile(file.toPath(), error.getMessage(), error);
     }
   }
 

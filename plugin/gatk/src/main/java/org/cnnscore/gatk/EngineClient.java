@@ -38,9 +38,6 @@ final class EngineClient implements AutoCloseable {
 
   static final int PROTOCOL_VERSION = 1;
 
-  /** Columns and reads that no network comes near. */
-  private static final long MOST = 1 << 16;
-
   private static final Duration DESCRIBE_PATIENCE = Duration.ofSeconds(20);
   private static final Duration DEATH_PATIENCE = Duration.ofSeconds(1);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(8);
@@ -116,7 +113,7 @@ final class EngineClient implements AutoCloseable {
             ClientCalls.blockingUnaryCall(
                 authorized, ScorerGrpc.getDescribeMethod(), options, request);
         checkVersion(description);
-        checkSense(description);
+        new DescriptionCheck(address, description).check();
         stream = open();
         return description;
       } catch (StatusRuntimeException error) {
@@ -127,30 +124,6 @@ final class EngineClient implements AutoCloseable {
       }
       pause(Duration.ofMillis(50));
       channel.resetConnectBackoff();
-    }
-  }
-
-  /** The fields that this tool works by: 0 is what a message says that lacks one. */
-  private void checkSense(Description description) {
-    boolean readsCount =
-        NetworkReadFilter.rule(description.getReadRule()) != NetworkReadFilter.Rule.none;
-    int width = description.getReferenceWidth();
-    checkRange("window", description.getWindow(), 1, MOST);
-    checkRange("read_limit", description.getReadLimit(), readsCount ? 1 : 0, MOST);
-    checkRange("reference_width", width, 1, MOST);
-    checkRange("reference_left", description.getReferenceLeft(), 0, width - 1L);
-    checkRange("sites_per_job", description.getSitesPerJob(), 1, 1 << 20);
-    checkRange("max_in_flight", description.getMaxInFlight(), 1, Long.MAX_VALUE);
-    checkRange("max_message_bytes", description.getMaxMessageBytes(), 1, Long.MAX_VALUE);
-  }
-
-  private void checkRange(String name, long value, long least, long most) {
-    if (value < least || value > most) {
-      throw new UserException(
-          String.format(
-              "the server at %s describes its network in a way that makes no sense: %s is %d, not"
-                  + " %d to %d; is it a cnnscore server of this version?",
-              address, name, value, least, most));
     }
   }
 

@@ -1,6 +1,5 @@
 package org.cnnscore.gatk;
 
-import htsjdk.samtools.SAMFlag;
 import htsjdk.samtools.SAMRecord;
 import htsjdk.samtools.SAMTag;
 import java.util.Set;
@@ -34,18 +33,8 @@ public final class NetworkReadFilter extends ReadFilter {
     primary
   }
 
-  /** What the rule `primary` passes over: not aligned, not the read's own line, or no good. */
-  private static final int PASSED_OVER =
-      SAMFlag.READ_UNMAPPED.intValue()
-          | SAMFlag.SECONDARY_ALIGNMENT.intValue()
-          | SAMFlag.SUPPLEMENTARY_ALIGNMENT.intValue()
-          | SAMFlag.DUPLICATE_READ.intValue()
-          | SAMFlag.READ_FAILS_VENDOR_QUALITY_CHECK.intValue();
-
   private Rule rule = Rule.gatk;
-  private long seen;
-  private long withoutGroup;
-  private long withoutBases;
+  private final transient ReadTally tally = new ReadTally();
 
   /** The rule of that name; an unknown one is an engine newer than this tool. */
   static Rule rule(String name) {
@@ -64,45 +53,45 @@ public final class NetworkReadFilter extends ReadFilter {
   }
 
   /** Reads over sites so far, those that count and those that don't. */
-  long seen() {
-    return seen;
-  }
-
-  /** Of these, reads that have no read group. */
-  long withoutGroup() {
-    return withoutGroup;
-  }
-
-  /** Of these, reads without bases, qualities or CIGAR. */
-  long withoutBases() {
-    return withoutBases;
+  ReadTally tally() {
+    return tally;
   }
 
   @Override
   public boolean test(GATKRead read) {
-    SAMRecord record = ((SAMRecordToGATKReadAdapter) read).getEncapsulatedSamRecord();
-    seen++;
-    return switch (rule) {
-      case none -> false;
-      case gatk -> hasGroup(record) && hasBases(record);
-      case primary -> (record.getFlags() & PASSED_OVER) == 0 && hasBases(record);
-    };
+    ReadTally.Fault fault = fault(((SAMRecordToGATKReadAdapter) read).getEncapsulatedSamRecord());
+    tally.add(fault);
+    return fault == null && rule != Rule.none;
   }
 
-  private boolean hasGroup(SAMRecord record) {
+  /** Why a read does not count; null where it does. */
+  private ReadTally.Fault fault(SAMRecord record) {
+    ReadTally.Fault fault = rule == Rule.primary ? flagFault(record) : groupFault(record);
+    return fault == null && lacksBases(record) ? ReadTally.Fault.noQualities : fault;
+  }
+
+  private static ReadTally.Fault flagFault(SAMRecord record) {
+    if (record.getReadUnmappedFlag()) {
+      return ReadTally.Fault.unmapped;
+    }
+    if (record.isSecondaryOrSupplementary()) {
+      return ReadTally.Fault.secondary;
+    }
+    if (record.getDuplicateReadFlag()) {
+      return ReadTally.Fault.duplicate;
+    }
+    return record.getReadFailsVendorQualityCheckFlag() ? ReadTally.Fault.qcFail : null;
+  }
+
+  private static ReadTally.Fault groupFault(SAMRecord record) {
     if (!(record.getAttribute(SAMTag.RG) instanceof String group)) {
-      withoutGroup++;
-      return false;
+      return ReadTally.Fault.noGroup;
     }
-    return !ARTIFICIAL_GROUPS.contains(group);
+    return ARTIFICIAL_GROUPS.contains(group) ? ReadTally.Fault.artificial : null;
   }
 
-  private boolean hasBases(SAMRecord record) {
+  private static boolean lacksBases(SAMRecord record) {
     boolean aligned = record.getReadUnmappedFlag() || record.getCigarLength() > 0;
-    if (record.getReadLength() > 0 && record.getBaseQualities().length > 0 && aligned) {
-      return true;
-    }
-    withoutBases++;
-    return false;
+    return record.getReadLength() == 0 || record.getBaseQualities().length == 0 || !aligned;
   }
 }

@@ -40,6 +40,9 @@ final class SampleDepth {
 
   private static final long SHORTEST = 4 * BEHIND;
 
+  /** Reads of a cell, to find one that counts. */
+  private static final int LOOKED_AT = 1000;
+
   /** Contigs shorter than this part of a cell are left out, if there are others. */
   private static final long SMALL_CONTIG = 4;
 
@@ -77,8 +80,29 @@ final class SampleDepth {
     return new SampleDepth(source, filter).measure(sharedContigs(files));
   }
 
+  /** Whether a read counts: the first reads of places all over the contigs are looked at. */
+  static boolean anyCounts(
+      ReadsContext source, List<SAMSequenceDictionary> files, Predicate<GATKRead> filter) {
+    SampleDepth looking = new SampleDepth(source, filter);
+    return cutGenome(sharedContigs(files), true).stream().anyMatch(looking::lookForOne);
+  }
+
+  private boolean lookForOne(Cell cell) {
+    Iterator<GATKRead> query = query(cell);
+    for (int i = 0; i < LOOKED_AT && query.hasNext(); i++) {
+      if (filter.test(query.next())) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private Iterator<GATKRead> query(Cell cell) {
+    return source.iterator(new SimpleInterval(cell.contig, (int) cell.begin + 1, (int) cell.end));
+  }
+
   private float measure(List<SAMSequenceRecord> contigs) {
-    List<Seen> seen = lookAtAll(cutGenome(contigs));
+    List<Seen> seen = lookAtAll(cutGenome(contigs, false));
     while (effectiveNumber(seen) < ENOUGH) {
       List<Cell> finer = new ArrayList<>();
       for (Seen one : seen) {
@@ -109,10 +133,11 @@ final class SampleDepth {
     return found != null && found.getSequenceLength() == contig.getSequenceLength();
   }
 
-  private static List<Cell> cutGenome(List<SAMSequenceRecord> contigs) {
+  /** {@code all}: small contigs too. */
+  private static List<Cell> cutGenome(List<SAMSequenceRecord> contigs, boolean all) {
     long total = contigs.stream().mapToLong(SAMSequenceRecord::getSequenceLength).sum();
     long size = Math.max(total / CELLS, SHORTEST);
-    List<Cell> cells = cutContigs(contigs, size, size / SMALL_CONTIG, 1);
+    List<Cell> cells = all ? List.of() : cutContigs(contigs, size, size / SMALL_CONTIG, 1);
     return cells.isEmpty() ? cutContigs(contigs, size, 0, contigs.size() / MOST + 1) : cells;
   }
 
@@ -142,8 +167,7 @@ final class SampleDepth {
 
   /** Reads over the locus of a cell, -1 where it has none. */
   private long look(Cell cell) {
-    Iterator<GATKRead> query =
-        source.iterator(new SimpleInterval(cell.contig, (int) cell.begin + 1, (int) cell.end));
+    Iterator<GATKRead> query = query(cell);
     long locus = -1;
     long reads = 0;
     while (query.hasNext()) {

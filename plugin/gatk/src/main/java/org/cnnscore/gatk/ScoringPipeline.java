@@ -32,13 +32,16 @@ final class ScoringPipeline {
   /** As many as `cnnscore serve` takes of one client: enough to hide the way there and back. */
   private static final int MAX_IN_FLIGHT = 8;
 
+  /** A record, and whether its batch has a site for it. */
+  private record Taken(VariantContext record, boolean sent) {}
+
   private final EngineClient client;
   private final Description network;
   private final WindowSource windows;
   private final Sink sink;
   private final int sitesPerBatch;
-  private final Deque<List<VariantContext>> waiting = new ArrayDeque<>();
-  private List<VariantContext> records = new ArrayList<>();
+  private final Deque<List<Taken>> waiting = new ArrayDeque<>();
+  private List<Taken> records = new ArrayList<>();
   private WindowBatchBuilder batch;
   private long batches;
 
@@ -62,8 +65,17 @@ final class ScoringPipeline {
   /** Takes a record; the contexts are GATK's doors to all bases and reads. */
   void add(VariantContext record, ReferenceContext bases, ReadsContext reads) {
     windows.add(record, bases, reads, batch);
-    records.add(record);
-    long recordBytes = records.size() * (RECORD_BYTES + SAMPLE_BYTES * record.getNSamples());
+    take(new Taken(record, true));
+  }
+
+  /** Takes a record that gets no score. */
+  void pass(VariantContext record) {
+    take(new Taken(record, false));
+  }
+
+  private void take(Taken taken) {
+    records.add(taken);
+    long recordBytes = records.size() * (RECORD_BYTES + SAMPLE_BYTES * taken.record.getNSamples());
     if (batch.sites() >= sitesPerBatch || batch.bytes() + recordBytes >= BATCH_BYTES) {
       send();
     }
@@ -74,15 +86,25 @@ final class ScoringPipeline {
     if (!records.isEmpty()) {
       send();
     }
+    drain();
+  }
+
+  private void drain() {
     while (client.inFlight() > 0) {
       receive();
     }
   }
 
   private void send() {
+    if (batch.sites() == 0) {
+      drain();
+      put(records, new float[0]);
+      records = new ArrayList<>();
+      return;
+    }
     WindowBatch message = batch.build(batches++);
     if (message.getSerializedSize() > network.getMaxMessageBytes()) {
-      VariantContext first = records.get(0);
+      VariantContext first = records.get(0).record;
       throw new UserException(
           String.format(
               "the windows of %d records from %s:%d on take %d bytes, the engine takes %d: start it"
@@ -104,9 +126,13 @@ final class ScoringPipeline {
 
   private void receive() {
     float[] scores = client.receive();
-    List<VariantContext> scored = waiting.remove();
-    for (int i = 0; i < scores.length; i++) {
-      sink.put(scored.get(i), scores[i]);
+    put(waiting.remove(), scores);
+  }
+
+  private void put(List<Taken> scored, float[] scores) {
+    int site = 0;
+    for (Taken taken : scored) {
+      sink.put(taken.record, taken.sent ? scores[site++] : Float.NaN);
     }
   }
 }

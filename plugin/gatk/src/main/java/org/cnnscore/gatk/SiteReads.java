@@ -3,6 +3,7 @@ package org.cnnscore.gatk;
 import htsjdk.samtools.CigarElement;
 import htsjdk.samtools.CigarOperator;
 import htsjdk.samtools.SAMRecord;
+import htsjdk.samtools.SAMSequenceDictionary;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
@@ -57,6 +58,7 @@ final class SiteReads {
   private int queryStart;
   private int querySeen;
   private int queryEnd;
+  private long sites;
   private long sitesSampled;
   private long sitesEmpty;
 
@@ -73,6 +75,11 @@ final class SiteReads {
     this.eachAlone = eachAlone;
   }
 
+  /** All sites. */
+  long sites() {
+    return sites;
+  }
+
   /** Sites whose reads had to be sampled. */
   long sitesSampled() {
     return sitesSampled;
@@ -81,6 +88,12 @@ final class SiteReads {
   /** Sites without a read. */
   long sitesEmpty() {
     return sitesEmpty;
+  }
+
+  /** Whether a read counts anywhere. Ends the running query. */
+  boolean anyCounts(ReadsContext source, List<SAMSequenceDictionary> files) {
+    endQuery();
+    return SampleDepth.anyCounts(source, files, filter);
   }
 
   /** Reads that counted at the last site, those left out as well. */
@@ -114,6 +127,7 @@ final class SiteReads {
       choose(start, last);
     }
     List<byte[]> chosen = downsampler.chosen();
+    sites++;
     if (downsampler.seen() > chosen.size()) {
       sitesSampled++;
     }

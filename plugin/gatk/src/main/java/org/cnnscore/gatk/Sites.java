@@ -38,6 +38,11 @@ final class Sites {
     return record.getStart() - 1;
   }
 
+  /** Whether a record lies beside its contig: VCF's POS 0 and N + 1, which have no bases. */
+  static boolean isTelomere(VariantContext record, int contigLength) {
+    return start(record) == -1 || start(record) == contigLength;
+  }
+
   /** INFO/END where that lies behind the start, else the end of REF. */
   static long end(VariantContext record) {
     double end = number(record.getAttribute(VCFConstants.END_KEY));

@@ -1,5 +1,6 @@
 package org.cnnscore.gatk;
 
+import htsjdk.samtools.util.FileExtensions;
 import htsjdk.variant.variantcontext.writer.VariantContextWriter;
 import java.io.IOException;
 import java.nio.file.FileSystems;
@@ -48,6 +49,13 @@ final class WholeOutput implements AutoCloseable {
 
   WholeOutput(GATKPath wanted) {
     this.wanted = wanted;
+    if (wanted.hasExtension(FileExtensions.BCF)) {
+      throw new UserException.BadInput(
+          "cannot write "
+              + wanted
+              + ": GATK's library writes a BCF (2.1) that bcftools does not read; name it .vcf.gz,"
+              + " and make a BCF of that with `bcftools view -Ob`");
+    }
     try {
       path = wanted.toPath();
       target = isLocal() ? followLinks(path) : path;

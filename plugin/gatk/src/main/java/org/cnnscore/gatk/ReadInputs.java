@@ -1,0 +1,69 @@
+package org.cnnscore.gatk;
+
+import static java.util.stream.Collectors.joining;
+
+import htsjdk.samtools.SAMFileHeader;
+import htsjdk.samtools.SAMReadGroupRecord;
+import htsjdk.samtools.SAMSequenceDictionary;
+import htsjdk.samtools.SamReaderFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.broadinstitute.hellbender.cmdline.argumentcollections.ReadInputArgumentCollection;
+import org.broadinstitute.hellbender.exceptions.UserException;
+
+/** The headers of all files of reads, each of which is whole. */
+final class ReadInputs {
+
+  private final List<Path> files;
+  private final List<SAMFileHeader> headers = new ArrayList<>();
+
+  /** Looks at each file; a CRAM needs the reference. */
+  ReadInputs(ReadInputArgumentCollection given, Path reference) {
+    files = given.getReadPaths();
+    List<Path> indexes = given.getReadIndexPaths(); // none, or one for each file
+    SamReaderFactory factory =
+        SamReaderFactory.makeDefault()
+            .validationStringency(given.getReadValidationStringency())
+            .referenceSequence(reference);
+    for (int i = 0; i < files.size(); i++) {
+      SAMFileHeader header = factory.getFileHeader(files.get(i));
+      Path index = indexes == null || indexes.isEmpty() ? null : indexes.get(i);
+      WholeInput.checkReads(files.get(i), index, header.getSequenceDictionary().size());
+      headers.add(header);
+    }
+    boolean inOrder =
+        headers.stream()
+            .allMatch(header -> header.getSortOrder() == SAMFileHeader.SortOrder.coordinate);
+    if (several() && !inOrder) {
+      throw new UserException.BadInput(
+          "not all read files have SO:coordinate in their headers, and GATK merges such files in"
+              + " no order: make them anew with `samtools sort`");
+    }
+  }
+
+  boolean several() {
+    return headers.size() > 1;
+  }
+
+  /** The samples of all read groups, each once. */
+  List<String> samples() {
+    return headers.stream()
+        .flatMap(header -> header.getReadGroups().stream())
+        .map(SAMReadGroupRecord::getSample)
+        .filter(Objects::nonNull)
+        .distinct()
+        .toList();
+  }
+
+  @Override
+  public String toString() {
+    return files.stream().map(Path::toString).collect(joining(", "));
+  }
+
+  /** The contigs of each file; GATK shows those of all files together. */
+  List<SAMSequenceDictionary> contigs() {
+    return headers.stream().map(SAMFileHeader::getSequenceDictionary).toList();
+  }
+}

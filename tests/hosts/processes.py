@@ -1,0 +1,32 @@
+"""Processes that tests did not start themselves: children of those that they did."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def children(pid: int) -> list[int]:
+    """Processes that one has started."""
+    done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, check=False)
+    return [int(word) for word in done.stdout.split()]
+
+
+def runs(pid: int) -> bool:
+    """Whether it has not ended."""
+    try:
+        return _stat(pid)[0] != "Z"
+    except OSError:
+        return False
+
+
+def seconds_worked(pid: int) -> float:
+    """Its seconds on any CPU."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    """What stands behind its name in /proc."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
