@@ -49,20 +49,41 @@ int output_open(plugin_output *output, cnnscore_calls *calls, const plugin_optio
                                 is_stdout ? "standard output" : o->output, o->mode, 0, &output->writer, err);
 }
 
-/* The index of what was there before goes first: at no moment has an output another one's. */
 static int finish_index(plugin_output *output, cnnscore_error *err) {
-    const char *target = output->index_file.target, *part = output->index_file.part;
-    int code = cnnscore_index_build(output->file.part, part ? part : output->index_path,
-                                    strcmp(output->index, "csi") == 0, err);
-    if (code != CNNSCORE_OK || !part || unlink(target) == 0 || errno == ENOENT) return code;
-    return cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot write %s: %s", output->index_path,
-                         strerror(errno));
+    const char *part = output->index_file.part;
+    return cnnscore_index_build(output->file.part, part ? part : output->index_path,
+                                strcmp(output->index, "csi") == 0, err);
+}
+
+static int remove_index(const char *index, cnnscore_error *err) {
+    if (unlink(index) == 0 || errno == ENOENT) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot write %s: %s", index, strerror(errno));
+}
+
+/* The indexes of what was there before go first: at no moment has an output another one's. The one that is
+ * replaced goes by the end of its links, which stay. */
+static int remove_indexes(plugin_output *output, cnnscore_error *err) {
+    static const char *const suffixes[] = {"tbi", "csi"};
+    const char *names[] = {output->file.path, output->file.target};
+    int code = CNNSCORE_OK;
+    for (int i = 0; code == CNNSCORE_OK && i < 4; i++) {
+        char *index;
+        if (asprintf(&index, "%s.%s", names[i / 2], suffixes[i % 2]) < 0) return cnnscore_fail_memory(err);
+        bool is_replaced = output->index_path && strcmp(index, output->index_path) == 0;
+        if (!is_replaced)
+            code = remove_index(index, err);
+        else if (output->index_file.part)
+            code = remove_index(output->index_file.target, err);
+        free(index);
+    }
+    return code;
 }
 
 int output_finish(plugin_output *output, cnnscore_error *err) {
     int code = cnnscore_writer_close(output->writer, err);
     output->writer = NULL;
     if (code == CNNSCORE_OK && output->index) code = finish_index(output, err);
+    if (code == CNNSCORE_OK && output->file.part) code = remove_indexes(output, err);
     if (code == CNNSCORE_OK && output->file.part) code = aside_fill(&output->file, err);
     if (code == CNNSCORE_OK && output->index_file.part) {
         code = aside_fill(&output->index_file, err);

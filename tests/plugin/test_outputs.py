@@ -125,6 +125,37 @@ def test_the_indexs_own_link(door: Door, out: Path) -> None:
     assert names(out / "store") == {"a.tbi"}
 
 
+@pytest.mark.parametrize("more", [[], ["-W=tbi"], ["-W"]], ids=["none", "tbi", "csi"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_no_index_of_what_was_there_before(
+    door: Door, out: Path, more: list[str], linked: bool
+) -> None:
+    """Readers take the one that they find first, and nothing tells them that it is another's."""
+    store = out / "store"
+    store.mkdir()
+    path = out / "a.vcf.gz"
+    if linked:
+        path.symlink_to("store/real.vcf.gz")
+    for kind in ("-W=tbi", "-W=csi"):
+        door.good("-o", path, "-t", "synA", kind)
+    stale = {"a.vcf.gz.csi": path, "a.vcf.gz.tbi": path, "real.vcf.gz.tbi": store / "real.vcf.gz"}
+    for name, file in stale.items():
+        file.with_name(name).write_bytes(b"another's")
+    (door.box / "bad.vcf").write_bytes(b"no VCF")
+    failed = door.command("-o", path, *more, calls=door.box / "bad.vcf")
+    done = subprocess.run(failed, env=environment(), capture_output=True, check=False)
+    assert done.returncode != 0
+    assert (out / "a.vcf.gz.tbi").read_bytes() == b"another's"  # what was there stays whole
+    door.good("-o", path, *more)
+    kept = {"store", "a.vcf.gz", *([] if not more else [f"a.vcf.gz.{(more[0][3:] or 'csi')}"])}
+    assert names(out) == kept
+    assert names(store) == ({"real.vcf.gz"} if linked else {"real.vcf.gz.tbi"})
+    assert records(path) == 294
+    if more:
+        with pysam.VariantFile(str(path)) as indexed:
+            assert len(list(indexed.fetch("synB"))) > 10
+
+
 def test_links_in_a_circle(door: Door, out: Path) -> None:
     (out / "a.vcf").symlink_to("b.vcf")
     (out / "b.vcf").symlink_to("a.vcf")

@@ -70,8 +70,11 @@ def open_output(
     for suffix in INDEX_SUFFIXES:
         remove_left(f"{path}{suffix}")
     if not index:
-        with aside(path) as part, _written(Writer(calls, part, path, mode, threads)) as writer:
-            yield writer
+        with aside(path) as part:
+            with _written(Writer(calls, part, path, mode, threads)) as writer:
+                yield writer
+            if is_file(path):
+                _remove_indexes(path)
         return
     index_path, whole = f"{path}.{index}", False
     try:
@@ -80,13 +83,26 @@ def open_output(
                 with _written(Writer(calls, part, path, mode, threads)) as writer:
                     yield writer
                 build_index(part, index_part, index)
-                with writing(index_path):  # at no moment has an output another one's index
-                    Path(os.path.realpath(index_path)).unlink(missing_ok=True)
+                _remove_indexes(path, index)
             whole = True
     except BadOutput:
         if whole:  # without the index that it was to have
             Path(os.path.realpath(path)).unlink(missing_ok=True)
         raise
+
+
+def _remove_indexes(path: str, replaced: str | None = None) -> None:
+    """Of what `path` was before: at no moment has an output another one's index.
+
+    The index that is `replaced` goes by the end of its links, which stay. Errors: BadOutput.
+    """
+    for name in {path, os.path.realpath(path)}:
+        for suffix in INDEX_SUFFIXES:
+            index = Path(f"{name}{suffix}")
+            if name == path and suffix == f".{replaced}":
+                index = Path(os.path.realpath(index))
+            with writing(index):
+                index.unlink(missing_ok=True)
 
 
 @contextmanager
