@@ -259,6 +259,36 @@ def test_thresholds_are_graded_and_keep_what_scores_them(tmp_path: Path) -> None
     assert column[4:] == [".", "PASS", "PASS", "PASS"]  # there is no cut-off for indels
 
 
+def test_what_is_no_sequence_is_no_alternative(tmp_path: Path) -> None:
+    """A gVCF's SNP is a SNP; with GATK's types it is what FilterVariantTranches has: mixed."""
+    snp, indel, neither = "CNN_1D_SNP_below_0", "CNN_1D_INDEL_below_0", "PASS"
+    table = [  # REF, ALT, types vqsr, types gatk
+        ("A", "G,<NON_REF>", snp, neither),
+        ("A", "G,<*>", snp, neither),
+        ("A", "<*>,G", snp, neither),
+        ("A", "G,*", snp, snp),
+        ("A", "*,G,<NON_REF>", snp, neither),
+        ("A", "AT,<NON_REF>", indel, neither),
+        ("A", "AT,*", indel, neither),  # GATK: one base and another length
+        ("AC", "A,*", indel, indel),
+        ("AC", "GT,<NON_REF>", snp, neither),  # an MNP
+        ("A", "G,AT,<NON_REF>", indel, neither),  # mixed all the same
+        ("A", "G,A[chr1:900[", snp, neither),
+        ("A", "<DEL>,<NON_REF>", indel, neither),  # symbolic alone
+        ("A", "<NON_REF>", indel, neither),
+        ("A", "*", snp, snp),
+        ("A", "*,<NON_REF>", indel, neither),  # no sequence: mixed
+        ("A", ".", neither, neither),
+    ]
+    calls = write_vcf(tmp_path / "calls.vcf", [(ref, alt, "-1") for ref, alt, *_ in table])
+    for types, at in (("vqsr", 2), ("gatk", 3)):
+        more = ["--threshold", "0", "--types", types]
+        column = run_filter(tmp_path / "out.vcf", calls, *more)
+        found = {row[:2]: verdict for row, verdict in zip(table, column, strict=True)}
+        assert found == {row[:2]: row[at] for row in table}
+    assert run_filter(tmp_path / "out.vcf", calls, "--threshold", "0") == [row[2] for row in table]
+
+
 @pytest.mark.parametrize("source", ["threshold", "network"])
 def test_a_type_without_a_cutoff_keeps_its_filter(
     source: str, tiny: dict[str, str], tmp_path: Path

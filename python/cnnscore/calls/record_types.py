@@ -21,11 +21,12 @@ _PURINE[np.frombuffer(b"AG", np.uint8)] = 1
 _PURINE[np.frombuffer(b"CT", np.uint8)] = 2
 
 
-def record_types(sites: WindowBatch) -> NDArray[np.uint8]:
+def record_types(sites: WindowBatch, *, sequences_alone: bool = False) -> NDArray[np.uint8]:
     """[N] the type of each record: that of its ALT alleles, MIXED where they differ.
 
     An ALT allele is SYMBOLIC (<...>, breakends), else SNP or MNP when as long as REF, else INDEL.
-    `*` counts as an allele of one base.
+    `*` counts as an allele of one base. With `sequences_alone` a record that has an ALT allele
+    which is a sequence is what those are: `<NON_REF>`, `<*>`, `*` beside them are no alternatives.
     """
     if not len(sites):
         return np.zeros(0, np.uint8)
@@ -35,10 +36,21 @@ def record_types(sites: WindowBatch) -> NDArray[np.uint8]:
     ref_length = np.repeat(length[first_allele], np.diff(sites.site_allele))
     same = length == ref_length
     types = np.where(same, np.where(length == 1, SNP, MNP), INDEL).astype(np.uint8)
-    types[_is_symbolic(text, offset)] = SYMBOLIC
+    symbolic = _is_symbolic(text, offset)
+    types[symbolic] = SYMBOLIC
     types[first_allele] = NO_VARIATION
+    ignored = np.zeros(len(types), bool)
+    if sequences_alone:
+        star = (length == 1) & (text[np.minimum(offset[:-1], len(text) - 1)] == ord("*"))
+        sequence = ~(symbolic | star)
+        sequence[first_allele] = False
+        beside = np.repeat(
+            np.logical_or.reduceat(sequence, first_allele), np.diff(sites.site_allele)
+        )
+        ignored = beside & ~sequence
+        types[ignored] = NO_VARIATION
     most = np.maximum.reduceat(types, first_allele)
-    types[first_allele] = 255
+    types[first_allele] = types[ignored] = 255
     least = np.minimum.reduceat(types, first_allele)
     return np.where((most == least) | (most == NO_VARIATION), most, MIXED).astype(np.uint8)
 

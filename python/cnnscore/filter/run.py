@@ -64,6 +64,12 @@ class TypeRule:
     """Record type -> index into VARIANT_TYPES; others are left alone."""
     calibrates: dict[int, int]
     """Record type -> index into VARIANT_TYPES whose cut-offs its score helps to set."""
+    sequences_alone: bool
+    """Whether symbolic alleles and `*` say nothing of a record's type beside a sequence."""
+
+    def types(self, sites: WindowBatch) -> NDArray[np.uint8]:
+        """[N] types of the records."""
+        return record_types(sites, sequences_alone=self.sequences_alone)
 
     def of(self, types: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """[N] both, NEITHER where there is none."""
@@ -77,9 +83,9 @@ _VQSR = {SNP: 0, MNP: 0, INDEL: 1, MIXED: 1, SYMBOLIC: 1}
 TYPE_RULES = {
     # FilterVariantTranches: SNPs and indels alone are judged, but what is not a SNP counts with
     # the indels when it is in a resource.
-    "gatk": TypeRule({SNP: 0, INDEL: 1}, {SNP: 0, INDEL: 1, MNP: 1, SYMBOLIC: 1, MIXED: 1}),
-    # The modes SNP and INDEL of VariantRecalibrator and ApplyVQSR.
-    "vqsr": TypeRule(_VQSR, _VQSR),
+    "gatk": TypeRule({SNP: 0, INDEL: 1}, {SNP: 0, INDEL: 1, MNP: 1, SYMBOLIC: 1, MIXED: 1}, False),
+    # The modes SNP and INDEL of VariantRecalibrator and ApplyVQSR, but that a gVCF's SNP is one.
+    "vqsr": TypeRule(_VQSR, _VQSR, True),
 }
 
 
@@ -239,7 +245,7 @@ class _Run:
             known = np.zeros(n, np.uint8)
             for resource in self._resources:
                 resource.match(records, scored, known)
-            judged, calibrates = self._rule.of(record_types(sites))
+            judged, calibrates = self._rule.of(self._rule.types(sites))
             for i, variant_type in enumerate(VARIANT_TYPES):
                 parts[i].append(scores[(known == 1) & (calibrates == i)])
                 self._scored[variant_type] += int(np.count_nonzero(scored & (judged == i)))
@@ -348,7 +354,7 @@ class _Run:
         known: NDArray[np.bool_],
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """[N] index of the FILTER that fails each record, KEPT or NOT_JUDGED; sensitivities."""
-        summary, types = self.summary, record_types(sites)
+        summary, types = self.summary, self._rule.types(sites)
         judged, _ = self._rule.of(types)
         scored = ~np.isnan(scores)
         verdict = np.full(len(scores), NOT_JUDGED, np.int32)
