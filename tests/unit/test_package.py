@@ -1,27 +1,63 @@
-"""What an installation holds: every file that the package reads, not only its modules."""
+"""What an installation and a source distribution hold: every file that is needed, not only modules."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LIST = """
+FINALIZE = """
+import os, sys
 from setuptools import Distribution
+os.chdir(sys.argv[1])
 distribution = Distribution({"script_name": "setup.py"})
 distribution.parse_config_files()
+"""
+WHEEL = """
 command = distribution.get_command_obj("build_py")
 command.ensure_finalized()
 print(*command.get_outputs(), sep="\\n")
 """
+# Into a folder of its own: what lies in python/*.egg-info may be old.
+SOURCES = """
+command = distribution.get_command_obj("egg_info")
+command.egg_base = sys.argv[2]
+command.ensure_finalized()
+distribution.verbose = 0
+command.run()
+print(*command.filelist.files, sep="\\n")
+"""
+# Folders and root files that belong to a checkout alone, and what is built in the others.
+OF_A_CHECKOUT = {".git", ".github", ".gitattributes"}
+BUILT = ("__pycache__", "*.egg-info", "*.so", "*.o", ".hypothesis", "target", "build", "dist")
+BUILT_AT_THE_ROOT = (".venv", ".make", ".*_cache", "bench-data", ".coverage*", "PKG-INFO", "setup.cfg")
+
+
+def _listed(code: str, *arguments: object) -> set[str]:
+    command = [sys.executable, "-W", "ignore", "-c", FINALIZE + code, ROOT, *arguments]
+    return set(subprocess.check_output([str(word) for word in command], text=True).splitlines())
+
+
+def _is(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def _files_of_the_project() -> set[str]:
+    found = set()
+    for entry in ROOT.iterdir():
+        if entry.name in OF_A_CHECKOUT or _is(entry.name, BUILT + BUILT_AT_THE_ROOT):
+            continue
+        for path in [entry] if entry.is_file() else entry.rglob("*"):
+            inside = path.relative_to(ROOT)
+            if path.is_file() and not any(_is(part, BUILT) for part in inside.parts):
+                found.add(inside.as_posix())
+    return found
 
 
 def test_a_wheel_holds_every_file_of_the_package() -> None:
-    listed = subprocess.check_output(
-        [sys.executable, "-W", "ignore", "-c", LIST], cwd=ROOT, text=True
-    )
-    parts = [Path(line).parts for line in listed.splitlines()]
+    parts = [Path(line).parts for line in _listed(WHEEL)]
     held = {"/".join(part[part.index("cnnscore") :]) for part in parts}
     folder = ROOT / "python/cnnscore"
     there = {
@@ -31,3 +67,14 @@ def test_a_wheel_holds_every_file_of_the_package() -> None:
     }
     assert "cnnscore/train/configs/read-set.toml" in held
     assert there - held == set()
+
+
+def test_a_source_distribution_holds_every_file_of_the_project(tmp_path: Path) -> None:
+    """Whatever lies here is needed by some command of the Makefile, but for what is built."""
+    held = {name for name in _listed(SOURCES, tmp_path) if not name.startswith(str(tmp_path))}
+    held = {name for name in held if ".egg-info" not in name}
+    wanted = _files_of_the_project()
+    for name in ("native/build_native.py", "tests/data/synthetic/calls.vcf.gz.tbi", "Makefile"):
+        assert name in wanted
+    assert wanted - held == set()
+    assert held - wanted == set()
