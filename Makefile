@@ -95,7 +95,7 @@ $(LIBRARY): $(NATIVE) native/build_shim.py python/cnnscore/shim.py $(WORK)/built
 	@$(BIN)/python native/build_shim.py $(@D)
 
 $(PLUGIN): $(LIBRARY) $(NATIVE) $(wildcard plugin/bcftools/*)
-	@$(MAKE) -s -C plugin/bcftools OUT=$(CURDIR)/$@ LIBRARY=$(CURDIR)/$(LIBRARY)
+	@$(MAKE) -s -C plugin/bcftools OUT=$(CURDIR)/$@ LIBRARY=../lib/libcnnscore.so
 
 install: build
 	@install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include libexec/bcftools \
@@ -104,12 +104,14 @@ install: build
 	@$(BIN)/python -m cnnscore.cli.man $(DESTDIR)$(PREFIX)/share/man/man1
 	@$(BIN)/cnnscore completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/cnnscore
 	@$(BIN)/cnnscore completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cnnscore
-	@install -m 755 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/
+	@$(BIN)/python native/build_shim.py $(WORK)/install \
+	  --environment "$$(realpath -m --relative-to=$(PREFIX)/lib $(CURDIR)/.venv)"
+	@install -m 755 $(WORK)/install/libcnnscore.so $(WORK)/install/libcnnscore_python.so $(DESTDIR)$(PREFIX)/lib/
 	@install -m 644 native/include/cnnscore.h $(DESTDIR)$(PREFIX)/include/
-	@sed -e 's#@PREFIX@#$(PREFIX)#' -e "s#@VERSION@#$$($(BIN)/cnnscore --version | cut -d' ' -f2)#" \
+	@sed "s#@VERSION@#$$($(BIN)/cnnscore --version | cut -d' ' -f2)#" \
 	  native/shim/cnnscore.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/cnnscore.pc
 	@$(MAKE) -s -C plugin/bcftools OUT=$(abspath $(WORK)/install/cnnscore.so) \
-	  LIBRARY=$(PREFIX)/lib/libcnnscore.so
+	  LIBRARY=../../lib/libcnnscore.so
 	@install -m 755 $(WORK)/install/cnnscore.so $(DESTDIR)$(PREFIX)/libexec/bcftools/
 	@echo "installed; export BCFTOOLS_PLUGINS=$(PREFIX)/libexec/bcftools"
 
@@ -171,7 +173,7 @@ test-core: build $(WORK)/apt-test
 
 C_FLAGS := -std=gnu11 -Wall -Wextra -Werror -Wconversion -Wshadow \
   -Inative/include -Inative/window -Inative/records -Inative/encode -Inative/shim \
-  -DCNNSCORE_LIBRARY='""' -DCNNSCORE_VERSION='""'
+  $(foreach name,LIBRARY VERSION PYTHON_VERSION LIBPYTHON MULTIARCH ENVIRONMENT,-DCNNSCORE_$(name)='""')
 
 $(JAVA_FORMAT):
 	@command -v mvn >/dev/null || { echo "missing: Maven, which brings google-java-format" >&2; exit 1; }

@@ -1,11 +1,15 @@
-"""Build libcnnscore.so into a folder: `python native/build_shim.py FOLDER`.
+"""Build libcnnscore.so and its other half into a folder: `python native/build_shim.py FOLDER`.
 
-The library embeds the Python that runs this script (cffi's embedding mode): its libpython is
-linked, its executable is written into the library. The C compiler is $CC; $CFLAGS and $LDFLAGS
-are added.
+The engine runs in the environment of the Python that runs this script (cffi's embedding mode).
+Where that lies from FOLDER is written into the library, so the two can be moved together;
+`--environment` gives another way. Neither file is linked to a libpython: libcnnscore.so loads that
+of the environment when it is needed, then libcnnscore_python.so. The C compiler is $CC; $CFLAGS and
+$LDFLAGS are added.
 """
 
+import argparse
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -21,16 +25,20 @@ from build_native import declarations
 NATIVE = Path(__file__).resolve().parent
 INCLUDE = ["include", "encode", "shim"]
 # native/encode checks the batches that C programs hand over.
-SOURCES = [path for folder in ("shim", "encode") for path in sorted((NATIVE / folder).glob("*.c"))]
+OUTSIDE = [path for path in sorted((NATIVE / "shim").glob("*.c")) if path.stem != "interpreter"]
+OUTSIDE += sorted((NATIVE / "encode").glob("*.c"))
+INSIDE = [NATIVE / "shim" / "interpreter.c"]
 FLAGS = ["-std=gnu11", "-O2", "-g", "-fPIC", "-Wall"]
 # nodelete: hosts close their plugins, while threads of the interpreter live on.
-LINK = ["-shared", "-Wl,-soname,libcnnscore.so", "-Wl,-z,nodelete", "-Wl,-z,defs"]
+LINK = ["-shared", "-Wl,-z,nodelete"]
 
 
 def embedding() -> FFI:
     """The module between the wrappers in C and python/cnnscore/shim.py."""
     ffi = FFI()
-    ffi.cdef(declarations("include/cnnscore.h", engine=True))
+    # Its types and numbers: the functions are libcnnscore.so's, which the other half does without.
+    header = declarations("include/cnnscore.h", engine=True)
+    ffi.cdef(re.sub(r"(?m)^[a-z]\w+ cnnscore_\w+\([^;]*\);", "", header))
     ffi.embedding_api('extern "Python+C" {' + declarations("shim/seam.h") + "}")
     ffi.embedding_init_code(
         "from _cnnscore_embedded import ffi, lib\n"
@@ -39,66 +47,75 @@ def embedding() -> FFI:
     )
     ffi.set_source(
         "_cnnscore_embedded",
-        f"""
+        """
         #include "seam.h"
-        const char *const cnnscore_built_with = {_c_string(sys.executable)};
-        int cnnscore_cffi_start(void) {{ return cffi_start_python(); }}
+        int cnnscore_cffi_start(void) { return cffi_start_python(); }
         """,
     )
     return ffi
 
 
-def libpython() -> list[str]:
-    """Linker arguments of this Python's shared library."""
-    name = f"python{sysconfig.get_config_var('LDVERSION')}"
-    folders = [str(sysconfig.get_config_var("LIBDIR")), f"{sys.base_prefix}/lib"]
-    for folder in folders:
-        for place in (Path(folder), Path(folder) / str(sysconfig.get_config_var("MULTIARCH"))):
-            if (place / f"lib{name}.so").exists():
-                return [f"-L{place}", f"-Wl,-rpath,{place}", f"-l{name}"]
-    sys.exit(
-        f"no lib{name}.so in {' or '.join(folders)}: use a Python with a shared library "
-        "(Debian: apt install libpython3-dev; pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared)"
-    )
+def definitions(environment: str) -> list[str]:
+    """What the C files want to know of this Python."""
+    values = {
+        "PYTHON_VERSION": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "LIBPYTHON": f"libpython{sysconfig.get_config_var('LDVERSION')}.so.1.0",
+        "MULTIARCH": str(sysconfig.get_config_var("MULTIARCH") or "."),
+        "ENVIRONMENT": environment,
+    }
+    return [f"-DCNNSCORE_{name}={_c_string(value)}" for name, value in values.items()]
 
 
-def main(folder: Path) -> None:
-    """Compile and link."""
+def build(folder: Path, environment: str) -> None:
+    """Compile and link both; `environment` is the way from `folder` to that of its Python."""
     folder.mkdir(parents=True, exist_ok=True)
-    includes = [f"-I{NATIVE / name}" for name in INCLUDE]
-    includes += ["-isystem", sysconfig.get_paths()["include"]]
+    flags = [f"-I{NATIVE / name}" for name in INCLUDE]
+    flags += ["-isystem", sysconfig.get_paths()["include"], *definitions(environment)]
     with tempfile.TemporaryDirectory() as work:
         generated = Path(work) / "embedded.c"
         with redirect_stdout(None):  # cffi names the file
             embedding().emit_c_code(str(generated))
-        command = [
-            *shlex.split(os.environ.get("CC", "cc")),
-            *FLAGS,
-            *shlex.split(os.environ.get("CFLAGS", "")),
-            *includes,
-            *(str(path) for path in (generated, *SOURCES)),
-            *LINK,
-            f"-Wl,--version-script={NATIVE / 'shim' / 'libcnnscore.map'}",
-            *shlex.split(os.environ.get("LDFLAGS", "")),
-            *libpython(),
-            *("-lpthread", "-ldl", "-lm"),
-        ]
-        # Aside and renamed: a program that runs has the old file mapped.
-        aside = folder / f".libcnnscore.so.{os.getpid()}"
-        try:
-            subprocess.run([*command, "-o", str(aside)], check=True)
-            aside.replace(folder / "libcnnscore.so")
-        except subprocess.CalledProcessError as error:
-            sys.exit(f"{command[0]} failed with status {error.returncode}")
-        finally:
-            aside.unlink(missing_ok=True)
+        _link(folder / "libcnnscore_python.so", flags, [generated, *INSIDE], [])
+    _link(folder / "libcnnscore.so", flags, OUTSIDE, ["-Wl,-z,defs"])
+
+
+def _link(library: Path, flags: list[str], sources: list[Path], link: list[str]) -> None:
+    # Aside and renamed: a program that runs has the old file mapped.
+    aside = library.with_name(f".{library.name}.{os.getpid()}")
+    command = [
+        *shlex.split(os.environ.get("CC", "cc")),
+        *FLAGS,
+        *shlex.split(os.environ.get("CFLAGS", "")),
+        *flags,
+        *(str(path) for path in sources),
+        *LINK,
+        *(f"-Wl,-soname,{library.name}", *link),
+        f"-Wl,--version-script={NATIVE / 'shim' / f'{library.stem}.map'}",
+        *shlex.split(os.environ.get("LDFLAGS", "")),
+        *("-lpthread", "-ldl", "-lm"),
+    ]
+    try:
+        subprocess.run([*command, "-o", str(aside)], check=True)
+        aside.replace(library)
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"{command[0]} failed with status {error.returncode}")
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _c_string(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Build libcnnscore.so and its other half.")
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--environment", metavar="PATH", help="from FOLDER to the environment")
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    build(folder, options.environment or os.path.relpath(sys.prefix, folder))
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]))
+    main()

@@ -1,38 +1,21 @@
-/* interpreter.c: the Python that the engine runs on: the host's own where it has one, else the
- * environment this library was built with. It is started once and never ended, since threads of
- * ONNX Runtime may outlive whoever opened the library. */
+/* interpreter.c: libcnnscore_python.so: the Python that the engine runs on, the host's own where it has one,
+ * else started here once and never ended. The symbols of CPython are those of the libpython that loader.c
+ * loaded, or of the host. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "fail.h"
 #include "seam.h"
 
-#define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
-#define PYTHON_VERSION TEXT(PY_MAJOR_VERSION) "." TEXT(PY_MINOR_VERSION)
-
-#define REMEDY                                                                        \
-    "set CNNSCORE_PYTHON to the python of an environment with Python " PYTHON_VERSION \
-    " and cnnscore installed"
-
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool started;
-static _Atomic pid_t started_in; /* the process that first tried; 0: none has */
-static char *started_as;         /* the python we started, NULL in a host that had its own */
-static cnnscore_error refused;   /* CPython's start cannot be repeated in a process: its first failure */
-
-static bool is_program(const char *path) {
-    struct stat status;
-    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0;
-}
+static char *started_as;       /* the python we started, NULL in a host that had its own */
+static cnnscore_error refused; /* CPython's start cannot be repeated in a process: its first failure */
 
 /* CPython as the environment's python would run it, except that it neither reads nor changes what
  * belongs to the host: environment variables, arguments, locale, signals, standard streams. */
@@ -56,12 +39,6 @@ static PyStatus initialize(const char *python) {
 static int start_python(const char *python, cnnscore_error *err) {
     started_as = strdup(python);
     if (!started_as) return cnnscore_fail_memory(err);
-    /* Python's extension modules need its symbols global, which they are not where the host loaded
-     * us locally. If this fails, importing them fails, and says so. */
-    Dl_info libpython;
-    if (dladdr((const void *)Py_IsInitialized, &libpython))
-        dlopen(libpython.dli_fname, RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
-
     PyStatus status = initialize(python);
     if (PyStatus_Exception(status)) {
         cnnscore_fail(&refused, CNNSCORE_ERR_USAGE, "Python does not start as %s (%s): " REMEDY, python,
@@ -111,71 +88,52 @@ static int import_engine(cnnscore_error *err) {
     return CNNSCORE_OK;
 }
 
-static int start(cnnscore_error *err) {
-    if (strncmp(Py_GetVersion(), PYTHON_VERSION ".", sizeof PYTHON_VERSION) != 0)
-        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
-                             "this program runs Python %.10s, libcnnscore.so was built for " PYTHON_VERSION
-                             ": build it with that Python",
-                             Py_GetVersion());
+/* Beside the environment's own packages: those that cnnscore came with (`pip install --target`). */
+static void add_packages(const char *folder) {
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *site = PyImport_ImportModule("site");
+    PyObject *added = site ? PyObject_CallMethod(site, "addsitedir", "s", folder) : NULL;
+    PyErr_Clear(); /* what then cannot be imported is named by import_engine */
+    Py_XDECREF(added);
+    Py_XDECREF(site);
+    PyGILState_Release(state);
+}
+
+static int start(const char *python, const char *packages, cnnscore_error *err) {
     if (refused.code != CNNSCORE_OK) {
         *err = refused;
         return refused.code;
     }
     if (!Py_IsInitialized()) {
-        const char *python = getenv("CNNSCORE_PYTHON");
-        if (!python || !*python) python = cnnscore_built_with;
-        if (!is_program(python))
-            return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "there is no Python at %s: " REMEDY, python);
+        if (!python)
+            return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "this program's own Python has been ended");
         int rc = start_python(python, err);
         if (rc != CNNSCORE_OK) return rc;
     }
+    if (started_as && packages) add_packages(packages);
     return import_engine(err);
 }
 
-int cnnscore_interpreter_check_fork(cnnscore_error *err) {
-    pid_t first = atomic_load(&started_in);
-    if (first == 0 || first == getpid()) return CNNSCORE_OK;
-    return cnnscore_fail(
-        err, CNNSCORE_ERR_USAGE,
-        "this process was forked from one that has used libcnnscore.so, whose threads stayed "
-        "behind: fork before the first engine is opened, or start a new program");
-}
-
-/* A host may exit, on an error perhaps, while batches are being scored: ONNX Runtime's clean-up would
- * crash or hang. What atexit calls would come too late, after the clean-up of whatever ONNX Runtime
- * made later. First of all, glibc calls the destructors of the exiting thread's own objects: this
- * is how C++ registers these. */
-extern int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *library);
-extern void *__dso_handle;
-
-static void leave(void *unused) {
-    (void)unused;
-    cnnscore_error unread;
-    if (cnnscore_interpreter_check_fork(&unread) == CNNSCORE_OK) cnnscore_py_leave(&unread);
-}
-
-static void watch_exit(void) {
-    static atomic_bool watched;
-    /* Other threads may end before the process does. A host with a Python of its own ends it first. */
-    if (gettid() == getpid() && started_as && !atomic_exchange(&watched, true))
-        __cxa_thread_atexit_impl(leave, NULL, &__dso_handle);
-}
-
-static int start_once(cnnscore_error *err) {
+static int start_once(const char *python, const char *packages, bool *ours, cnnscore_error *err) {
     /* Who holds Python's lock while waiting for ours would stop the one who has ours. */
     PyThreadState *held = Py_IsInitialized() && PyGILState_Check() ? PyEval_SaveThread() : NULL;
     pthread_mutex_lock(&start_lock);
-    int rc = atomic_load(&started) ? CNNSCORE_OK : start(err);
+    int rc = atomic_load(&started) ? CNNSCORE_OK : start(python, packages, err);
     if (rc == CNNSCORE_OK) atomic_store(&started, true);
+    *ours = started_as != NULL;
     pthread_mutex_unlock(&start_lock);
     if (held) PyEval_RestoreThread(held);
     return rc;
 }
 
-int cnnscore_interpreter_start(cnnscore_error *err) {
-    pid_t none = 0;
-    atomic_compare_exchange_strong(&started_in, &none, getpid());
-    int rc = atomic_load(&started) ? CNNSCORE_OK : start_once(err);
-    if (rc == CNNSCORE_OK) watch_exit();
-    return rc;
-}
+const cnnscore_inside cnnscore_python_side = {
+    .start = start_once,
+    .open = cnnscore_py_open,
+    .describe = cnnscore_py_describe,
+    .score = cnnscore_py_score,
+    .score_alleles = cnnscore_py_score_alleles,
+    .submit = cnnscore_py_submit,
+    .collect = cnnscore_py_collect,
+    .close = cnnscore_py_close,
+    .leave = cnnscore_py_leave,
+};

@@ -2,9 +2,11 @@
  *
  * The plugin is not linked to it: bcftools loads plugins locally, and the interpreter's modules
  * need the library's symbols to be global. It is never unloaded, as interpreters cannot be. */
+#define _GNU_SOURCE /* dladdr */
 #include "engine.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +14,7 @@
 #include "report.h"
 
 #ifndef CNNSCORE_LIBRARY
-#error "build with -DCNNSCORE_LIBRARY='\"/path/of/libcnnscore.so\"'"
+#error "build with -DCNNSCORE_LIBRARY='\"path/of/libcnnscore.so\"', from the plugin's folder"
 #endif
 
 enum { LOG_INFO = 20, LOG_WARNING = 30 };
@@ -25,15 +27,32 @@ static void pass_on(void *data, int level, const char *message) {
         report_note("%s", message);
 }
 
+/* The library that was installed with this plugin, into `path`: what is built in is the way to it from the
+ * plugin's own folder, so the two can be moved together. */
+static void find_beside(char *path, size_t size) {
+    char folder[PATH_MAX] = "";
+    Dl_info self;
+    if (CNNSCORE_LIBRARY[0] != '/' && dladdr(__func__, &self) && realpath(self.dli_fname, folder)) {
+        char *slash = strrchr(folder, '/');
+        if (slash) slash[1] = '\0';
+    }
+    snprintf(path, size, "%s%s", folder, CNNSCORE_LIBRARY);
+}
+
 static int load(plugin_engine *engine, cnnscore_error *err) {
+    char beside[2 * PATH_MAX];
     const char *path = getenv("CNNSCORE_LIBRARY");
-    if (!path || !*path) path = CNNSCORE_LIBRARY;
+    if (!path || !*path) {
+        find_beside(beside, sizeof beside);
+        path = beside;
+    }
     void *library = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
     if (!library)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "cannot load the engine %s (%s): build and install it with `make install`, or "
-                             "name it in the environment variable CNNSCORE_LIBRARY",
-                             path, dlerror());
+        return cnnscore_fail(
+            err, CNNSCORE_ERR_INPUT,
+            "cannot load the engine %s (%s): install the two together (`pip install`, `make install`), or "
+            "name it in the environment variable CNNSCORE_LIBRARY",
+            path, dlerror());
     const struct {
         const char *name;
         void *slot;

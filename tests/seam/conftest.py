@@ -50,7 +50,12 @@ def host(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Host:
     """Runs a command of host.c; the library must say nothing on stderr."""
     program = build_program(HERE / "host.c", tmp_path_factory.mktemp("host") / "host")
 
-    def run(*arguments: object, env: dict[str, str] | None = None, **options: Any) -> Any:
+    def run(
+        *arguments: object,
+        env: dict[str, str] | None = None,
+        library: Path = library,
+        **options: Any,
+    ) -> Any:
         finished = subprocess.run(
             [program, library, *map(str, arguments)],
             env=dict(os.environ) if env is None else env,

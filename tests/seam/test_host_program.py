@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,50 @@ def test_broken_interpreters_are_errors_with_a_remedy(
     assert str(python) in said
     assert words in said
     assert "set CNNSCORE_PYTHON to the python of an environment with Python 3." in said
+
+
+def test_no_libpython_is_linked_and_no_path_is_built_in(library: Path) -> None:
+    for file in (library, library.with_name("libcnnscore_python.so")):
+        dynamic = subprocess.check_output(["readelf", "-d", file], text=True)
+        assert not re.search(r"libpython|RPATH|RUNPATH", dynamic)
+        strings = subprocess.check_output(["strings", file], text=True).splitlines()
+        assert not [text for text in strings if text.startswith(sys.prefix)]
+
+
+def test_the_library_of_a_moved_environment(
+    host: Host, cases: dict[str, Case], library: Path, tmp_path: Path
+) -> None:
+    """An environment that has the library, then moved: the python is found from the library."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", first], check=True)
+    packages = sysconfig.get_path("purelib", vars={"base": str(first)})
+    Path(packages, "all.pth").write_text("\n".join(path for path in sys.path if path))
+    build = [sys.executable, NATIVE / "build_shim.py", first / "lib", "--environment", ".."]
+    subprocess.run(build, check=True)
+    first.rename(second)
+    case = cases["reference"]
+    moved = second / "lib" / "libcnnscore.so"
+    host("score", case.model, case.file, tmp_path / "scores", env={}, library=moved)
+    assert (tmp_path / "scores").read_bytes() == case.scores
+    (second / "bin").rename(second / "away")
+    said = host("open", case.model, env={}, library=moved).stdout
+    assert re.match(rf"{USAGE} there is no Python at {second}/bin/python3.*CNNSCORE_PYTHON", said)
+
+
+def test_a_python_without_a_shared_library(
+    host: Host, tiny: dict[str, str], tmp_path: Path
+) -> None:
+    """As pyenv and Debian have them: one error, with the ways to get one."""
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    shutil.copy(Path(sys.executable).resolve(), python)
+    said = host("open", tiny["reads"], env={"CNNSCORE_PYTHON": str(python)}).stdout
+    if "cannot import cnnscore" in said or "does not start" in said:
+        pytest.skip("the loader finds a libpython of this version by itself")
+    assert said.count("\n") == 1
+    assert f"{python} has no shared library of Python 3." in said
+    for words in ("apt install libpython3", "--enable-shared", "CNNSCORE_PYTHON"):
+        assert words in said
 
 
 # ---- the example, and sanitizers ----

@@ -1,4 +1,4 @@
-"""What an installation and a source distribution hold: every file that is needed, not only modules."""
+"""What a wheel and a source distribution hold: every file that is needed, not only modules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,15 @@ print(*command.filelist.files, sep="\\n")
 # Folders and root files that belong to a checkout alone, and what is built in the others.
 OF_A_CHECKOUT = {".git", ".github", ".gitattributes"}
 BUILT = ("__pycache__", "*.egg-info", "*.so", "*.o", ".hypothesis", "target", "build", "dist")
-BUILT_AT_THE_ROOT = (".venv", ".make", ".*_cache", "bench-data", ".coverage*", "PKG-INFO", "setup.cfg")
+BUILT_AT_THE_ROOT = (
+    ".venv",
+    ".make",
+    ".*_cache",
+    "bench-data",
+    ".coverage*",
+    "PKG-INFO",
+    "setup.cfg",
+)
 
 
 def _listed(code: str, *arguments: object) -> set[str]:

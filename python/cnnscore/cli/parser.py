@@ -26,6 +26,9 @@ COMMANDS = {
     "view": "show what the network saw, site by site",
     "dataset": "turn calls with a truth set into labelled windows",
     "train": "train a network on labelled windows",
+    "plugin-path": "print the folder of the bcftools plugin",
+    "gatk-jar": "print the path of the jar for GATK",
+    "env": "print what a shell evaluates, so that bcftools and pkg-config find cnnscore",
     "completion": "print a script that lets bash or zsh complete command lines",
 }
 EXIT_USAGE = 1
@@ -78,7 +81,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def command_parser(name: str) -> tuple[ModuleType, Parser]:
     """A command's module and its parser. `name` is one of COMMANDS."""
-    command = import_module(f"cnnscore.cli.{name}")
+    command = import_module(f"cnnscore.cli.{name.replace('-', '_')}")
     parser = Parser(prog=f"cnnscore {name}", **_described(command))
     command.add_arguments(parser)
     return command, parser
@@ -90,7 +93,7 @@ def whole_parser() -> Parser:
     parser.add_argument("-V", "--version", action="version", version=f"cnnscore {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
-        command = import_module(f"cnnscore.cli.{name}")
+        command = import_module(f"cnnscore.cli.{name.replace('-', '_')}")
         described = commands.add_parser(name, help=text, **_described(command))
         command.add_arguments(described)
         for option in getattr(command, "OPTIONS_ALONE", {}):

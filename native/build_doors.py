@@ -1,0 +1,39 @@
+"""What bcftools, C programs and GATK load, built into the package: `cnnscore/lib` and `include`.
+
+    lib/libcnnscore.so, lib/libcnnscore_python.so    the engine
+    lib/pkgconfig/cnnscore.pc, include/cnnscore.h    for C programs
+    lib/bcftools/cnnscore.so                         the plugin
+    lib/gatk/cnnscore-gatk.jar                       the walker, where `make gatk` has built it
+
+All of it is found by its place: an environment can be moved.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+NATIVE = Path(__file__).resolve().parent
+ROOT = NATIVE.parent
+WALKER = ".make/gatk/cnnscore-gatk.jar"
+# From site-packages/cnnscore/lib: over site-packages, python3.X and lib.
+ENVIRONMENT = "../../../../.."
+
+
+def build_doors(package: Path, version: str) -> None:
+    """Build them into the folder of the package `cnnscore`."""
+    from build_shim import build
+
+    lib = (package / "lib").resolve()
+    for folder in (lib / "pkgconfig", lib / "bcftools", package / "include"):
+        folder.mkdir(parents=True, exist_ok=True)
+    build(lib, ENVIRONMENT)
+    shutil.copy(NATIVE / "include" / "cnnscore.h", package / "include")
+    described = (NATIVE / "shim" / "cnnscore.pc.in").read_text().replace("@VERSION@", version)
+    (lib / "pkgconfig" / "cnnscore.pc").write_text(described)
+    make = ["make", "-s", "-C", str(ROOT / "plugin" / "bcftools"), "LIBRARY=../libcnnscore.so"]
+    subprocess.run([*make, f"OUT={lib}/bcftools/cnnscore.so"], check=True)
+    walker = Path(os.environ.get("CNNSCORE_WALKER") or ROOT / WALKER)
+    if walker.is_file():
+        (lib / "gatk").mkdir(exist_ok=True)
+        shutil.copy(walker, lib / "gatk" / "cnnscore-gatk.jar")
