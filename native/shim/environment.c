@@ -123,7 +123,7 @@ int cnnscore_load_libpython(const char *python, cnnscore_error *err) {
          (put(config, "%s/../pyvenv.cfg", folder) && read_home(config, home))))
         library = load_beside(home);
     if (!library && realpath(python, home) && parent(home)) library = load_beside(home);
-    if (!library) library = dlopen(CNNSCORE_LIBPYTHON, RTLD_NOW | RTLD_GLOBAL);
+    /* Not one that the loader knows by name: it may be of another Python with the same version. */
     if (library) return CNNSCORE_OK;
     return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                          "%s has no shared library of Python " CNNSCORE_PYTHON_VERSION " (" CNNSCORE_LIBPYTHON

@@ -154,7 +154,7 @@ def broken_pythons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "without cnnscore": bare / "bin" / "python",
         "of another version": other / "bin" / "python",
         "with a broken cnnscore": wrecked / "bin" / "python",
-        "no python at all": Path("/bin/true"),
+        "no python at all": Path(shutil.copy("/bin/true", folder / "true")),
     }
 
 
@@ -167,7 +167,7 @@ def broken_pythons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("without cnnscore", "No module named 'cnnscore'"),
         ("of another version", "No module named 'cnnscore'"),
         ("with a broken cnnscore", "division by zero"),
-        ("no python at all", "No module named 'cnnscore'"),
+        ("no python at all", "has no shared library of Python 3."),
     ],
 )
 def test_broken_interpreters_are_errors_with_a_remedy(
@@ -197,8 +197,8 @@ def test_the_library_of_a_moved_environment(
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", first], check=True)
     packages = sysconfig.get_path("purelib", vars={"base": str(first)})
     Path(packages, "all.pth").write_text("\n".join(path for path in sys.path if path))
-    build = [sys.executable, NATIVE / "build_shim.py", first / "lib", "--environment", ".."]
-    subprocess.run(build, check=True)
+    build = [sys.executable, str(NATIVE / "build_shim.py"), str(first / "lib")]
+    subprocess.run([*build, "--environment", ".."], check=True)
     first.rename(second)
     case = cases["reference"]
     moved = second / "lib" / "libcnnscore.so"
@@ -217,8 +217,6 @@ def test_a_python_without_a_shared_library(
     python.parent.mkdir()
     shutil.copy(Path(sys.executable).resolve(), python)
     said = host("open", tiny["reads"], env={"CNNSCORE_PYTHON": str(python)}).stdout
-    if "cannot import cnnscore" in said or "does not start" in said:
-        pytest.skip("the loader finds a libpython of this version by itself")
     assert said.count("\n") == 1
     assert f"{python} has no shared library of Python 3." in said
     for words in ("apt install libpython3", "--enable-shared", "CNNSCORE_PYTHON"):
