@@ -2,6 +2,8 @@
 # make install     into PREFIX: the command with its manual and completion, library, header, pkg-config file
 #                  and bcftools plugin. All of it runs from .venv, which stays where it is
 # make gatk        the GATK walker: .make/gatk/cnnscore-gatk.jar, with a GATK from Maven beside it
+# make dist        into dist/: source distribution, and a wheel with all doors for each Python here
+# make check-dist  installs each wheel of dist/ outside the clone: one digest at all doors
 # make demo        the main job on a small data set that ships here
 # make test        everything the tests need, then all tests
 # make test-core   the same without GATK's jar and PyTorch
@@ -15,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy build install gatk demo test test-core lint format asan tsan bench-data bench clean
+.PHONY: bundled-models accuracy build install gatk demo test test-core lint format asan tsan bench-data bench clean dist check-dist
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -144,6 +146,16 @@ $(WALKER): $(filter plugin/%,$(JAVA)) plugin/gatk/pom.xml native/include/cnnscor
 
 gatk: $(WALKER) $(WORK)/gatk/gatk.jar
 
+$(WORK)/dist-tools: pyproject.toml $(WORK)/built
+	@$(BIN)/python -m pip -q install --disable-pip-version-check 'cnnscore[dist]'
+	@touch $@
+
+dist: $(WALKER) $(WORK)/dist-tools
+	@bash native/make_dist.sh dist
+
+check-dist: build $(WORK)/apt-test gatk dist
+	@for wheel in dist/*.whl; do bash tests/wheel/one_digest.sh "$$wheel"; done
+
 $(MODELS): $(GATK_JAR) $(WORK)/built $(addprefix python/cnnscore/network/,keras_import.py keras_graph.py graph_builder.py)
 	@$(BIN)/cnnscore model import $(GATK_JAR)
 
@@ -239,4 +251,4 @@ accuracy: build $(MODELS) $(GATK) $(WORK)/recipe
 	@$(BIN)/python tests/bench/accuracy.py bench-data/networks
 
 clean:
-	@rm -rf .venv $(WORK) build python/*.egg-info python/cnnscore/*.so native/_*.c
+	@rm -rf .venv $(WORK) build dist python/*.egg-info python/cnnscore/*.so native/_*.c

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# make_dist.sh FOLDER: the source distribution and, from it unpacked, a wheel for each Python 3.11, 3.12 and
+# 3.13 of this machine (on the PATH, or pyenv's), with the libraries that it needs inside. CNNSCORE_WALKER is
+# the jar for GATK. The tools are those of the `dist` extra.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+folder=$(realpath -m "$1") bin=$PWD/.venv/bin
+rm -rf "$folder" && mkdir -p "$folder"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$bin/python" -m build --sdist --outdir "$folder" . >"$work/sdist.log" 2>&1 || { tail -20 "$work/sdist.log" >&2; exit 1; }
+tar -xzf "$folder"/cnnscore-*.tar.gz -C "$work"
+for version in 3.11 3.12 3.13; do
+  for python in "python$version" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python; do
+    "$python" -m pip --version >"$work/pip" 2>"$work/none" || continue
+    echo "wheel for Python $version"
+    rm -rf "$work"/cnnscore-*/build
+    "$python" -m pip -q wheel --disable-pip-version-check --no-deps -w "$work/$version" "$work"/cnnscore-*/ \
+      2>"$work/log" || { tail -20 "$work/log" >&2; exit 1; }
+    PATH=$bin:$PATH "$bin/python" -m auditwheel repair -w "$folder" "$work/$version"/*.whl >"$work/log" 2>&1 \
+      || { tail -20 "$work/log" >&2; exit 1; }
+    break
+  done
+done
+ls -l "$folder"
