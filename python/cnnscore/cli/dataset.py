@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> None:
     from cnnscore.description import LABELS
     from cnnscore.progress import NoProgress, Progress
 
-    need("train", "pyarrow")
+    need("dataset", "pyarrow")
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     if options.read_rule not in (None, *READ_RULES):
         raise UsageError(f"--read-rule {options.read_rule}: one of {', '.join(READ_RULES)}")

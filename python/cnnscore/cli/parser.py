@@ -26,6 +26,7 @@ COMMANDS = {
     "view": "show what the network saw, site by site",
     "dataset": "turn calls with a truth set into labelled windows",
     "train": "train a network on labelled windows",
+    "doctor": "say what is installed, which doors work here, and what to do",
     "plugin-path": "print the folder of the bcftools plugin",
     "gatk-jar": "print the path of the jar for GATK",
     "env": "print what a shell evaluates, so that bcftools and pkg-config find cnnscore",

@@ -78,7 +78,7 @@ class DatasetWriter:
     def __init__(self, path: Path, part: Path, layout: Layout) -> None:
         self.path, self.rows = path, 0
         self._layout, self._schema = layout, _schema(layout)
-        parquet = need("train", "pyarrow.parquet")
+        parquet = need("dataset", "pyarrow.parquet")
         with self._writing():
             self._writer = parquet.ParquetWriter(part, self._schema, compression="zstd")
 
@@ -131,7 +131,7 @@ class Dataset:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        parquet = need("train", "pyarrow.parquet")
+        parquet = need("dataset", "pyarrow.parquet")
         try:
             self._file = parquet.ParquetFile(path)
         except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
@@ -222,19 +222,19 @@ def dataset_files(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def _schema(layout: Layout) -> Any:
-    pa = need("train", "pyarrow")
+    pa = need("dataset", "pyarrow")
     columns = _columns(len(layout.annotations)) | dict.fromkeys(layout.tags, _text())
     metadata = json.dumps({"schema": SCHEMA, **asdict(layout)}, sort_keys=True)
     return pa.schema(columns, metadata={METADATA_KEY: metadata.encode()})
 
 
 def _text() -> Any:
-    pa = need("train", "pyarrow")
+    pa = need("dataset", "pyarrow")
     return pa.dictionary(pa.int32(), pa.string())
 
 
 def _columns(n_annotations: int) -> dict[str, Any]:
-    pa, text = need("train", "pyarrow"), _text()
+    pa, text = need("dataset", "pyarrow"), _text()
     return {
         "contig": text,
         "pos": pa.int64(),
@@ -256,7 +256,7 @@ def _columns(n_annotations: int) -> dict[str, Any]:
 
 
 def _to_table(batch: WindowBatch, rows: LabelledRows, layout: Layout, schema: Any) -> Any:
-    pa = need("train", "pyarrow")
+    pa = need("dataset", "pyarrow")
     n = len(batch)
 
     def text(values: Sequence[str]) -> Any:

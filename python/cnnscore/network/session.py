@@ -25,9 +25,12 @@ from numpy.typing import NDArray
 from cnnscore.errors import BadInput, InternalError, UsageError
 from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.network.manifest import MANIFEST_KEY, SCORES, Manifest, parse_manifest
+from cnnscore.network.runtime import damage, shadowed
 
 log = logging.getLogger("cnnscore")
 T = TypeVar("T")
+if _damage := damage(ort):
+    raise UsageError(_damage)
 ort.set_default_logger_severity(4)  # what goes wrong arrives as an exception
 
 PROVIDERS = {
@@ -123,6 +126,8 @@ class Session:
         if wanted is None:
             raise UsageError(f"no provider {provider!r}: there are auto, {', '.join(PROVIDERS)}")
         if wanted not in ort.get_available_providers():
+            if both := shadowed():
+                raise UsageError(f"this ONNX Runtime has no {wanted}: {both}")
             raise UsageError(
                 f"this ONNX Runtime has no {wanted}: `pip install 'cnnscore[cuda]'`, "
                 "or `provider=cpu`"

@@ -1,0 +1,208 @@
+"""Say what is installed, which doors work here, and what to do about those that do not.
+
+Each line is one thing: `ok`, `-` (not there, and only some need it) or `!!` (broken), what was
+found, and the remedy. Exit code 2 when something is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from cnnscore.errors import BadInput, UsageError
+
+OK, ABSENT, BROKEN = "ok", "-", "!!"
+OLDEST_BCFTOOLS, OLDEST_JAVA = (1, 16), 17
+
+
+class Finding(NamedTuple):
+    """One line."""
+
+    state: str
+    what: str
+    found: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare no options."""
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the findings."""
+    broken = 0
+    for finding in findings():
+        print(f"{finding.state:<2}  {finding.what:<16} {finding.found}", flush=True)
+        broken += finding.state == BROKEN
+    if broken:
+        raise BadInput(f"{broken} of the lines above say !!: their remedies stand beside them")
+
+
+def findings() -> Iterator[Finding]:
+    """What there is to say, in the order of a run."""
+    from cnnscore.version import __version__
+
+    yield Finding(OK, "cnnscore", f"{__version__}, Python {sys.version.split()[0]}, {sys.prefix}")
+    yield _native()
+    yield _runtime()
+    yield _cuda()
+    yield _networks()
+    yield _bcftools()
+    yield _library()
+    yield _java()
+    yield _server()
+
+
+def _native() -> Finding:
+    try:
+        importlib.import_module("cnnscore.calls.records")
+        importlib.import_module("cnnscore.network.encode")
+    except ImportError as error:
+        return Finding(BROKEN, "native code", f"{error}: install cnnscore again")
+    return Finding(OK, "native code", "records and windows (htslib), encodings")
+
+
+def _runtime() -> Finding:
+    from cnnscore.network.runtime import REPAIR, distributions, shadowed
+
+    both = shadowed()
+    if both:
+        return Finding(BROKEN, "ONNX Runtime", both)
+    try:
+        importlib.import_module("cnnscore.network.session")
+    except UsageError as error:
+        return Finding(BROKEN, "ONNX Runtime", str(error))
+    except ImportError as error:
+        return Finding(BROKEN, "ONNX Runtime", f"{error}: {REPAIR}")
+    names = [f"{name} {number}" for name, number in distributions().items()]
+    return Finding(OK, "ONNX Runtime", ", ".join(names))
+
+
+def _cuda() -> Finding:
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return Finding(ABSENT, "CUDA", "no NVIDIA driver here (libcuda.so.1): the CPU is used")
+    try:
+        ort = importlib.import_module("onnxruntime")
+        providers = ort.get_available_providers()
+    except (ImportError, AttributeError):
+        return Finding(ABSENT, "CUDA", "not known without ONNX Runtime")
+    if "CUDAExecutionProvider" in providers:
+        return Finding(OK, "CUDA", "a driver, and an ONNX Runtime that has CUDA")
+    return Finding(
+        ABSENT,
+        "CUDA",
+        "a driver, but an ONNX Runtime for the CPU: `pip uninstall -y onnxruntime`, then "
+        "`pip install 'cnnscore[cuda]'`",
+    )
+
+
+def _networks() -> Finding:
+    from cnnscore.network.store import installed_models
+
+    names = [path.stem for path in installed_models()]
+    if not names:
+        return Finding(BROKEN, "networks", "none: install cnnscore again")
+    missing = [name for name in ("gatk-1d", "gatk-2d") if name not in names]
+    hint = "; GATK's: `cnnscore model import gatk-4.6.0.0.jar`" if missing else ""
+    return Finding(OK, "networks", ", ".join(names) + hint)
+
+
+def _bcftools() -> Finding:
+    from cnnscore.doors import plugin
+
+    try:
+        path = plugin()
+    except UsageError as error:
+        return Finding(ABSENT, "bcftools plugin", str(error))
+    if not shutil.which("bcftools"):
+        return Finding(ABSENT, "bcftools plugin", "no bcftools in PATH: install 1.16 or later")
+    said = _say("bcftools", "--version")
+    version = re.match(r"bcftools (\d+)\.(\d+)", said)
+    if not version or tuple(map(int, version.groups())) < OLDEST_BCFTOOLS:
+        return Finding(BROKEN, "bcftools plugin", f"{_first(said)}: install 1.16 or later")
+    env = {**os.environ, "BCFTOOLS_PLUGINS": str(path.parent)}
+    told = _say("bcftools", "plugin", "-lv", env=env)
+    if not re.search(r"^-- cnnscore --", told, re.MULTILINE):
+        return Finding(BROKEN, "bcftools plugin", f"{_first(said)} does not load {path}")
+    if str(path.parent) in os.environ.get("BCFTOOLS_PLUGINS", "").split(":"):
+        return Finding(OK, "bcftools plugin", f"{_first(said)}, {path}")
+    return Finding(OK, "bcftools plugin", f'{_first(said)}; first: eval "$(cnnscore env)"')
+
+
+def _library() -> Finding:
+    from cnnscore.doors import library
+
+    try:
+        path = library()
+    except UsageError as error:
+        return Finding(ABSENT, "libcnnscore.so", str(error))
+    if not _libpython():
+        return Finding(
+            BROKEN,
+            "libcnnscore.so",
+            "this Python has no shared library, which the plugin and C programs need: Debian: apt "
+            "install libpython3; pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install",
+        )
+    return Finding(OK, "libcnnscore.so", str(path))
+
+
+def _libpython() -> bool:
+    """Where native/shim/environment.c looks, too."""
+    name = f"libpython{sysconfig.get_config_var('LDVERSION')}.so.1.0"
+    folders = ("lib", f"lib/{sysconfig.get_config_var('MULTIARCH')}", "lib64")
+    return any(Path(sys.base_prefix, folder, name).exists() for folder in folders)
+
+
+def _java() -> Finding:
+    from cnnscore.doors import walker
+
+    try:
+        path = walker()
+    except UsageError as error:
+        return Finding(ABSENT, "GATK", str(error))
+    if not shutil.which("java"):
+        return Finding(ABSENT, "GATK", "no java in PATH: install 17 or later")
+    said = _say("java", "-version")
+    version = re.search(r'version "(\d+)', said)
+    if not version or int(version[1]) < OLDEST_JAVA:
+        return Finding(BROKEN, "GATK", f"{_first(said)}: install Java 17 or later")
+    return Finding(OK, "GATK", f"Java {version[1]}, {path}")
+
+
+def _server() -> Finding:
+    missing = []
+    for module in ("grpc", "google.protobuf", "grpc_health", "prometheus_client"):
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            missing.append(module)
+    if missing:
+        needs = f"no {', '.join(missing)}: pip install 'cnnscore[serve]' (GATK needs it too)"
+        return Finding(ABSENT, "server", needs)
+    return Finding(OK, "server", "cnnscore serve")
+
+
+def _say(*command: str, env: dict[str, str] | None = None) -> str:
+    """What a command prints, on either stream."""
+    try:
+        done = subprocess.run(
+            command, env=env, capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return done.stdout + done.stderr
+
+
+def _first(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "no answer"

@@ -1,0 +1,85 @@
+"""`cnnscore doctor`, and what damages an installation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnnscore.cli import doctor
+from cnnscore.cli.doctor import ABSENT, BROKEN, OK, Finding
+from cnnscore.network import runtime
+from conftest import run_cli
+
+
+def finding(what: str) -> Finding:
+    (found,) = [found for found in doctor.findings() if found.what == what]
+    return found
+
+
+def test_each_thing_has_a_line() -> None:
+    out = run_cli("doctor").out.splitlines()
+    assert all(line[:2].strip() in (OK, ABSENT, BROKEN) for line in out)
+    assert {line[4:20].strip() for line in out} >= {"cnnscore", "ONNX Runtime", "networks", "GATK"}
+    assert out[0].startswith("ok  cnnscore")
+
+
+def test_something_broken_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [Finding(OK, "cnnscore", "1"), Finding(BROKEN, "GATK", "Java 8: install 17")]
+    monkeypatch.setattr(doctor, "findings", lambda: iter(lines))
+    run = run_cli("doctor")
+    assert run.code == 2
+    assert "!!  GATK             Java 8: install 17\n" in run.out
+    assert "1 of the lines above" in run.err
+    monkeypatch.setattr(doctor, "findings", lambda: iter(lines[:1]))
+    assert run_cli("doctor").code == 0
+
+
+def program(folder: Path, name: str, says: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\necho '{says}'\n")
+    (folder / name).chmod(0o755)
+
+
+def test_old_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for door in ("plugin", "walker"):
+        monkeypatch.setattr(f"cnnscore.doors.{door}", lambda: tmp_path / "there")
+    program(tmp_path, "bcftools", "bcftools 1.9")
+    program(tmp_path, "java", 'openjdk version "11.0.2"')
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert finding("bcftools plugin").state == BROKEN
+    assert "install 1.16 or later" in finding("bcftools plugin").found
+    assert finding("GATK") == (BROKEN, "GATK", 'openjdk version "11.0.2": install Java 17 or later')
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert finding("bcftools plugin").state == ABSENT
+    assert finding("GATK").state == ABSENT
+
+
+def test_two_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert runtime.shadowed() is None
+    monkeypatch.setattr(runtime, "version", lambda name: "1.20")
+    said = runtime.shadowed()
+    assert said
+    assert "`pip uninstall -y onnxruntime onnxruntime-gpu`" in said
+    assert finding("ONNX Runtime").state == BROKEN
+
+
+def test_a_runtime_that_is_there_in_part(tmp_path: Path) -> None:
+    """What `pip uninstall onnxruntime` leaves of onnxruntime-gpu: a folder without its modules."""
+    (tmp_path / "onnxruntime" / "capi").mkdir(parents=True)
+    (tmp_path / "onnxruntime" / "__init__.py").touch()
+    data = Path(__file__).parents[1] / "data" / "synthetic"
+    command = [sys.executable, "-m", "cnnscore", "score", str(data / "calls.vcf.gz")]
+    run = subprocess.run(
+        [*command, "-R", str(data / "ref.fa"), "-o", str(tmp_path / "scored.vcf")],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("cnnscore: error: ONNX Runtime is installed in part only")
+    assert run.stderr.count("\n") == 1
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu" in run.stderr
