@@ -1,6 +1,7 @@
 # make build       environment in .venv (command: .venv/bin/cnnscore), native code built
-# make install     into PREFIX: the command with its manual and completion, library, header, pkg-config file
-#                  and bcftools plugin. All of it runs from .venv, which stays where it is
+# make install     into PREFIX: the command with its manual and completion, library, header, pkg-config file,
+#                  bcftools plugin and (after `make gatk`) GATK's jar; `make uninstall` removes them. All of it
+#                  runs from PREFIX/lib/cnnscore: the clone may go, and PREFIX be moved
 # make gatk        the GATK walker: .make/gatk/cnnscore-gatk.jar, with a GATK from Maven beside it
 # make dist        into dist/: source distribution, and a wheel with all doors for each Python here
 # make check-dist  installs each wheel of dist/ outside the clone: one digest at all doors
@@ -17,7 +18,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy build install gatk demo test test-core lint format asan tsan bench-data bench clean dist check-dist
+.PHONY: bundled-models accuracy build install gatk demo test test-core lint format asan tsan bench-data bench clean dist check-dist uninstall
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -99,23 +100,30 @@ $(LIBRARY): $(NATIVE) native/build_shim.py python/cnnscore/shim.py $(WORK)/built
 $(PLUGIN): $(LIBRARY) $(NATIVE) $(wildcard plugin/bcftools/*)
 	@$(MAKE) -s -C plugin/bcftools OUT=$(CURDIR)/$@ LIBRARY=../lib/libcnnscore.so
 
+# An environment of its own in PREFIX/lib/cnnscore, and links into it: none names the clone, all are relative.
+INTO = $(DESTDIR)$(PREFIX)
+INSTALLED := bin/cnnscore lib/libcnnscore.so lib/pkgconfig/cnnscore.pc include/cnnscore.h libexec/bcftools/cnnscore.so \
+  share/cnnscore/cnnscore-gatk.jar share/bash-completion/completions/cnnscore share/zsh/site-functions/_cnnscore
+
 install: build
-	@install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include libexec/bcftools \
-	  share/man/man1 share/bash-completion/completions share/zsh/site-functions)
-	@ln -sf $(CURDIR)/$(BIN)/cnnscore $(DESTDIR)$(PREFIX)/bin/cnnscore
-	@$(BIN)/python -m cnnscore.cli.man $(DESTDIR)$(PREFIX)/share/man/man1
-	@$(BIN)/cnnscore completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/cnnscore
-	@$(BIN)/cnnscore completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cnnscore
-	@$(BIN)/python native/build_shim.py $(WORK)/install \
-	  --environment "$$(realpath -m --relative-to=$(PREFIX)/lib $(CURDIR)/.venv)"
-	@install -m 755 $(WORK)/install/libcnnscore.so $(WORK)/install/libcnnscore_python.so $(DESTDIR)$(PREFIX)/lib/
-	@install -m 644 native/include/cnnscore.h $(DESTDIR)$(PREFIX)/include/
-	@sed "s#@VERSION@#$$($(BIN)/cnnscore --version | cut -d' ' -f2)#" \
-	  native/shim/cnnscore.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/cnnscore.pc
-	@$(MAKE) -s -C plugin/bcftools OUT=$(abspath $(WORK)/install/cnnscore.so) \
-	  LIBRARY=../../lib/libcnnscore.so
-	@install -m 755 $(WORK)/install/cnnscore.so $(DESTDIR)$(PREFIX)/libexec/bcftools/
-	@echo "installed; export BCFTOOLS_PLUGINS=$(PREFIX)/libexec/bcftools"
+	@install -d $(sort $(addprefix $(INTO)/,$(dir $(INSTALLED)) share/man/man1))
+	@rm -rf $(INTO)/lib/cnnscore && $(PYTHON) -m venv $(INTO)/lib/cnnscore
+	@$(INTO)/lib/cnnscore/bin/python -m pip -q install --disable-pip-version-check '.[serve,view,evaluate]'
+	@printf '#!/bin/sh\nexec "$$(dirname "$$(realpath "$$0")")/../lib/cnnscore/bin/python" -P -m cnnscore "$$@"\n' \
+	  >$(INTO)/bin/cnnscore && chmod 755 $(INTO)/bin/cnnscore
+	@package=$$(echo $(INTO)/lib/cnnscore/lib/python3*/site-packages/cnnscore); \
+	  link() { [ ! -e "$$package/$$1" ] || ln -srf "$$package/$$1" "$(INTO)/$$2"; }; \
+	  link lib/libcnnscore.so lib/; link lib/pkgconfig/cnnscore.pc lib/pkgconfig/; link include/cnnscore.h include/; \
+	  link lib/bcftools/cnnscore.so libexec/bcftools/; link lib/gatk/cnnscore-gatk.jar share/cnnscore/
+	@$(INTO)/bin/cnnscore completion bash >$(INTO)/share/bash-completion/completions/cnnscore
+	@$(INTO)/bin/cnnscore completion zsh >$(INTO)/share/zsh/site-functions/_cnnscore
+	@$(INTO)/lib/cnnscore/bin/python -P -m cnnscore.cli.man $(INTO)/share/man/man1
+	@echo "installed; export BCFTOOLS_PLUGINS=$(PREFIX)/libexec/bcftools:"
+
+uninstall:
+	@rm -f $(addprefix $(INTO)/,$(INSTALLED)) $(INTO)/share/man/man1/cnnscore.1 $(INTO)/share/man/man1/cnnscore-*.1
+	@rm -rf $(INTO)/lib/cnnscore
+	@for folder in $(INTO)/share/cnnscore $(INTO)/libexec/bcftools; do rmdir "$$folder" 2>/dev/null || true; done
 
 $(GATK_JAR): $(WORK)/apt-build
 	@command -v mvn >/dev/null || { echo "missing: Maven, which brings GATK's jar" >&2; exit 1; }
