@@ -14,7 +14,7 @@ export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktra
 echo "the Python modules"
 # From a copy: objects of other builds, left in build/, would not be made anew.
 mkdir "$work/source"
-git ls-files -co --exclude-standard native plugin python setup.py pyproject.toml README.md LICENSE NOTICE \
+git ls-files -co --exclude-standard native python setup.py pyproject.toml README.md LICENSE NOTICE \
   | tar -cT - | tar -xC "$work/source"
 CFLAGS="$sanitize" $python -m pip -q install --disable-pip-version-check --no-deps --target "$work/site" \
   "./$work/source"
