@@ -411,7 +411,9 @@ def test_multiqc_shows_our_section(case: dict[str, Path], tmp_path: Path) -> Non
     data = json.loads((tmp_path / "mqc" / "multiqc_data" / "multiqc_data.json").read_text())
     assert "cnnscore evaluate" in (tmp_path / "mqc" / "multiqc_report.html").read_text()
     text = json.dumps(data)
-    assert "calls S SNP" in text
+    (sample,) = result(case)["inputs"]["calls"][0]["samples"]
+    assert sample
+    assert f"{sample} calls S SNP" in text
     assert "0.9166" in text
 
 

@@ -61,6 +61,21 @@ def result(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "evaluation.json").read_text()))
 
 
+def test_no_button_sends_anything_away(opened: Opened) -> None:
+    """Of the buttons over each chart: Plotly's own list has one that shares it in their cloud."""
+    titles = opened.page.evaluate(
+        "() => [...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title)"
+    )
+    assert "Save as PNG" in titles
+    assert {str(title) for title in titles} <= {
+        *("Download plot", "Download plot as a PNG", "Download plot as SVG", "Save as PNG"),
+        *("Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"),
+    }
+    policy = opened.page.get_attribute("meta[http-equiv=Content-Security-Policy]", "content")
+    for rule in ("default-src 'none'", "connect-src 'none'", "form-action 'none'"):
+        assert rule in str(policy)
+
+
 def traces(opened: Opened, chart: str) -> list[dict[str, Any]]:
     script = """id => document.getElementById(id).data.map(t => ({
         name: t.name ?? null, x: [...(t.x ?? [])], y: [...(t.y ?? [])], mode: t.mode ?? t.type}))"""

@@ -273,7 +273,7 @@ def _inputs(request: Request, files: list[ComparedCalls]) -> dict[str, Any]:
         {
             "path": rows.path,
             "name": rows.name,
-            "samples": rows.samples,
+            "samples": [request.sample] if request.sample in rows.samples else rows.samples,
             "filtered": rows.filtered,
             "networks": [
                 {"key": line.key, "model": line.model, "network": line.network}

@@ -26,8 +26,9 @@ function draw(id, traces, options) {
     click: (div) => Plotly.downloadImage(div, { format: "png", scale: 3, filename: name }),
   };
   return Plotly.react($(id), traces, layout(options), {
-    responsive: true, displaylogo: false, modeBarButtonsToAdd: [png],
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    responsive: true, displaylogo: false,
+    // An explicit list: Plotly's own has one that sends the data to its makers.
+    modeBarButtons: [["toImage", png], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]],
     toImageButtonOptions: { format: "svg", filename: name },
   });
 }

@@ -40,6 +40,11 @@ _HEADERS = {
 def multiqc_section(result: Mapping[str, Any]) -> dict[str, Any]:
     """Custom content of type `table` (MultiQC finds it by its name, `*_mqc.json`)."""
     data: dict[str, dict[str, float]] = {}
+    # Rows of one name are one in MultiQC, and files of many samples are called the same.
+    named = {
+        calls["name"]: " ".join([*calls["samples"], calls["name"]])
+        for calls in result["inputs"]["calls"]
+    }
     for score in result["scores"]:
         if score["type"] == "ALL":
             continue
@@ -48,7 +53,7 @@ def multiqc_section(result: Mapping[str, Any]) -> dict[str, Any]:
             name: metrics[name] for name in _HEADERS if name in metrics
         }
         row["threshold"] = score["best_f1_threshold"]
-        name = f"{score['file']} {score['key']} {score['type']}"
+        name = f"{named.get(score['file'], score['file'])} {score['key']} {score['type']}"
         data[name] = {key: value for key, value in row.items() if value is not None}
     return {
         "id": "cnnscore_evaluate",
