@@ -19,13 +19,15 @@ int cnnscore_read_fields_of(const uint8_t *record, int64_t size, cnnscore_read_f
     const char *problem = cnnscore_bam_record_read(&read, record, size);
     if (problem) return cnnscore_fail(err, CNNSCORE_ERR_BATCH, "a read: %s", problem);
     const char *name = (const char *)record + CNNSCORE_BAM_FIXED_SIZE;
+    const uint8_t most = record[CNNSCORE_BAM_NAME_LENGTH_AT];
+    const char *end = memchr(name, 0, most);
     *fields = (cnnscore_read_fields){
         .name = name,
         .cigar = read.cigar,
         .seq = read.seq,
         .pos = read.pos,
         .n_bases = read.l_seq,
-        .name_length = (int32_t)strnlen(name, record[CNNSCORE_BAM_NAME_LENGTH_AT]),
+        .name_length = end ? (int32_t)(end - name) : most,
         .template_length = (int32_t)cnnscore_le32(record + CNNSCORE_BAM_TEMPLATE_LENGTH_AT),
         .n_cigar = read.n_cigar,
         .flag = read.flag,
