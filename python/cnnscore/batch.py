@@ -190,7 +190,14 @@ def _dtypes() -> dict[str, np.dtype[Any]]:
     """Column -> its numbers, as the fields of WindowBatch have them."""
     types = get_type_hints(WindowBatch)
     columns = [f.name for f in fields(WindowBatch) if f.name not in ("reference_left", "owner")]
-    return {name: np.dtype(get_args(get_args(types[name])[1])[0]) for name in columns}
+    return {name: _dtype(types[name]) for name in columns}
+
+
+def _dtype(kind: Any) -> np.dtype[Any]:
+    """Of NDArray[X], which is ndarray[shape, dtype[X]] or, in newer numpy, keeps X alone."""
+    last = get_args(kind)[-1]
+    number: np.dtype[Any] = np.dtype((get_args(last) or (last,))[0])
+    return number
 
 
 DTYPES = _dtypes()
