@@ -1,8 +1,8 @@
 """The block bootstrap: the sampling error of figures when whole blocks of the genome are drawn.
 
-Variants of one haplotype, and artefacts of one repeat, come together: calls that stand near each
-other are not independent. With blocks longer than that reaches, the spread of a figure over draws
-of blocks is its sampling error whatever happens within a block (Kuensch, Ann Stat 1989).
+Variants of one haplotype come together, and so do artefacts of one repeat: calls that are near each
+other are not independent. If blocks are longer than this dependence, the spread of a figure over
+draws of blocks is its sampling error, whatever happens within a block (Kuensch, Ann Stat 1989).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ CALLS_DRAWN, FEWEST_REPLICATES, MOST_REPLICATES = 2e8, 200, 1000
 
 @dataclass(frozen=True)
 class Blocks:
-    """How blocks are drawn; `replicates` None takes 1000, fewer (at least 200) for many calls."""
+    """How blocks are drawn. `replicates` None takes 1000, or down to 200 for many calls."""
 
     bases: int
     replicates: int | None
     seed: int
 
     def draws(self, calls: int) -> int:
-        """How many."""
+        """How many draws to make for this number of calls."""
         if self.replicates is not None:
             return self.replicates
         return min(MOST_REPLICATES, max(FEWEST_REPLICATES, int(CALLS_DRAWN / max(calls, 1))))
@@ -43,8 +43,8 @@ def block_errors(
     units: int,
     blocks: Blocks,
 ) -> list[dict[str, Error]]:
-    """The errors with the variance of the draws in place of theirs; one set of draws for all
-    columns (scores, labels), each [n], so that errors of two columns have their correlation.
+    """The errors, with the variance of the draws in place of their own. All columns (scores,
+    labels), each [n], share one set of draws, so that the errors of two columns can be correlated.
     """
     drawn = bootstrap(columns, unit, units, blocks.draws(len(unit)), blocks.seed)
     deviations = drawn - np.nanmean(drawn, axis=0)
@@ -70,7 +70,7 @@ def bootstrap(
     seed: int,
 ) -> Floats:
     """[replicates, columns, FIGURES] with units drawn with replacement; NaN where a draw has calls
-    of one class alone. The result depends on `seed` alone, never on threads.
+    of one class only. The result depends on `seed` only, never on threads.
     """
     ranked = [_Ranked(scores, is_true) for scores, is_true in columns]
 
@@ -85,7 +85,7 @@ def bootstrap(
 
 
 class _Ranked:
-    """Calls sorted by score, so that any weighting of them is counted in one pass."""
+    """Calls sorted by score, so that one pass counts them with any weights."""
 
     def __init__(self, scores: Floats, is_true: Bools) -> None:
         self.order = np.argsort(-scores, kind="stable")
@@ -94,7 +94,7 @@ class _Ranked:
         self.tie_end = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
 
     def figures(self, weight: NDArray[np.int32]) -> Floats:
-        """[FIGURES] of calls that count `weight` times; NaN without a true or without a false."""
+        """[FIGURES] of calls that count `weight` times; NaN without true or without false calls."""
         weight = weight[self.order]
         true = np.cumsum(weight * self.is_true, dtype=np.int64)[self.tie_end]
         false = np.cumsum(weight, dtype=np.int64)[self.tie_end] - true
@@ -102,7 +102,7 @@ class _Ranked:
         if not n_true or not n_false:
             return np.full(len(FIGURES), np.nan)
         new_true, new_false = np.diff(true, prepend=0), np.diff(false, prepend=0)
-        # Not np.dot: the threads of a BLAS fight with those of the replicates.
+        # Not np.dot: the threads of a BLAS would compete with those of the replicates.
         area = np.sum(new_false * (true - new_true / 2))
         precision = true / np.maximum(true + false, 1)
         return np.array([area / (n_true * n_false), np.sum(new_true * precision) / n_true])

@@ -1,10 +1,11 @@
-"""vcfeval or hap.py, where installed, in place of our own comparison.
+"""vcfeval or hap.py, if installed, in place of our own comparison.
 
-Both match haplotypes, so that variants written in quite different ways are found to be the same.
-They are given one sample of each file and what is wanted of it, as a VCF made for them; their
-verdicts are read back as sets of alleles, and looked up by our normalised alleles. A verdict is one
-of a record and its genotype. Where it says that they match in part, those ALT alleles are true that
-the truth set lists; where it lists none of them (it writes them in another way), all are.
+Both match haplotypes, so they find that variants are the same even when they are written in quite
+different ways. We write a VCF for them, with one sample of each file and the records that are
+wanted. We read their verdicts back as sets of alleles, and look our normalised alleles up there.
+A verdict is on a record and its genotype. If it says that they match in part, those ALT alleles are
+true that the truth set lists. If the truth set lists none of them (it writes them in another way),
+all are true.
 """
 
 from __future__ import annotations
@@ -61,10 +62,10 @@ class Wanted:
 
 
 class Verdict:
-    """What another tool found of one call file; a `LabelSource`.
+    """What another tool found in one call file; a `LabelSource`.
 
-    `called` are the alleles by label, `partly` those of records that match the truth set `listed`
-    in part. `found` and `missed` are alleles of the truth set, as it writes them.
+    `called` are the alleles by label. `partly` are the alleles of records that match the truth set
+    `listed` in part. `found` and `missed` are alleles of the truth set, as it writes them.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Verdict:
         by_label = {label: one.label(sites) for label, one in self._called.items()}
         alleles = next(iter(by_label.values())).alleles
         part = np.full(len(alleles), NOT_COMPARED, np.int8)
-        # An allele of two records has the better of their verdicts.
+        # An allele that is in two records gets the better of their verdicts.
         for label in sorted(by_label):
             part[by_label[label].part == TRUE] = label
         if dosage is not None and not self._all_alleles:
@@ -149,7 +150,7 @@ def compare(tool: str, wanted: Wanted, listed: TruthSet, scratch: Path) -> Verdi
     }
     if not {TRUE, FALSE} & called.keys():
         raise BadInput(f"{tool} compared no call of {wanted.calls} within {wanted.confident}")
-    # Of calls without genotypes a match says that one of the ALT alleles is right.
+    # For calls without genotypes, a match says that one of the ALT alleles is right.
     partly = () if matching else IN_PART if calls.genotypes else right
     return Verdict(
         called,

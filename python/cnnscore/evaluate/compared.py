@@ -23,7 +23,7 @@ _INFO = (
 
 
 class Lines:
-    """The lines of a file's compared alleles, in memory as bytes: some 80 bytes each."""
+    """The lines of a file's compared alleles, in memory as bytes: about 80 bytes each."""
 
     def __init__(self, scores: Sequence[str]) -> None:
         self._scores = list(scores)

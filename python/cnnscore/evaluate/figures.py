@@ -27,7 +27,7 @@ ALL = "ALL"
 
 def figures_of(files: list[ComparedCalls], blocks: Blocks | None) -> dict[str, Any]:
     """The parts `intervals`, `scores`, `differences` and `strata` of the result, for SNP, INDEL and
-    both. `blocks`: draw blocks of the genome, and not the calls at one position.
+    both. With `blocks`, blocks of the genome are drawn, and not the calls at one position.
 
     Errors: BadInput when two files have no call in common.
     """
@@ -65,7 +65,7 @@ def figures_of(files: list[ComparedCalls], blocks: Blocks | None) -> dict[str, A
 
 
 def _described(files: list[ComparedCalls], blocks: Blocks | None) -> dict[str, Any]:
-    """What the intervals are of."""
+    """What the intervals describe."""
     most = max((len(rows.is_true) for rows in files), default=0)
     return {
         "unit": "position" if blocks is None else "block",
@@ -103,7 +103,7 @@ class _Scored:
 def _scored(
     columns: Sequence[_Column], at: Sequence[NDArray[np.int64]], blocks: Blocks | None
 ) -> list[_Scored]:
-    """Scores of the same calls: row i of each is one call, `at` are its indices in each column."""
+    """Scores of the same calls: row i of each is one call; `at` are its indices in each column."""
     locus = columns[0].rows.locus[columns[0].at][at[0]]
     pairs = [(c.values[rows], c.is_true[rows]) for c, rows in zip(columns, at, strict=True)]
     return list(map(_Scored, columns, sample(pairs, locus, blocks)))
@@ -159,14 +159,16 @@ def _curve(curve: metrics.Curve, ordered: metrics.Ordered) -> dict[str, list[Any
 
 
 def _threshold(ordered: metrics.Ordered, value: float | None) -> float | str | None:
-    """As JSON has it: None keeps calls without a score too, "inf" and "-inf" are no numbers."""
+    """As JSON has it. None keeps calls without a score too; "inf" and "-inf" are texts."""
     score = None if value is None else ordered.score(value)
     return str(score) if score in (np.inf, -np.inf) else score
 
 
 def _filter(rows: ComparedCalls, key: str, variant_type: str) -> dict[str, Any] | None:
-    """What each threshold of `cnnscore filter` keeps. It judges records: one of a SNP and an indel
-    is an indel's, and all alleles of a record share its score. None where no call has the score.
+    """What each threshold of `cnnscore filter` keeps; None where no call has the score.
+
+    `cnnscore filter` judges records: a record of a SNP and an indel counts as an indel, and all
+    alleles of a record share its score.
     """
     of = (
         rows.judged >= 0
@@ -208,7 +210,7 @@ def _mistakes(column: _Column) -> dict[str, list[dict[str, Any]]]:
 
 
 def _call(line: str) -> dict[str, str]:
-    """The record that a line comes from; names of contigs and breakends hold colons."""
+    """The record that a line comes from. Names of contigs, and breakends, can have colons."""
     columns = line.split("\t")
     site = dict(part.partition("=")[::2] for part in columns[7].split(";"))["CALL"]
     pos, ref, alt = site[len(columns[0]) + 1 :].split(":", 2)

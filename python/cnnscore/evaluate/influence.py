@@ -1,13 +1,13 @@
-"""Scores and labels -> how far each call moves a figure: what its sampling error is made of.
+"""Scores and labels -> how far each call moves a figure: its sampling error is made of this.
 
-A figure of n calls moves by `of_call[i]`, to first order, when call i counts once more; these
-influences sum to 0, and the figure's variance is that of their sum. For the ROC AUC they are
-DeLong's placements (DeLong, DeLong and Clarke-Pearson, Biometrics 1988); average precision has them
-by the chain rule, class counts drawn with the calls.
+If call i counts once more, a figure of n calls moves by `of_call[i]`, to first order. These
+influences sum to 0, and the figure's variance is the variance of their sum. For the ROC AUC they
+are DeLong's placements (DeLong, DeLong and Clarke-Pearson, Biometrics 1988). For average precision
+they follow from the chain rule, where the class counts are drawn with the calls.
 
-What is drawn is a *unit*: the calls of one record position, or of one block of the genome. Calls of
-a unit share its fate, so that its influences are summed before they are squared (Obuchowski,
-Biometrics 1997).
+What is drawn is a *unit*: the calls of one record position, or of one block of the genome. The
+calls of a unit are drawn together, so their influences are summed before they are squared
+(Obuchowski, Biometrics 1997).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    """Of one figure on n calls."""
+    """The influence of n calls on one figure."""
 
     value: float
     of_call: Floats
     """[n]"""
     weight: Floats
-    """[n] at least 0: how much of the figure's distance from its bound a call makes up."""
+    """[n] at least 0: the call's share in the figure's distance from its bound."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,19 +39,19 @@ class Error:
     value: float
     variance: float
     freedom: float
-    """Degrees of freedom of `variance`: few when few calls make it up."""
+    """Degrees of freedom of `variance`: few when it comes from few calls."""
     of_unit: Floats
-    """[units] influence of each."""
+    """[units] the influence of each unit."""
     true: int
     false: int
     """Calls of each class."""
 
 
 def roc_auc(scores: Floats, is_true: Bools) -> Influence:
-    """Of the ROC AUC of [n] finite scores with calls of both classes; ties count half."""
+    """Influence on the ROC AUC of [n] finite scores with calls of both classes; ties count half."""
     true, false = np.sort(scores[is_true]), np.sort(scores[~is_true])
     above = np.empty(len(scores))
-    # The part of the other class that a call is on the right side of.
+    # For each call, the part of the other class that it is ranked correctly against.
     above[is_true] = _below(false, scores[is_true])
     above[~is_true] = 1 - _below(true, scores[~is_true])
     value = float(above[is_true].mean())
@@ -61,7 +61,7 @@ def roc_auc(scores: Floats, is_true: Bools) -> Influence:
 
 
 def average_precision(scores: Floats, is_true: Bools) -> Influence:
-    """Of scikit-learn's average precision of [n] finite scores with calls of both classes."""
+    """Influence on scikit-learn's average precision of [n] finite scores, calls of both classes."""
     order = np.argsort(-scores, kind="stable")
     ranked, true = scores[order], is_true[order]
     end = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
@@ -72,7 +72,7 @@ def average_precision(scores: Floats, is_true: Bools) -> Influence:
     n_true = kept_true[-1]
     precision = kept_true / kept
     value = float(np.sum(new_true * precision) / n_true)
-    # A call that counts once more is in every set of calls kept from its own score downwards.
+    # A call that counts once more is in each set that is kept at its own score or at a lower one.
     gained = np.cumsum((new_true * (kept - kept_true) / kept**2)[::-1])[::-1] / n_true
     lost = np.cumsum((new_true * kept_true / kept**2)[::-1])[::-1] / n_true
     of_tie = np.repeat(np.arange(len(end)), end - begin + 1)
@@ -83,7 +83,8 @@ def average_precision(scores: Floats, is_true: Bools) -> Influence:
 
 
 def error(influence: Influence, is_true: Bools, unit: NDArray[np.int64], units: int) -> Error:
-    """The sampling error of a figure when units are drawn; `unit` [n] is each call's, 0..units-1.
+    """The sampling error of a figure when units are drawn; `unit` [n] is the unit of each call,
+    0..units-1.
 
     Both classes must have calls in two units or more.
     """
@@ -108,7 +109,7 @@ def error(influence: Influence, is_true: Bools, unit: NDArray[np.int64], units: 
 
 
 def correlation(a: Error, b: Error) -> float:
-    """Of the errors of two figures on the same units; 0 when one has none."""
+    """The correlation of the errors of two figures on the same units; 0 when one has no error."""
     if np.array_equal(a.of_unit, b.of_unit):
         return 1.0
     size = float(np.sqrt(np.sum(a.of_unit**2) * np.sum(b.of_unit**2)))
@@ -116,20 +117,20 @@ def correlation(a: Error, b: Error) -> float:
 
 
 def _below(others: Floats, scores: Floats) -> Floats:
-    """[n] part of `others`, ascending, that is below each score; ties count half."""
+    """[n] the part of `others` (ascending) that is below each score; ties count half."""
     left, right = np.searchsorted(others, scores, "left"), np.searchsorted(others, scores, "right")
     below: Floats = (left + right) / (2 * len(others))
     return below
 
 
 def _sums(unit: NDArray[np.int64], values: Floats, units: int) -> Floats:
-    """[units] of the values of each."""
+    """[units] the sum of each unit's values."""
     return np.bincount(unit, values, units).astype(np.float64)
 
 
 def _freedom(weight: Floats, units: int) -> float:
-    """Degrees of freedom of a variance to which units of unlike weight contribute: their effective
-    number less one.
+    """Degrees of freedom of a variance to which units of different weight contribute: the effective
+    number of units, minus 1.
     """
     squares = float(np.sum(weight**2))
     effective = float(np.sum(weight)) ** 2 / squares if squares > 0 else 0.0
@@ -137,7 +138,7 @@ def _freedom(weight: Floats, units: int) -> float:
 
 
 def _satterthwaite(parts: list[float], freedoms: list[float]) -> float:
-    """Degrees of freedom of a sum of variances; 0 when one that counts has none."""
+    """Degrees of freedom of a sum of variances; 0 when a part that is not 0 has none."""
     if not sum(parts):
         return 0.0
     spread = sum(p**2 / f if f else np.inf for p, f in zip(parts, freedoms, strict=True) if p)

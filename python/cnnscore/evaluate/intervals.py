@@ -1,16 +1,16 @@
 """Sampling errors -> confidence intervals, and differences of figures with p-values.
 
-With ten false calls the variance that they show is itself a guess, and an interval that believes it
-covers 60 to 90 % where it says 95. Two things hold it up (docs/evaluate.md has the figures):
+The variance of ten false calls is itself very uncertain. An interval that takes it as exact
+covers 60 to 90 % where it says 95. Two things correct this (docs/evaluate.md has the figures):
 
-- The variance is moderated (Smyth, Stat Appl Genet Mol Biol 2004): drawn towards that of a working
-  model, equal-variance binormal scores, by PRIOR degrees of freedom, and t takes the place of z.
-- The interval holds those values of the figure under which the sample would be no surprise, with
+- The variance is moderated (Smyth, Stat Appl Genet Mol Biol 2004): it is moved towards that of a
+  working model, equal-variance binormal scores, by PRIOR degrees of freedom, and t replaces z.
+- The interval holds those values of the figure under which the sample would not be surprising, with
   the variance that the model has *there* (a score interval, as Wilson's; Newcombe, Stat Med 2006).
-  Near its bound it is as lopsided as it must be.
+  So it is asymmetric near the figure's bound, as it must be.
 
 Two scores of the same calls are compared by their intervals and the correlation of their errors
-(MOVER; Zou and Donner, Stat Med 2008), errors that both share taken out first.
+(MOVER; Zou and Donner, Stat Med 2008). Errors that both share are taken out first.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from cnnscore.evaluate.influence import Error
 Floats = NDArray[np.float64]
 
 FEWEST = 10
-"""Units of a class below which no interval is given."""
+"""With fewer units of a class than this, no interval is given."""
 LEVEL = 0.05
-"""One less the confidence."""
+"""1 minus the confidence."""
 PRIOR, PRIOR_OF_T = 3.0, 5.0
 """Degrees of freedom that the working model counts for: in the variance, and in t, whose tails
-would else be too long where few calls make it up. Both are set by tests/bench/coverage.py.
+would otherwise be too long where few calls make up the variance. tests/bench/coverage.py sets both.
 """
 
 _LEVELS = np.sort(np.append(np.geomspace(1e-6, 0.999, 90), LEVEL))
@@ -45,16 +45,18 @@ _REACH = 6.0  # standard deviations that the scores of the model are followed to
 
 @dataclass(frozen=True, eq=False)
 class _Model:
-    """A figure of equal-variance binormal scores, along their separation; [points] each."""
+    """A figure of equal-variance binormal scores, for each separation of the two classes; [points]
+    each.
+    """
 
     value: Floats
     """The figure in the population, ascending."""
     expected: Floats
-    """What samples of these class counts have on average."""
+    """The mean of the figure over samples with these class counts."""
     variance: Floats
-    """What moderation scales."""
+    """The part of the variance that moderation scales."""
     discrete: Floats
-    """What it does not."""
+    """The part that it does not scale."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +69,13 @@ class Confidence:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """That of 95 %."""
+        """The interval of 95 %."""
         return float(self.low[_AT_LEVEL]), float(self.high[_AT_LEVEL])
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Of two figures on the same units."""
+    """The difference of two figures on the same units."""
 
     value: float
     low: float
@@ -95,7 +97,7 @@ def confidence(metric: str, error: Error) -> Confidence:
     quantile = stdtrit(error.freedom + PRIOR_OF_T, 1 - _LEVELS / 2)
 
     def bound(edge: float) -> Floats:
-        """Where the sample stops being a surprise, between the end `edge` of the model and here."""
+        """Where the sample stops being surprising, between the end `edge` of the model and here."""
         outside, inside = np.full(len(_LEVELS), edge), np.full(len(_LEVELS), here)
         for _ in range(_BISECTIONS):
             middle = (outside + inside) / 2
@@ -110,7 +112,7 @@ def confidence(metric: str, error: Error) -> Confidence:
 
 
 def difference(a: Confidence, b: Confidence, correlation: float) -> Difference:
-    """a - b, `correlation` that of their errors."""
+    """a - b; `correlation` is the correlation of their errors."""
     value = a.value - b.value
     if correlation >= 1 and value == 0:
         return Difference(0.0, 0.0, 0.0, 1.0)
@@ -120,7 +122,7 @@ def difference(a: Confidence, b: Confidence, correlation: float) -> Difference:
         value - _reach(a_down, b_up, a_up, b_down, correlation),
         value + _reach(a_up, b_down, a_down, b_up, correlation),
     )
-    # How far past 0 the nearer bound is: the more, the higher the level.
+    # How far the nearer bound is past 0; this rises with the level.
     past = np.maximum.accumulate(low if value > 0 else -high)
     p = float(np.exp(np.interp(0.0, past, np.log(_LEVELS)))) if value else 1.0
     return Difference(value, float(low[_AT_LEVEL]), float(high[_AT_LEVEL]), p)
@@ -134,10 +136,11 @@ def _sides(of: Confidence) -> tuple[Floats, Floats]:
 def _reach(
     towards: Floats, against: Floats, back: Floats, forth: Floats, correlation: float
 ) -> Floats:
-    """How far a difference may be off to one side: `towards` and `against` are the sides of the two
-    figures that move it there, `back` and `forth` the other ones.
+    """How far a difference may be off to one side. `towards` and `against` are the sides of the two
+    figures that move it there; `back` and `forth` are their other sides.
 
-    What the two errors share moves both figures alike, and the difference by what one moves more.
+    An error that both share moves both figures in the same way, and moves the difference only by as
+    much as one of them moves more.
     """
     shared = np.maximum(np.maximum(towards - forth, against - back), 0)
     positive, negative = max(correlation, 0.0), min(correlation, 0.0)
@@ -148,7 +151,7 @@ def _reach(
 
 
 def _separations(points: int) -> Floats:
-    """Distances of the model's two means whose AUCs are even in their log-odds."""
+    """Distances of the model's two means, whose AUCs are evenly spaced in log-odds."""
     separations: Floats = ndtri(expit(np.linspace(-_FARTHEST, _FARTHEST, points))) * np.sqrt(2)
     return separations
 
@@ -156,7 +159,7 @@ def _separations(points: int) -> Floats:
 @lru_cache(maxsize=512)
 def _auc_model(true: int, false: int) -> _Model:
     auc = ndtr(_separations(_AUC_POINTS) / np.sqrt(2))
-    # Variance of a placement: two calls of one class on the right side of one of the other.
+    # Variance of a placement: two calls of one class rank correctly against one of the other class.
     placement = auc - 2 * owens_t(ndtri(auc), 1 / np.sqrt(3)) - auc**2
     discrete = np.maximum(auc * (1 - auc) - 2 * placement, 0) / (true * false)
     return _Model(auc, auc, np.maximum(placement, 1e-300) * (1 / true + 1 / false), discrete)
@@ -164,7 +167,7 @@ def _auc_model(true: int, false: int) -> _Model:
 
 @lru_cache(maxsize=512)
 def _ap_model(true: int, false: int) -> _Model:
-    """By sums over scores: false ones are standard normal, true ones are shifted."""
+    """By sums over scores: standard normal for false calls, the same but shifted for true calls."""
     part = true / (true + false)
     columns: list[tuple[float, float, float]] = []
     for shift in _separations(_AP_POINTS):
@@ -180,7 +183,7 @@ def _ap_model(true: int, false: int) -> _Model:
         lost = np.cumsum(part**2 * true_above / kept**2 * true_density)
         variance = np.sum((precision - value + gained) ** 2 * true_density) / true
         variance += np.sum(lost**2 * false_density) * false / true**2
-        # A true call is among those that its own score keeps: small samples lie above the value.
+        # A true call is among the calls that its score keeps: small samples lie above the value.
         own = 1 + (true - 1) * true_above
         expected = np.sum(own / (own + false * false_above) * true_density)
         columns.append((value, expected, variance))

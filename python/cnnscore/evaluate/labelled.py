@@ -41,7 +41,7 @@ class LabelSource(Protocol):
 
 @dataclass(frozen=True)
 class Score:
-    """One field that is held against the truth; `sign` -1 where low values mean true."""
+    """One field that is compared with the truth; `sign` is -1 where low values mean true."""
 
     field: str
     """QUAL, INFO or FORMAT."""
@@ -73,13 +73,13 @@ class ComparedCalls:
     line: NDArray[np.int64]
     """[N] its line in `lines`."""
     judged: NDArray[np.int8]
-    """[N] index into VARIANT_TYPES: whose cut-off `filter` judges its record by; -1 none."""
+    """[N] index into VARIANT_TYPES: the type whose cut-off `filter` takes for it; -1 none."""
     scores: dict[str, NDArray[np.float64]]
     """By name, [N], NaN = missing."""
     record_scores: dict[str, NDArray[np.float32]]
     """By name, [N] the score of its record, as `cnnscore filter` reads it; NaN = missing."""
     filter_keys: dict[str, str | None]
-    """By name, what `cnnscore filter --info-key` calls it; None where it cannot take it."""
+    """By name, its name in `cnnscore filter --info-key`; None where that cannot take it."""
     filtered: int
     """Compared calls whose record has a FILTER other than PASS."""
     strata: dict[str, tuple[tuple[str, ...], NDArray[np.int8]]]
@@ -94,10 +94,11 @@ class ComparedCalls:
 
 
 def find_scores(calls: Calls, wanted: Sequence[str]) -> list[Score]:
-    """The scores of a file that are wanted, `KEY`, `INFO/KEY`, `FORMAT/KEY` or `QUAL`, a `-` before
-    it when low values mean true; by default CNN_*, QUAL, QD and VQSLOD, as far as they are there.
+    """The scores of a file that are wanted: `KEY`, `INFO/KEY`, `FORMAT/KEY` or `QUAL`, with a `-`
+    before it when low values mean true. By default CNN_*, QUAL, QD and VQSLOD, if the file has
+    them.
 
-    Errors: UsageError for one that is wanted twice.
+    Errors: UsageError for a score that is wanted twice.
     """
     info, fmt = calls.fields("INFO"), calls.fields("FORMAT")
     if not wanted:
@@ -139,7 +140,7 @@ class _Batches:
         self.columns.setdefault(name, []).append(values)
 
     def whole(self, name: str, dtype: type) -> NDArray[Any]:
-        """The column; its parts are let go."""
+        """The whole column; the parts are freed."""
         parts = self.columns.pop(name, [])
         return np.concatenate(parts) if parts else np.zeros(0, dtype)
 
@@ -203,7 +204,7 @@ class Reader:
             path=path,
             name=name,
             samples=calls.sample_names,
-            # Bytes that are no UTF-8 cannot stand in a page.
+            # Bytes that are not UTF-8 cannot be in a page.
             header=[line.encode("utf-8", "replace").decode() for line in calls.header()],
             is_true=batches.whole("is_true", bool),
             type=batches.whole("type", np.uint8),
@@ -279,7 +280,7 @@ class Reader:
         batches.add("judged", _FILTER_TYPES.of(record_types(sites))[0][lead_site])
         for name, column in values.items():
             batches.add(f"record {name}", of_records(sites, column)[lead_site])
-            # A record's score is the highest of its alleles' where they have one each.
+            # If each allele has a score, the record's score is the highest of them.
             batches.add(f"score {name}", np.fmax.reduceat(column[row], first))
         batches.add("stratum genotype", strata.genotype(zygosities[lead_row]))
         batches.add("stratum depth", strata.depth(reads[lead_row]))
@@ -304,7 +305,7 @@ class Reader:
         assert self._context is not None
         contexts = np.full(len(start), len(strata.CONTEXTS) - 1, np.int8)
         known = np.array([name in self._fasta for name in names])[contig]
-        # An insertion at a contig's very end starts past it.
+        # An insertion at the very end of a contig starts past it.
         length = sites.contig_length[contig]
         at = np.flatnonzero(known & ((length == 0) | (start < length)))
         if len(at):

@@ -1,8 +1,8 @@
 """Scores and labels -> how well the score tells true calls from false ones.
 
-The figures are scikit-learn's. One that has no value (no true or no false call) is None, never 0.
+The figures are scikit-learn's. Without any true call, or any false call, a figure is None, never 0.
 
-Recall is the part of the *true calls* that a threshold keeps: a truth allele that nobody called is
+Recall is the part of the *true calls* that a threshold keeps: a truth allele that nobody called has
 no row here. A call is kept when its score is at least the threshold.
 """
 
@@ -36,8 +36,9 @@ class Curve:
     false: NDArray[np.int64]
 
     def thinned(self, most: int = 400, keep: Sequence[int] = ()) -> Curve:
-        """At most about `most` points: even in true and in false calls kept, both ends and the
-        points `keep` among them. A thinned point is a point of the whole curve, never between two.
+        """At most about `most` points, spaced evenly in the true and in the false calls kept. Both
+        ends and the points `keep` are among them. Each is a point of the whole curve, never one
+        between two of its points.
         """
         n = len(self.threshold)
         if n <= most:
@@ -52,14 +53,14 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Ordered:
-    """Scores as finite numbers in the same order: infinite ones rank first and last, and a call
-    without a score is the last that a filter would keep.
+    """Scores as finite numbers in the same order. Infinite scores rank first and last, and calls
+    without a score rank behind all others.
     """
 
     values: Floats
     """[n]"""
     stands_for: dict[float, float | None]
-    """What a number stands for that is no score itself: inf, -inf, or None for no score."""
+    """What a number that is not itself a score stands for: inf, -inf, or None for no score."""
 
     @staticmethod
     def of(scores: Floats) -> Ordered:
@@ -83,10 +84,10 @@ class Ordered:
         return Ordered(values, stands_for)
 
     def score(self, value: float) -> float | None:
-        """The score that a value stands for; None where that is no score."""
+        """The score that a value stands for; None where there is no score."""
         if value in self.stands_for:
             return self.stands_for[value]
-        # A field is read as float32: the shortest number that is the same one.
+        # A field is read as float32: take the shortest number that is the same float32.
         short = np.float32(value)
         return float(str(short)) if short == value else value
 
@@ -103,8 +104,9 @@ def curve(scores: Floats, is_true: Bools) -> Curve:
 def figures(scores: Floats, is_true: Bools) -> dict[str, float | None]:
     """METRICS and `best_f1_threshold` of [n] finite scores, by scikit-learn.
 
-    Ties count as one threshold. Recall at a precision is the largest recall of any threshold that
-    has it, 0 when none does. The best F1 takes the threshold that keeps most among equals.
+    Ties count as one threshold. Recall at a precision is the largest recall of any threshold with
+    at least this precision, 0 when there is none. Among thresholds with the same best F1, the one
+    that keeps most calls is taken.
     """
     from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 

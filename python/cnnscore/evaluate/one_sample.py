@@ -1,4 +1,4 @@
-"""What a comparator is given of a call file or truth set: one sample and its genotypes."""
+"""The part of a call file or truth set that a comparator gets: one sample and its genotypes."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from cnnscore.truth.genotypes import has_genotypes, sample_column
 from cnnscore.truth.truth_set import BATCH
 
 SAMPLE = "SAMPLE"
-"""Name of the sample column that is written."""
+"""Name of the sample's column in the file that is written."""
 
 
 @dataclass(frozen=True)
 class OneSample:
-    """A file as the tools take it: compressed, indexed, one sample with GT, no INFO or FILTER."""
+    """A file that the tools accept: compressed, indexed, one sample with GT, no INFO or FILTER."""
 
     path: Path
     genotypes: bool
-    """Whether its genotypes count; else each ALT allele does."""
+    """Whether its genotypes count; otherwise each ALT allele counts."""
 
 
 def one_sample(
     source: str, sample: str | None, target: Path, *, passing: bool = False, every: bool = False
 ) -> OneSample:
-    """Write what is wanted of `source` beside `target`: one sample, its passing records alone with
-    `passing`. Errors: BadInput as of `sample_column`, and for records that are not sorted.
+    """Write the wanted part of `source` beside `target`: one sample, and with `passing` only the
+    records that pass. Errors: BadInput as in `sample_column`, and for records that are not sorted.
     """
     calls, records = Calls(source, must_be_sorted=True), Records()
     column = sample_column(calls, sample)
@@ -65,7 +65,7 @@ def _lines(lines: Iterator[bytes], column: int, passing: bool) -> Iterator[bytes
             fields = line.rstrip(b"\n").split(b"\t")
             if passing and fields[6] not in (b".", b"PASS"):
                 continue
-            # GT is the first key wherever it is there.
+            # If there is a GT, it is the first key.
             has = len(fields) > 9 and fields[8].partition(b":")[0] == b"GT"
             genotype = fields[9 + column].partition(b":")[0] if has else b"./."
             yield b"\t".join([*fields[:5], b".\t.\t.\tGT", genotype]) + b"\n"

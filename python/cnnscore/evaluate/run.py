@@ -1,4 +1,4 @@
-"""Call files, scores, a truth set -> one result: a plain dict that becomes evaluation.json.
+"""Call files, scores and a truth set -> one result: a plain dict that becomes evaluation.json.
 
 The layout of the result is `evaluate.SCHEMA`; docs/evaluate.md describes it.
 """
@@ -80,7 +80,7 @@ class Evaluation:
 
 
 def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
-    """Label all calls and hold every score against the labels.
+    """Label all calls and compare every score with the labels.
 
     Errors: UsageError, BadInput as docs/errors.md lists them.
     """
@@ -177,7 +177,7 @@ def _scores(request: Request) -> dict[str, list[Score]]:
 
 
 def _names(paths: Sequence[str]) -> list[str]:
-    """Short names, the paths themselves when two would be alike."""
+    """Short names, or the paths themselves when two names would be the same."""
     names = [Path(path).name.removesuffix(".gz") for path in paths]
     names = [name.removesuffix(".vcf").removesuffix(".bcf") for name in names]
     return names if len(set(names)) == len(names) else list(paths)
@@ -189,8 +189,9 @@ Finish = Callable[[ComparedCalls, dict[bytes, int]], tuple[NDArray[np.bool_], ND
 def _source(
     request: Request, path: str, truth: TruthSet, confident: Regions | None, scratch: Path
 ) -> tuple[LabelSource, Finish]:
-    """What labels a file, and what closes it: adds the missed truth alleles to its lines and gives
-    of all truth alleles within the regions whether each was found, and its type.
+    """What labels a file, and a function for its end. The function adds the missed truth alleles to
+    the file's lines. It returns, for all truth alleles within the regions, whether each was found,
+    and its type.
     """
     if request.comparator is None:
         labeller = Labeller(
@@ -211,7 +212,7 @@ def _source(
             return labeller.found[inside], truth.type[inside]
 
         return labeller, finish
-    # check_comparator saw to these
+    # check_comparator made sure of these
     assert request.confident is not None
     assert request.reference is not None
     wanted = Wanted(

@@ -20,8 +20,8 @@ INFLUENCES = {
     "roc_auc": influence.roc_auc,
     "average_precision": influence.average_precision,
 }
-"""Figures with intervals. Those that choose their own threshold on the very calls that they are of
-are too high, by an amount that no resampling tells: they have none.
+"""Figures with intervals. A figure that chooses its threshold on the same calls that it measures
+is too high, by an amount that no resampling can tell: such figures have no interval.
 """
 
 
@@ -33,9 +33,9 @@ class Sampled:
     """[n] finite."""
     is_true: Bools
     errors: dict[str, Error]
-    """Of the figures that have intervals; empty with too few calls."""
+    """The errors of the figures that have intervals; empty with too few calls."""
     too_few: str | None
-    """The class, "true" or "false", that has calls at fewer than FEWEST loci or in fewer blocks."""
+    """The class, "true" or "false", that has calls in fewer than FEWEST loci (or blocks)."""
     _known: dict[str, Confidence] = field(default_factory=dict)
 
     @cached_property
@@ -44,11 +44,11 @@ class Sampled:
         return metrics.figures(self.values, self.is_true)
 
     def interval(self, figure: str) -> tuple[float, float] | None:
-        """That of 95 %, None where there is none."""
+        """The interval of 95 %, None where there is none."""
         return self._confidence(figure).interval if figure in self.errors else None
 
     def difference(self, other: Sampled, figure: str) -> Difference | None:
-        """This one less the other, of the same calls; None where there is no interval."""
+        """This score's figure minus the other's, on the same calls; None without an interval."""
         if figure not in self.errors or figure not in other.errors:
             return None
         shared = influence.correlation(self.errors[figure], other.errors[figure])
@@ -65,8 +65,8 @@ def sample(
     locus: NDArray[np.uint64],
     blocks: Blocks | None = None,
 ) -> list[Sampled]:
-    """Scores of the same n calls: pairs of values, finite, and labels, each [n]. Calls at one locus
-    [n] are drawn together, those of a block with `blocks`.
+    """Scores of the same n calls: pairs of values (finite) and labels, each [n]. Calls at one locus
+    [n] are drawn together; with `blocks`, the calls of one block.
     """
     unit, units = _units(locus, blocks)
     lacking = [_too_few(is_true, unit, units) for _, is_true in columns]
@@ -88,7 +88,7 @@ def sample(
 
 
 def _units(locus: NDArray[np.uint64], blocks: Blocks | None) -> tuple[NDArray[np.int64], int]:
-    """[n] number of the locus or block of each call, and how many there are."""
+    """[n] the number of each call's locus or block, and how many of these there are."""
     if blocks is not None:
         contig, pos = locus >> np.uint64(LOCUS_BITS), locus & np.uint64((1 << LOCUS_BITS) - 1)
         locus = (contig << np.uint64(LOCUS_BITS)) | (pos // np.uint64(blocks.bases))

@@ -36,13 +36,13 @@ _LENGTH_EDGES = (2, 6, 16)
 
 Index = NDArray[np.int8]
 
-# Reference columns around a position that a context is read from.
+# The reference columns around a position that its context is taken from.
 CONTEXT_LEFT, CONTEXT_WIDTH = 40, 81
 _LONGEST_UNIT = 6
 
 
 def genotype(zygosity: NDArray[np.uint8]) -> Index:
-    """Of zygosities (record_types.py), into GENOTYPES."""
+    """Zygosities (record_types.py) -> index into GENOTYPES."""
     return np.select([zygosity == HET, zygosity == HOM], [0, 1], 2).astype(np.int8)
 
 
@@ -53,16 +53,18 @@ def depth(reads: NDArray[np.float64]) -> Index:
 
 
 def length(alleles: Alleles) -> Index:
-    """Of normalised alleles, into LENGTHS; a complex allele by the change of length."""
+    """Normalised alleles -> index into LENGTHS; a complex allele by its change of length."""
     change = alleles.alt_length - alleles.ref_length
     index = 1 + np.digitize(np.abs(change), _LENGTH_EDGES) + np.where(change < 0, 4, 0)
     return np.where(change == 0, 0, index).astype(np.int8)
 
 
 def context(reference: NDArray[np.uint8]) -> Index:
-    """Of reference windows [N, CONTEXT_WIDTH] whose column CONTEXT_LEFT is the first base that
-    changes, into CONTEXTS: the longest run that touches it or the base before it. A homopolymer
-    comes first, then a tandem repeat of a unit of 2 to 6 bases (length in bases).
+    """Reference windows [N, CONTEXT_WIDTH] -> index into CONTEXTS.
+
+    Column CONTEXT_LEFT is the first base that changes. The longest run that touches it, or the base
+    before it, decides: first a homopolymer, then a tandem repeat of a unit of 2 to 6 bases (length
+    in bases).
     """
     n = len(reference)
     homopolymer = _longest_run(reference, 1)
@@ -81,8 +83,8 @@ def _longest_run(reference: NDArray[np.uint8], unit: int) -> NDArray[np.int64]:
     known = (reference != 0) & (reference != ord("N"))
     same = (reference[:, :-unit] == reference[:, unit:]) & known[:, :-unit]
     longest = np.zeros(len(reference), np.int64)
-    # same[:, i] joins bases i and i + unit: stretches through either of two neighbouring joins
-    # that hold the first base that changes, or the one before it.
+    # same[:, i] joins bases i and i + unit. These are the joins of stretches that hold the first
+    # base that changes, or the base before it.
     for middle in range(CONTEXT_LEFT - unit - 1, CONTEXT_LEFT + 1):
         right = _leading(same[:, middle:])
         left = _leading(same[:, :middle][:, ::-1])

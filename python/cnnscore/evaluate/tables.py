@@ -70,9 +70,9 @@ def write_tables(result: Mapping[str, Any], folder: Path) -> None:
 
 
 def read_result(path: str) -> dict[str, Any]:
-    """The result in an evaluation.json, or in the folder that has one.
+    """The result in an evaluation.json, or in a folder that has one.
 
-    Errors: BadInput for a file that is none, or of another layout.
+    Errors: BadInput for a file that is no result, or has another layout.
     """
     file = Path(path)
     if file.is_dir():
@@ -108,7 +108,7 @@ def _text(value: Any) -> str:
 
 
 def summary(result: Mapping[str, Any]) -> str:
-    """A few lines for the terminal: counts, and the figures of every score."""
+    """Some lines for the terminal: counts, and the figures of each score."""
     lines = [f"alleles are {result['normalisation']}"]
     for counts in result["counts"]:
         by_type = "; ".join(

@@ -1,8 +1,8 @@
-"""A scored call file in, the same with FILTER set out.
+"""A scored call file -> the same file with FILTER set.
 
-With resources the file is read twice: once for the scores of the calls that they have, which give
-the cut-offs, and once to write. What is held in between is those scores, and one bit per record.
-docs/filter.md states the rules.
+With resources the file is read twice. The first pass takes the scores of the calls that are in the
+resources, which give the cut-offs. The second pass writes. In between, memory holds these scores
+and one bit per record. docs/filter.md states the rules.
 """
 
 from __future__ import annotations
@@ -58,21 +58,21 @@ NEITHER = -1
 
 @dataclass(frozen=True)
 class TypeRule:
-    """Which cut-offs a record's type falls under, and whose resource calls set them."""
+    """Which cut-offs judge a record of each type, and which resource calls set these cut-offs."""
 
     judged: dict[int, int]
-    """Record type -> index into VARIANT_TYPES; others are left alone."""
+    """Record type -> index into VARIANT_TYPES; records of other types stay as they are."""
     calibrates: dict[int, int]
-    """Record type -> index into VARIANT_TYPES whose cut-offs its score helps to set."""
+    """Record type -> index into VARIANT_TYPES: the type whose cut-offs its score helps to set."""
     sequences_alone: bool
-    """Whether symbolic alleles and `*` say nothing of a record's type beside a sequence."""
+    """Whether symbolic alleles and `*` are ignored in a record that has a sequence as ALT too."""
 
     def types(self, sites: WindowBatch) -> NDArray[np.uint8]:
         """[N] types of the records."""
         return record_types(sites, sequences_alone=self.sequences_alone)
 
     def of(self, types: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        """[N] both, NEITHER where there is none."""
+        """[N] `judged` and `calibrates` of each type; NEITHER where there is none."""
         judged, calibrates = np.full((2, MIXED + 1), NEITHER, np.int8)
         judged[list(self.judged)] = list(self.judged.values())
         calibrates[list(self.calibrates)] = list(self.calibrates.values())
@@ -81,34 +81,34 @@ class TypeRule:
 
 _VQSR = {SNP: 0, MNP: 0, INDEL: 1, MIXED: 1, SYMBOLIC: 1}
 TYPE_RULES = {
-    # FilterVariantTranches: SNPs and indels alone are judged, but what is not a SNP counts with
-    # the indels when it is in a resource.
+    # FilterVariantTranches: only SNPs and indels are judged. But a record of any type but SNP
+    # counts with the indels when it is in a resource.
     "gatk": TypeRule({SNP: 0, INDEL: 1}, {SNP: 0, INDEL: 1, MNP: 1, SYMBOLIC: 1, MIXED: 1}, False),
-    # The modes SNP and INDEL of VariantRecalibrator and ApplyVQSR, but that a gVCF's SNP is one.
+    # The modes SNP and INDEL of VariantRecalibrator and ApplyVQSR; but a gVCF's SNP is a SNP here.
     "vqsr": TypeRule(_VQSR, _VQSR, True),
 }
 
 
 @dataclass(frozen=True)
 class FilterOptions:
-    """What is written, beside FILTER or in its place."""
+    """What is written besides FILTER, or in its place."""
 
     clear: bool = False
     """Drop the filters that records come with."""
     soft: bool = False
-    """Leave FILTER as it is; INFO/<key>_TRANCHE says what would have failed the record, or PASS."""
+    """Leave FILTER as it is; INFO/<key>_TRANCHE has the FILTER that it would get, or PASS."""
     fail_unscored: bool = False
-    """Records without a score fail, as far as their type has a cut-off."""
+    """Records without a score fail, if their type has a cut-off."""
     sensitivity_key: str | None = None
-    """INFO key of the fraction of resource calls that score at least as high."""
+    """INFO key for the fraction of resource calls that score at least as high."""
     types: str | None = None
-    """A name of TYPE_RULES; by default gatk with resources, else vqsr."""
+    """A name of TYPE_RULES; by default gatk with resources, otherwise vqsr."""
     table: str | None = None
     """Path of the tranche table."""
     ref_mismatch: str = "skip"
-    """A resource's record with another REF than the call: "skip" it, or end as "gatk" does."""
+    """If a resource's record has another REF than the call: "skip" it, or end, as "gatk" does."""
     threads: int = 1
-    """Threads that decompress and compress, the calling one among them."""
+    """Threads that decompress and compress, including the calling thread."""
 
 
 @dataclass
@@ -118,12 +118,12 @@ class FilterSummary:
     key: str
     records: int = 0
     unscored: int = 0
-    """Left alone for want of a score."""
+    """Left as they are, because they have no score."""
     failed_unscored: int = 0
     not_judged: int = 0
     """Scored, but of a type that is never judged."""
     no_cutoff: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
-    """Scored, and of a type that has no cut-off here: their FILTER stays."""
+    """Scored, but of a type that has no cut-off here: their FILTER stays."""
     judged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
     failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
     cutoffs: tuple[TypeCutoffs, ...] = ()
@@ -171,10 +171,10 @@ def filter_calls(
 ) -> FilterSummary:
     """Write `calls` (VCF or BCF, `-` is standard input) with FILTER set by its scores.
 
-    The score is INFO/`info_key` (or QUAL), by default the one CNN_* key that there is. Cut-offs
-    come from `source`; without one from `resources` (paths of VCF or BCF) at `tranches` (levels in
-    per cent, ascending, of SNP and INDEL). Errors: UsageError, BadInput, BadOutput; then no output
-    is left under its name.
+    The score is INFO/`info_key` (or QUAL), by default the only CNN_* key. Cut-offs come from
+    `source`. Without a source they come from `resources` (paths of VCF or BCF) at `tranches`
+    (levels in per cent, ascending, of SNP and INDEL). Errors: UsageError, BadInput, BadOutput; then
+    there is no output under its name.
     """
     options, written = options or FilterOptions(), written or OutputOptions()
     written.mode(output)  # a type that there is not fails before anything is opened
@@ -212,7 +212,7 @@ def filter_calls(
 
 
 class _Run:
-    """One call file: what the first pass learns, and what the second does with it."""
+    """One call file: what the first pass finds, and what the second pass does with it."""
 
     def __init__(
         self, key: str, options: FilterOptions, resources: Sequence[str], progress: Progress
@@ -268,7 +268,7 @@ class _Run:
             self.summary.resource_calls[variant_type] = len(known_scores)
 
     def tranche_cutoffs(self, tranches: dict[str, list[float]]) -> tuple[TypeCutoffs, ...]:
-        """Cut-offs of the resource calls' scores; a warning where they are few."""
+        """Cut-offs from the resource calls' scores; a warning if there are few of them."""
         for variant_type, scores in zip(VARIANT_TYPES, self._resource_scores, strict=True):
             if self._scored[variant_type] and not len(scores):
                 names, them = ", ".join(r.path for r in self._resources), f"{variant_type}s"
@@ -353,7 +353,7 @@ class _Run:
         scores: NDArray[np.float32],
         known: NDArray[np.bool_],
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """[N] index of the FILTER that fails each record, KEPT or NOT_JUDGED; sensitivities."""
+        """[N] index of each record's new FILTER, or KEPT or NOT_JUDGED; [N] sensitivities."""
         summary, types = self.summary, self._rule.types(sites)
         judged, _ = self._rule.of(types)
         scored = ~np.isnan(scores)
@@ -393,7 +393,7 @@ class _Run:
         return [zygosities(sites, records.dosage(sample)) for sample in range(self._samples)]
 
     def _report(self, calls: Calls, sites: WindowBatch, n: int, begin: float | None) -> None:
-        """Progress: of two passes each is half of the work."""
+        """Show progress. If there are two passes, each is half of the work."""
         part = calls.progress()
         if part is not None and self._resources:
             part = part / 2 + (begin or 0.0)
@@ -401,7 +401,7 @@ class _Run:
 
 
 class _Bits:
-    """A flag a record, in record order; a byte for eight."""
+    """One flag per record, in record order; eight flags in one byte."""
 
     def __init__(self) -> None:
         self._parts: deque[tuple[NDArray[np.uint8], int]] = deque()
@@ -420,7 +420,7 @@ class _Bits:
         return taken.astype(bool)
 
     def is_empty(self) -> bool:
-        """Whether all were taken."""
+        """Whether all flags were taken."""
         return not self._parts and not len(self._ready)
 
 
@@ -429,7 +429,7 @@ def _verdict_key(key: str) -> str:
 
 
 def _info_lines(key: str, options: FilterOptions) -> list[tuple[str, str]]:
-    """INFO keys that are written, with their header lines."""
+    """The INFO keys that are written, with their header lines."""
     lines = []
     if options.soft:
         name = _verdict_key(key)

@@ -16,7 +16,7 @@ _INFO = re.compile(r"##INFO=<ID=([^,>]+),(?:.*?)Number=([^,>]+),(?:.*?)Type=([^,
 PREFIX = "CNN_"
 QUAL = "QUAL"
 NUMBERS = ("1", ".", "A", "R")
-"""Numbers of an INFO key that can be a score."""
+"""The Number that an INFO key can have to be a score."""
 
 
 def declared_numbers(header: Sequence[str]) -> dict[str, str]:
@@ -25,9 +25,9 @@ def declared_numbers(header: Sequence[str]) -> dict[str, str]:
 
 
 def choose_key(header: Sequence[str], wanted: str | None, path: str) -> str:
-    """`wanted`, if the header has it; else its one CNN_* key of a number.
+    """`wanted`, if the header has it. Without `wanted`, the header's only CNN_* key of one number.
 
-    Errors: BadInput when there is none, UsageError when there are several.
+    Errors: BadInput when there is no such key, UsageError when there are several.
     """
     declared = declared_numbers(header)
     if wanted == QUAL:
@@ -68,8 +68,8 @@ def read_scores(records: Records, sites: WindowBatch, key: str) -> NDArray[np.fl
 
 
 def of_records(sites: WindowBatch, values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """[N] one score per record out of those of its alleles [alleles]: the highest of its ALT
-    alleles', NaN where none has one.
+    """[N] one score per record from the scores of its alleles [alleles]: the highest one of its ALT
+    alleles, NaN where no ALT allele has a score.
     """
     if not len(sites):
         return np.zeros(0, np.float32)
@@ -80,7 +80,7 @@ def of_records(sites: WindowBatch, values: NDArray[np.float64]) -> NDArray[np.fl
 
 
 def check_new_key(header: Sequence[str], key: str, line: str, path: str) -> None:
-    """Errors: BadInput when the header declares INFO `key` otherwise than `line`."""
+    """Errors: BadInput when the header declares INFO `key` in another way than `line`."""
     for other in header:
         match = _INFO.match(other)
         if match and match[1] == key and other != line:

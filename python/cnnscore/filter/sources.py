@@ -1,6 +1,7 @@
-"""Where cut-offs come from when it is not a resource: the user's thresholds, or the network itself.
+"""Where cut-offs come from without a resource: the user's thresholds, or the network itself.
 
-Each source answers once the header of the scored file is read: only that says which network it was.
+A source can answer only after the header of the scored file was read: the header says which network
+made the scores.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ class CutoffSource(Protocol):
     """Anything that knows cut-offs without looking at the scores."""
 
     def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
-        """Those of each type for scores under INFO `key` of a file with this header."""
+        """The cut-offs of each type, for the scores in INFO `key` of a file with this header."""
 
     def name(self) -> str:
-        """What the output's header says of it, once the cut-offs were asked for."""
+        """What the output's header says of this source. Ask for the cut-offs first."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The user's: numbers as written, by type; a type without any is not judged."""
+    """The user's thresholds: numbers as written, by type. A type without any is not judged."""
 
     thresholds: dict[str, list[str]]
     given_as: str = "thresholds"
@@ -48,9 +49,11 @@ class Thresholds:
 
 @dataclass
 class NetworkCutoffs:
-    """The network's own, from the header of the scored file or, with `model`, from its manifest.
+    """The network's own cut-offs, from the header of the scored file or, with `model`, from its
+    manifest.
 
-    `levels` in per cent choose among those that it has, by type; all when a type has none.
+    `levels` (per cent, by type) choose some of the network's levels; a type without `levels` takes
+    all.
     """
 
     levels: dict[str, list[float]]
@@ -58,7 +61,7 @@ class NetworkCutoffs:
     _network: str = field(default="", init=False)
 
     def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
-        """Errors: UsageError when the network has none, or not at a level, or is not known."""
+        """Errors: UsageError when the network is unknown, or lacks a cut-off that is asked for."""
         cutoffs = self._find(key, header)
         found = []
         for variant_type, levels in self.levels.items():

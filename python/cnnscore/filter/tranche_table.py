@@ -1,6 +1,6 @@
-"""Verdicts -> a table of the tranches: how much each keeps, and what it is like.
+"""Verdicts -> a table of the tranches: how much each tranche keeps, and its properties.
 
-Rows add up as in VQSR's tranches file: a tranche holds what every stricter one holds.
+Rows add up as in VQSR's tranches file: a tranche includes all stricter tranches.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NOVEL, _KNOWN = 0, 1
 
 
 class TrancheTable:
-    """Tallies of the judged records of each type by grade (TypeCutoffs.grades)."""
+    """Counts of the judged records of each type by grade (TypeCutoffs.grades)."""
 
     def __init__(self, cutoffs: Sequence[TypeCutoffs], with_resources: bool) -> None:
         self._cutoffs = cutoffs
@@ -55,8 +55,8 @@ class TrancheTable:
         transition: NDArray[np.int8],
         zygosities: Sequence[NDArray[np.int8]],
     ) -> None:
-        """Count records [n]: `transition` is 1, 0 or -1 (no SNP of two alleles), the `zygosities`
-        of each sample 1 het, 2 hom, else neither.
+        """Count records [n]. `transition` is 1, 0 or -1 (no SNP of two alleles). The `zygosities`
+        of each sample are 1 (het), 2 (hom), or another number (neither).
         """
         n = self._records[variant_type].shape[1]
         for status in (_NOVEL, _KNOWN):
@@ -77,7 +77,7 @@ class TrancheTable:
         )
 
     def text(self) -> str:
-        """TSV with a header line; NA where there is nothing to tell."""
+        """TSV with a header line; NA where there is no value."""
         lines = ["\t".join(COLUMNS)]
         for cutoffs in self._cutoffs:
             cuts = [(cut.label, cut.shown, cut.filter) for cut in cutoffs.cuts]

@@ -37,25 +37,25 @@ class Cut:
 
     @property
     def shown(self) -> str:
-        """The score for people; none where there were no resource calls."""
+        """The score as text for people; "none" where there were no resource calls."""
         return f"{self.score:z.3f}" if np.isfinite(self.score) else "none"
 
 
 @dataclass(frozen=True)
 class TypeCutoffs:
-    """The cut-offs of one type, strictest (highest score) first; graded when there are several."""
+    """The cut-offs of one type, the strictest (highest score) first; several make grades."""
 
     variant_type: str
     """SNP or INDEL."""
     cuts: tuple[Cut, ...]
     at_cutoff_fails: bool
-    """Whether a record that scores just the cut-off fails: with GATK's rule it does."""
+    """Whether a record fails whose score equals the cut-off: by GATK's rule it does."""
     unscored: Cut | None = None
-    """What a record without a score fails, if it does."""
+    """The FILTER of records without a score, if they fail."""
 
     def grades(self, scores: NDArray[np.float32]) -> NDArray[np.int32]:
-        """[N] how many of the cut-offs each score fails: 0 is kept, g fails cuts[g - 1] last."""
-        # Counted from the lowest cut-off up: those that are not failed.
+        """[N] how many cut-offs each score fails: those of cuts[:g] for a grade g."""
+        # Count, from the lowest cut-off upwards, those that a score does not fail.
         ascending = np.array([cut.score for cut in reversed(self.cuts)], np.float32)
         side: Literal["left", "right"] = "left" if self.at_cutoff_fails else "right"
         failed: NDArray[np.int32] = len(self.cuts) - np.searchsorted(
@@ -71,7 +71,7 @@ class TypeCutoffs:
 
     @property
     def filters(self) -> tuple[Cut, ...]:
-        """All that can fail a record."""
+        """All FILTERs that a record can get."""
         return self.cuts if self.unscored is None else (*self.cuts, self.unscored)
 
     def failing_unscored(self, key: str) -> TypeCutoffs:
@@ -86,7 +86,7 @@ class TypeCutoffs:
 
 
 def check_tranches(levels: Sequence[float], option: str) -> list[float]:
-    """Levels in ascending order, each once. Errors: UsageError when one is not within 0-100."""
+    """The levels in ascending order, each once. Errors: UsageError for one that is not in 0-100."""
     if not levels or not all(0 <= level < 100 for level in levels):
         raise UsageError(
             f"{option} takes the percentage of resource calls to keep, at least 0 and less than 100"
@@ -97,10 +97,11 @@ def check_tranches(levels: Sequence[float], option: str) -> list[float]:
 def resource_cutoffs(
     variant_type: str, key: str, levels: Sequence[float], resource_scores: NDArray[np.float32]
 ) -> TypeCutoffs:
-    """GATK's rule: of n resource scores from the highest down, number int(level / 100 * (n - 1)).
+    """GATK's rule: sort the n resource scores from the highest to the lowest, and take number
+    int(level / 100 * (n - 1)).
 
-    `levels` ascend. Without resource scores there are the FILTERs' names, and cut-offs that no
-    score fails.
+    `levels` ascend. Without resource scores there are still the FILTERs' names, with cut-offs that
+    no score fails.
     """
     descending = np.sort(resource_scores)[::-1]
     cuts = []
@@ -157,9 +158,9 @@ def threshold_cutoffs(variant_type: str, key: str, thresholds: Sequence[str]) ->
 def sensitivities(
     scores: NDArray[np.float32], resource_scores: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """[N] fraction of resource calls that score at least as high; NaN where there are none.
+    """[N] the fraction of resource calls that score at least as high; NaN without resource calls.
 
-    `resource_scores` ascend. What VETS calls the calibration sensitivity.
+    `resource_scores` ascend. VETS calls this the calibration sensitivity.
     """
     n = len(resource_scores)
     if n == 0:
@@ -170,12 +171,12 @@ def sensitivities(
 
 
 def too_few(n: int, level: float) -> bool:
-    """Whether fewer than two of n resource calls are to lie beyond the cut-off: chance sets it."""
+    """Whether fewer than two of n resource calls lie beyond the cut-off, which chance sets then."""
     return n * (1 - level / 100.0) < 2
 
 
 def two_decimals(value: float) -> str:
-    """A number as Java's %.2f prints it: half up on the shortest decimal form."""
+    """A number as Java's %.2f prints it: the shortest decimal form, rounded half up."""
     return str(Decimal(repr(float(value))).quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 

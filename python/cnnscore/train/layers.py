@@ -1,9 +1,10 @@
-"""Layers told twice: `forward` to PyTorch, which trains them, and `write` to an ONNX graph.
+"""Layers written twice: `forward` for PyTorch, which trains them, and `write` for an ONNX graph.
 
-Both tellings stand side by side here and nowhere else; `export.py` checks that they agree. What is
-written gives a site the same bits in a batch of any size: products are row by row. Sums over reads
-are those of one order and one padding, which are the site's own: `encode.py` gives reads an order
-of their content and pads them to a length; `engine.py` puts sites of one length into a call.
+Both forms stand side by side here and nowhere else; `export.py` checks that they agree. The ONNX
+graph gives a site the same bits in a batch of any size, because products are computed row by row.
+Sums over reads have an order and a padding that depend on the site only: `encode.py` orders the
+reads by their content and pads them to a length, and `engine.py` puts sites of one length into a
+call.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from torch import Tensor, nn
 from cnnscore.network.graph_builder import GraphBuilder
 
 NORMALISED_LIMIT = 10.0
-"""Standard deviations beyond which an annotation counts no more."""
+"""An annotation is limited to this many standard deviations."""
 LOG_ANNOTATIONS = {"FS", "DP", "QUAL", "RelativeDepth"}
-"""Annotations whose logarithm log(1 + max(x, 0)) is taken first: they have long tails."""
-# Added under the root of a variance: rounding in the difference of two sums (1e-7) stays unseen.
+"""Annotations that are replaced by log(1 + max(x, 0)) first, because they have long tails."""
+# Added to a variance before its root is taken: hides rounding (1e-7) in the difference of two sums.
 _LEAST_VARIANCE = 1e-4
 
 
@@ -55,19 +56,18 @@ class Dense(Layer):
         self.linear = nn.Linear(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """To PyTorch."""
+        """For PyTorch."""
         return self.linear(x)
 
     def write(self, graph: GraphBuilder, x: str) -> str:
-        """To ONNX."""
+        """For ONNX."""
         kernel = graph.op("Transpose", [self.weight(graph, "linear.weight")], perm=[1, 0])
         product = graph.op("MatMul", [x, kernel])
         return str(graph.op("Add", [product, self.weight(graph, "linear.bias")]))
 
 
 class BatchNorm(Layer):
-    """Batch normalisation of axis 1; where it is `frozen`, training takes its statistics as they
-    are."""
+    """Batch normalisation of axis 1. If it is `frozen`, training does not change its statistics."""
 
     def __init__(self, channels: int, dimensions: int, epsilon: float = 1e-5) -> None:
         super().__init__()
@@ -80,18 +80,18 @@ class BatchNorm(Layer):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """To PyTorch."""
+        """For PyTorch."""
         return self.norm(x)
 
     def write(self, graph: GraphBuilder, x: str) -> str:
-        """To ONNX."""
+        """For ONNX."""
         names = ("weight", "bias", "running_mean", "running_var")
         weights = [self.weight(graph, f"norm.{name}") for name in names]
         return str(graph.op("BatchNormalization", [x, *weights], epsilon=self.norm.eps))
 
 
 class Mlp(nn.Module):
-    """Dense layers with ReLU after each, and dropout after each but in ONNX."""
+    """Dense layers, each with ReLU and dropout after it (no dropout in ONNX)."""
 
     def __init__(self, sizes: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
@@ -99,13 +99,13 @@ class Mlp(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """To PyTorch."""
+        """For PyTorch."""
         for layer in self.layers:
             x = self.dropout(torch.relu(layer(x)))
         return x
 
     def write(self, graph: GraphBuilder, x: str) -> str:
-        """To ONNX."""
+        """For ONNX."""
         for layer in self.layers:
             x = graph.op("Relu", [layer.write(graph, x)])
         return x
@@ -146,14 +146,14 @@ class Annotations(Layer):
         return torch.where(self.logs, torch.log(torch.clamp(x, min=0) + 1), x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """To PyTorch."""
+        """For PyTorch."""
         missing = torch.isnan(x)
         z = (self._logarithms(torch.nan_to_num(x, nan=0.0)) - self.mean) / self.deviation
         z = torch.clamp(z, -NORMALISED_LIMIT, NORMALISED_LIMIT)
         return torch.cat([torch.where(missing, 0.0, z), missing.to(z.dtype)], dim=1)
 
     def write(self, graph: GraphBuilder, x: str) -> str:
-        """To ONNX."""
+        """For ONNX."""
         zero = graph.const(0.0)
         missing = graph.op("IsNaN", [x])
         x = graph.op("Where", [missing, zero, x])
@@ -170,23 +170,26 @@ class Annotations(Layer):
 
 
 class ReadPooling(nn.Module):
-    """Reads -> site, apart over the reads that support the allele and over all others.
+    """Reads -> site: pools the reads that support the allele, and separately all others.
 
-    Of `reads` [n, R, F], `mask` [n, R] and the reads' `embedding` [n, R, H] >= 0 it makes
-    [n, 2 (2 H + 3 F + 1) + 1]: per group mean and maximum (no less than 0) of embedding and
-    scalars, standard deviation of the scalars, log(1 + reads); and the part of all reads that
-    supports it. A group without reads is 0 throughout.
+    The input is `reads` [n, R, F], `mask` [n, R] and the reads' `embedding` [n, R, H] >= 0. The
+    output is [n, 2 (2 H + 3 F + 1) + 1]: for each of the two groups the mean and the maximum (at
+    least 0) of embedding and scalars, the standard deviation of the scalars, and log(1 + reads);
+    then the part of all reads that support the allele. A group without reads gives 0 everywhere.
     """
 
     def __init__(self, support: int, scalars: int, hidden: int) -> None:
-        """`support` is the scalar that is 1 where a read supports the allele; of F and H."""
+        """`support` is the index of the scalar that is 1 where a read supports the allele;
+        `scalars` is F, `hidden` is H.
+        """
         super().__init__()
         self.support, self.scalars, self.hidden = support, scalars, hidden
         self.width = 2 * (2 * hidden + 3 * scalars + 1) + 1
 
     def in_groups(self, reads: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Reads without padding [T, F], group after group, and the groups' sizes [2n]: of each site
-        first the reads that support its allele. Padding would be most of the work."""
+        """Reads without padding [T, F], one group after the other, and the groups' sizes [2n]. Each
+        site's first group is the reads that support its allele. Padding would be most of the
+        work."""
         inside = mask > 0
         site = inside.nonzero()[:, 0]
         present = reads[inside]
@@ -195,7 +198,7 @@ class ReadPooling(nn.Module):
         return present[order], torch.bincount(group, minlength=2 * len(mask))
 
     def forward(self, reads: Tensor, sizes: Tensor, embedding: Tensor) -> Tensor:
-        """To PyTorch, of reads as `in_groups` gives them."""
+        """For PyTorch, with reads as `in_groups` gives them."""
         counts = sizes[:, None].to(reads.dtype)
         group = torch.repeat_interleave(torch.arange(len(sizes), device=sizes.device), sizes)
         values = torch.cat([embedding.to(reads.dtype), reads], dim=1)
@@ -210,7 +213,7 @@ class ReadPooling(nn.Module):
         return torch.cat([*sides, part], dim=1)
 
     def write(self, graph: GraphBuilder, reads: str, mask: str, embedding: str) -> str:
-        """To ONNX."""
+        """For ONNX."""
         one, zero = graph.const(1.0), graph.const(0.0)
         supports = graph.op("Gather", [reads, graph.ints(self.support)], axis=2)
         others = graph.op("Sub", [graph.op("Unsqueeze", [mask, graph.ints(2)]), supports])
@@ -247,13 +250,13 @@ class ReadPooling(nn.Module):
 
 
 def _means(values: Tensor, group: Tensor, counts: Tensor) -> Tensor:
-    """[groups, V]: the mean of each group's values, 0 where it has none."""
+    """[groups, V]: the mean of each group's values, 0 for a group without values."""
     sums = torch.zeros(len(counts), values.shape[1], dtype=values.dtype, device=values.device)
     return sums.index_add(0, group, values) / torch.clamp(counts, min=1)
 
 
 def _log1p(graph: GraphBuilder, x: str) -> str:
-    """log(1 + x), taken in double precision: ONNX Runtime's single one gives a number other bits
+    """log(1 + x), in double precision: in single precision ONNX Runtime gives a number other bits
     in the middle of a batch than at its end."""
     double = graph.op("Cast", [x], to=TensorProto.DOUBLE)
     log = graph.op("Log", [graph.op("Add", [double, graph.const(1.0, np.float64)])])
@@ -261,7 +264,7 @@ def _log1p(graph: GraphBuilder, x: str) -> str:
 
 
 class Convolution(Layer):
-    """Convolution of [n, C, H, W], stride 1, then batch normalisation (if wanted) and ReLU."""
+    """Convolution of [n, C, H, W] with stride 1, then batch normalisation (if wanted) and ReLU."""
 
     def __init__(
         self,
@@ -282,7 +285,7 @@ class Convolution(Layer):
         self.pads = ((wide - 1) // 2, wide // 2, (high - 1) // 2, high // 2) if same else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """To PyTorch."""
+        """For PyTorch."""
         if self.pads:
             x = nn.functional.pad(x, self.pads)
         x = self.conv(x)
@@ -291,7 +294,7 @@ class Convolution(Layer):
         return self.dropout(torch.relu(x))
 
     def write(self, graph: GraphBuilder, x: str) -> str:
-        """To ONNX."""
+        """For ONNX."""
         left, right, top, bottom = self.pads or (0, 0, 0, 0)
         weights = [self.weight(graph, f"conv.{name}") for name in ("weight", "bias")]
         x = graph.op(
@@ -306,18 +309,18 @@ class Convolution(Layer):
 
 
 class MaxPool(nn.Module):
-    """Maximum over windows of [n, C, H, W] that do not overlap."""
+    """The maximum over windows of [n, C, H, W] that do not overlap."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
-        """To PyTorch."""
+        """For PyTorch."""
         return nn.functional.max_pool2d(x, self.size)
 
     def write(self, graph: GraphBuilder, x: str) -> str:
-        """To ONNX."""
+        """For ONNX."""
         size = list(self.size)
         return str(graph.op("MaxPool", [x], kernel_shape=size, strides=size))
 
@@ -332,11 +335,11 @@ class OneHot(nn.Module):
         )
 
     def forward(self, codes: Tensor) -> Tensor:
-        """To PyTorch."""
+        """For PyTorch."""
         return self.table[codes.long()].transpose(1, 2).unsqueeze(2)
 
     def write(self, graph: GraphBuilder, codes: str) -> str:
-        """To ONNX."""
+        """For ONNX."""
         index = graph.op("Cast", [codes], to=TensorProto.INT32)
         planes = graph.op("Gather", [graph.const(values_of(self.table)), index])
         planes = graph.op("Transpose", [planes], perm=[0, 2, 1])
@@ -344,7 +347,7 @@ class OneHot(nn.Module):
 
 
 class Calibration(Layer):
-    """Log-odds [n, 1] -> slope * log-odds + offset, with numbers for SNPs and for indels apart."""
+    """Log-odds [n, 1] -> slope * log-odds + offset, each different for SNPs and for indels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -352,13 +355,13 @@ class Calibration(Layer):
         self.register_buffer("offset", torch.zeros(2))
 
     def forward(self, log_odds: Tensor, snp: Tensor) -> Tensor:
-        """To PyTorch. `snp` [n, 1] is 1 for SNPs."""
+        """For PyTorch. `snp` [n, 1] is 1 for SNPs."""
         slope = self.slope[1] + (self.slope[0] - self.slope[1]) * snp
         offset = self.offset[1] + (self.offset[0] - self.offset[1]) * snp
         return log_odds * slope + offset
 
     def write(self, graph: GraphBuilder, log_odds: str, snp: str) -> str:
-        """To ONNX."""
+        """For ONNX."""
         index = graph.op("Less", [snp, graph.const(0.5)])  # 0 for SNPs, 1 for indels
         index = graph.op("Cast", [index], to=TensorProto.INT64)
         slope = graph.op("Gather", [self.weight(graph, "slope"), index])
@@ -366,13 +369,13 @@ class Calibration(Layer):
         return str(graph.op("Add", [graph.op("Mul", [log_odds, slope]), offset]))
 
     def of_classes(self, classes: Tensor) -> Tensor:
-        """The same to four classes [n, 4] in the order of LABELS: a type's log-odds is the
-        difference of its two classes, so both are scaled, and the true one is shifted."""
+        """The same for four classes [n, 4] in the order of LABELS: a type's log-odds is the
+        difference of its two classes, so both are scaled, and the true class is shifted."""
         offset = torch.cat([torch.zeros_like(self.offset), self.offset])
         return classes * self.slope.repeat(2) + offset
 
     def write_classes(self, graph: GraphBuilder, classes: str) -> str:
-        """`of_classes` to ONNX."""
+        """`of_classes` for ONNX."""
         slope, offset = self.weight(graph, "slope"), self.weight(graph, "offset")
         twice = graph.op("Concat", [slope, slope], axis=0)
         true = graph.op("Concat", [graph.const([0.0, 0.0]), offset], axis=0)
@@ -380,7 +383,7 @@ class Calibration(Layer):
 
 
 def start_small(layer: Dense) -> None:
-    """Begin with outputs near 0: even odds."""
+    """Begin with outputs near 0, which means even odds."""
     with torch.no_grad():
         layer.linear.weight.mul_(1 / math.sqrt(2) / 2)
         layer.linear.bias.zero_()
