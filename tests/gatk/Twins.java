@@ -20,6 +20,7 @@ import org.broadinstitute.hellbender.engine.ReadsPathDataSource;
 import org.broadinstitute.hellbender.utils.SimpleInterval;
 import org.broadinstitute.hellbender.utils.read.GATKRead;
 import org.broadinstitute.hellbender.utils.read.SAMRecordToGATKReadAdapter;
+import org.cnnscore.v1.Description;
 import org.json.JSONArray;
 import org.json.JSONObject;
 
@@ -54,7 +55,10 @@ public class Twins {
         .put("running_reservoir", runningReservoir())
         .put("bottom_k", bottomK())
         .put("read_rule", readRules())
-        .put("sample_depth", sampleDepths());
+        .put("sample_depth", sampleDepths())
+        .put("info_key", infoKeys())
+        .put("model_line", modelLines())
+        .put("read_letters", readLetters());
   }
 
   private List<JSONObject> list(String name) {
@@ -188,5 +192,50 @@ public class Twins {
       }
     }
     return all;
+  }
+
+  private JSONArray infoKeys() {
+    var all = new JSONArray();
+    for (JSONObject vector : list("info_key")) {
+      all.put(DescriptionCheck.INFO_KEY.matcher(vector.getString("key")).matches());
+    }
+    return all;
+  }
+
+  private JSONArray modelLines() {
+    var all = new JSONArray();
+    for (JSONObject vector : list("model_line")) {
+      var network =
+          Description.newBuilder()
+              .setModel(vector.getString("model"))
+              .setNetwork(vector.getString("network"))
+              .setCutoffs(vector.getString("cutoffs"))
+              .setServerVersion("VERSION")
+              .build();
+      all.put("##" + ScoredHeader.modelLine(vector.getString("key"), network));
+    }
+    return all;
+  }
+
+  /** The codes that bases get in a record, one per base. */
+  private JSONArray readLetters() {
+    var all = new JSONArray();
+    for (JSONObject vector : list("read_letters")) {
+      var read = new SAMRecord(null);
+      read.setReadName("r");
+      read.setReadString(vector.getString("bases"));
+      all.put(codes(BamRecords.encode(read), read.getReadLength()));
+    }
+    return all;
+  }
+
+  /** The bases follow the name, "r" and its NUL; such a read has no CIGAR. */
+  private static JSONArray codes(byte[] record, int bases) {
+    var codes = new JSONArray();
+    for (int i = 0; i < bases; i++) {
+      int pair = record[BamRecords.NAME_AT + 2 + i / 2];
+      codes.put(i % 2 == 0 ? pair >> 4 & 15 : pair & 15);
+    }
+    return codes;
   }
 }

@@ -59,3 +59,15 @@ def test_which_reads_count(answers: dict[str, Any]) -> None:
 
 def test_sample_depths(answers: dict[str, Any]) -> None:
     assert answers["sample_depth"] == [case["depth"] for case in VECTORS["sample_depth"]]
+
+
+def test_info_keys(answers: dict[str, Any]) -> None:
+    assert answers["info_key"] == [vector["good"] for vector in VECTORS["info_key"]]
+
+
+def test_lines_of_scores(answers: dict[str, Any]) -> None:
+    assert answers["model_line"] == [vector["line"] for vector in VECTORS["model_line"]]
+
+
+def test_letters(answers: dict[str, Any]) -> None:
+    assert answers["read_letters"] == [vector["codes"] for vector in VECTORS["read_letters"]]

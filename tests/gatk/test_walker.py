@@ -122,7 +122,7 @@ def test_keys_and_symbolic_records(
         ("reference", ("--architecture", "a.json"), "cnnscore model import"),
         ("reference", ("--accelerator", "tpu"), "--accelerator is auto, cpu or cuda"),
         ("reference", ("--accelerator", "cuda"), "--accelerator cuda, but the server has cpu"),
-        ("reference", ("--info-key", "1D"), "cannot be an INFO key"),
+        ("reference", ("--info-key", "1D"), "'1D' cannot be an INFO key: letters"),
     ],
 )
 def test_refused(

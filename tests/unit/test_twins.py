@@ -14,6 +14,7 @@ from cffi import FFI
 
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.windows import ReaderOptions, WindowReader
+from cnnscore.network.encode import READ_LETTERS, read_fields
 from conftest import DATA, TESTS
 from hosts.twins import VECTORS, write_depth_files, write_reads
 from oracles import sample_depth, sampling
@@ -170,6 +171,21 @@ def test_which_reads_count(rule: str, tmp_path: Path) -> None:
     counted = np.diff(batch.site_read)
     found = {read["why"]: bool(n) for read, n in zip(reads, counted, strict=True)}
     assert found == {read["why"]: read[rule] for read in reads}
+
+
+def test_letters(tmp_path: Path) -> None:
+    reads: list[dict[str, Any]] = [
+        {"name": f"n{i}", "flag": 0, "pos": 100 * i, "seq": bases, "qual": "I" * len(bases)}
+        for i, bases in enumerate(vector["bases"] for vector in VECTORS["read_letters"])
+    ]
+    for read in reads:
+        read["cigar"] = f"{len(read['seq'])}M"
+    bam = write_reads(reads, tmp_path / "letters.bam")
+    batch = windows(bam, [read["pos"] for read in reads], "primary", 8)
+    ends = zip(batch.read_offset[:-1], batch.read_offset[1:], strict=True)
+    found = [read_fields(batch.reads[begin:end]).bases.tobytes().decode() for begin, end in ends]
+    expected = [vector["codes"] for vector in VECTORS["read_letters"]]
+    assert found == ["".join(READ_LETTERS[code] for code in codes) for codes in expected]
 
 
 @pytest.mark.parametrize(("number", "case"), DEPTHS, ids=[case["why"] for _, case in DEPTHS])

@@ -59,6 +59,7 @@ final class BamRecords {
       codes[letter] = (byte) code;
       codes[Character.toLowerCase(letter)] = (byte) code;
     }
+    codes['U'] = codes['u'] = codes['T']; // as htslib reads it
     return codes;
   }
 

@@ -262,7 +262,7 @@ public final class CnnScoreVariants extends VariantWalker {
     legacy.warn(logger);
     if (infoKey != null && !DescriptionCheck.INFO_KEY.matcher(infoKey).matches()) {
       throw new UserException.BadInput(
-          infoKey + " cannot be an INFO key: letters, digits, _ and . make one");
+          "'" + infoKey + "' cannot be an INFO key: letters, digits, _ and . make one");
     }
     WholeInput.checkCalls(drivingVariantFile.toPath());
     blocks = new BlockCheck(drivingVariantFile.toPath());

@@ -32,7 +32,7 @@ final class ScoredHeader {
   }
 
   /** As `cnnscore score` writes it and `cnnscore filter` reads it. */
-  private static VCFHeaderLine modelLine(String key, Description network) {
+  static VCFHeaderLine modelLine(String key, Description network) {
     String cutoffs = network.getCutoffs();
     return new VCFHeaderLine(
         MODEL_LINE,
