@@ -82,7 +82,7 @@ static inline uint8_t cnnscore_bam_base(const cnnscore_bam_record *self, int64_t
     return (uint8_t)(i % 2 ? pair & 15 : pair >> 4);
 }
 
-/* Bases [from, from + n) of a record's `seq`, one a byte. */
+/* Bases [from, from + n) of a record's `seq`, one per byte. */
 static inline void cnnscore_bam_bases(const uint8_t *restrict seq, int64_t from, int64_t n,
                                       uint8_t *restrict to) {
     if (n > 0 && from % 2) {

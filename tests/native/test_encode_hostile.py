@@ -14,6 +14,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cnnscore._encode import ffi, lib
+from cnnscore.errors import BadBatch
+from cnnscore.network.encode import read_fields
 from hosts import native_encode
 from hosts.native_encode import Batch, EncodeError
 from oracles.encode import Read, Site
@@ -188,6 +190,27 @@ def test_unknown_tag_types_are_refused_where_tags_matter() -> None:
     assert refusals(with_record(tagged)) == ["", "", ""]
     stand_in = native_encode.record_bytes(READ, b"XX?abc", long_cigar=True)
     assert "unknown type" in refusals(with_record(stand_in))[0]
+
+
+@pytest.mark.parametrize("long_cigar", [False, True])
+def test_fields_of_a_read(long_cigar: bool) -> None:
+    """What the viewer asks (native/encode/read_fields.c): a CG tag goes before its stand-in."""
+    record = native_encode.record_bytes(READ, b"NMC\1MDZ21\0", long_cigar)
+    fields = read_fields(np.frombuffer(record, np.uint8))
+    assert fields.cigar == READ.cigar
+    assert fields.bases.tobytes().decode() == READ.seq
+    assert fields[:5] == ("read", READ.flag, READ.mapq, READ.pos, 0)
+
+
+def test_fields_of_every_cut_record() -> None:
+    whole = np.frombuffer(native_encode.record_bytes(READ, b"NMC\1", long_cigar=True), np.uint8)
+    tags = len(native_encode.record_bytes(READ)) - 4
+    for size in range(len(whole)):
+        if size in (tags, tags + 4):  # between two tags
+            assert read_fields(whole[:size].copy()).cigar == [("S", 21), ("N", 23)]
+            continue
+        with pytest.raises(BadBatch, match="a read: it"):
+            read_fields(whole[:size].copy())
 
 
 def test_too_many_reads_for_the_rows() -> None:

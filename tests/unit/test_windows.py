@@ -17,7 +17,7 @@ from cnnscore.batch import WindowBatch, from_native, to_native
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.network.encode import NativeBatch
+from cnnscore.network.encode import NativeBatch, read_fields
 from conftest import DATA
 from oracles.reads import reads_of_site
 from oracles.sampling import GATK_SEED, JavaRandom, reservoir, site_seed
@@ -272,6 +272,7 @@ def test_more_operators_than_16_bits_count(tmp_path: Path) -> None:
     (count,) = struct.unpack_from("<I", record, at + 4)
     operators = struct.unpack_from(f"<{count}I", record, at + 8)
     assert [(value & 15, value >> 4) for value in operators] == cigar
+    assert read_fields(batch.reads).cigar == [("M", 1), ("I", 1)] * 35_000
     NativeBatch(batch).check()
 
 
