@@ -32,7 +32,7 @@ class Logs:
 
     def __init__(self, folder: Path, progress: Progress | None = None) -> None:
         self.history: list[dict[str, float]] = []
-        """A row of COLUMNS a look."""
+        """One row of COLUMNS per look."""
         self._folder, self._progress = folder, progress or NoProgress()
         self._first_step: int | None = None
         self._board: Any = None
