@@ -156,6 +156,25 @@ def test_nothing_but_infinities(made: Calls) -> None:
     assert (found["histogram"], found["calibration"]) == (None, [])
 
 
+@pytest.mark.parametrize("alts", ["C", "C,<NON_REF>", "C,*", "C,G]c:500]", "C,<DEL>"])
+def test_thresholds_are_of_the_type_that_filter_judges(made: Calls, alts: str) -> None:
+    """What is no sequence says nothing of a record's type: `C,<NON_REF>` is a SNP for both."""
+    for i in range(8):
+        made.add(i % 2 == 0, i, ("A", alts))
+        made.add(i % 2 == 0, i, ("AG", alts.replace("C", "CT")))
+        made.add(i % 2 == 0, i, INDEL)
+    calls = made.write()
+    found = evaluate(made, "--score", "S", "--all-alleles")
+    done = run_cli("filter", calls, "--info-key", "S", "--threshold", "SNP=99",
+                   "-o", made.folder / "f.vcf")  # fmt: skip
+    assert done.code == 0, done.err
+    kept = (made.folder / "f.vcf").read_text().count("S_SNP_below_99\t")
+    for kind, n in (("SNP", kept), ("INDEL", 24 - kept)):
+        curve = score(found, "S", kind)["filter"]["curve"]
+        assert curve["true"][-1] + curve["false"][-1] == n, kind
+    assert kept == 16
+
+
 # ---- two files ----
 
 

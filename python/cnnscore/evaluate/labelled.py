@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.calls.record_types import record_types, zygosity
+from cnnscore.calls.record_types import zygosity
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.errors import BadInput, UsageError
@@ -277,7 +277,7 @@ class Reader:
         mixed = (locus ^ (alleles.change[part] << np.uint64(1))) * np.uint64(0x94D049BB133111EB)
         mixed ^= mixed >> np.uint64(30)
         batches.add("key", np.add.reduceat(mixed * np.uint64(0xBF58476D1CE4E5B9), first))
-        batches.add("judged", _FILTER_TYPES.of(record_types(sites))[0][lead_site])
+        batches.add("judged", _FILTER_TYPES.of(_FILTER_TYPES.types(sites))[0][lead_site])
         for name, column in values.items():
             batches.add(f"record {name}", of_records(sites, column)[lead_site])
             # If each allele has a score, the record's score is the highest of them.
