@@ -47,6 +47,21 @@ def test_thresholds(tmp_path: Path, threshold: str, kept: list[bool]) -> None:
     assert [name == "PASS" for name in found] == kept
 
 
+@pytest.mark.parametrize(("threshold", "kept"), [("1e39", 0), ("-1e39", 2), ("1e400", 0)])
+def test_thresholds_beyond_every_score(tmp_path: Path, threshold: str, kept: int) -> None:
+    """They are infinite, and nothing of Python's own is said."""
+    (tmp_path / "in.vcf").write_text(
+        HEADER + "".join(f"c\t{i}\t.\tA\tC\t.\t.\tS={i}e37\n" for i in (1, 2))
+    )
+    done = run_cli("filter", tmp_path / "in.vcf", "--info-key", "S", f"--threshold={threshold}",
+                   "-o", tmp_path / "out.vcf")  # fmt: skip
+    assert done.code == 0, done.err
+    assert all(line.startswith("cnnscore: ") for line in done.err.splitlines()), done.err
+    shown = "none" if kept else "inf"
+    assert f"{2 - kept} of 2 SNPs fail S, cut-offs {shown} ({threshold})" in done.err
+    assert (tmp_path / "out.vcf").read_text().count("\tPASS\t") == kept
+
+
 @pytest.mark.parametrize("threshold", ["nan", "1e", "e5", "1e5.0", "0x1", "--5", "infinity"])
 def test_what_is_no_threshold(tmp_path: Path, threshold: str) -> None:
     (tmp_path / "in.vcf").write_text(HEADER)

@@ -38,6 +38,8 @@ class Cut:
     @property
     def shown(self) -> str:
         """The score as text for people; "none" where there were no resource calls."""
+        if self.score == np.inf:
+            return "inf"
         return f"{self.score:z.3f}" if np.isfinite(self.score) else "none"
 
 
@@ -142,15 +144,20 @@ def network_cutoffs(
 
 
 def threshold_cutoffs(variant_type: str, key: str, thresholds: Sequence[str]) -> TypeCutoffs:
-    """Plain cut-offs: records that score below one fail. `thresholds` are numbers as written."""
+    """Plain cut-offs: records that score below one fail. `thresholds` are numbers as written; what
+    is beyond float32 is infinite, as a score of a file would be.
+    """
+    ordered = sorted(set(thresholds), key=float, reverse=True)
+    with np.errstate(over="ignore"):
+        scores = np.array(ordered, np.float64).astype(np.float32)
     cuts = [
         Cut(
             label=text,
-            score=np.float32(text),
+            score=score,
             filter=f"{key}_{variant_type}_below_{text}",
             description=f"{variant_type} with {key} below {text}",
         )
-        for text in sorted(set(thresholds), key=float, reverse=True)
+        for text, score in zip(ordered, scores, strict=True)
     ]
     return TypeCutoffs(variant_type, tuple(cuts), at_cutoff_fails=False)
 
