@@ -349,6 +349,25 @@ def test_truth_alleles_listed_twice(tmp_path: Path) -> None:
     assert record == [TRUE, FALSE, TRUE, TRUE, FALSE]
 
 
+def test_two_alleles_of_a_record_that_share_a_snp(tmp_path: Path) -> None:
+    """GT/GC for AT is A>G on both copies, and T>C on one."""
+    for genotype, first in (("1/2", "1/1"), ("1/1", "1/1"), ("0/2", "0/1"), ("./2", "1/1")):
+        second = "0/1" if genotype[-1] == "2" else None
+        apart = [("a", 10, "A", "G", first)] + ([("a", 11, "T", "C", second)] if second else [])
+        together = vcf(tmp_path / "m.vcf", [("a", 10, "AT", "GT,GC", genotype)])
+        single = vcf(tmp_path / "s.vcf", apart)
+        for calls, path in ((together, single), (single, together)):
+            labeller = Labeller(TruthSet.read(path), None, match_genotype=True)
+            record, alleles = label(calls, labeller, genotypes=True)
+            assert set(record) == {TRUE}, (genotype, calls)
+            assert FALSE not in alleles, (genotype, calls)
+            assert len(labeller.missed()) == 0, (genotype, calls)
+    het = [("a", 10, "A", "G", "0/1"), ("a", 11, "T", "C", "0/1")]
+    labeller = Labeller(TruthSet.read(vcf(tmp_path / "s.vcf", het)), None, match_genotype=True)
+    whole = vcf(tmp_path / "m.vcf", [("a", 10, "AT", "GT,GC", "1/2")])
+    assert label(whole, labeller, genotypes=True)[0] == [FALSE]
+
+
 def test_a_half_call_matches_het_and_hom(tmp_path: Path) -> None:
     for one, other in (("./1", "0/1"), ("./1", "1/1"), ("0/1", "./1"), ("1", "1/.")):
         truth = TruthSet.read(vcf(tmp_path / "t.vcf", [("a", 10, "A", "C", one)]))

@@ -33,11 +33,10 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.builds import TWO_BUILDS, are_two_builds
-from cnnscore.calls.record_types import zygosity
 from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import BadInput
 from cnnscore.truth.alleles import Alleles, contig_names
-from cnnscore.truth.genotypes import carried, has_genotypes, sample_column
+from cnnscore.truth.genotypes import carried, has_genotypes, sample_column, zygosity_of
 from cnnscore.truth.regions import Regions
 from cnnscore.truth.truth_set import TruthSet, allele_key, first_base, locus_key
 
@@ -119,7 +118,7 @@ class Labeller:
         if self.match_genotype:
             if dosage is None:
                 raise ValueError("match_genotype needs the dosage of each allele")
-            of_call = zygosity(sites, dosage)[alleles.row]
+            of_call = zygosity_of(sites, alleles, dosage)
             is_true &= (of_call & self.truth.zygosity[np.maximum(at, 0)]) != 0
         self.found[at[is_true & called]] = True
         part = np.where(is_true, TRUE, FALSE).astype(np.int8)

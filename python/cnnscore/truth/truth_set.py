@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of, spans
-from cnnscore.calls.record_types import HET, HOM, NO_GENOTYPE, zygosity
+from cnnscore.calls.record_types import HET, HOM, NO_GENOTYPE
 from cnnscore.calls.records import Calls, Records
 from cnnscore.errors import BadInput
 from cnnscore.truth.alleles import Alleles, Normaliser, contig_names
-from cnnscore.truth.genotypes import carried, has_genotypes, sample_column
+from cnnscore.truth.genotypes import carried, has_genotypes, sample_column, zygosity_of
 
 BATCH = 20_000
 
@@ -98,7 +98,7 @@ class TruthSet:
                 keep = carried(dosage)[alleles.row]
             if passing:
                 keep &= ~filtered[alleles.site]
-            of_allele = zygosity(batch, dosage)[alleles.row]
+            of_allele = zygosity_of(batch, alleles, dosage)
             parts.append((_take(alleles, np.flatnonzero(keep)), of_allele[keep]))
             sites.append((locus_key(batch.contig, batch.pos), first_base(batch)))
         if batch is None or not sum(len(alleles) for alleles, _ in parts):
