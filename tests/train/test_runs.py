@@ -20,6 +20,7 @@ from hosts.waiting import wait_until
 need_extra("torch", "pyarrow", "matplotlib", "tensorboard")
 
 from cnnscore.network.session import Session
+from cnnscore.network.store import bundled_folder
 
 QUICK = ("training.steps=4", "training.batch=16", "training.evaluate_every=2")
 
@@ -76,6 +77,24 @@ def test_a_second_run_in_a_folder_is_refused_and_the_first_goes_on(
     assert first.returncode == 0, err
     assert (output / "annotations.onnx").is_file()
     assert not (output / ".lock").exists()
+
+
+@pytest.mark.parametrize("option", ["--init", "--teacher"])
+def test_a_network_is_not_cleared_away_by_the_run_that_is_made_from_it(
+    synthetic: Path, tmp_path: Path, option: str
+) -> None:
+    network, checkpoint = tmp_path / "reference.onnx", tmp_path / "checkpoint.pt"
+    shutil.copy(bundled_folder() / network.name, network)
+    checkpoint.write_text("of the run that made it")
+    done = train(synthetic, tmp_path, option, network, "--overwrite", config="reference")
+    assert done.code == 1, done.err
+    assert f"{network} would be replaced" in done.err
+    assert "(--set name=NAME)" in done.err
+    assert (network.exists(), checkpoint.exists()) == (True, True)
+    gone = tmp_path / "no.onnx"
+    done = train(synthetic, tmp_path, option, gone, "--overwrite", config="reference")
+    assert (done.code, f"no network at {gone}" in done.err) == (2, True), done.err
+    assert (network.exists(), checkpoint.exists()) == (True, True)
 
 
 def test_a_killed_run_leaves_no_lock(synthetic: Path, tmp_path: Path) -> None:

@@ -65,12 +65,20 @@ def _lock(path: Path) -> int:
         os.close(descriptor)
 
 
-def prepare(output: Path, network: Path, *, resume: bool, overwrite: bool) -> Path:
+def prepare(
+    output: Path, network: Path, sources: Sequence[Path], *, resume: bool, overwrite: bool
+) -> Path:
     """Clear the folder of an earlier run, where that is wanted; the path of the checkpoint.
 
-    Errors: UsageError when there is one and nobody said what to do with it.
+    Errors: UsageError when there is one and nobody said what to do with it, or when `network`,
+    which the run replaces, is one of the networks that it is made from, `sources`.
     """
     checkpoint = output / "checkpoint.pt"
+    if network.exists() and any(network.samefile(source) for source in sources):
+        raise UsageError(
+            f"{network} would be replaced, and the run starts or learns from it: give another "
+            "folder, or another name (`settings=name=NAME`)"
+        )
     there = [path for path in (network, checkpoint) if path.exists()]
     if there and not (resume or overwrite):
         raise UsageError(

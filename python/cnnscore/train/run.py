@@ -76,8 +76,9 @@ def run_training(
     torch.use_deterministic_algorithms(True)
     network_path = output / f"{config.name}.onnx"
     with one_run(output):
+        sources = [find_model(name) for name in (options.init, *options.teachers) if name]
         checkpoint = prepare(
-            output, network_path, resume=options.resume, overwrite=options.overwrite
+            output, network_path, sources, resume=options.resume, overwrite=options.overwrite
         )
         made_of = _made_of(config, files, options)
         if options.resume:
