@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -266,9 +267,16 @@ def test_what_was_gained_and_what_it_cost_is_said(synthetic: Path, tmp_path: Pat
 
 
 def test_without_steps_nothing_changes(synthetic: Path, tmp_path: Path) -> None:
-    """Weights, calibration, cut-offs and scores are those of the start."""
+    """Weights, calibration, cut-offs and scores are those of the start, and the card says so."""
     finished = cli(synthetic, tmp_path / "run", "--init", "reads", sets=("training.steps=0",))
     assert finished.code == 0, finished.err
+    assert "no step was taken" in finished.err
+    card = (tmp_path / "run/reads.md").read_text()
+    assert "No step was taken" in card
+    assert "Its scores are those of the network that it started from" in card
+    # Nothing was drawn, chosen or calibrated.
+    assert not re.search("minibatch|chose the step|No step did better|are no odds", card)
+    assert "\\*" not in card
     ours, theirs = (
         Session(path, "cpu") for path in (tmp_path / "run/reads.onnx", Path(find_model("reads")))
     )

@@ -67,11 +67,12 @@ def _training(training: dict[str, Any]) -> list[str]:
         )
     rehearsal = training.get("rehearsal")
     if rehearsal:
+        what = f"Of each minibatch the part {options['rehearsal']:g} was rehearsal"
         lines.append(
-            f"Of each minibatch the part {options['rehearsal']:g} was rehearsal: "
+            f"{what if steps else 'Rehearsal data, for figures alone'}: "
             f"{rehearsal['name']}, SHA-256 {', '.join(f'`{one}`' for one in rehearsal['sha256'])}."
         )
-    elif training.get("init"):
+    elif training.get("init") and steps:
         lines.append("Without rehearsal data: nothing kept it from forgetting what it knew.")
     if training.get("teachers"):
         names = ", ".join(f"`{name}`" for name in training["teachers"])
@@ -105,6 +106,8 @@ def _used(training: dict[str, Any]) -> dict[str, Any]:
 
 def _kept_step(training: dict[str, Any]) -> str:
     step = training["best_step"]
+    if training.get("steps") == 0:
+        return "No step was taken: the weights are those that it started from."
     if step == 0:
         return "No step did better on validation rows: the weights are those that it started from."
     why = ", which did best on the validation rows" if _used(training)["step"] else ", the last"
@@ -222,6 +225,7 @@ def _cutoffs(cutoffs: dict[str, dict[str, float]], training: dict[str, Any]) -> 
 
 def _limits(training: dict[str, Any]) -> list[str]:
     odds = training["configuration"]["training"]["calibration_odds"]
+    as_it_was = training.get("init") and training["best_step"] == 0
     calibrated = _used(training)["calibrated"]
     meaning = (
         "the proportion of true calls in its calibration rows"
@@ -232,6 +236,8 @@ def _limits(training: dict[str, Any]) -> list[str]:
         f"- Its log-odds hold at {meaning}. A call set with fewer artefacts has higher odds: add "
         "the difference of both log-odds."
         if calibrated
+        else "- Its scores are those of the network that it started from, and mean what those mean."
+        if as_it_was
         else "- Its scores are not calibrated on its data: they rank, and are no odds."
     )
     return [

@@ -64,15 +64,16 @@ def finish(
     rehearsal data as much is kept as the start keeps by its own cut-offs.
     """
     found = Finished()
-    chose = "validation" if len(samples.of_split("validation")) else None
+    steps = config.training.steps
+    chose = "validation" if steps and len(samples.of_split("validation")) else None
     found.used = {"step": chose, "calibrated": [], "cutoffs": []}
     if changed or before is None:
         found.used["calibrated"] = _calibrate(network, samples, config)
         found.cutoffs = _cutoffs(network, samples, before, found.used)
     else:
         log.warning(
-            "no step did better than the network that it started from: weights, calibration and "
-            "cut-offs stay as they were"
+            "no step %s: weights, calibration and cut-offs stay as they were",
+            "did better than the network that it started from" if steps else "was taken",
         )
         found.cutoffs = {
             variant_type: {f"{level:.1f}": score for level, score in levels.items()}
