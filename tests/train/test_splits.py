@@ -62,6 +62,19 @@ def test_each_class_is_held_out_as_asked(seed: int, span: int, tmp_path: Path) -
     assert all(len(found) == 1 for found in blocks.values()), "a block fell apart"
 
 
+def test_smaller_blocks_are_advised_where_they_were_not_tried(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Five clusters of 500 bases: no block is small enough to part them."""
+    pos = np.repeat(np.arange(5) * 150_000, 400) + np.tile(np.arange(400), 5)
+    label = np.tile(np.arange(4, dtype=np.int8), 500)
+    rows = Loci(("chr1",), np.zeros(2000, np.int32), pos.astype(np.int64), label)
+    for block, says in ((None, "they lie in few places"), (100_000, "smaller blocks come nearer")):
+        caplog.clear()
+        plan_splits(rows, SplitRule(block=block), tmp_path / "d.parquet")
+        assert says in caplog.text
+
+
 def test_of_much_data_hardly_a_block_is_moved(tmp_path: Path) -> None:
     """Else the same locus of two samples would not fall alike."""
     rule = SplitRule(block=100_000)

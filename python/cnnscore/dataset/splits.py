@@ -309,7 +309,7 @@ def _distances(plan: SplitPlan, rule: SplitRule) -> NDArray[np.float64]:
 def _say_far(plan: SplitPlan, rule: SplitRule, output: Path) -> None:
     distance, total = _distances(plan, rule), plan.counts[:_N_PLANNED].sum(axis=0)
     split, label = np.unravel_index(int(np.argmax(distance)), distance.shape)
-    smaller = plan.block > BLOCKS[-1]
+    smaller = rule.block and plan.block > BLOCKS[-1]  # else they were tried
     log.warning(
         "%s: %s of %s %s are %s rows, where %.0f %% were asked: %s",
         output,
