@@ -124,8 +124,8 @@ def compare(tool: str, wanted: Wanted, listed: TruthSet, scratch: Path) -> Verdi
     folder.mkdir(exist_ok=True)
     if wanted.all_alleles and wanted.match_genotype:
         raise UsageError(
-            f"--comparator {tool} takes every ALT allele (--all-alleles) or matches genotypes "
-            "(--match-genotype): leave one out"
+            f"`comparator={tool}` takes every ALT allele (`all_alleles=`) or matches genotypes "
+            "(`match_genotype=`): leave one out"
         )
     calls = one_sample(wanted.calls, wanted.sample, folder / "calls", every=wanted.all_alleles)
     truth = one_sample(
@@ -249,8 +249,8 @@ def _hap_py(
     for one, path in ((calls, wanted.calls), (truth, wanted.truth)):
         if not one.genotypes:
             raise UsageError(
-                f"--comparator hap.py compares genotypes, and every ALT allele of {path} is to "
-                "count: give genotypes (FORMAT/GT), without --all-alleles, or take vcfeval"
+                f"`comparator=hap.py` compares genotypes, and every ALT allele of {path} is to "
+                "count: give genotypes (FORMAT/GT), without `all_alleles=`, or take vcfeval"
             )
     out = folder / "happy"
     _run(
