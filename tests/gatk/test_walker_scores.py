@@ -199,3 +199,31 @@ def test_long_site(doors: Doors, tmp_path: Path) -> None:
     calls.write_text(header + "#" + "\t".join(columns) + "\n" + "\t".join(record) + "\n")
     doors.score(calls, DATA / "ref.fa", DATA / "reads.bam")
     doors.score(calls, DATA / "ref.fa", *split_reads(DATA / "reads.bam", 2, tmp_path))
+
+
+@pytest.mark.parametrize("allele", ["<NON_REF>", "<*>", "*"])
+@pytest.mark.parametrize("model", ["reference", "read-set", "gatk-1d", "gatk-2d"])
+def test_records_of_a_gvcf(allele: str, model: str, doors: Doors, tmp_path: Path) -> None:
+    """With the allele of all others behind or before the called one, and blocks of it alone; for
+    our networks it is no alternative."""
+    lines = gzip.decompress((DATA / "calls.vcf.gz").read_bytes()).decode().splitlines()
+    header = [line for line in lines if line.startswith("#")]
+    records = [line.split("\t")[:8] for line in lines if not line.startswith("#")]
+    plain, gvcf = tmp_path / "plain.vcf", tmp_path / "gvcf.vcf"
+    header[-1] = "\t".join(header[-1].split("\t")[:8])
+    header.insert(1, '##INFO=<ID=END,Number=1,Type=Integer,Description="Its end">')
+    wider = []
+    for number, fields in enumerate(records):
+        alleles = [fields[4], allele] if number % 2 else [allele, fields[4]]
+        wider.append([*fields[:4], ",".join(alleles), *fields[5:]])
+        block = [*fields[:3], fields[3][0], allele, ".", ".", f"END={int(fields[1]) + 40}"]
+        wider.append(block)
+    plain.write_text("\n".join([*header, *map("\t".join, records)]) + "\n")
+    gvcf.write_text("\n".join([*header, *map("\t".join, wider)]) + "\n")
+    reads = [DATA / "reads.bam"] if model in ("read-set", "gatk-2d") else []
+    key = doors.score(gvcf, DATA / "ref.fa", *reads, model=model)
+    scores = scores_of(doors.walker, key)
+    if model in ("reference", "read-set"):
+        doors.score(plain, DATA / "ref.fa", *reads, model=model)
+        assert scores[::2] == scores_of(doors.walker, key)
+        assert scores[1::2] == [None] * len(records)
