@@ -188,6 +188,34 @@ def test_the_index_that_htslib_opens_is_the_one(door: str, box: Path) -> None:
         assert f"`{remedy} {box / name}`" in said
 
 
+@pytest.mark.parametrize("stale", ["csi", "other"])
+@pytest.mark.parametrize("name", ["calls.vcf.gz", "reads.bam"])
+def test_of_two_whole_indexes_the_csi_is_dated(name: str, stale: str, door: str, box: Path) -> None:
+    """A stale CSI is warned of however fresh the other is, and a stale other is not."""
+    plain = [box / "calls.vcf.gz", box / "ref.fa", box / "reads.bam"]
+    _, _, whole = score(door, box / "out.vcf", *plain, *WHERE)
+    if name == "reads.bam":
+        pysam.index("-c", str(box / name))
+    else:
+        pysam.tabix_index(str(box / name), preset="vcf", csi=True)
+    other = box / f"{name}.{'bai' if name == 'reads.bam' else 'tbi'}"
+    os.utime(box / f"{name}.csi" if stale == "csi" else other, (1, 1))
+    code, said, found = score(door, box / "out.vcf", *plain, *WHERE)
+    assert (code, found) == (0, whole), said
+    assert (f"the index {box / name}.csi is older than {box / name}" in said) == (stale == "csi")
+    assert said.count("is older than") == (stale == "csi")
+    # It is the one that is checked and read, too.
+    damaged = box / f"{name}.csi" if stale == "csi" else other
+    damaged.write_bytes(damaged.read_bytes()[:40])
+    code, said, found = score(door, box / "out.vcf", *plain, *WHERE)
+    if stale == "csi":
+        assert code in (2, 255), said
+        assert str(damaged) in said
+        assert found == []
+    else:
+        assert (code, found) == (0, whole), said
+
+
 def grown(box: Path) -> None:
     """Another contig's calls and reads are appended: those that the indexes know stay."""
     lines = gzip.decompress((box / "calls.vcf.gz").read_bytes()).decode().splitlines(True)

@@ -27,6 +27,8 @@ ODD = [
 CLI_NAMES = {"-f": "-R", "-b": "-I", "-R": "--regions-file", "-T": "--targets-file"}
 CLI_NAMES |= {"-k": "--info-key", "-B": "--batch-size", "-p": "--provider"}
 
+KEYS = {"reference": "CNN_1D", "reads": "CNN_2D"}
+
 
 def by_cli(tmp_path: Path, *arguments: object) -> bytes:
     """What `cnnscore score` writes for the plugin's arguments, as VCF."""
@@ -117,6 +119,34 @@ def test_intervals(
     Path("part.bed").write_text("synA\t3000\t9000\nsynB\t0\t5000\n")
     arguments = [CALLS, *options(tiny, "reads"), *selection]
     assert by_plugin(*arguments) == by_cli(tmp_path, *arguments)
+
+
+@pytest.mark.parametrize("kind", ["reference", "reads"])
+def test_telomeres_pass_unscored(kind: str, tiny: dict[str, str], tmp_path: Path) -> None:
+    """Breakends at POS 0 and one past the contig: in their places, without a score, counted."""
+    lines = text(CALLS).splitlines(keepends=True)
+    rest = "\t50\t.\tDP=9\tGT\t0/1\n"
+    first, last = "synA\t0\t.\tN\t.[synB:1[" + rest, "synB\t12001\t.\tN\t]synA:1]." + rest
+    n_header = sum(line.startswith("#") for line in lines)
+    calls = tmp_path / "telomeres.vcf"
+    calls.write_text("".join([*lines[:n_header], first, *lines[n_header:], last]))
+    run = plugin(calls, *options(tiny, kind), "--no-version", "--threads", 2)
+    assert run.code == 0, run.err
+    assert "294 of 296 sites scored" in run.err
+    assert "not scored: 2 " in run.err
+    records = [line for line in run.out.decode().splitlines(True) if not line.startswith("#")]
+    assert [records[0], records[-1]] == [first, last]
+    assert all("CNN_" in record for record in records[1:-1])
+    assert len(records) == 296
+    assert run.out == by_cli(tmp_path, calls, *options(tiny, kind))
+    # A tag that came with such a record goes: it is not this run's.
+    bare, tagged = tmp_path / "bare.vcf", tmp_path / "tagged.vcf"
+    bare.write_bytes(run.out)
+    tagged.write_text(bare.read_text().replace("\tDP=9\t", f"\tDP=9;{KEYS[kind]}=7\t"))
+    again = [tagged, *options(tiny, kind), "--overwrite"]
+    overwritten = by_plugin(*again)
+    assert overwritten == by_cli(tmp_path, *again)
+    assert overwritten.endswith(run.out.partition(b"\n#CHROM")[2])
 
 
 def test_other_options(tiny: dict[str, str], tmp_path: Path) -> None:

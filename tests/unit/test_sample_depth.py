@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,19 @@ def test_a_contig_of_another_length_is_another_one(tmp_path: Path) -> None:
 def test_the_order_of_files_does_not_matter() -> None:
     both = DATA / "reads.bam", DATA / "deep.bam"
     assert depth_of(*both) == depth_of(*both[::-1]) > depth_of(both[0])
+
+
+def test_the_order_of_contigs_in_a_header_does_not_matter(tmp_path: Path) -> None:
+    """Of so many scaffolds every second is looked at, by name; the others are three times as
+    deep."""
+    contigs = [(f"s{i:04}", 3_000) for i in range(5_000)]
+    covered = [(name, 0, 1_500, 24 if i % 2 else 8) for i, (name, _) in enumerate(contigs[:60])]
+    rng = np.random.default_rng(5)
+    orders = [contigs, contigs[::-1], [contigs[i] for i in rng.permutation(len(contigs))]]
+    files = [write_bam(tmp_path / f"{i}.bam", order, covered) for i, order in enumerate(orders)]
+    assert {depth_of(file) for file in files} == {expected(files[0])} == {8}
+    pairs = [depth_of(*pair) for pair in permutations(files, 2)]
+    assert set(pairs) == {expected(*files[:2])} == {16}
 
 
 def test_rules_of_gatk_do_not_look() -> None:
