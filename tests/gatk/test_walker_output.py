@@ -12,6 +12,7 @@ import pytest
 
 from conftest import DATA
 from hosts.gatk import Gatk, Ran, ToolHost, run
+from hosts.plugin import bcftools
 from hosts.server import Server
 
 FAKE = Path(__file__).parent / "fake_engine.py"
@@ -191,6 +192,28 @@ def test_cannot_be_written(out: str, words: str, tool: Tool, folder: Path) -> No
     assert out.rpartition("/")[2] in ran.answer
     assert words in ran.answer
     assert names(folder) == ["calls.txt", "loop.vcf"]
+
+
+@pytest.mark.parametrize("name", ["out.bcf", "link.bcf"])
+def test_bcf_is_refused(name: str, tool: Tool, folder: Path) -> None:
+    """htsjdk writes BCF 2.1, which bcftools refuses: said before the engine starts, and what is
+    there stays."""
+    out = folder / name
+    if name == "link.bcf":
+        (folder / "real.vcf").write_text("older")
+        out.symlink_to("real.vcf")
+    before = names(folder)
+    ran = tool.score(out)
+    assert ran.answer.startswith(f"user error: Bad input: cannot write {out}: "), ran
+    assert "bcftools view -Ob" in ran.answer
+    assert "network" not in ran.log  # no engine was asked
+    assert names(folder) == before
+    assert name == "out.bcf" or out.read_text() == "older"
+    # What the words advise is one that bcftools reads.
+    scored_vcf, made = folder / "out.vcf.gz", folder / "made.bcf"
+    assert tool.score(scored_vcf).ok
+    assert bcftools("view", "-Ob", "-o", made, scored_vcf).code == 0
+    assert scored(made) == 294
 
 
 def test_exit_code(gatk: Gatk, calls: Path, folder: Path) -> None:
