@@ -2,8 +2,7 @@
  *
  * "Has" is GATK's rule (FilterVariantTranches): a record that starts at the same position and has one
  * of the ALT alleles, once the shorter REF and its alleles are extended to the longer REF. Nothing is
- * left-aligned or trimmed. A record whose REF is not the call's is passed over and counted, as known variants
- * by the million have some; GATK ends there.
+ * left-aligned or trimmed. Records with another REF are passed over and counted; GATK ends there.
  *
  * The calls are sorted, so the resource is read once, forwards. Contigs may come in another order: an
  * index leads to each; without one the file is read as far as is needed, remembering where contigs

@@ -121,8 +121,7 @@ def ours(document: Path) -> list[str]:
     return [line for line in commands(document) if not line.startswith(NOT_RUN)]
 
 
-# Seven trainings of docs/training.md take minutes: tests/train has them.
-RUN = [path for path in DOCUMENTS if ours(path) and path.name != "training.md"]
+RUN = [path for path in DOCUMENTS if ours(path)]
 
 
 def test_the_commands_are_found() -> None:
