@@ -426,7 +426,9 @@ static void fuzz_reads(int flags, const uint8_t *data, size_t size) {
     for (int i = 0; i < 4; i++) unlink(path[i]);
     REQUIRE(rmdir(folder) == 0);
     if (!indexed) return;
-    REQUIRE_SAID(code == CNNSCORE_OK, &err);
+    /* htslib indexes contigs in any order; ours asks for the header's, as coordinate-sorted files have. */
+    REQUIRE_SAID(code == CNNSCORE_OK || strstr(err.message, "contigs that are not in the order"), &err);
+    if (code != CNNSCORE_OK) return;
     const cnnscore_window_batch *wanted = &sites[flags & READS_BACKWARD ? 1 : 0];
     for (int round = 0; round < 2; round++) { /* the second goes on with a reader that has been used */
         code = cnnscore_reader_read(reader, wanted, windows, &err);
