@@ -148,8 +148,10 @@ def test_watchers_are_told_of_the_end(start: StartServer, tiny: dict[str, str]) 
         watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=60)
         response = health_pb2.HealthCheckResponse
         assert next(watch).status == response.SERVING
-        assert server.stop() == 0
-        assert [answer.status for answer in ends(watch)] == [response.NOT_SERVING]
+        with ThreadPoolExecutor(1) as pool:  # a watcher waits for its next answer all the time
+            answers = pool.submit(lambda: [answer.status for answer in ends(watch)])
+            assert server.stop() == 0
+            assert answers.result(timeout=60) == [response.NOT_SERVING]
 
 
 def ends(call: Any) -> Iterator[Any]:

@@ -54,6 +54,6 @@ class HealthService:
             if not self._stopped.is_set():
                 await self._stopped.wait()
                 await self._check(None, context)
-            await asyncio.Event().wait()  # until the watcher leaves, or the server ends
+            # An end in order: what is cut off may lose its last answer.
         finally:
             self._watchers -= 1
