@@ -8,6 +8,7 @@ places of its own.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import grpc
@@ -33,9 +34,15 @@ class HealthService:
             },
         )
 
-    def stop(self) -> None:
-        """Tell everybody from now on that the server takes no more."""
+    async def stop(self, seconds: float) -> None:
+        """Tell everybody from now on that the server takes no more.
+
+        Waits until the watchers are told, this many seconds at most.
+        """
         self._stopped.set()
+        deadline = time.monotonic() + seconds
+        while self._watchers and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
 
     async def _check(self, _: object, context: Any) -> None:
         response = health_pb2.HealthCheckResponse
@@ -50,8 +57,9 @@ class HealthService:
             )
         self._watchers += 1
         try:
+            stopped = self._stopped.is_set()  # before the answer: it may be while that is sent
             await self._check(None, context)
-            if not self._stopped.is_set():
+            if not stopped:
                 await self._stopped.wait()
                 await self._check(None, context)
             # An end in order: what is cut off may lose its last answer.

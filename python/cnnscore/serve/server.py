@@ -162,8 +162,9 @@ class _Server:
             self._say_ready(address)
             await self._until(stopped)
             log.info("stopping: finishing what clients have sent")
-            health.stop()
+            told = asyncio.create_task(health.stop(1))
             await self._service.stop(GRACE_SECONDS)
+            await told
             await server.stop(1)
             closing = asyncio.create_task(asyncio.to_thread(self._batcher.close))
             while not closing.done():  # nobody waits for what is in work: the time is up
