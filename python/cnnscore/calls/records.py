@@ -173,10 +173,6 @@ class Calls:
         """Number of sample columns."""
         return int(lib.cnnscore_calls_samples(self.handle))
 
-    def has_sample(self, name: str) -> bool:
-        """Whether there is a column of that sample."""
-        return int(lib.cnnscore_calls_sample(self.handle, name.encode())) >= 0
-
     def has_info(self, key: str) -> bool:
         """Whether the header declares the INFO key."""
         return bool(lib.cnnscore_calls_has_info(self.handle, key.encode()))
@@ -225,10 +221,7 @@ class Calls:
         the like of.
         """
         texts = network.encoding.encode(), network.model.encode()
-        function, i = lib.cnnscore_calls_warn_of_annotations, 0
-        while text := warning_of(function, self.handle, *texts, i):
-            yield text
-            i += 1
+        return warnings_of(lib.cnnscore_calls_warn_of_annotations, self.handle, *texts)
 
     def check_key(self, key: str, *, overwrite: bool = False) -> None:
         """Errors: BadInput when there is an INFO/key already and it is not to be replaced."""
@@ -389,6 +382,14 @@ def warning_of(function: Callable[..., int], *arguments: object) -> str | None:
     if not function(*arguments, warning):
         return None
     return str(ffi.string(warning.message).decode("utf-8", "replace"))
+
+
+def warnings_of(function: Callable[..., int], *arguments: object) -> Iterator[str]:
+    """What `function(*arguments, i, warning)` warns of, for i from 0 on until it has no more."""
+    i = 0
+    while text := warning_of(function, *arguments, i):
+        yield text
+        i += 1
 
 
 def htslib_version() -> str:

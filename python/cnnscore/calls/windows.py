@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Self
 
 from cnnscore._window import ffi, lib
 from cnnscore.batch import WindowBatch, from_native, to_native
-from cnnscore.calls.records import warning_of
+from cnnscore.calls.records import warning_of, warnings_of
 from cnnscore.errors import call
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class ReadCounts:
 
     def __add__(self, other: ReadCounts) -> ReadCounts:
         """Counts of two readers of the same files."""
-        mine, theirs = asdict(self), asdict(other)
+        mine, theirs = vars(self), vars(other)
         return ReadCounts(**{name: mine[name] + theirs[name] for name in mine})
 
 
@@ -97,12 +97,15 @@ SITES_WITHOUT_READS = int(lib.CNNSCORE_SITES_WITHOUT_READS)
 """When no read counts at this many sites, fail if none will, not later."""
 
 
+_COUNTED = [field.name for field in fields(ReadCounts)]
+
+
 def _counts(native: CData) -> ReadCounts:
-    return ReadCounts(**{field.name: getattr(native, field.name) for field in fields(ReadCounts)})
+    return ReadCounts(*(getattr(native, name) for name in _COUNTED))
 
 
 def _native(counts: ReadCounts) -> CData:
-    return ffi.new("cnnscore_reader_counts *", asdict(counts))
+    return ffi.new("cnnscore_reader_counts *", vars(counts))
 
 
 class WindowReader:
@@ -224,10 +227,7 @@ class WindowReader:
 
     def reads_warnings(self, counts: ReadCounts) -> Iterator[str]:
         """What to say at the end of reads that did not count."""
-        i = 0
-        while text := warning_of(lib.cnnscore_warn_of_reads, self._handle, _native(counts), i):
-            yield text
-            i += 1
+        return warnings_of(lib.cnnscore_warn_of_reads, self._handle, _native(counts))
 
     def contigs(self) -> Iterator[bytes]:
         """Names of the reference's contigs."""
