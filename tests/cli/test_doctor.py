@@ -59,7 +59,7 @@ def test_old_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_two_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert runtime.shadowed() is None
-    monkeypatch.setattr(runtime, "version", lambda name: "1.20")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.20")
     said = runtime.shadowed()
     assert said
     assert "`pip uninstall -y onnxruntime onnxruntime-gpu`" in said

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 GPU, CPU = "onnxruntime-gpu", "onnxruntime"
 REPAIR = (
     f"`pip uninstall -y {CPU} {GPU}`, then `pip install {GPU}` (or `{CPU}` where there is no GPU)"
@@ -12,6 +10,9 @@ REPAIR = (
 
 def distributions() -> dict[str, str]:
     """Those installed in this environment: name -> version."""
+    # Each run imports this module, and few ask.
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {}
     for name in (GPU, CPU):
         try:
