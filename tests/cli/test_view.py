@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,20 @@ def test_standard_input(tmp_path: Path, tiny: dict[str, str]) -> None:
     done = run_process("view", "-", *arguments, "--attribution", "0", input=some.stdout)
     assert done.returncode == 0, done.stderr
     assert b"standard input" in page.read_bytes()
+
+
+def test_a_pipe(tmp_path: Path, tiny: dict[str, str]) -> None:
+    """What `<(zcat calls.vcf.gz)` gives can be read once, and is looked at several times."""
+    fifo, page = tmp_path / "fifo.vcf", tmp_path / "view.html"
+    os.mkfifo(fifo)
+    content = Path(CALLS).read_bytes()
+    writer = threading.Thread(target=lambda: fifo.write_bytes(content), daemon=True)
+    writer.start()
+    arguments = ("-R", REF, "-m", tiny["reference"], "--worst", "5", "-o", page)
+    done = run_cli("view", fifo, *arguments, "--attribution", "0")
+    assert done.code == 0, done.err
+    assert "5 of 294 records in" in done.err
+    writer.join(20)
 
 
 def test_the_first_sites_are_said_to_be_that(tmp_path: Path, tiny: dict[str, str]) -> None:

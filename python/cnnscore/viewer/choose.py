@@ -7,8 +7,6 @@ one that copies the chosen records, text and all.
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -277,11 +275,3 @@ def copy_records(
         writer.close()
         calls.close()
     return in_order
-
-
-def spool(folder: Path) -> str:
-    """Standard input as a file in `folder`, as records are read twice."""
-    path = folder / "calls"
-    with path.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-    return os.fspath(path)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cnnscore.calls.output import OutputOptions
 from cnnscore.calls.records import Calls, Intervals
+from cnnscore.calls.spool import readable_twice
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.files import scratch_folder
 from cnnscore.network.manifest import Manifest
@@ -26,7 +27,7 @@ from cnnscore.score.pipeline import ScoreOptions, Scorer
 from cnnscore.truth.labels import Labeller
 from cnnscore.truth.regions import Regions
 from cnnscore.truth.truth_set import TruthSet
-from cnnscore.viewer.choose import Choice, choose, copy_records, read_columns, spool
+from cnnscore.viewer.choose import Choice, choose, copy_records, read_columns
 from cnnscore.viewer.sites import Looker, Site
 
 log = logging.getLogger("cnnscore")
@@ -90,8 +91,8 @@ def open_view(
     scorer, manifest = Scorer(engine, threads=options.threads), engine.manifest
     if manifest.encoder.needs_reads and not reads:
         raise UsageError(f"the network {manifest.name} looks at reads: give them with `reads=`")
-    with scratch_folder() as folder:
-        name, path = calls, spool(folder) if calls == "-" else calls
+    with scratch_folder() as folder, readable_twice(calls) as (source, called):
+        name, path = called or calls, source
         _check_sample(path, name, sample, bool(reads))
         key = options.info_key or manifest.info_key
         scored = choice.needs_scores and not _has_info(path, key)
