@@ -107,6 +107,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Evaluate and write the folder."""
+    for option, value in (("--bootstrap", options.bootstrap), ("--seed", options.seed)):
+        if value is not None and options.block is None:
+            raise UsageError(
+                f"{option} is of the block bootstrap: give --block BASES, or leave it out "
+                "(intervals without blocks need no draws)"
+            )
     os.environ.setdefault("REF_PATH", os.devnull)
     need("evaluate", "sklearn", "jinja2", "plotly")
     from cnnscore.calls.records import htslib_verbosity
@@ -117,12 +123,6 @@ def run(options: argparse.Namespace) -> None:
     from cnnscore.report.html import write_report
 
     htslib_verbosity(0)
-    for option, value in (("--bootstrap", options.bootstrap), ("--seed", options.seed)):
-        if value is not None and options.block is None:
-            raise UsageError(
-                f"{option} is of the block bootstrap: give --block BASES, or leave it out "
-                "(intervals without blocks need no draws)"
-            )
     request = Request(
         calls=options.calls,
         truth=options.truth,
