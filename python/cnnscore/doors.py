@@ -12,7 +12,6 @@ from cnnscore.errors import UsageError
 
 PACKAGE = Path(__file__).resolve().parent
 LIB = PACKAGE / "lib"
-_PLUGIN = "cnnscore.so"
 _MADE = PACKAGE.parents[1] / ".make"
 
 

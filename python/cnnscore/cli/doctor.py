@@ -181,8 +181,10 @@ def _java() -> Finding:
 
 
 def _server() -> Finding:
+    from cnnscore.cli.serve import NEEDED
+
     missing = []
-    for module in ("grpc", "google.protobuf", "grpc_health", "prometheus_client"):
+    for module in NEEDED:
         try:
             importlib.import_module(module)
         except ImportError:

@@ -80,9 +80,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f": did you mean {' or '.join(near)}?" if near else ""
 
 
+def _module(name: str) -> ModuleType:
+    return import_module(f"cnnscore.cli.{name.replace('-', '_')}")
+
+
 def command_parser(name: str) -> tuple[ModuleType, Parser]:
     """A command's module and its parser. `name` is one of COMMANDS."""
-    command = import_module(f"cnnscore.cli.{name.replace('-', '_')}")
+    command = _module(name)
     parser = Parser(prog=f"cnnscore {name}", **_described(command))
     command.add_arguments(parser)
     return command, parser
@@ -94,7 +98,7 @@ def whole_parser() -> Parser:
     parser.add_argument("-V", "--version", action="version", version=f"cnnscore {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
-        command = import_module(f"cnnscore.cli.{name.replace('-', '_')}")
+        command = _module(name)
         described = commands.add_parser(name, help=text, **_described(command))
         command.add_arguments(described)
         for option in getattr(command, "OPTIONS_ALONE", {}):

@@ -22,6 +22,7 @@ from cnnscore.cli.arguments import add_annotations_argument, add_log_argument, a
 from cnnscore.errors import UsageError
 from cnnscore.wire.address import Address, parse_address
 
+NEEDED = ("grpc", "google.protobuf", "grpc_health", "prometheus_client")
 LAST_WORDS = "cnnscore: standard input has ended, and with it this server (--end-with-stdin)\n"
 
 log = logging.getLogger("cnnscore")
@@ -103,7 +104,7 @@ def run(options: argparse.Namespace) -> None:
         end_with_stdin(listen, LAST_WORDS)
     from cnnscore.extras import need
 
-    need("serve", "grpc", "grpc_health", "google.protobuf", "prometheus_client")
+    need("serve", *NEEDED)
     from cnnscore.serve.server import ServeOptions, serve
 
     serve(

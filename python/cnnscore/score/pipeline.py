@@ -231,8 +231,8 @@ class _Pipeline:
             WindowReader(another if i else options) for i in range(1 if in_order else threads)
         ]
         self._readers: queue.SimpleQueue[WindowReader] = queue.SimpleQueue()
-        self._all_readers[0].warn_of_indexes()
         first = self._all_readers[0]
+        first.warn_of_indexes()
         self.depth = first.measure_depth() if sample_depth is None else sample_depth
         """Of the sample; NaN: unknown."""
         self._looked = first.look()
@@ -243,7 +243,7 @@ class _Pipeline:
         for reader in self._all_readers:
             reader.set_depth(self.depth)
             self._readers.put(reader)
-        if warning := self._all_readers[0].samples_warning(source, options.sample):
+        if warning := first.samples_warning(source, options.sample):
             log.warning(warning)
         # One job per worker, one waiting for it, one being written.
         self._slots = [_Slot() for _ in range(2 * threads + 1)]
