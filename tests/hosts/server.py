@@ -29,6 +29,7 @@ from cnnscore.score.engine import Engine
 from cnnscore.serve.batcher import Batcher, Filling
 from cnnscore.serve.prometheus import Metrics
 from cnnscore.serve.service import ScorerService
+from cnnscore.wire.client import RemoteEngine
 from cnnscore.wire.messages import MESSAGES, ServerDescription, encode_batch
 
 DATA = Path(__file__).parents[1] / "data" / "synthetic"
@@ -138,21 +139,20 @@ def make_windows(kind: str, model: str) -> Windows:
     records = Records()
     calls = Calls(str(DATA / "calls.vcf.gz"), annotations=network.annotations)
     calls.read(records, 24 if kind == "reads" else 200)
-    reader = WindowReader(
-        ReaderOptions(
-            str(DATA / "ref.fa"),
-            (str(DATA / "reads.bam"),) if kind == "reads" else (),
-            read_rule=network.read_rule,
-            read_limit=network.read_limit,
-            reference_left=network.reference_left,
-            reference_width=network.reference_width,
-        )
-    )
+    files = str(DATA / "ref.fa"), [str(DATA / "reads.bam")]
+    reader = WindowReader(ReaderOptions.of_network(network, *files, None))
     batch = reader.read(records.sites())
     scores = engine.score(batch)
     assert np.isfinite(scores).all()
     assert len(np.unique(scores)) > len(batch) / 2
     return Windows(model, network.network, batch, scores)
+
+
+def scores_as_ever(address: str, case: Windows, **options: Any) -> None:
+    """Whatever was done to the server there, a new client has its scores."""
+    remote = RemoteEngine(address, timeout=60, **options)
+    assert remote.score(case.batch).tobytes() == case.scores.tobytes()
+    remote.close()
 
 
 # ---- hostile messages ----

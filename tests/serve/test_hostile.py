@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -24,7 +23,8 @@ from cnnscore.batch import concatenate
 from cnnscore.errors import BadBatch, BadInput
 from cnnscore.wire.client import RemoteEngine
 from cnnscore.wire.messages import DESCRIBE, SCORE, decode_description, decode_scores, encode_batch
-from hosts.server import Server, StartServer, Windows, lie, mutated
+from hosts.mixed_load import resident
+from hosts.server import Server, StartServer, Windows, lie, mutated, scores_as_ever
 from hosts.waiting import wait_until
 
 Codes = grpc.StatusCode
@@ -35,19 +35,12 @@ REFUSALS = {Codes.INVALID_ARGUMENT, Codes.FAILED_PRECONDITION}
 def victim(servers: dict[str, Server], windows: dict[str, Windows]) -> Iterator[Server]:
     """A server that must be none the worse for what a test does to it."""
     server, case = servers["reads"], windows["reads"]
-    before = resident(server)
+    before = resident(server.process.pid)
     yield server
     assert server.process.poll() is None
-    remote = RemoteEngine(server.address)
-    assert remote.score(case.batch).tobytes() == case.scores.tobytes()
-    remote.close()
+    scores_as_ever(server.address, case)
     assert all(line.startswith("cnnscore: ") for line in server.said().splitlines())
-    assert resident(server) - before < 300 << 20
-
-
-def resident(server: Server) -> int:
-    """Bytes of memory that its process has."""
-    return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * 4096
+    assert resident(server.process.pid) - before < 300 << 20
 
 
 def send(channel: grpc.Channel, *messages: bytes, **options: Any) -> tuple[Codes, str, list[bytes]]:

@@ -21,15 +21,8 @@ from cnnscore.wire.client import RemoteEngine
 from conftest import DATA, run_process
 from hosts.mixed_load import MixedLoad, resident
 from hosts.plugin import environment
-from hosts.server import Server, StartServer, Windows, serve_command
+from hosts.server import Server, StartServer, Windows, scores_as_ever, serve_command
 from hosts.waiting import wait_until
-
-
-def scores_as_ever(address: str, case: Windows) -> None:
-    remote = RemoteEngine(address, timeout=60)
-    assert remote.score(case.batch).tobytes() == case.scores.tobytes()
-    remote.close()
-
 
 # ---- restarts ----
 

@@ -20,11 +20,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from cnnscore.serve.health import WATCHERS
 from cnnscore.serve.prometheus import SCRAPERS
-from cnnscore.wire.client import RemoteEngine
 from cnnscore.wire.messages import DESCRIBE, SCORE, SERVICE, decode_description
+from hosts.mixed_load import resident
 from hosts.raw_http2 import HELLO, PREFACE, allow_many_files, call, connect, part_of_message
-from hosts.secure_server import TOKEN
-from hosts.server import Server, StartServer, Windows
+from hosts.secure_server import TOKEN, secure
+from hosts.server import Server, StartServer, Windows, scores_as_ever
 from hosts.waiting import wait_until
 
 Codes = grpc.StatusCode
@@ -32,11 +32,6 @@ CHECK = "/grpc.health.v1.Health/Check"
 LARGE = bytes(60 << 20)
 MB = 1 << 20
 Channel = grpc.Channel
-
-
-def resident(server: Server) -> int:
-    """Bytes of memory that its process has."""
-    return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * 4096
 
 
 def most_resident(server: Server) -> int:
@@ -47,12 +42,6 @@ def most_resident(server: Server) -> int:
 
 def files_of(server: Server) -> int:
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))  # noqa: PTH208 - their number alone
-
-
-def scores_as_ever(address: str, case: Windows, **options: Any) -> None:
-    remote = RemoteEngine(address, timeout=60, **options)
-    assert remote.score(case.batch).tobytes() == case.scores.tobytes()
-    remote.close()
 
 
 @contextmanager
@@ -176,11 +165,11 @@ def test_two_thousand_connections(
         server = start(tiny["reference"])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    before, memory = files_of(server), resident(server)
+    before, memory = files_of(server), resident(server.process.pid)
     clients = [connect(server.address, sent) for _ in range(2000)]
     wait_until(lambda: files_of(server) >= 2000)
     scores_as_ever(server.address, windows["reference"])
-    assert resident(server) - memory < 300 * MB
+    assert resident(server.process.pid) - memory < 300 * MB
     for client in clients:
         client.close()
     wait_until(lambda: files_of(server) < before + 20)
@@ -225,8 +214,7 @@ def test_metrics_tell_no_secret_and_hold_nobody_up(
     start: StartServer, tiny: dict[str, str], windows: dict[str, Windows], tls: dict[str, Path]
 ) -> None:
     """They need no token, so they have no path, no token, no client; and few are served."""
-    options = ["--tls-cert", tls["cert"], "--tls-key", tls["key"], "--token-file", tls["token"]]
-    options += ["--metrics", "tcp:127.0.0.1:0", "--log-level", "info"]
+    options = [*secure(tls), "--metrics", "tcp:127.0.0.1:0"]
     server = start(tiny["reference"], *options, listen="tcp:127.0.0.1:0")
     keys = {"token_file": str(tls["token"]), "tls_ca": str(tls["cert"])}
     scores_as_ever(server.address, windows["reference"], **keys)
