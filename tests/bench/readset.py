@@ -83,14 +83,8 @@ def parts(data: Path, model: str) -> bool:
     """Print what a site costs, by part."""
     engine = Engine(model, provider="cpu")
     network, manifest = engine.description, engine.manifest
-    options = ReaderOptions(
-        str(data / "ref.fa"),
-        (str(data / "30x.bam"),),
-        read_rule=network.read_rule,
-        read_limit=network.read_limit,
-        reference_left=network.reference_left,
-        reference_width=network.reference_width,
-    )
+    files = str(data / "ref.fa"), [str(data / "30x.bam")]
+    options = ReaderOptions.of_network(network, *files, None)
     spent: defaultdict[str, float] = defaultdict(float)
     sites = 0
 

@@ -30,16 +30,8 @@ PLAIN_SITES = 1000
 def planes_of(engine: Engine, data: Path, sites_name: str, depth: str) -> list[Planes]:
     """The inputs of every network call that scoring the call file makes."""
     manifest, encoder = engine.manifest, engine.manifest.encoder
-    left, width = encoder.reference_columns(manifest.window)
-    reads = (str(data / f"{depth}.bam"),) if encoder.needs_reads else ()
-    options = ReaderOptions(
-        str(data / "ref.fa"),
-        reads,
-        read_rule=encoder.read_rule,
-        read_limit=manifest.read_limit,
-        reference_left=left,
-        reference_width=width,
-    )
+    files = str(data / "ref.fa"), [str(data / f"{depth}.bam")]
+    options = ReaderOptions.of_network(engine.description, *files, None)
     calls = Calls(str(data / f"{sites_name}.vcf.gz"), annotations=manifest.annotations)
     planes = []
     with WindowReader(options) as reader:
