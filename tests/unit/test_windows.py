@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pysam
 import pytest
+from numpy.typing import NDArray
 
-from cnnscore.batch import WindowBatch, from_native, to_native
+from cnnscore.batch import WindowBatch, _dtype, from_native, to_native
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.errors import BadInput, UsageError
@@ -195,6 +196,12 @@ def test_batch_crosses_the_seam_unchanged() -> None:
     ):
         np.testing.assert_array_equal(getattr(batch, name), getattr(again, name))
     np.testing.assert_array_equal(batch.annotations, again.annotations)
+
+
+def test_columns_in_either_form_of_numpy() -> None:
+    """NDArray[X] is ndarray[shape, dtype[X]], or keeps X alone, as list[X] does here."""
+    for kind in (np.ndarray[Any, np.dtype[np.int32]], list[np.int32], NDArray[np.int32]):
+        assert _dtype(kind) == np.int32
 
 
 def test_artificial_haplotypes_and_bare_reads_are_left_out(tmp_path: Path) -> None:
