@@ -171,7 +171,9 @@ def test_a_full_server_makes_clients_wait(
     assert caplog.text.count("waiting for the server") == 1
 
 
-def test_a_server_that_stays_full(windows: dict[str, Windows], here: StartHere) -> None:
+def test_a_server_that_stays_full(
+    windows: dict[str, Windows], here: StartHere, caplog: pytest.LogCaptureFixture
+) -> None:
     case = windows["reads"]
     engine = HeldEngine(case.model)
     server = here(engine, max_streams=1)
@@ -180,8 +182,10 @@ def test_a_server_that_stays_full(windows: dict[str, Windows], here: StartHere) 
         assert engine.entered.wait(20)
         with pytest.raises(ServerError, match=r"was full.*--max-streams.*`timeout=`"):
             remotes[0].score(case.batch)
+        caplog.clear()
         with ThreadPoolExecutor(1) as pool:  # and Ctrl-C ends the wait
             scores = pool.submit(remotes[1].score, case.batch)
+            wait_until(lambda: "waiting for the server at" in caplog.text)
             remotes[1].cancel()
             with pytest.raises(ServerError):
                 scores.result(20)
