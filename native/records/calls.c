@@ -199,6 +199,7 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
     }
     return CNNSCORE_OK;
 }
+
 int cnnscore_calls_open(const cnnscore_calls_options *o, cnnscore_calls **out, cnnscore_error *err) {
     *out = NULL;
     if (o->struct_size != sizeof *o)
@@ -276,37 +277,29 @@ double cnnscore_calls_progress(const cnnscore_calls *calls) {
     return part > 1.0 ? 1.0 : part;
 }
 
-/* Make way for `line`: of two lines of one kind and ID htslib keeps the older. INFO and FILTER lines
- * are removed. A kind that htslib does not know it cannot remove: `old` takes the new fields. */
-static int replace_same(bcf_hdr_t *header, const bcf_hrec_t *line, int id, bool *replaced) {
-    bool is_info = strcmp(line->key, "INFO") == 0, is_filter = strcmp(line->key, "FILTER") == 0;
-    if (is_info || is_filter) {
-        bcf_hdr_remove(header, is_info ? BCF_HL_INFO : BCF_HL_FLT, line->vals[id]);
-        return 0;
-    }
-    bcf_hrec_t *old = bcf_hdr_get_hrec(header, BCF_HL_STR, "ID", line->vals[id], line->key);
-    bcf_hrec_t *fresh = old ? bcf_hrec_dup((bcf_hrec_t *)line) : NULL;
-    if (!old) return 0;
-    if (!fresh) return -1;
-    bcf_hrec_t swap = *old;
-    *old = *fresh;
-    old->type = swap.type;
-    *fresh = swap;
-    bcf_hrec_destroy(fresh);
-    *replaced = true;
-    return 0;
+/* Of kinds that htslib does not know it removes all lines with the ID at once: the others hide meanwhile. */
+void cnnscore_calls_remove_header(cnnscore_calls *calls, const char *kind, const char *id) {
+    bcf_hdr_t *header = calls->header;
+    const int hidden = -1;
+    if (strcmp(kind, "INFO") == 0) bcf_hdr_remove(header, BCF_HL_INFO, id);
+    if (strcmp(kind, "FILTER") == 0) bcf_hdr_remove(header, BCF_HL_FLT, id);
+    for (int i = 0; i < header->nhrec; i++)
+        if (header->hrec[i]->type == BCF_HL_STR && strcmp(header->hrec[i]->key, kind) != 0)
+            header->hrec[i]->type = hidden;
+    bcf_hdr_remove(header, BCF_HL_STR, id);
+    for (int i = 0; i < header->nhrec; i++)
+        if (header->hrec[i]->type == hidden) header->hrec[i]->type = BCF_HL_STR;
 }
 
 int cnnscore_calls_add_header(cnnscore_calls *calls, const char *line, cnnscore_error *err) {
     int length = 0;
     bcf_hrec_t *parsed = bcf_hdr_parse_line(calls->header, line, &length);
     if (!parsed) return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "not a VCF header line: %s", line);
-    bool replaced = false;
     int id = bcf_hrec_find_key(parsed, "ID");
-    int failed = id < 0 ? 0 : replace_same(calls->header, parsed, id, &replaced);
+    /* Of two lines of one kind and ID htslib keeps the older. */
+    if (id >= 0) cnnscore_calls_remove_header(calls, parsed->key, parsed->vals[id]);
     bcf_hrec_destroy(parsed);
-    if (failed < 0 || (!replaced && bcf_hdr_append(calls->header, line) < 0) ||
-        bcf_hdr_sync(calls->header) < 0)
+    if (bcf_hdr_append(calls->header, line) < 0 || bcf_hdr_sync(calls->header) < 0)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "%s: its header cannot take the line %s: check it with `bcftools view -h`",
                              calls->path, line);

@@ -65,6 +65,9 @@ int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, c
  * number. */
 double cnnscore_number_at(const uint8_t *at, int type, int length, int i);
 
+/* Take a line of this kind ("INFO") and ID out of the header, which must be synced then. */
+void cnnscore_calls_remove_header(cnnscore_calls *calls, const char *kind, const char *id);
+
 /* Whether a compressed file turned out damaged: htslib notes it, hands out half a line and reads on. */
 bool cnnscore_is_damaged(htsFile *file);
 

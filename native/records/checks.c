@@ -9,6 +9,7 @@
 
 #include "calls.h"
 
+#define DEPTH_LINE "cnnscore_sample_depth"
 #define NAME_THE_SAMPLE "name the one whose reads these are with `sample=`"
 
 /* ASCII alone, whatever the locale. */
@@ -130,6 +131,7 @@ int32_t cnnscore_is_bed(const char *path) {
 int cnnscore_calls_add_score(cnnscore_calls *calls, const cnnscore_score_lines *l, cnnscore_error *err) {
     if (l->struct_size != sizeof *l)
         return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cnnscore_score_lines of another version");
+    cnnscore_calls_remove_header(calls, DEPTH_LINE, l->key); /* of the scores that are replaced */
     kstring_t line = KS_INITIALIZE;
     int length = ksprintf(&line, "##INFO=<ID=%s,Number=%s,Type=Float,Description=\"%s\">", l->key,
                           l->per_allele ? "A" : "1", l->description);
@@ -150,7 +152,7 @@ int cnnscore_calls_add_depth(cnnscore_calls *calls, const char *key, float depth
     char value[32] = "unknown";
     kstring_t line = KS_INITIALIZE;
     if (!isnan(depth)) snprintf(value, sizeof value, "%g", (double)depth);
-    int length = ksprintf(&line, "##cnnscore_sample_depth=<ID=%s,Depth=%s,Source=%s>", key, value,
+    int length = ksprintf(&line, "##" DEPTH_LINE "=<ID=%s,Depth=%s,Source=%s>", key, value,
                           given ? "given" : "measured");
     int code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
     ks_free(&line);

@@ -8,12 +8,13 @@ import pysam
 import pytest
 
 from conftest import DATA, Finished, run_cli, scores_of
-from hosts.plugin import plugin
+from hosts.plugin import Ran, plugin
 from hosts.read_files import edit_reads, rename_sample
 from hosts.server import StartServer
 from oracles.sample_depth import expected
 
 READS, REF = DATA / "reads.bam", DATA / "ref.fa"
+OTHER_LINES = (("cnnscore_sample_depth", "OTHER"), ("cnnscore_model", "OTHER"), ("lab", "MINE"))
 REGION = "synA:20000-21500"
 
 
@@ -23,10 +24,13 @@ def model() -> str:
     return "reads"
 
 
+def depth_lines(path: Path) -> list[str]:
+    return [x for x in path.read_text().splitlines() if x.startswith("##cnnscore_sample_depth")]
+
+
 def depth_line(path: Path) -> str:
-    lines = [x for x in path.read_text().splitlines() if x.startswith("##cnnscore_sample_depth")]
-    assert len(lines) == 1
-    return lines[0]
+    (line,) = depth_lines(path)
+    return line
 
 
 def slice_reads(box: Path) -> Path:
@@ -131,6 +135,28 @@ def test_the_other_doors(box: Path, model: str, tmp_path: Path, start: StartServ
     assert ran.code == 0, ran.err
     assert "Warning: " in ran.err
     assert "--sample-depth" in ran.err
+
+
+@pytest.mark.parametrize("door", ["command", "plugin"])
+def test_the_depth_goes_with_its_scores(
+    box: Path, model: str, tiny: dict[str, str], tmp_path: Path, door: str
+) -> None:
+    """A network that does not look at the depth replaces the scores of one that does."""
+    first, out = tmp_path / "first.vcf", tmp_path / "out.vcf"
+    assert score(box, model, first, "--info-key", "MINE").code == 0
+    more = "".join(f"##{kind}=<ID={key},Depth=7>\n" for kind, key in OTHER_LINES)
+    first.write_text(first.read_text().replace("#CHROM", f"{more}#CHROM", 1))
+    assert len(depth_lines(first)) == 2
+    arguments = ("-m", tiny["reference"], "--overwrite", "--no-version")
+    run: Finished | Ran
+    if door == "command":
+        run = run_cli("score", first, "-R", REF, *arguments, "--info-key", "MINE", "-o", out)
+    else:
+        run = plugin(first, "-f", REF, *arguments, "-k", "MINE", "-o", out)
+    assert run.code == 0, run.err
+    assert depth_line(out) == "##cnnscore_sample_depth=<ID=OTHER,Depth=7>"
+    assert more in out.read_text()
+    assert out.read_text().count("##cnnscore_model=<ID=MINE,") == 1
 
 
 @pytest.mark.parametrize("text", ["0", "-3", "nan", "inf", "thirty", "1e999", ""])
