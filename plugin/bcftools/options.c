@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <getopt.h>
-#include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,11 +69,14 @@ static int positive(const char *option, const char *text, int32_t *value, cnnsco
     return CNNSCORE_OK;
 }
 
+/* As `cnnscore score` takes it: digits, with a point perhaps. */
 static int depth(const char *option, const char *text, float *value, cnnscore_error *err) {
-    char *rest;
-    *value = strtof(text, &rest);
-    if (!isdigit((unsigned char)*text) || *rest || !isfinite(*value) || *value <= 0)
-        return usage_error(err, option, text, "not a depth: a number above 0");
+    static const char digits[] = "0123456789";
+    size_t length = strspn(text, digits);
+    if (length && text[length] == '.') length += 1 + strspn(text + length + 1, digits);
+    double number = length && !text[length] ? strtod(text, NULL) : 0;
+    *value = (float)number;
+    if (*value <= 0 || number >= 1e9) return usage_error(err, option, text, "not a depth: a number above 0");
     return CNNSCORE_OK;
 }
 

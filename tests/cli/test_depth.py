@@ -14,6 +14,8 @@ from hosts.server import StartServer
 from oracles.sample_depth import expected
 
 READS, REF = DATA / "reads.bam", DATA / "ref.fa"
+NO_DEPTHS = ["0", "-3", "nan", "inf", "thirty", "1e999", "", "1e3", "0x10", ".5", "+3", " 3"]
+NO_DEPTHS += ["1e20", "1000000000", "3.1.4", "31x"]
 OTHER_LINES = (("cnnscore_sample_depth", "OTHER"), ("cnnscore_model", "OTHER"), ("lab", "MINE"))
 REGION = "synA:20000-21500"
 
@@ -159,7 +161,7 @@ def test_the_depth_goes_with_its_scores(
     assert out.read_text().count("##cnnscore_model=<ID=MINE,") == 1
 
 
-@pytest.mark.parametrize("text", ["0", "-3", "nan", "inf", "thirty", "1e999", ""])
+@pytest.mark.parametrize("text", NO_DEPTHS)
 def test_no_depth(box: Path, model: str, tmp_path: Path, text: str) -> None:
     run = score(box, model, tmp_path / "out.vcf", f"--sample-depth={text}")
     assert run.code == 1
@@ -169,6 +171,20 @@ def test_no_depth(box: Path, model: str, tmp_path: Path, text: str) -> None:
     )
     assert ran.code == 1
     assert "not a depth" in ran.err
+
+
+@pytest.mark.parametrize("text", ["31", "31.", "31.25", "999999999.9"])
+def test_plain_depths(box: Path, model: str, tmp_path: Path, text: str) -> None:
+    command, door = tmp_path / "command.vcf", tmp_path / "plugin.vcf"
+    run = score(box, model, command, "--sample-depth", text)
+    assert run.code == 0, run.err
+    ran = plugin(
+        *(box / "calls.vcf.gz", "-f", REF, "-b", READS, "-m", model, "-r", REGION),
+        *("--sample-depth", text, "--no-version", "-o", door),
+    )
+    assert ran.code == 0, ran.err
+    assert f"Depth={float(text):g},Source=given" in depth_line(command)
+    assert door.read_bytes() == command.read_bytes()
 
 
 def test_networks_that_do_not_look(box: Path, tiny: dict[str, str], tmp_path: Path) -> None:
