@@ -134,7 +134,8 @@ static int find_index(cnnscore_calls *calls, const cnnscore_calls_options *o, ch
                              strerror(errno));
     if (code == CNNSCORE_OK && cnnscore_index_is_old(o->path, index)) {
         kstring_t note = {0};
-        if (ksprintf(&note, CNNSCORE_OLD_INDEX, index, calls->path, "bcftools index -f", calls->path) < 0 ||
+        if (ksprintf(&note, CNNSCORE_OLD_INDEX, index, calls->path,
+                     cnnscore_index_command(index, CNNSCORE_INDEXED_CALLS), calls->path) < 0 ||
             add_note(calls, note.s) < 0)
             code = cnnscore_fail_memory(err);
         ks_free(&note);

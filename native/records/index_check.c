@@ -21,6 +21,8 @@
 #define MAX_NAMES (1 << 27)
 #define CRAM_REST 512 /* most bytes of the last container's header and the end marker */
 
+static const char CONTIGS_MIXED[] = "has contigs in another order than the header of its file";
+
 typedef struct {
     uint32_t number;
     uint64_t begin, end; /* of its chunks, as virtual offsets */
@@ -262,8 +264,7 @@ static const char *take_contig(checker *self) {
         if (self->bins[i].begin < first) first = self->bins[i].begin;
         if (self->bins[i].end > last) last = self->bins[i].end;
     }
-    if (!problem && self->is_bam && self->n_bins > 0 && first < self->after)
-        problem = "has contigs that are not in the order of the file";
+    if (!problem && self->is_bam && self->n_bins > 0 && first < self->after) problem = CONTIGS_MIXED;
     if (last > self->after) self->after = last;
     return problem ? problem : check_name(self, first);
 }
@@ -425,10 +426,14 @@ int cnnscore_index_check(const char *name, const char *index, cnnscore_indexed w
     free(self.ended);
     free(self.chunks);
     int code = CNNSCORE_OK;
-    if (problem)
+    if (problem == CONTIGS_MIXED) /* htslib makes an index of such reads, and would make it again */
+        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "the index %s %s: sort the reads, `samtools sort -o sorted.bam %s`, and index "
+                             "what comes of it",
+                             index, problem, data);
+    else if (problem)
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s %s: make it anew with `%s %s`", index,
-                             problem, what == CNNSCORE_INDEXED_CALLS ? "bcftools index -f" : "samtools index",
-                             data);
+                             problem, cnnscore_index_command(index, what), data);
     free(data);
     return code;
 }

@@ -95,6 +95,12 @@ char *cnnscore_index_find(const char *name, cnnscore_indexed what) {
     return found;
 }
 
+const char *cnnscore_index_command(const char *index, cnnscore_indexed what) {
+    size_t length = query_at(index);
+    if (what == CNNSCORE_INDEXED_CALLS) return "bcftools index -f";
+    return length > 4 && strncmp(index + length - 4, ".csi", 4) == 0 ? "samtools index -c" : "samtools index";
+}
+
 bool cnnscore_index_is_old(const char *name, const char *index) {
     char *data = cnnscore_data_name(name);
     struct stat of_data, of_index;

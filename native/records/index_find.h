@@ -22,6 +22,8 @@ int64_t cnnscore_data_size(const char *name);
 /* The index that htslib would open: its own search, whose function is not public everywhere, but without the
  * copies of a remote index that it keeps, and believes, in the working directory. To be freed; NULL: none. */
 char *cnnscore_index_find(const char *name, cnnscore_indexed what);
+/* The command that makes it anew: a CSI of reads stays one, as htslib takes it before a BAI. */
+const char *cnnscore_index_command(const char *index, cnnscore_indexed what);
 /* Whether the index is older than the file. Copying does not keep times: no more than a reason to warn, and
  * to look at the content. */
 #define CNNSCORE_OLD_INDEX                                                                                   \

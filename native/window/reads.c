@@ -38,9 +38,7 @@ static int load_index(cnnscore_reads_file *file, bool is_checked, cnnscore_error
     if (code == CNNSCORE_OK && !index)
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s has no index: make one with `samtools index %s`",
                              file->path, data);
-    size_t length = index ? strlen(index) : 0;
-    bool csi = length > 4 && strcmp(index + length - 4, ".csi") == 0;
-    const char *remedy = csi ? "samtools index -c" : "samtools index";
+    const char *remedy = index ? cnnscore_index_command(index, what) : NULL;
     if (code == CNNSCORE_OK && !is_checked) code = cnnscore_index_check(file->path, index, what, err);
     if (code == CNNSCORE_OK) {
         file->index = sam_index_load3(file->file, data, index, HTS_IDX_SILENT_FAIL);

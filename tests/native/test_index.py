@@ -134,3 +134,36 @@ def test_the_index_of_another_file(box: Path) -> None:
     pysam.index(str(deep), str(box / "reads.bam.bai"))
     code, err, _ = score(box, "calls.vcf.gz", "reads.bam")
     assert code == 2, err
+
+
+@pytest.mark.parametrize("csi", [[], ["-c"]], ids=["bai", "csi"])
+def test_contigs_in_another_order(csi: list[str], box: Path) -> None:
+    """htslib indexes them as they are: another index would be no better."""
+    reads = box / "reads.bam"
+    with pysam.AlignmentFile(str(reads)) as file:
+        records = [list(file.fetch(contig)) for contig in ("synB", "synA")]
+        with pysam.AlignmentFile(str(box / "mixed.bam"), "wb", template=file) as mixed:
+            for record in (*records[0], *records[1]):
+                mixed.write(record)
+    whole = score(box, "calls.vcf.gz", "reads.bam")
+    assert whole[0] == 0, whole[1]
+    pysam.index(*csi, str(box / "mixed.bam"))
+    code, err, _ = score(box, "calls.vcf.gz", "mixed.bam")
+    assert (code, err.strip().count("\n")) == (2, 0), err
+    assert "mixed.bam." in err
+    assert f"`samtools sort -o sorted.bam {box}/mixed.bam`" in err
+    assert "make it anew" not in err
+    pysam.sort("-o", str(box / "sorted.bam"), str(box / "mixed.bam"))
+    pysam.index(*csi, str(box / "sorted.bam"))
+    assert score(box, "calls.vcf.gz", "sorted.bam")[::2] == whole[::2]
+
+
+def test_a_csi_is_made_anew_as_one(box: Path) -> None:
+    """It goes before a BAI, which `samtools index` would put beside it."""
+    calls, reads, index = make(box, "csi of a BAM")
+    index.write_bytes(index.read_bytes()[:40])
+    code, err, _ = score(box, calls, reads)
+    assert code == 2, err
+    assert f"make it anew with `samtools index -c {box}/reads.bam`" in err
+    pysam.index("-c", str(box / "reads.bam"))
+    assert score(box, calls, reads)[0] == 0
