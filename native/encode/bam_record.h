@@ -37,7 +37,7 @@ enum {
 
 /* Letters of the codes: of 4-bit bases, and of CIGAR operators. */
 #define CNNSCORE_READ_LETTERS "=ACMGRSVTWYHKDBN"
-#define CNNSCORE_CIGAR_LETTERS "MIDNSHP=XB"
+#define CNNSCORE_CIGAR_LETTERS "MIDNSHP=X"
 
 /* Pointers go into the record's own bytes; all that they promise has been checked. */
 typedef struct {
