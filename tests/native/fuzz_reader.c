@@ -400,6 +400,17 @@ static void deal(const uint8_t *data, size_t size, uint8_t part[2][INPUT_SIZE_MA
     }
 }
 
+/* Whether contigs come in the header's order. htslib indexes them in any. */
+static bool in_header_order(const uint8_t *data, size_t size) {
+    int32_t last = 0;
+    for (size_t at = 0; at < size && size - at >= 8; at += 4 + (size_t)cnnscore_le32(data + at)) {
+        int32_t contig = (int32_t)cnnscore_le32(data + at + 4);
+        if (contig >= 0 && contig < last) return false;
+        if (contig >= 0) last = contig;
+    }
+    return true;
+}
+
 static void fuzz_reads(int flags, const uint8_t *data, size_t size) {
     static uint8_t parts[2][INPUT_SIZE_MAX];
     static const char *const names[] = {"1.bam", "1.bam.bai", "2.bam", "2.bam.bai"};
@@ -426,8 +437,10 @@ static void fuzz_reads(int flags, const uint8_t *data, size_t size) {
     for (int i = 0; i < 4; i++) unlink(path[i]);
     REQUIRE(rmdir(folder) == 0);
     if (!indexed) return;
-    /* htslib indexes contigs in any order; ours asks for the header's, as coordinate-sorted files have. */
-    REQUIRE_SAID(code == CNNSCORE_OK || strstr(err.message, "contigs that are not in the order"), &err);
+    bool ordered = by_turns ? in_header_order(parts[0], sizes[0]) && in_header_order(parts[1], sizes[1])
+                            : in_header_order(data, size);
+    REQUIRE_SAID(code == CNNSCORE_OK || (code == CNNSCORE_ERR_INPUT && !ordered && !(flags & READS_FORGED)),
+                 &err);
     if (code != CNNSCORE_OK) return;
     const cnnscore_window_batch *wanted = &sites[flags & READS_BACKWARD ? 1 : 0];
     for (int round = 0; round < 2; round++) { /* the second goes on with a reader that has been used */
