@@ -1,33 +1,16 @@
 /* read_checks.c: what every door checks of the reads that count. */
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "checks.h"
 #include "fail.h"
+#include "grouped.h"
 
 #define ADD_READ_GROUP "give the reads one with `samtools addreplacerg -r ID:1 -r SM:NAME`"
 #define REASONS 8
 
 /* ---- in words ---- */
-
-typedef struct {
-    char text[32];
-} grouped_number;
-
-/* 1234567 -> "1,234,567" */
-static grouped_number grouped(int64_t value) {
-    grouped_number number;
-    char digits[24], *to = number.text;
-    int n = snprintf(digits, sizeof digits, "%" PRId64, value);
-    for (int i = 0; i < n; i++) {
-        if (i && (n - i) % 3 == 0) *to++ = ',';
-        *to++ = digits[i];
-    }
-    *to = '\0';
-    return number;
-}
 
 typedef struct {
     int64_t reads;
@@ -95,7 +78,7 @@ int cnnscore_check_reads(const cnnscore_reader *reader, const cnnscore_reader_co
     say_reasons(&all, reasons, sizeof reasons);
     return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                          "no read of %s counts for %s: of %s reads over the sites and elsewhere, %s", files,
-                         model, grouped(all.reads).text, reasons);
+                         model, cnnscore_grouped(all.reads).text, reasons);
 }
 
 /* ---- warnings ---- */
@@ -106,16 +89,16 @@ static void warn_of_empty_sites(const cnnscore_reader *reader, const cnnscore_re
     if (dropped(counts)) say_reasons(counts, reasons, sizeof reasons);
     if (!counts->reads)
         cnnscore_fail(warning, CNNSCORE_OK, "no read of %s lies over any of the %s sites",
-                      cnnscore_reader_files(reader), grouped(counts->sites).text);
+                      cnnscore_reader_files(reader), cnnscore_grouped(counts->sites).text);
     else if (dropped(counts))
         cnnscore_fail(warning, CNNSCORE_OK,
                       "no read of %s counts at %s of %s sites: of %s reads over them, %s",
-                      cnnscore_reader_files(reader), grouped(counts->sites_empty).text,
-                      grouped(counts->sites).text, grouped(counts->reads).text, reasons);
+                      cnnscore_reader_files(reader), cnnscore_grouped(counts->sites_empty).text,
+                      cnnscore_grouped(counts->sites).text, cnnscore_grouped(counts->reads).text, reasons);
     else
         cnnscore_fail(warning, CNNSCORE_OK, "no read of %s lies over %s of %s sites",
-                      cnnscore_reader_files(reader), grouped(counts->sites_empty).text,
-                      grouped(counts->sites).text);
+                      cnnscore_reader_files(reader), cnnscore_grouped(counts->sites_empty).text,
+                      cnnscore_grouped(counts->sites).text);
 }
 
 int32_t cnnscore_warn_of_reads(const cnnscore_reader *reader, const cnnscore_reader_counts *counts, int32_t i,
@@ -127,12 +110,12 @@ int32_t cnnscore_warn_of_reads(const cnnscore_reader *reader, const cnnscore_rea
     if (2 * counts->no_read_group > counts->reads && i-- == 0) {
         cnnscore_fail(warning, CNNSCORE_OK,
                       "%s of %s reads have no read group and were dropped, as GATK does: " ADD_READ_GROUP,
-                      grouped(counts->no_read_group).text, grouped(counts->reads).text);
+                      cnnscore_grouped(counts->no_read_group).text, cnnscore_grouped(counts->reads).text);
         return 1;
     }
     if (2 * counts->no_qualities > counts->reads && i-- == 0) {
         cnnscore_fail(warning, CNNSCORE_OK, "%s of %s reads have no base qualities and were dropped",
-                      grouped(counts->no_qualities).text, grouped(counts->reads).text);
+                      cnnscore_grouped(counts->no_qualities).text, cnnscore_grouped(counts->reads).text);
         return 1;
     }
     return 0;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "checks.h"
+#include "grouped.h"
 #include "options.h"
 
 #define LINE_INTERVAL_S 10.0
@@ -40,24 +40,6 @@ double report_clock(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-typedef struct {
-    char text[32];
-} grouped_number;
-
-/* 1234567 -> "1,234,567" */
-static grouped_number grouped(double value) {
-    grouped_number number;
-    char digits[24];
-    int n = snprintf(digits, sizeof digits, "%.0f", value < 1e15 ? value : 1e15);
-    char *to = number.text;
-    for (int i = 0; i < n; i++) {
-        if (i && (n - i) % 3 == 0) *to++ = ',';
-        *to++ = digits[i];
-    }
-    *to = '\0';
-    return number;
-}
-
 void report_progress(plugin_tally *tally, const cnnscore_window_batch *sites, double part) {
     double now = report_clock();
     if (now - tally->last_line < LINE_INTERVAL_S || sites->n_sites == 0) return;
@@ -66,9 +48,9 @@ void report_progress(plugin_tally *tally, const cnnscore_window_batch *sites, do
     int64_t begin = sites->contig_offset[contig], end = sites->contig_offset[contig + 1];
     char done[16] = "";
     if (!isnan(part)) snprintf(done, sizeof done, "%3.0f %%  ", 100 * part);
-    report_note("%s%s sites  %s/s  %.*s:%" PRId64, done, grouped((double)tally->sites).text,
-                grouped((double)tally->sites / (now - tally->start)).text, (int)(end - begin),
-                sites->contig_names + begin, sites->pos[last] + 1);
+    report_note("%s%s sites  %s/s  %.*s:%" PRId64, done, cnnscore_grouped(tally->sites).text,
+                cnnscore_grouped(llrint((double)tally->sites / (now - tally->start))).text,
+                (int)(end - begin), sites->contig_names + begin, sites->pos[last] + 1);
 }
 
 void report_summary(const plugin_tally *tally, const char *provider) {
@@ -77,8 +59,9 @@ void report_summary(const plugin_tally *tally, const char *provider) {
     if (tally->sites > tally->scored)
         snprintf(unscored, sizeof unscored,
                  "; not scored: %s without an ALT allele to score, or a finite score",
-                 grouped((double)(tally->sites - tally->scored)).text);
-    report_note("%s of %s sites scored in %.1f s (%s/s, %s)%s", grouped((double)tally->scored).text,
-                grouped((double)tally->sites).text, seconds,
-                grouped((double)tally->sites / fmax(seconds, 1e-9)).text, provider, unscored);
+                 cnnscore_grouped(tally->sites - tally->scored).text);
+    report_note("%s of %s sites scored in %.1f s (%s/s, %s)%s", cnnscore_grouped(tally->scored).text,
+                cnnscore_grouped(tally->sites).text, seconds,
+                cnnscore_grouped(llrint((double)tally->sites / fmax(seconds, 1e-9))).text, provider,
+                unscored);
 }
