@@ -21,6 +21,8 @@
 #define MAX_NAMES (1 << 27)
 #define CRAM_REST 512 /* most bytes of the last container's header and the end marker */
 
+#define OUTSIDE "points past the end of its file, which is truncated or damaged then"
+#define CUT_OR_OUTSIDE "is cut short, or " OUTSIDE
 static const char CONTIGS_MIXED[] = "has contigs in another order than the header of its file";
 
 typedef struct {
@@ -91,8 +93,7 @@ static const char *take_chunks(checker *self, bin *one, int32_t n) {
     one->end = 0;
     for (int32_t i = 0; i < n; i++) {
         uint64_t begin, end;
-        if (!take_offset(self, &begin) || !take_offset(self, &end))
-            return "is cut short, or points past the end of its file, which is truncated or damaged then";
+        if (!take_offset(self, &begin) || !take_offset(self, &end)) return CUT_OR_OUTSIDE;
         if (begin > end || begin < one->end) return "has chunks in disorder";
         if (i == 0) one->begin = begin;
         one->end = end;
@@ -199,8 +200,7 @@ static const char *take_bins(checker *self, int32_t n, uint64_t *begin, uint64_t
         bin one = {0};
         int32_t n_chunks;
         if (!take(self, &one.number, sizeof one.number)) return "is cut short";
-        if (self->is_csi && !take_offset(self, &one.first))
-            return "is cut short, or points past the end of its file, which is truncated or damaged then";
+        if (self->is_csi && !take_offset(self, &one.first)) return CUT_OR_OUTSIDE;
         if (!take_count(self, INT32_MAX, &n_chunks)) return "has a wrong count";
         const char *problem;
         if (one.number == counts_bin(self)) {
@@ -251,8 +251,7 @@ static const char *take_contig(checker *self) {
             if (cnnscore_reserve(&self->windows, &self->windows_room, self->n_windows + 1,
                                  sizeof *self->windows) < 0)
                 return "does not fit into memory";
-            if (!take_offset(self, &self->windows[self->n_windows++]))
-                return "is cut short, or points past the end of its file, which is truncated or damaged then";
+            if (!take_offset(self, &self->windows[self->n_windows++])) return CUT_OR_OUTSIDE;
         }
         if (self->n_bins > 0) problem = check_windows(self, begin, end);
     }
@@ -366,8 +365,7 @@ static const char *check_slice(const char *line, int64_t size, int64_t *last_con
     if (field[0] < -2 || field[0] > INT32_MAX || field[2] < 0 || field[1] < -1 || field[1] > INT64_MAX / 2 ||
         field[2] > INT64_MAX / 2 || field[4] > INT32_MAX || field[5] > INT32_MAX)
         return "has a slice that there cannot be";
-    if (size > 0 && (field[3] >= size || field[5] > size - field[3]))
-        return "points past the end of its file, which is truncated or damaged then";
+    if (size > 0 && (field[3] >= size || field[5] > size - field[3])) return OUTSIDE;
     if (field[0] >= 0 && field[0] < *last_contig) return "has contigs in disorder";
     if (field[3] < *last_offset) return "has slices in disorder";
     if (field[0] >= 0) *last_contig = field[0];
