@@ -97,6 +97,17 @@ def test_a_network_is_not_cleared_away_by_the_run_that_is_made_from_it(
     assert (network.exists(), checkpoint.exists()) == (True, True)
 
 
+def test_a_run_goes_on_or_starts_again(synthetic: Path, tmp_path: Path) -> None:
+    """Which of the two cannot be told, and nothing is touched."""
+    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint.write_text("of hours of work")
+    done = train(synthetic, tmp_path, "--resume", "--overwrite")
+    assert (done.code, done.err.count("\n")) == (1, 1), done.err
+    assert "--resume goes on from a checkpoint, --overwrite starts again: give one" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.name]
+    assert checkpoint.read_text() == "of hours of work"
+
+
 def test_a_killed_run_leaves_no_lock(synthetic: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
     with stopped_run(synthetic, output) as first:

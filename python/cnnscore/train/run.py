@@ -72,6 +72,10 @@ def run_training(
     device = _device(options.device)
     if not config.training.steps and not options.init:
         raise UsageError("training.steps is 0: a network without `init=` must learn something")
+    if options.resume and options.overwrite:
+        raise UsageError(
+            "`resume=` goes on from a checkpoint, `overwrite=` starts again: give one or the other"
+        )
     torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(True)
     network_path = output / f"{config.name}.onnx"
