@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,39 @@ def test_thresholds_beyond_every_score(tmp_path: Path, threshold: str, kept: int
     assert (tmp_path / "out.vcf").read_text().count("\tPASS\t") == kept
 
 
-@pytest.mark.parametrize("threshold", ["nan", "1e", "e5", "1e5.0", "0x1", "--5", "infinity"])
+@pytest.mark.parametrize(
+    ("threshold", "snp", "indel"),
+    [
+        ("SNP=1,2", ["1", "2"], []),
+        ("snp=1,2,INDEL=3,4", ["1", "2"], ["3", "4"]),
+        ("0,INDEL=3", ["0"], ["0", "3"]),
+        ("1,2", ["1", "2"], ["1", "2"]),
+    ],
+)
+def test_a_type_is_that_of_the_numbers_after_it(
+    tmp_path: Path, threshold: str, snp: list[str], indel: list[str]
+) -> None:
+    rows = ["A C S=-9", "A AT S=-9"]
+    found = filters(tmp_path, rows, "--info-key", "S", "--threshold", threshold)
+    # They fail all of their type's: the FILTER is that of the lowest.
+    assert found == [f"S_{kind}_below_{of[0]}" if of else "." for kind, of in
+                     (("SNP", snp), ("INDEL", indel))]  # fmt: skip
+    header = (tmp_path / "out.vcf").read_text()
+    for kind, of in (("SNP", snp), ("INDEL", indel)):
+        named = re.findall(rf"##FILTER=<ID=S_{kind}_below_([^,]+),", header)
+        assert sorted(named) == of
+    # Each option says its own type.
+    apart = ("--threshold", "SNP=5", "--threshold", "7")
+    assert filters(tmp_path, rows, "--info-key", "S", *apart) == [
+        "S_SNP_below_5",
+        "S_INDEL_below_7",
+    ]
+
+
+@pytest.mark.parametrize(
+    "threshold",
+    ["nan", "1e", "e5", "1e5.0", "0x1", "--5", "infinity", "=5", "MNP=5", "SNP=1,", "SNP=1,=2"],
+)
 def test_what_is_no_threshold(tmp_path: Path, threshold: str) -> None:
     (tmp_path / "in.vcf").write_text(HEADER)
     done = run_cli("filter", tmp_path / "in.vcf", "--info-key", "S", f"--threshold={threshold}")

@@ -32,6 +32,9 @@ from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import UsageError
 
 SENSITIVITY_KEY = "CALIBRATION_SENSITIVITY"
+_NUMBER = re.compile(
+    r"[+-]?([0-9]+\.?[0-9]*(e[+-]?[0-9]+)?|\.[0-9]+(e[+-]?[0-9]+)?|inf)", re.IGNORECASE
+)
 
 OPTIONS_ALONE = {
     **OUTPUT_ALONE,
@@ -180,18 +183,19 @@ def _check_usage(options: argparse.Namespace) -> None:
 
 
 def _thresholds(given: list[str]) -> dict[str, list[str]]:
+    """Numbers as written, by type; of an option `SNP=1,2` both are the SNPs'."""
     thresholds: dict[str, list[str]] = {variant_type: [] for variant_type in VARIANT_TYPES}
-    for item in ",".join(given).split(",") if given else []:
-        variant_type, _, number = item.rpartition("=")
-        if variant_type.upper() not in ("", *VARIANT_TYPES) or not re.fullmatch(
-            r"[+-]?([0-9]+\.?[0-9]*(e[+-]?[0-9]+)?|\.[0-9]+(e[+-]?[0-9]+)?|inf)",
-            number,
-            re.IGNORECASE,
-        ):
-            raise UsageError(
-                f"--threshold {item!r}: give a number, or SNP=NUMBER or INDEL=NUMBER, as in "
-                "--threshold SNP=0 --threshold INDEL=-0.5"
-            )
-        for one in VARIANT_TYPES if not variant_type else [variant_type.upper()]:
-            thresholds[one].append(number)
+    for text in given:
+        types: tuple[str, ...] = VARIANT_TYPES
+        for item in text.split(","):
+            variant_type, equals, number = item.rpartition("=")
+            if equals:
+                types = (variant_type.upper(),)
+            if not set(types) <= set(VARIANT_TYPES) or not _NUMBER.fullmatch(number):
+                raise UsageError(
+                    f"--threshold {item!r}: give a number, or SNP=NUMBER or INDEL=NUMBER, as in "
+                    "--threshold SNP=0 --threshold INDEL=-0.5"
+                )
+            for one in types:
+                thresholds[one].append(number)
     return thresholds
