@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.evaluate.influence import Bools, Error, Floats
+from cnnscore.evaluate.influence import Error
+from cnnscore.evaluate.metrics import Bools, Floats, tie_ends
 
 FIGURES = ("roc_auc", "average_precision")
 CALLS_DRAWN, FEWEST_REPLICATES, MOST_REPLICATES = 2e8, 200, 1000
@@ -91,7 +92,7 @@ class _Ranked:
         self.order = np.argsort(-scores, kind="stable")
         ranked = scores[self.order]
         self.is_true = is_true[self.order]
-        self.tie_end = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+        self.tie_end = tie_ends(ranked)
 
     def figures(self, weight: NDArray[np.int32]) -> Floats:
         """[FIGURES] of calls that count `weight` times; NaN without true or without false calls."""

@@ -14,9 +14,9 @@ from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import BadInput
 from cnnscore.evaluate import metrics
 from cnnscore.evaluate.blocks import Blocks
-from cnnscore.evaluate.influence import Bools
 from cnnscore.evaluate.intervals import FEWEST
 from cnnscore.evaluate.labelled import ComparedCalls
+from cnnscore.evaluate.metrics import Bools
 from cnnscore.evaluate.sampled import Sampled, sample
 
 SENSITIVITIES = (90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 100.0)

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from cnnscore.evaluate.metrics import Bools, Floats, tie_ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +63,7 @@ def average_precision(scores: Floats, is_true: Bools) -> Influence:
     """Influence on scikit-learn's average precision of [n] finite scores, calls of both classes."""
     order = np.argsort(-scores, kind="stable")
     ranked, true = scores[order], is_true[order]
-    end = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    end = tie_ends(ranked)
     begin = np.append(0, end[:-1] + 1)
     kept_true = np.cumsum(true)[end].astype(float)
     kept = end + 1.0

@@ -19,12 +19,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, ndtr, ndtri, owens_t, stdtrit
 
 from cnnscore.evaluate.influence import Error
-
-Floats = NDArray[np.float64]
+from cnnscore.evaluate.metrics import Floats
 
 FEWEST = 10
 """With fewer units of a class than this, no interval is given."""

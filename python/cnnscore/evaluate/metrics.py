@@ -92,11 +92,16 @@ class Ordered:
         return float(str(short)) if short == value else value
 
 
+def tie_ends(ranked: Floats) -> NDArray[np.int64]:
+    """[k] where each run of equal scores ends, of [n] sorted scores, n > 0."""
+    return np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+
+
 def curve(scores: Floats, is_true: Bools) -> Curve:
     """The curve of [n] finite scores, n > 0."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
-    tie_end = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    tie_end = tie_ends(ranked)
     true = np.cumsum(is_true[order], dtype=np.int64)[tie_end]
     return Curve(ranked[tie_end], true, tie_end + 1 - true)
 

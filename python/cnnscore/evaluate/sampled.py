@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from cnnscore.evaluate import influence, metrics
 from cnnscore.evaluate.blocks import Blocks, block_errors
-from cnnscore.evaluate.influence import Bools, Error, Floats
+from cnnscore.evaluate.influence import Error
 from cnnscore.evaluate.intervals import FEWEST, Confidence, Difference, confidence, difference
+from cnnscore.evaluate.metrics import Bools, Floats
 
 LOCUS_BITS = 40
 """A locus is contig << LOCUS_BITS | position."""

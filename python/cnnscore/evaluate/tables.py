@@ -29,7 +29,6 @@ def write_tables(result: Mapping[str, Any], folder: Path) -> None:
             {
                 **score,
                 "score": score["name"],
-                "best_f1_threshold": score["best_f1_threshold"],
                 **{
                     column: score["metrics"][metric][which]
                     for column, (metric, which) in figures.items()
