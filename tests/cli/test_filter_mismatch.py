@@ -18,7 +18,7 @@ HEAD = """##fileformat=VCFv4.2
 Row = tuple[int, str, str]
 
 SITES: list[Row] = [(100 * i, "ACGT"[i % 4], "CGTA"[i % 4]) for i in range(1, 61)]
-"""40 calls more than a single odd record could outweigh."""
+"""60 calls: more than a single odd record could outweigh."""
 
 
 def write(path: Path, rows: list[Row], scores: bool = False) -> Path:

@@ -24,7 +24,7 @@ from cnnscore.network.session import Session
 from cnnscore.network.store import find_model
 from cnnscore.progress import NoProgress
 from cnnscore.train import rehearsal
-from cnnscore.train.config import load_config
+from cnnscore.train.config import load_config, start_of
 from cnnscore.train.layers import BatchNorm
 from cnnscore.train.logs import Logs
 from cnnscore.train.loop import Trained, train
@@ -129,7 +129,7 @@ def refine(
     samples: Samples, folder: Path, rehearsed: Samples | None, *sets: str
 ) -> tuple[Network, Network, Trained]:
     """The bundled network before and after, and how it went."""
-    config = load_config("reads", (*QUICK, *sets), start=_start())
+    config = load_config("reads", (*QUICK, *sets), start=start_of("reads"))
     before, _, _ = start_network(config, "reads")
     network, _, _ = start_network(config, "reads")
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,13 +140,6 @@ def refine(
     )  # fmt: skip
     logs.close()
     return before, network, trained
-
-
-def _start() -> dict[str, Any]:
-    configuration: dict[str, Any] = Session(find_model("reads"), "cpu").manifest.training[
-        "configuration"
-    ]
-    return configuration
 
 
 def distance(a: Network, b: Network) -> float:
