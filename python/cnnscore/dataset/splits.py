@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -177,7 +177,7 @@ def _plan(
     label = np.concatenate([rows.label, others.label]).astype(np.int64)
     n = len(LABELS)
     counts = np.bincount(at * n + label, minlength=len(keys) * n).reshape(-1, n)
-    sized = SplitRule(rule.held_out, rule.validation, rule.calibration, block)
+    sized = replace(rule, block=block)
     names = [rows.contigs[key >> _CONTIG_SHIFT] for key in keys]
     first = (1 << _CONTIG_SHIFT) - 1
     split = np.array(
