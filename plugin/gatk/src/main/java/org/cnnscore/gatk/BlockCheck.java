@@ -11,13 +11,18 @@ import java.nio.file.Path;
 import java.util.zip.CRC32;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 import org.broadinstitute.hellbender.exceptions.UserException;
 
 /**
  * Compares each block of a compressed call file (BGZF: SAM specification 4.1) with its checksum,
- * beside the other work. htsjdk does not, and may take a damaged block for the file's end.
+ * beside the other work. htsjdk does not, and may take a damaged block for the file's end: even a
+ * BlockCompressedInputStream that is told to check takes one whose size was made 0.
  */
 final class BlockCheck implements AutoCloseable {
+
+  private static final Logger logger = LogManager.getLogger(BlockCheck.class);
 
   private static final int HEADER_BYTES = 12;
   private static final int TRAILER_BYTES = 8;
@@ -47,6 +52,9 @@ final class BlockCheck implements AutoCloseable {
 
   /** Waits for the file's end. */
   void await() {
+    if (thread.isAlive()) {
+      logger.info("waiting: the blocks of {} are still being checked", file);
+    }
     try {
       thread.join();
     } catch (InterruptedException stop) {

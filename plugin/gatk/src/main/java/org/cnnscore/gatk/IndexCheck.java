@@ -1,5 +1,6 @@
 package org.cnnscore.gatk;
 
+import htsjdk.samtools.cram.CRAIEntry;
 import htsjdk.samtools.util.BlockCompressedInputStream;
 import java.io.BufferedInputStream;
 import java.io.IOException;
@@ -10,7 +11,6 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.zip.GZIPInputStream;
 import org.broadinstitute.hellbender.exceptions.UserException;
 
@@ -28,9 +28,6 @@ final class IndexCheck {
   private static final int BAI_DEPTH = 5;
 
   private static final int CSI_DEPTH_MAX = 9;
-
-  /** A line of a CRAI: contig, begin, span, offset of a container, of a slice in it, its bytes. */
-  private static final int SLICE_FIELDS = 6;
 
   /** Most bytes of a CRAM's last container's header and the end marker. */
   private static final long CRAM_REST = 512;
@@ -200,21 +197,22 @@ final class IndexCheck {
     long last = 0;
     long end = 0;
     for (String line : index.lines().toList()) {
-      List<Long> slice;
+      CRAIEntry slice;
       try {
-        slice = List.of(line.split("\t", -1)).stream().map(Long::parseLong).toList();
-      } catch (NumberFormatException text) {
+        slice = new CRAIEntry(line);
+      } catch (RuntimeException text) {
         return "has a line that is no slice";
       }
-      if (slice.size() != SLICE_FIELDS || slice.get(0) < -2 || slice.get(0) >= contigs) {
+      if (slice.getSequenceId() < -2 || slice.getSequenceId() >= contigs) {
         return "has a line that is no slice";
       }
-      long offset = slice.get(3);
+      long offset = slice.getContainerStartByteOffset();
       if (offset < last) {
         return "has slices in disorder";
       }
       last = offset;
-      end = offset + slice.get(4) + slice.get(5);
+      end =
+          offset + slice.getSliceByteOffsetFromCompressionHeaderStart() + slice.getSliceByteSize();
       if (end > size) {
         return OUTSIDE;
       }

@@ -1,13 +1,15 @@
 package org.cnnscore.gatk;
 
 import htsjdk.samtools.SamFiles;
+import htsjdk.samtools.SamStreams;
 import htsjdk.samtools.cram.build.CramIO;
 import htsjdk.samtools.util.BlockCompressedInputStream;
 import htsjdk.samtools.util.IOUtil;
+import java.io.BufferedInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.SeekableByteChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,8 +21,6 @@ import org.broadinstitute.hellbender.exceptions.UserException;
  * indexes. Of files of this machine; others are taken as they are.
  */
 final class WholeInput {
-
-  private static final byte[] CRAM = "CRAM".getBytes(StandardCharsets.US_ASCII);
 
   private WholeInput() {}
 
@@ -70,7 +70,9 @@ final class WholeInput {
   }
 
   private static boolean isCram(Path reads) throws IOException {
-    return Arrays.equals(bytes(reads, 0, CRAM.length), CRAM);
+    try (InputStream bytes = new BufferedInputStream(Files.newInputStream(reads))) {
+      return SamStreams.isCRAMFile(bytes);
+    }
   }
 
   private static boolean endsWithBlock(Path file) throws IOException {
@@ -83,18 +85,13 @@ final class WholeInput {
   }
 
   private static boolean endsWith(Path file, byte[] marker) throws IOException {
-    return Arrays.equals(bytes(file, Files.size(file) - marker.length, marker.length), marker);
-  }
-
-  /** As many bytes as the file has from there on. */
-  private static byte[] bytes(Path file, long from, int most) throws IOException {
-    ByteBuffer bytes = ByteBuffer.allocate(most);
+    ByteBuffer end = ByteBuffer.allocate(marker.length);
     try (SeekableByteChannel channel = Files.newByteChannel(file)) {
-      channel.position(Math.max(from, 0));
-      while (bytes.hasRemaining() && channel.read(bytes) >= 0) {
+      channel.position(Math.max(channel.size() - marker.length, 0));
+      while (end.hasRemaining() && channel.read(end) >= 0) {
         // on
       }
     }
-    return Arrays.copyOf(bytes.array(), bytes.position());
+    return Arrays.equals(end.array(), marker);
   }
 }
