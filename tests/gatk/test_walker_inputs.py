@@ -318,6 +318,25 @@ def test_every_block_of_compressed_calls_is_checked(tool: Tool, tmp_path: Path) 
         assert not tool.out.exists()
 
 
+def test_a_block_without_content_does_not_end_the_check(tool: Tool, tmp_path: Path) -> None:
+    """As between files that were joined: what lies behind it is read, and checked."""
+    calls, part = tmp_path / "calls.vcf.gz", tmp_path / "part"
+    data = bytearray()
+    for lines in ([*HEADER, *RECORDS[:200]], RECORDS[200:]):  # each part ends with such a block
+        part.write_text("".join(lines))
+        pysam.tabix_compress(str(part), str(calls), force=True)
+        data += calls.read_bytes()
+    calls.write_bytes(data)
+    pysam.tabix_index(str(calls), preset="vcf")
+    assert tool.score(calls).ok
+    assert len(scores_of(tool.out, "CNN_1D")) == len(RECORDS)
+    tool.out.unlink()
+    data[-32:-28] = bytes(4)  # the last block with content says that it has none
+    calls.write_bytes(data)
+    Path(f"{calls}.tbi").touch()
+    assert f"{calls} is damaged: the compressed block at byte " in tool.refused(calls)
+
+
 @pytest.mark.parametrize("reads", ["bam", "cram"])
 def test_reads_of_another_sample(
     reads: str, tool: Tool, request: pytest.FixtureRequest, tmp_path: Path
