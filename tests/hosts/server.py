@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import select
 import signal
@@ -51,8 +50,9 @@ class Server:
         with suppress(ProcessLookupError):
             self.process.send_signal(number)
         code = self.process.wait(60)
-        if self.process.stdout:
-            self.process.stdout.close()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe:
+                pipe.close()
         return code
 
     def said(self) -> str:
@@ -69,13 +69,14 @@ def serve_command(*arguments: object) -> list[str]:
 
 
 def start_server(folder: Path, *arguments: object, model: str, listen: str | None = None) -> Server:
-    """Start one and wait until it is ready."""
+    """Start one and wait until it is ready; it ends with this process, however that ends."""
     log = Path(tempfile.mkstemp(dir=folder, suffix=".log")[1])
     # Sockets have short names.
     listen = listen or f"unix:{tempfile.mkdtemp(dir=folder)}/s"
     with log.open("w") as err:
         process = subprocess.Popen(
-            serve_command("--listen", listen, "-m", model, *arguments),
+            serve_command("--listen", listen, "-m", model, "--end-with-stdin", *arguments),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=err,
             text=True,
@@ -113,7 +114,7 @@ def servers(
     for kind, server in running.items():
         assert codes[kind] == 0, server.said()
         assert "Traceback" not in server.said()
-        assert not os.path.exists(server.address.removeprefix("unix:"))  # noqa: PTH110
+        assert not Path(server.address.removeprefix("unix:")).exists()
 
 
 @dataclass(frozen=True)
