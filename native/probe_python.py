@@ -3,7 +3,7 @@
 import ensurepip  # noqa: F401 - Debian leaves it out of the bare package
 import sys
 import sysconfig
-import venv  # noqa: F401
+import venv  # noqa: F401 - likewise
 from pathlib import Path
 
 if sys.version_info < (3, 11) or not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():

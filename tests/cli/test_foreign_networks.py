@@ -125,7 +125,7 @@ def test_manifests(kind: str, tmp_path: Path, out: Path, monkeypatch: pytest.Mon
 
 
 def test_files_of_odd_names_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (b"two\nlines.onnx", b"no\xfftext.onnx"):
+    for name in (b"two\nlines.onnx", b"no\xfftext.onnx"):  # bytes, which Path does not take
         os.rename(write_foreign(tmp_path / "f.onnx"), os.path.join(os.fsencode(tmp_path), name))  # noqa: PTH104, PTH118
     monkeypatch.setenv("CNNSCORE_MODELS", str(tmp_path))
     for options in ([], ["--names"]):

@@ -226,7 +226,7 @@ def test_metrics_tell_no_secret_and_hold_nobody_up(
     slow = [socket.create_connection((host, int(port))) for _ in range(500)]
     for client in slow:
         client.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
-    threads = len(os.listdir(f"/proc/{server.process.pid}/task"))  # noqa: PTH208
+    threads = len(os.listdir(f"/proc/{server.process.pid}/task"))  # noqa: PTH208 - their number
     scores_as_ever(server.address, windows["reference"], **keys)
     assert threads < 60 + SCRAPERS
     for client in slow:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -247,4 +246,4 @@ def test_a_run_that_stopped_early_stays_so_when_it_is_resumed(
     (tmp_path / "annotations.onnx").unlink()
     assert train(synthetic, tmp_path, *more, "--resume").code == 0
     assert (tmp_path / "log.csv").read_text() == log
-    assert os.path.isfile(tmp_path / "annotations.onnx")  # noqa: PTH113
+    assert (tmp_path / "annotations.onnx").is_file()

@@ -141,7 +141,7 @@ def test_a_fork_leaves_its_parents_files(tmp_path: Path) -> None:
 
 def test_a_signal_leaves_no_folder(tmp_path: Path) -> None:
     """`evaluate` waits for its truth set, a pipe that nobody writes to."""
-    pytest.importorskip("sklearn")
+    pytest.importorskip("sklearn", reason="needs the evaluate extra: run by `make test`")
     os.mkfifo(tmp_path / "truth.vcf")
     command = ["evaluate", DATA / "calls.vcf.gz", "--truth", "truth.vcf", "-o", "out"]
     process = subprocess.Popen(

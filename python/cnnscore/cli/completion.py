@@ -63,4 +63,5 @@ def _mark(parser: argparse.ArgumentParser, kinds: dict[str, Any]) -> None:
             for command in action.choices.values():
                 _mark(command, kinds)
         elif action.metavar in kinds and action.nargs != 0:
+            # shtab's own attribute, of which argparse's types do not know.
             action.complete = kinds[str(action.metavar)]  # type: ignore[attr-defined]

@@ -304,9 +304,9 @@ def _layout(
             "version": __version__,
             "command": command,
             "files": {
-                key: [os.path.basename(f) for f in value]  # noqa: PTH119
+                key: [os.path.basename(f) for f in value]  # noqa: PTH119 - texts
                 if isinstance(value, list)
-                else os.path.basename(value)  # noqa: PTH119
+                else os.path.basename(value)  # noqa: PTH119 - a text
                 for key, value in files.items()
             },
             "splits": splits,

@@ -48,7 +48,7 @@ def find_model(name: str) -> Path:
         return Path(name)
     for folder in (bundled_folder(), models_folder()):
         path = folder / f"{name}.onnx"
-        if os.path.isfile(path):  # noqa: PTH113
+        if os.path.isfile(path):  # noqa: PTH113 - as above
             return path
     if name.startswith("gatk-"):
         raise BadInput(f"the network {name} is not installed in {models_folder()}: {IMPORT_HINT}")

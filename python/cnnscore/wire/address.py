@@ -34,7 +34,7 @@ class Address:
         """As gRPC has it."""
         if not self.path:
             return self._authority
-        path = os.path.abspath(self.path)  # noqa: PTH100
+        path = os.path.abspath(self.path)  # noqa: PTH100 - Path.resolve follows links
         return f"unix:{quote(self.path if _is_too_long(path) else path)}"
 
     @property
