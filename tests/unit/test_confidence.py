@@ -134,7 +134,7 @@ def test_differences() -> None:
     for figure in FIGURES:
         better = a.difference(b, figure)
         assert better is not None
-        # type: ignore, as a figure may be None: not of so many calls.
+        # A figure may be None by its type, but not of so many calls.
         assert better.value == pytest.approx(a.figures[figure] - b.figures[figure])  # type: ignore[operator]
         assert 0 < better.low < better.value < better.high
         assert better.p < 0.001
