@@ -13,6 +13,7 @@ import pytest
 
 from conftest import DATA, run_cli, scores_of
 from hosts.gatk import ENGINE, Gatk, ToolHost, run
+from hosts.processes import children
 from hosts.server import Server
 
 CALLS, REFERENCE, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
@@ -228,16 +229,17 @@ def test_old_command_line(tools: ToolHost, tiny: dict[str, str], tmp_path: Path)
     model = ("--model", tiny["reads"], "--engine", ENGINE, "--batch-size", 8)
     assert tools.score(*INPUTS, "-I", READS, "-O", plain, *model, "--accelerator", "cpu").ok
     assert scores_of(out, "CNN_2D") == scores_of(plain, "CNN_2D")
-    left = subprocess.run(
+    found = subprocess.run(
         ["pgrep", "-f", tiny["reads"] + "|cnnscore-import"], capture_output=True, check=False
     )
-    running = [pid for pid in left.stdout.split() if int(pid) != os.getpid()]
+    servers_of_the_tests = children(os.getpid())
+    running = [int(pid) for pid in found.stdout.split() if int(pid) not in servers_of_the_tests]
     assert not [pid for pid in running if b"--end-with-stdin" in _command(pid)]
 
 
-def _command(pid: bytes) -> bytes:
+def _command(pid: int) -> bytes:
     try:
-        return Path(f"/proc/{pid.decode()}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
 

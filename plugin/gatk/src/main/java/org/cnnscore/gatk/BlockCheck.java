@@ -59,6 +59,7 @@ final class BlockCheck implements AutoCloseable {
       thread.join();
     } catch (InterruptedException stop) {
       Thread.currentThread().interrupt();
+      throw new UserException(file + ": stopped before all its blocks were checked");
     }
     if (fault != null) {
       throw new UserException.BadInput(
@@ -76,7 +77,7 @@ final class BlockCheck implements AutoCloseable {
           position += size;
         }
       }
-    } catch (DataFormatException | IOException wrong) {
+    } catch (Throwable wrong) { // what is not checked does not pass
       fault = "the compressed block at byte " + position + " " + wrong.getMessage();
     }
   }

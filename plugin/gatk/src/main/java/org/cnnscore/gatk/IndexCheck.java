@@ -67,7 +67,8 @@ final class IndexCheck {
     if (problem != null) {
       throw new UserException.BadInput(
           String.format(
-              "the index %s %s: make it anew with `samtools index %s`", index, problem, reads));
+              "the index %s %s: make it anew with `samtools index%s %s`",
+              index, problem, index.toString().endsWith(".csi") ? " -c" : "", reads));
     }
   }
 
