@@ -6,10 +6,12 @@ Where the cut-offs come from:
                 Reads the calls twice; standard input is copied to $TMPDIR first.
   (nothing)     the network's own cut-offs, which the header of the scored file names
   --threshold   your own
+  --expect-false  the network's log-odds, and the share of false calls that you expect
 
 Examples:
   cnnscore filter scored.vcf.gz --resource hapmap.vcf.gz --resource mills.vcf.gz -o out.vcf.gz -W
   cnnscore filter scored.vcf.gz --threshold SNP=0 --threshold INDEL=-0.5 -o out.vcf.gz
+  cnnscore filter scored.vcf.gz --expect-false SNP=5% --expect-false INDEL=20% -o out.vcf.gz
   cnnscore score calls.vcf.gz -R ref.fa -O u | cnnscore filter - --resource known.vcf.gz -o out.bcf
 """
 
@@ -84,6 +86,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[TYPE=]SCORE",
         help="records that score lower fail; TYPE is SNP or INDEL [both]; several give grades",
     )
+    add_list(
+        cutoffs,
+        "--expect-false",
+        metavar="[TYPE=]PERCENT",
+        help="records that are likelier false than true fail, where this percentage of the calls "
+        "of the type is false; needs a network whose scores are calibrated log-odds",
+    )
     add_option(cutoffs, "model", help="network whose own cut-offs to use [the header's]")
     records = parser.add_argument_group("records")
     records.add_argument(
@@ -123,8 +132,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Filter a call file."""
     thresholds = _thresholds(options.threshold)
+    expected = _expected(options.expect_false)
     _check_usage(options)
     from cnnscore.calls.records import htslib_verbosity
+    from cnnscore.filter.expectation import ExpectedFalse
     from cnnscore.filter.run import FilterOptions, filter_calls
     from cnnscore.filter.sources import CutoffSource, NetworkCutoffs, Thresholds
     from cnnscore.filter.tranches import GATK_TRANCHES, check_tranches
@@ -138,7 +149,9 @@ def run(options: argparse.Namespace) -> None:
         if given
     }
     source: CutoffSource | None = None
-    if options.threshold:
+    if expected:
+        source = ExpectedFalse(expected, options.model)
+    elif options.threshold:
         source = Thresholds(thresholds, "--threshold")
     elif not options.resource:
         source = NetworkCutoffs(levels, options.model)
@@ -170,7 +183,11 @@ def run(options: argparse.Namespace) -> None:
 def _check_usage(options: argparse.Namespace) -> None:
     if options.threshold and (options.snp_tranche or options.indel_tranche):
         raise UsageError("a --threshold is in place of tranches: give one or the other")
-    if options.model and (options.threshold or options.resource):
+    if options.expect_false and (options.threshold or options.snp_tranche or options.indel_tranche):
+        raise UsageError(
+            "--expect-false is in place of tranches and of a --threshold: give one of them"
+        )
+    if options.model and (options.threshold or (options.resource and not options.expect_false)):
         raise UsageError("--model gives its own cut-offs: leave out --threshold and --resource")
     if options.soft and options.invalidate_previous_filters:
         raise UsageError("--soft leaves FILTER alone, --invalidate-previous-filters does not")
@@ -199,3 +216,21 @@ def _thresholds(given: list[str]) -> dict[str, list[str]]:
             for one in types:
                 thresholds[one].append(number)
     return thresholds
+
+
+def _expected(given: list[str]) -> dict[str, float]:
+    """Expected shares of false calls, by type."""
+    shares = {}
+    for text in given:
+        name, equals, number = text.rpartition("=")
+        types = (name.upper(),) if equals else VARIANT_TYPES
+        number = number.removesuffix("%").strip()
+        share = float(number) / 100 if _NUMBER.fullmatch(number) else 0.0
+        if not set(types) <= set(VARIANT_TYPES) or not 0 < share < 1:
+            raise UsageError(
+                f"--expect-false {text!r}: give a percentage above 0 and below 100, or "
+                "SNP=PERCENT or INDEL=PERCENT, as in --expect-false SNP=5% --expect-false INDEL=20%"
+            )
+        for one in types:
+            shares[one] = share
+    return shares

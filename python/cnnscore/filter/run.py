@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.files import write_whole
 from cnnscore.filter.score_key import check_new_key, choose_key, read_scores
 from cnnscore.filter.sources import CutoffSource
+from cnnscore.filter.summary import FilterSummary, resource_outlook
 from cnnscore.filter.tranche_table import TrancheTable
 from cnnscore.filter.tranches import (
     KEPT,
@@ -111,52 +112,6 @@ class FilterOptions:
     """Threads that decompress and compress, including the calling thread."""
 
 
-@dataclass
-class FilterSummary:
-    """What a run did."""
-
-    key: str
-    records: int = 0
-    unscored: int = 0
-    """Left as they are, because they have no score."""
-    failed_unscored: int = 0
-    not_judged: int = 0
-    """Scored, but of a type that is never judged."""
-    no_cutoff: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
-    """Scored, but of a type that has no cut-off here: their FILTER stays."""
-    judged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
-    failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
-    cutoffs: tuple[TypeCutoffs, ...] = ()
-    resource_calls: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def text(self) -> str:
-        """For the user: one line per type, and one for all."""
-        lines = []
-        for cutoffs in self.cutoffs:
-            variant_type = cutoffs.variant_type
-            cuts = ", ".join(f"{cut.shown} ({cut.label})" for cut in cutoffs.cuts)
-            n = self.resource_calls.get(variant_type)
-            of = "" if n is None else f"; {n:,} resource calls"
-            lines.append(
-                f"{self.failed[variant_type]:,} of {self.judged[variant_type]:,} {variant_type}s "
-                f"fail {self.key}, cut-offs {cuts}{of}"
-            )
-        lines += [
-            f"{n:,} {name}s keep the FILTER that they have: there is no cut-off for {name}s"
-            for name, n in self.no_cutoff.items()
-            if n
-        ]
-        if self.failed_unscored:
-            lines.append(f"{self.failed_unscored:,} records fail, as they have no {self.key}")
-        rate = self.records / max(self.seconds, 1e-9)
-        lines.append(
-            f"{self.records:,} records in {self.seconds:.1f} s ({rate:,.0f}/s); left alone: "
-            f"{self.unscored:,} without a score, {self.not_judged:,} of types without a cut-off"
-        )
-        return "\n".join(lines)
-
-
 def filter_calls(
     calls: str,
     *,
@@ -195,6 +150,7 @@ def filter_calls(
             first = Calls(path, name=name, must_be_sorted=True, threads=threads, sites_only=True)
             run.calibrate(first)
         run.cutoffs = given or run.tranche_cutoffs(tranches or {})
+        run.look_out(source)
         if options.fail_unscored:
             run.cutoffs = tuple(cutoffs.failing_unscored(key) for cutoffs in run.cutoffs)
         origin = (
@@ -292,6 +248,16 @@ class _Run:
             for variant_type, scores in zip(VARIANT_TYPES, self._resource_scores, strict=True)
         )
 
+    def look_out(self, source: CutoffSource | None) -> None:
+        """Find what the cut-offs are expected to keep, and which stricter ones to count."""
+        for cutoffs in self.cutoffs:
+            scores = self._resource_scores[VARIANT_TYPES.index(cutoffs.variant_type)]
+            self.summary.outlooks[cutoffs.variant_type] = (
+                source.outlook(cutoffs)
+                if source
+                else resource_outlook(cutoffs, self.summary.key, scores)
+            )
+
     # ---- second pass ----
 
     def declare(self, calls: Calls, origin: str) -> None:
@@ -376,6 +342,7 @@ class _Run:
             sensitivity[rows] = sensitivities(scores[rows], self._resource_scores[index])
             summary.judged[cutoffs.variant_type] += len(rows)
             summary.failed[cutoffs.variant_type] += int(np.count_nonzero(grades))
+            summary.outlooks[cutoffs.variant_type].count(scores[rows])
             if counted is not None:
                 changes, genotypes = counted
                 of_rows = [genotype[rows] for genotype in genotypes]

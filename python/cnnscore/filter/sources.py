@@ -7,10 +7,11 @@ made the scores.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from cnnscore.errors import UsageError
+from cnnscore.filter.summary import Outlook, next_stricter
 from cnnscore.filter.tranches import TypeCutoffs, network_cutoffs, threshold_cutoffs
 from cnnscore.network.provenance import Cutoffs, read_model_lines
 from cnnscore.network.store import find_model
@@ -24,6 +25,9 @@ class CutoffSource(Protocol):
 
     def name(self) -> str:
         """What the output's header says of this source. Ask for the cut-offs first."""
+
+    def outlook(self, cutoffs: TypeCutoffs) -> Outlook:
+        """What these cut-offs of its own are expected to keep, and stricter ones."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,10 @@ class Thresholds:
         """For the header."""
         return self.given_as
 
+    def outlook(self, cutoffs: TypeCutoffs) -> Outlook:
+        """Nothing is known of what they keep."""
+        return Outlook()
+
 
 @dataclass
 class NetworkCutoffs:
@@ -59,10 +67,15 @@ class NetworkCutoffs:
     levels: dict[str, list[float]]
     model: str | None = None
     _network: str = field(default="", init=False)
+    _known: dict[str, TypeCutoffs] = field(default_factory=dict, init=False)
 
     def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
         """Errors: UsageError when the network is unknown, or lacks a cut-off that is asked for."""
         cutoffs = self._find(key, header)
+        self._known = {
+            name: network_cutoffs(name, key, levels, self._network)
+            for name, levels in cutoffs.items()
+        }
         found = []
         for variant_type, levels in self.levels.items():
             if variant_type not in cutoffs:
@@ -91,6 +104,20 @@ class NetworkCutoffs:
     def name(self) -> str:
         """For the header."""
         return f"network {self._network}"
+
+    def outlook(self, cutoffs: TypeCutoffs) -> Outlook:
+        """Its stricter levels, and a score of 0: even odds, at the share of true calls that its
+        calibration had."""
+        name = cutoffs.variant_type
+        lowest = min(float(cut.label) for cut in cutoffs.cuts)
+        known = self._known[name]
+        even = threshold_cutoffs(name, "", ["0"]).cuts[0]
+        cuts = sorted((*known.cuts, even), key=lambda cut: cut.score, reverse=True)
+        return Outlook(
+            f", as are {lowest:g} % of the true {name}s where the network {self._network} was "
+            "measured",
+            next_stricter(cutoffs, replace(known, cuts=tuple(cuts))),
+        )
 
     def _find(self, key: str, header: Sequence[str]) -> Cutoffs:
         remedy = "give cut-offs with `thresholds=`, or known variants with `resources=`"

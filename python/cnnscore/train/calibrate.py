@@ -102,6 +102,17 @@ def fit_calibration(
     return fitted, lacking
 
 
+def true_shares(
+    label: NDArray[np.int8], weight: NDArray[np.float32], odds: str
+) -> dict[str, float]:
+    """By type the share of true calls that `fit_calibration` takes; 0.5 for `odds` "even"."""
+    shares = {}
+    for name, labels in TYPE_LABELS.items():
+        false, true = (float(weight[label == of].sum(dtype=np.float64)) for of in labels)
+        shares[name] = 0.5 if odds == "even" or not true + false else true / (true + false)
+    return shares
+
+
 def _platt(scores: Array, true: NDArray[np.bool_], weight: Array) -> tuple[float, float]:
     n_true, n_false = weight[true].sum(), weight[~true].sum()
     # Platt's targets: as if one more of each had been seen, so that separable rows stay finite.

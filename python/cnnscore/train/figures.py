@@ -22,6 +22,7 @@ from cnnscore.train.calibrate import (
     kept_at,
     rank_by_type,
     rows_needed,
+    true_shares,
 )
 from cnnscore.train.card import GENERAL, HELD_OUT
 from cnnscore.train.config import Config
@@ -50,7 +51,8 @@ class Finished:
     metrics: dict[str, Any] = field(default_factory=dict)
     """Set of rows (a split, or GENERAL) -> type -> figures; `before` -> the same of the start."""
     used: dict[str, Any] = field(default_factory=dict)
-    """What chose the step, which types were calibrated, which rows set the cut-offs."""
+    """What chose the step, which types were calibrated (`true_share`: at which share of true calls
+    their scores are log-odds), which rows set the cut-offs."""
 
 
 def finish(
@@ -68,7 +70,8 @@ def finish(
     chose = "validation" if steps and len(samples.of_split("validation")) else None
     found.used = {"step": chose, "calibrated": [], "cutoffs": []}
     if changed or before is None:
-        found.used["calibrated"] = _calibrate(network, samples, config)
+        found.used["true_share"] = _calibrate(network, samples, config)
+        found.used["calibrated"] = list(found.used["true_share"])
         found.cutoffs = _cutoffs(network, samples, before, found.used)
     else:
         log.warning(
@@ -97,9 +100,9 @@ def figures(
     return found
 
 
-def _calibrate(network: Network, samples: Samples, config: Config) -> list[str]:
-    """Fit slope and offset of the types that have the rows for it; their names. The others keep
-    what they have."""
+def _calibrate(network: Network, samples: Samples, config: Config) -> dict[str, float]:
+    """Fit slope and offset of the types that have the rows for it, each with the share of true
+    calls at which its scores are log-odds. The others keep what they have."""
     rows = samples.of_split("calibration")
     scores = predict(network, samples, rows).astype(np.float64)
     fitted, lacking = fit_calibration(
@@ -115,7 +118,8 @@ def _calibrate(network: Network, samples: Samples, config: Config) -> list[str]:
         if name not in lacking:
             network.calibration.slope[number] = slope
             network.calibration.offset[number] = offset
-    return [name for name in fitted if name not in lacking]
+    share = true_shares(samples.label[rows], samples.weight[rows], config.training.calibration_odds)
+    return {name: share[name] for name in fitted if name not in lacking}
 
 
 def _cutoffs(

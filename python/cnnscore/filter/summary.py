@@ -1,0 +1,117 @@
+"""What a run of `filter` did, what it is expected to keep, what stricter cut-offs would leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.description import VARIANT_TYPES
+from cnnscore.filter.tranches import TypeCutoffs, resource_cutoffs
+
+STRICTER = (99.9, 99.5, 99.0, 98.0, 95.0, 90.0)
+"""Tranches that are counted where the user's is higher."""
+CHOICES = 2
+"""Stricter cut-offs of a type that the summary names: the next ones."""
+
+
+@dataclass
+class Outlook:
+    """Of the cut-offs of one type: what they are expected to keep, and the next stricter ones."""
+
+    keeps: str = ""
+    """What follows "so many are kept", for people."""
+    stricter: TypeCutoffs | None = None
+    _grades: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64), init=False)
+
+    def count(self, scores: NDArray[np.float32]) -> None:
+        """Count judged scores [n]."""
+        if self.stricter is not None:
+            n = len(self.stricter.cuts) + 1
+            grades = np.bincount(self.stricter.grades(scores), minlength=n)
+            self._grades = grades + self._grades if len(self._grades) else grades
+
+    def text(self) -> str:
+        """The stricter choices from the mildest on; empty where there are none."""
+        if self.stricter is None or not len(self._grades):
+            return ""
+        left = np.cumsum(self._grades)
+        cuts = [
+            f"{left[i]:,} at {cut.shown} ({cut.label})" for i, cut in enumerate(self.stricter.cuts)
+        ]
+        return f"; stricter: {', '.join(reversed(cuts))}" if cuts else ""
+
+
+def resource_outlook(cutoffs: TypeCutoffs, key: str, scores: NDArray[np.float32]) -> Outlook:
+    """That of cut-offs which resource calls with these `scores` set."""
+    if not len(scores):
+        return Outlook()
+    lowest = min(float(cut.label) for cut in cutoffs.cuts)
+    keeps = f", as are {lowest:g} % of the {cutoffs.variant_type}s in the resources"
+    return Outlook(keeps, next_stricter(cutoffs, _tranches(cutoffs.variant_type, key, scores)))
+
+
+def _tranches(variant_type: str, key: str, scores: NDArray[np.float32]) -> TypeCutoffs:
+    return resource_cutoffs(variant_type, key, sorted(STRICTER), scores)
+
+
+def next_stricter(cutoffs: TypeCutoffs, known: TypeCutoffs) -> TypeCutoffs | None:
+    """Of the `known` cut-offs, strictest first, the last few that are above all of `cutoffs`."""
+    strictest = max(cut.score for cut in cutoffs.cuts)
+    above = [cut for cut in known.cuts if cut.score > strictest][-CHOICES:]
+    return TypeCutoffs(known.variant_type, tuple(above), known.at_cutoff_fails) if above else None
+
+
+@dataclass
+class FilterSummary:
+    """What a run did."""
+
+    key: str
+    records: int = 0
+    unscored: int = 0
+    """Left as they are, because they have no score."""
+    failed_unscored: int = 0
+    not_judged: int = 0
+    """Scored, but of a type that is never judged."""
+    no_cutoff: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
+    """Scored, but of a type that has no cut-off here: their FILTER stays."""
+    judged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
+    failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
+    cutoffs: tuple[TypeCutoffs, ...] = ()
+    outlooks: dict[str, Outlook] = field(default_factory=dict)
+    resource_calls: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def text(self) -> str:
+        """For the user: two lines per type, and one for all."""
+        lines: list[str] = []
+        for cutoffs in self.cutoffs:
+            lines += self._of_type(cutoffs)
+        lines += [
+            f"{n:,} {name}s keep the FILTER that they have: there is no cut-off for {name}s"
+            for name, n in self.no_cutoff.items()
+            if n
+        ]
+        if self.failed_unscored:
+            lines.append(f"{self.failed_unscored:,} records fail, as they have no {self.key}")
+        rate = self.records / max(self.seconds, 1e-9)
+        lines.append(
+            f"{self.records:,} records in {self.seconds:.1f} s ({rate:,.0f}/s); left alone: "
+            f"{self.unscored:,} without a score, {self.not_judged:,} of types without a cut-off"
+        )
+        return "\n".join(lines)
+
+    def _of_type(self, cutoffs: TypeCutoffs) -> Sequence[str]:
+        name = cutoffs.variant_type
+        judged, failed = self.judged[name], self.failed[name]
+        cuts = ", ".join(f"{cut.shown} ({cut.label})" for cut in cutoffs.cuts)
+        n = self.resource_calls.get(name)
+        of = "" if n is None else f"; {n:,} resource calls"
+        lines = [f"{failed:,} of {judged:,} {name}s fail {self.key}, cut-offs {cuts}{of}"]
+        outlook = self.outlooks.get(name, Outlook())
+        keeps, stricter = outlook.keeps, outlook.text()
+        if judged and (keeps or stricter):
+            lines.append(f"{judged - failed:,} {name}s are kept{keeps}{stricter}")
+        return lines
