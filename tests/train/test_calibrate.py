@@ -12,6 +12,7 @@ from cnnscore.train.calibrate import (
     mean_quality,
     rank,
     rank_by_type,
+    true_shares,
 )
 
 ONES = np.ones(4)
@@ -91,3 +92,10 @@ def test_cutoffs_keep_their_part_of_the_true_calls() -> None:
     assert found == {"SNP": {"99.0": 11.0, "99.9": 2.0}}, "99 indels are too few for 99 %"
     assert (true >= found["SNP"]["99.0"]).mean() == 0.99
     assert (true >= found["SNP"]["99.9"]).mean() == 0.999
+
+
+def test_the_share_of_true_calls_is_that_of_the_weights() -> None:
+    label = np.array([0, 2, 2, 1, 3], np.int8)
+    weight = np.array([1, 2, 1, 3, 1], np.float32)
+    assert true_shares(label, weight, "data") == {"SNP": 0.75, "INDEL": 0.25}
+    assert true_shares(label, weight, "even") == {"SNP": 0.5, "INDEL": 0.5}
