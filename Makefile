@@ -183,13 +183,14 @@ demo: build
 export CNNSCORE_LIBRARY := $(CURDIR)/$(LIBRARY)
 export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
 
-# tests/seam loads libcnnscore into its own Python, so it has one to itself.
+# Files of tests are shared out to two processes. tests/seam loads libcnnscore into its own Python, so it has one to itself.
+TESTS := -m pytest -n 2 --dist loadfile --ignore=tests/seam
 test: build $(WORK)/train gatk $(MODELS) $(OLD_GATKS) $(WORK)/apt-test $(WORK)/apt-web
 	@export CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) CNNSCORE_TEST_ALL=1; \
-	  $(BIN)/python -m pytest --ignore=tests/seam && $(BIN)/python -m pytest tests/seam
+	  $(BIN)/python $(TESTS) && $(BIN)/python -m pytest tests/seam
 
 test-core: build $(WORK)/apt-test
-	@export CNNSCORE_MODELS=; $(BIN)/python -m pytest --ignore=tests/seam && $(BIN)/python -m pytest tests/seam
+	@export CNNSCORE_MODELS=; $(BIN)/python $(TESTS) && $(BIN)/python -m pytest tests/seam
 
 C_FLAGS := -std=gnu11 -Wall -Wextra -Werror -Wconversion -Wshadow \
   -Inative/include -Inative/window -Inative/records -Inative/encode -Inative/shim \

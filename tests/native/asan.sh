@@ -23,7 +23,7 @@ import sys, cnnscore._encode as module
 assert "/asan/" in module.__file__, module.__file__
 assert b"__asan_init" in open(module.__file__, "rb").read(), "not instrumented"
 import pytest
-sys.exit(pytest.main(sys.argv[1:]))' tests/unit/test_windows.py tests/unit/test_alleles.py \
+sys.exit(pytest.main(sys.argv[1:]))' -n 2 --dist loadfile tests/unit/test_windows.py tests/unit/test_alleles.py \
   tests/unit/test_truth.py tests/property tests/native \
   tests/cli/test_{bad_input,depth,file_names,filter,filter_bad_input,odd_cigars,our_encodings,reads_that_count,score,view}.py
 
@@ -31,7 +31,7 @@ echo "the plugin and the library"
 CFLAGS="$sanitize" LDFLAGS="$sanitize" $python native/build_shim.py "$work/lib"
 make -s -C plugin/bcftools OUT="$PWD/$work/plugins/cnnscore.so" LIBRARY="$PWD/$work/lib/libcnnscore.so" \
   CFLAGS="-g -O1 $sanitize"
-LD_PRELOAD="$runtime" CNNSCORE_PLUGIN_DIR="$PWD/$work/plugins" CNNSCORE_LIBRARY= $python -m pytest tests/plugin \
+LD_PRELOAD="$runtime" CNNSCORE_PLUGIN_DIR="$PWD/$work/plugins" CNNSCORE_LIBRARY= $python -m pytest -n 2 tests/plugin \
   -k "not test_symbols" # which looks at a build without sanitizers
 CNNSCORE_VALGRIND=1 $python -m pytest tests/seam -k "valgrind or sanit"
 
@@ -48,5 +48,6 @@ fuzz() {
     || { tail -50 "$work/$name.log"; exit 1; }
   grep -E "DONE|stat::number_of_executed_units" "$work/$name.log"
 }
-fuzz encode 600000 native/encode/*.c tests/native/fuzz_encode.c -lm
+fuzz encode 600000 native/encode/*.c tests/native/fuzz_encode.c -lm & encode=$!
 fuzz reader 20000 native/encode/*.c native/window/*.c native/records/*.c tests/native/fuzz_reader.c -lhts -lm
+wait "$encode"
