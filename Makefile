@@ -183,8 +183,9 @@ demo: build
 export CNNSCORE_LIBRARY := $(CURDIR)/$(LIBRARY)
 export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
 
-# Files of tests are shared out to two processes. tests/seam loads libcnnscore into its own Python, so it has one to itself.
-TESTS := -m pytest -n 2 --dist loadfile --ignore=tests/seam
+# Files of tests are shared out to two processes, in their order: long ones stand early. tests/seam loads libcnnscore into
+# its own Python, so it has one to itself.
+TESTS := -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/seam
 test: build $(WORK)/train gatk $(MODELS) $(OLD_GATKS) $(WORK)/apt-test $(WORK)/apt-web
 	@export CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) CNNSCORE_TEST_ALL=1; \
 	  $(BIN)/python $(TESTS) && $(BIN)/python -m pytest tests/seam
