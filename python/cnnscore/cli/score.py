@@ -1,6 +1,8 @@
 """Write one score per record into INFO of a VCF or BCF.
 
-The score is a log-odds: above 0 the network believes the variant, below 0 it sees an artefact.
+The score is a log-odds: the higher, the likelier the variant is real; 0 is even odds, where
+artefacts are as frequent as in training. `cnnscore filter` turns scores into PASS, by default
+with cut-offs that keep 99 % of true calls.
 A network that looks at reads needs them indexed (BAM or CRAM); every network needs the FASTA
 that the variants were called against. For single samples: score a cohort one sample at a time.
 
