@@ -166,7 +166,7 @@ def test_options_are_declared_once() -> None:
 
 NOT_COMPLETED = """
     ADDRESS BASES CONTIGS DEPTH KEY KEY=VALUE KEYS LABEL=PART MB MODE N NAME PART PERCENT REGIONS
-    RULE RUNS SECONDS SITE T TARGETS TEXT TYPE W WHAT [TYPE=]SCORE tcp:HOST:PORT
+    RULE RUNS SECONDS SITE T TARGETS TEXT TYPE W WHAT [TYPE=]PERCENT [TYPE=]SCORE tcp:HOST:PORT
 """
 FAKE = """#!/bin/sh
 [ "$*" = "model list --names" ] && printf 'reads\\nreference\\n'
