@@ -13,6 +13,7 @@
 #include "grow.h"
 #include "index_check.h"
 #include "intervals.h"
+#include "open_fault.h"
 
 /* A batch ends early when its records hold this many bytes: cohort lines are long. */
 #define BATCH_BYTES ((size_t)8 << 20)
@@ -164,9 +165,8 @@ static int add_reader(cnnscore_calls *calls, const char *name, const cnnscore_ca
                 return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot open %s: %s", o->path,
                                      errno ? strerror(errno) : "not a VCF or BCF file");
             default:
-                return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                     "cannot read %s as VCF or BCF (%s): it is truncated, or something else",
-                                     calls->path, bcf_sr_strerror((int)calls->source->errnum));
+                return cnnscore_fault_of_header(o->path, calls->path,
+                                                bcf_sr_strerror((int)calls->source->errnum), err);
         }
     }
     return CNNSCORE_OK;
@@ -231,6 +231,7 @@ int cnnscore_calls_open(const cnnscore_calls_options *o, cnnscore_calls **out, c
     if (code == CNNSCORE_OK) code = check_intervals(calls, &intervals, err);
     chosen_free(&intervals);
     if (code != CNNSCORE_OK) {
+        code = cnnscore_fault_of_descriptors(code, err);
         cnnscore_calls_close(calls);
         return code;
     }
@@ -355,9 +356,16 @@ static int check_order(cnnscore_calls *calls, const bcf1_t *record, cnnscore_err
     return CNNSCORE_OK;
 }
 
+/* Also of files that were empty before: whoever chose by FILTER before it was set has no other word of it. */
 static void note_nothing(cnnscore_calls *calls) {
     kstring_t note = {0};
-    if (ksprintf(&note, "no record of %s lies within the %s", calls->path, calls->within) < 0) return;
+    int length = calls->within
+                     ? ksprintf(&note, "no record of %s lies within the %s", calls->path, calls->within)
+                     : ksprintf(&note,
+                                "%s has no records (`bcftools view -f PASS` leaves none of calls "
+                                "that were never filtered, as their FILTER is `.`)",
+                                calls->path);
+    if (length < 0) return;
     free(calls->note);
     calls->note = note.s;
 }
@@ -380,7 +388,7 @@ static int check_end(cnnscore_calls *calls, cnnscore_error *err) {
     if (calls->is_bgzf && !calls->size && hts_get_bgzfp(file) && hts_get_bgzfp(file)->no_eof_block)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s is truncated: it ends without a BGZF end marker",
                              calls->path);
-    if (calls->within && calls->last_contig < 0) note_nothing(calls);
+    if (calls->last_contig < 0) note_nothing(calls);
     return CNNSCORE_OK;
 }
 

@@ -38,8 +38,9 @@ int32_t cnnscore_calls_samples(const cnnscore_calls *calls);
 /* Column of the sample, or -1. */
 int32_t cnnscore_calls_sample(const cnnscore_calls *calls, const char *name);
 int32_t cnnscore_calls_has_info(const cnnscore_calls *calls, const char *key);
-/* What a user should know of the intervals once the file is open, and at its end: contigs that the reference
- * alone has; that no record lies within. NULL: nothing. Valid until the next call. */
+/* What a user should know once the file is open: contigs of the intervals that the reference alone has; and
+ * at its end: that it has no record, or none within the intervals. NULL: nothing. Valid until the next call.
+ */
 const char *cnnscore_calls_note(const cnnscore_calls *calls);
 /* Part of the file that is read, 0-1; NaN where the input has no known size. */
 double cnnscore_calls_progress(const cnnscore_calls *calls);
@@ -105,8 +106,9 @@ int cnnscore_writer_filter(cnnscore_writer *writer, cnnscore_records *records,
                            const cnnscore_filtering *filtering, cnnscore_error *err);
 /* Flush and close. On failure the output is not whole. */
 int cnnscore_writer_close(cnnscore_writer *writer, cnnscore_error *err);
-/* Index a finished output beside it. */
-int cnnscore_index_build(const char *path, const char *index_path, int32_t csi, cnnscore_error *err);
+/* Index a finished output beside it; `name` is what messages call it. */
+int cnnscore_index_build(const char *path, const char *index_path, int32_t csi, const char *name,
+                         cnnscore_error *err);
 
 /* Open a VCF or BCF of known variants, indexed or not. `ends_at_mismatch`: GATK's rule, to fail at the first
  * record whose REF is as long as the call's and another; else records whose REF is not the call's, as far as

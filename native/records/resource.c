@@ -19,6 +19,7 @@
 #include "calls.h"
 #include "grow.h"
 #include "index_check.h"
+#include "open_fault.h"
 
 /* Calls further apart than this are jumped between, where there is an index. */
 #define JUMP_BASES 100000
@@ -100,25 +101,24 @@ static void load_index(cnnscore_resource *resource) {
 }
 
 static int open_resource(cnnscore_resource *resource, cnnscore_error *err) {
+    const char *path = resource->path;
     errno = 0;
-    resource->file = hts_open(resource->path, "r");
+    resource->file = hts_open(path, "r");
     if (!resource->file)
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot open the resource %s: %s", resource->path,
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot open the resource %s: %s", path,
                              errno ? strerror(errno) : "not a VCF or BCF file");
     const htsFormat *format = hts_get_format(resource->file);
-    if (format->category != variant_data || !(resource->header = bcf_hdr_read(resource->file)))
-        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the resource %s is not a VCF or BCF file",
-                             resource->path);
+    if (format->category != variant_data)
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the resource %s is not a VCF or BCF file", path);
+    if (!(resource->header = bcf_hdr_read(resource->file)))
+        return cnnscore_fault_of_header(path, path, "could not parse header", err);
     if (format->compression == gzip)
-        return cnnscore_fail(
-            err, CNNSCORE_ERR_INPUT,
-            "the resource %s is compressed with gzip, not bgzip: `zcat %s | bgzip >NAME.vcf.gz`",
-            resource->path, resource->path);
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "the resource %s is gzipped, not bgzipped: `zcat %s | bgzip >NEW.gz`", path,
+                             path);
     if (format->compression == bgzf && hts_check_EOF(resource->file) == 0)
-        return cnnscore_fail(
-            err, CNNSCORE_ERR_INPUT,
-            "the resource %s is truncated (it has no BGZF end marker): copy or make it again",
-            resource->path);
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "the resource %s is truncated (it has no BGZF end marker): copy it again", path);
     load_index(resource);
     resource->next = bcf_init();
     return resource->next ? CNNSCORE_OK : cnnscore_fail_memory(err);
@@ -134,12 +134,12 @@ int cnnscore_resource_open(const char *path, int32_t ends_at_mismatch, cnnscore_
     resource->ends_at_mismatch = ends_at_mismatch;
     resource->path = strdup(path);
     int code = resource->path ? open_resource(resource, err) : cnnscore_fail_memory(err);
-    if (code != CNNSCORE_OK) {
+    code = cnnscore_fault_of_descriptors(code, err);
+    if (code == CNNSCORE_OK)
+        *out = resource;
+    else
         cnnscore_resource_close(resource);
-        return code;
-    }
-    *out = resource;
-    return CNNSCORE_OK;
+    return code;
 }
 
 void cnnscore_resource_close(cnnscore_resource *resource) {

@@ -8,6 +8,7 @@
 
 #include "calls.h"
 #include "grow.h"
+#include "open_fault.h"
 
 struct cnnscore_writer {
     htsFile *file;
@@ -44,6 +45,7 @@ int cnnscore_writer_open(cnnscore_calls *calls, const char *path, const char *na
                                  strerror(errno));
     }
     if (code != CNNSCORE_OK) {
+        code = cnnscore_fault_of_descriptors(code, err);
         cnnscore_writer_close(writer, NULL);
         return code;
     }
@@ -51,22 +53,40 @@ int cnnscore_writer_open(cnnscore_calls *calls, const char *path, const char *na
     return CNNSCORE_OK;
 }
 
-/* BCF stores numbers of header lines, so a tag that the header lacked cannot be written. */
-static int undeclared(cnnscore_writer *writer, const bcf1_t *record, cnnscore_error *err) {
+/* The first tag of a record whose number is at least `declared`: what it is, and its number; -1: none. */
+static int undeclared_id(bcf1_t *record, int declared, const char **what) {
+    bcf_unpack(record, BCF_UN_ALL);
+    for (int i = 0; i < record->d.n_flt; i++)
+        if (record->d.flt[i] >= declared) return *what = "FILTER", record->d.flt[i];
+    for (int i = 0; i < record->n_info; i++)
+        if (record->d.info[i].key >= declared) return *what = "INFO tag", record->d.info[i].key;
+    for (int i = 0; i < (int)record->n_fmt; i++)
+        if (record->d.fmt[i].id >= declared) return *what = "FORMAT tag", record->d.fmt[i].id;
+    return -1;
+}
+
+/* BCF stores numbers of header lines, so a tag that the header lacked when it was written cannot be. htslib
+ * gives such a tag a number when it parses the record, which may be long before. */
+static int undeclared(cnnscore_writer *writer, bcf1_t *record, cnnscore_error *err) {
     const bcf_hdr_t *header = writer->calls->header;
-    const char *what = "contig", *name = NULL;
-    if (header->n[BCF_DT_CTG] > writer->declared_contigs)
-        name = bcf_hdr_id2name(header, writer->declared_contigs);
-    else if (header->n[BCF_DT_ID] > writer->declared_ids) {
-        what = "FILTER, INFO or FORMAT tag";
-        name = header->id[BCF_DT_ID][writer->declared_ids].key;
+    const char *what = NULL, *name = NULL, *remedy = ", or declare it with `bcftools annotate -h`";
+    int id =
+        header->n[BCF_DT_ID] > writer->declared_ids ? undeclared_id(record, writer->declared_ids, &what) : -1;
+    if (record->rid >= writer->declared_contigs) {
+        what = "contig";
+        name = bcf_hdr_id2name(header, record->rid);
+    } else if (id >= 0) {
+        name = header->id[BCF_DT_ID][id].key;
+        /* Its name cannot be declared. */
+        if (strpbrk(name, " \t")) remedy = "; VCF allows no space there: mend the record";
     }
     if (!name) return CNNSCORE_OK;
     return cnnscore_fail(
         err, CNNSCORE_ERR_INPUT,
-        "%s: the header does not declare the %s %s, met up to %s:%lld, and BCF cannot hold it: "
-        "write VCF (-O v or z), or declare it with `bcftools annotate -h`",
-        writer->calls->path, what, name, bcf_hdr_id2name(header, record->rid), (long long)record->pos + 1);
+        "%s: the header does not declare the %s \"%s\" of the record %s:%lld, and BCF cannot "
+        "hold it: write VCF (-O v or z)%s",
+        writer->calls->path, what, name, bcf_hdr_id2name(header, record->rid), (long long)record->pos + 1,
+        remedy);
 }
 
 const cnnscore_calls *cnnscore_writer_calls(const cnnscore_writer *writer) {
@@ -142,13 +162,39 @@ int cnnscore_writer_close(cnnscore_writer *writer, cnnscore_error *err) {
     return code;
 }
 
-int cnnscore_index_build(const char *path, const char *index_path, int32_t csi, cnnscore_error *err) {
-    int code = csi ? bcf_index_build3(path, index_path, 14, 0)
-                   : tbx_index_build3(path, index_path, 0, 0, &tbx_conf_vcf);
-    if (code < 0)
-        return cnnscore_fail(err, CNNSCORE_ERR_OUTPUT,
-                             "cannot index %s: it must be sorted and compressed (-O z or b); "
-                             "BCF and contigs over 512 Mb need csi",
-                             path);
-    return CNNSCORE_OK;
+#define TBI_END (1LL << 29) /* a position that a tbi cannot hold (SAM specification, 5.2) */
+
+/* The first record of a file that ends past what a tbi can hold; its contig and end as text, "" where there
+ * is none. */
+static void find_past_tbi(const char *path, char *text, size_t size) {
+    htsFile *file = hts_open(path, "r");
+    bcf_hdr_t *header = file ? bcf_hdr_read(file) : NULL;
+    bcf1_t *record = header ? bcf_init() : NULL;
+    *text = '\0';
+    while (record && bcf_read(file, header, record) == 0)
+        if (record->pos + record->rlen > TBI_END) {
+            snprintf(text, size, "%s:%lld", bcf_hdr_id2name(header, record->rid), (long long)record->pos + 1);
+            break;
+        }
+    if (record) bcf_destroy(record);
+    if (header) bcf_hdr_destroy(header);
+    if (file) hts_close(file);
+}
+
+int cnnscore_index_build(const char *path, const char *index_path, int32_t csi, const char *name,
+                         cnnscore_error *err) {
+    char past[512] = "";
+    if ((csi ? bcf_index_build3(path, index_path, 14, 0)
+             : tbx_index_build3(path, index_path, 0, 0, &tbx_conf_vcf)) >= 0)
+        return CNNSCORE_OK;
+    int code = cnnscore_fail(err, CNNSCORE_ERR_OUTPUT,
+                             "cannot index %s: it must be sorted and compressed (-O z or b)", name);
+    if (!csi) find_past_tbi(path, past, sizeof past);
+    if (*past)
+        code =
+            cnnscore_fail(err, CNNSCORE_ERR_OUTPUT,
+                          "cannot index %s: its record %s lies past 512 Mb, which a tbi index cannot hold: "
+                          "take -W=csi",
+                          name, past);
+    return cnnscore_fault_of_descriptors(code, err);
 }

@@ -8,6 +8,7 @@
 #include "allele.h"
 #include "buffers.h"
 #include "grow.h"
+#include "open_fault.h"
 #include "reference.h"
 #include "sample_depth.h"
 #include "site_reads.h"
@@ -40,6 +41,7 @@ int cnnscore_reader_open(const cnnscore_reader_options *o, cnnscore_reader **out
     int code = o->reference ? cnnscore_reference_open(&reader->reference, o->reference, err) : CNNSCORE_OK;
     if (code == CNNSCORE_OK) code = cnnscore_site_reads_open(&reader->reads, o, err);
     if (code != CNNSCORE_OK) {
+        code = cnnscore_fault_of_descriptors(code, err);
         cnnscore_reader_close(reader);
         return code;
     }

@@ -52,7 +52,7 @@ int output_open(plugin_output *output, cnnscore_calls *calls, const plugin_optio
 static int finish_index(plugin_output *output, cnnscore_error *err) {
     const char *part = output->index_file.part;
     return cnnscore_index_build(output->file.part, part ? part : output->index_path,
-                                strcmp(output->index, "csi") == 0, err);
+                                strcmp(output->index, "csi") == 0, output->file.path, err);
 }
 
 static int remove_index(const char *index, cnnscore_error *err) {

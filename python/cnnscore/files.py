@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnscore.errors import BadOutput
+from cnnscore.errors import BadOutput, UsageError
 
 MOST_LINKS = 40
 """As many symbolic links Linux follows; more are a circle."""
@@ -100,6 +100,39 @@ def aside_folder(path: str | Path) -> Iterator[Path]:
                 (_Place.of(target / file.name) or _Place(target / file.name)).fill(file)
     finally:
         _remove(part)
+
+
+@contextmanager
+def results_folder(path: str, *, mark: str, own: str, overwrite: bool) -> Iterator[Path]:
+    """`aside_folder` of a run whose files have the names that the pattern `own` matches, `mark`
+    always among them. With `overwrite` they replace those of an earlier run, of which none is left;
+    other files in the folder stay.
+
+    Errors: UsageError when the folder has files and `overwrite` is not given, or has files of these
+    names without the mark, which are somebody else's; BadOutput as of `aside_folder`.
+    """
+
+    def old() -> set[str]:
+        return {name for name in os.listdir(path) if re.fullmatch(own, name)}  # noqa: PTH208
+
+    if Path(path).is_dir():
+        with writing(path):
+            if not overwrite and any(Path(path).iterdir()):
+                raise UsageError(
+                    f"the folder {path} has files already: give another one, or `overwrite=` to "
+                    "replace the results in it"
+                )
+            if (others := old()) and mark not in others:
+                raise UsageError(
+                    f"{Path(path, min(others))} is of something else, as {path} has no {mark}: "
+                    "give another folder"
+                )
+    with aside_folder(path) as folder:
+        yield folder
+        new = set(os.listdir(folder))  # noqa: PTH208
+    with writing(path):
+        for name in old() - new:
+            Path(path, name).unlink()
 
 
 @contextmanager

@@ -76,7 +76,8 @@ def case(tmp_path: Path) -> dict[str, Path]:
 
 
 def evaluate(case: dict[str, Path], *more: object, calls: list[Path] | None = None) -> Any:
-    words = ["--truth", case["truth"], "--confident", case["bed"], "-o", case["out"], *more]
+    files = ["--truth", case["truth"], "--confident", case["bed"], "-o", case["out"]]
+    words = [*files, "--overwrite", *more]
     return run_cli("evaluate", *(calls or [case["calls"]]), *words)
 
 

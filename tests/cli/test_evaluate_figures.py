@@ -55,7 +55,7 @@ def made(tmp_path: Path) -> Calls:
 
 
 def run(made: Calls, *more: object, calls: list[Path] | None = None) -> Finished:
-    words = ["--truth", made.folder / "truth.vcf", "-o", made.folder / "out", *more]
+    words = ["--truth", made.folder / "truth.vcf", "-o", made.folder / "out", "--overwrite", *more]
     return run_cli("evaluate", *(calls or [made.folder / "calls.vcf"]), *words)
 
 

@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnscore.calls.records import Calls, Writer, build_index
+import numpy as np
+
+from cnnscore.calls.records import Calls, Records, Writer, build_index
 from cnnscore.errors import BadOutput, UsageError
 from cnnscore.files import aside, is_file, remove_left, writing
 
 INDEX_SUFFIXES = (".tbi", ".csi")
+RECORDS_PER_READ = 4096
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,24 @@ def open_output(
             with aside(path) as part:
                 with _written(Writer(calls, part, path, mode, threads)) as writer:
                     yield writer
-                build_index(part, index_part, index)
+                build_index(part, index_part, index, path)
                 _remove_indexes(path, index)
             whole = True
     except BadOutput:
         if whole:  # without the index that it was to have
             Path(os.path.realpath(path)).unlink(missing_ok=True)
         raise
+
+
+def copy_calls(calls: Calls, path: str, options: OutputOptions) -> None:
+    """Write all records of `calls` to `path` as they stand, and close it. Errors: those of
+    `Calls.read` and of `open_output`.
+    """
+    records = Records()
+    with open_output(calls, path, options) as writer:
+        while n := calls.read(records, RECORDS_PER_READ):
+            writer.write(records, "", np.zeros(n, np.float32))
+    calls.close()
 
 
 def _remove_indexes(path: str, replaced: str | None = None) -> None:

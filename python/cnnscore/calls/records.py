@@ -57,6 +57,14 @@ class Intervals:
             if getattr(self, kind) and getattr(self, f"{kind}_file"):
                 raise UsageError(f"give `{kind}=` or `{kind}_file=`, not both")
 
+    def __str__(self) -> str:
+        """For people; empty where nothing was asked for."""
+        asked = []
+        for kind in ("regions", "targets"):
+            if text := getattr(self, f"{kind}_file") or getattr(self, kind):
+                asked.append(f"{kind} {text} (overlap: {getattr(self, f'{kind}_overlap')})")
+        return ", ".join(asked)
+
 
 class Records:
     """Some records of a call file with their columns; filled again and again.
@@ -156,7 +164,8 @@ class Calls:
                 "targets_overlap": OVERLAPS.index(intervals.targets_overlap),
                 "annotations": ffi.cast("const char *const *", keys),
                 "n_annotations": len(annotations),
-                "must_be_sorted": must_be_sorted,
+                # htslib looks targets up in the order of the records.
+                "must_be_sorted": must_be_sorted or targets is not None,
                 "threads": threads,
                 "sites_only": sites_only,
             },
@@ -266,7 +275,7 @@ class Calls:
         return n
 
     def _note(self) -> None:
-        """Warn of intervals that select less than they seem to."""
+        """Warn of intervals that select less than they seem to, and of a file without records."""
         text = lib.cnnscore_calls_note(self.handle)
         note = "" if text == ffi.NULL else ffi.string(text).decode("utf-8", "replace")
         if note != self._noted and not self._again:
@@ -355,14 +364,17 @@ class Writer:
         call(ffi, lib.cnnscore_writer_close, handle)
 
 
-def build_index(path: str | Path, index_path: str | Path, kind: str) -> None:
-    """Index a finished .vcf.gz or .bcf; `kind` is "tbi" or "csi". Errors: BadOutput."""
+def build_index(path: str | Path, index_path: str | Path, kind: str, name: str) -> None:
+    """Index a finished .vcf.gz or .bcf, which messages call `name`; `kind` is "tbi" or "csi".
+    Errors: BadOutput.
+    """
     call(
         ffi,
         lib.cnnscore_index_build,
         os.fsencode(path),
         os.fsencode(index_path),
         kind == "csi",
+        os.fsencode(name),
     )
 
 

@@ -138,7 +138,13 @@ def add_input_arguments(group: argparse._ArgumentGroup, *, reference_required: b
 
 
 def add_record_arguments(group: argparse._ArgumentGroup) -> None:
-    """Which records count, and of which sample; as in bcftools. `intervals_of` reads them."""
+    """Which records count, and of which sample; as in bcftools."""
+    add_interval_arguments(group)
+    add_option(group, "sample", help="its VCF column, and the reads whose read group has this SM")
+
+
+def add_interval_arguments(group: argparse._ArgumentGroup) -> None:
+    """Where the records lie that count; as in bcftools. `intervals_of` reads them."""
     group.add_argument(
         "-r",
         "--regions",
@@ -163,7 +169,6 @@ def add_record_arguments(group: argparse._ArgumentGroup) -> None:
             default=default,
             help="what must lie within: pos, record or variant (bcftools: 0, 1, 2) [%(default)s]",
         )
-    add_option(group, "sample", help="its VCF column, and the reads whose read group has this SM")
 
 
 def intervals_of(options: argparse.Namespace) -> Intervals:

@@ -10,6 +10,7 @@ Needs `pip install 'cnnscore[evaluate]'`.
 
 Examples:
   cnnscore evaluate scored.vcf.gz --truth t.vcf.gz --confident c.bed -R ref.fa -o evaluation
+  cnnscore evaluate part.vcf.gz --truth t.vcf.gz --confident c.bed -r chr20:1-100000 -o part
   cnnscore evaluate a.vcf.gz b.vcf.gz --truth t.vcf.gz --confident c.bed --score CNN_1D \\
       --score QUAL --stratify exons.bed -o evaluation
 """
@@ -19,11 +20,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import shlex
 import sys
 from datetime import datetime
 
-from cnnscore.cli.arguments import add_list, add_option
+from cnnscore.cli.arguments import add_interval_arguments, add_list, add_option, intervals_of
 from cnnscore.errors import UsageError
 from cnnscore.extras import need
 
@@ -37,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "confident")
     add_option(parser, "reference", help="FASTA with .fai, to left-align indels")
     add_option(parser, "output", metavar="DIR", required=True, help="folder of the results")
+    add_option(
+        parser,
+        "overwrite",
+        help="replace the results in DIR; other files there stay [DIR must be new or empty]",
+    )
+    parser.add_argument("--force", dest="overwrite", action="store_true", help="the same")
     what = parser.add_argument_group("what is compared")
     add_list(
         what,
@@ -86,6 +94,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["vcfeval", "hap.py"],
         help="let this program, which must be installed, decide what is true",
     )
+    where = parser.add_argument_group("where: records of the calls and of the truth set")
+    add_interval_arguments(where)
     how = parser.add_argument_group("how")
     add_option(
         how,
@@ -113,14 +123,16 @@ def run(options: argparse.Namespace) -> None:
                 f"{option} is of the block bootstrap: give --block BASES, or leave it out "
                 "(intervals without blocks need no draws)"
             )
+    intervals = intervals_of(options)
     os.environ.setdefault("REF_PATH", os.devnull)
     need("evaluate", "sklearn", "jinja2", "plotly")
     from cnnscore.calls.records import htslib_verbosity
     from cnnscore.evaluate.run import Request, evaluate
-    from cnnscore.evaluate.tables import summary, write_tables
-    from cnnscore.files import aside_folder, file_name, writing
+    from cnnscore.evaluate.tables import JSON_NAME, TABLES, summary, write_tables
+    from cnnscore.files import file_name, results_folder, writing
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.report.html import write_report
+    from cnnscore.report.html import PAGE_NAME, write_report
+    from cnnscore.report.multiqc import MULTIQC_NAME
 
     htslib_verbosity(0)
     request = Request(
@@ -138,11 +150,16 @@ def run(options: argparse.Namespace) -> None:
         same_sample=options.same_sample,
         passing_truth=options.passing_truth,
         comparator=options.comparator,
+        intervals=intervals,
         block=options.block,
         replicates=options.bootstrap,
         seed=1 if options.seed is None else options.seed,
     )
-    with aside_folder(options.output) as folder:
+    fixed = "|".join(map(re.escape, (JSON_NAME, *TABLES, PAGE_NAME, MULTIQC_NAME)))
+    own = rf"{fixed}|compared(\..+)?\.vcf\.gz(\.tbi)?"
+    with results_folder(
+        options.output, mark=JSON_NAME, own=own, overwrite=options.overwrite
+    ) as folder:
         found = evaluate(request, NoProgress() if options.quiet else Progress())
         result = found.result
         result["command"] = shlex.join(["cnnscore", *sys.argv[1:]])

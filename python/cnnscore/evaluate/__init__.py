@@ -6,5 +6,5 @@ compared.py writes what was compared. comparator.py lets vcfeval or hap.py compa
 whole, and tables.py writes the result.
 """
 
-SCHEMA = "cnnscore-evaluation/3"
+SCHEMA = "cnnscore-evaluation/4"
 """The layout of a result, evaluation.json; docs/evaluate.md describes it."""

@@ -16,15 +16,17 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.records import Intervals
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate.one_sample import SAMPLE, OneSample, one_sample
-from cnnscore.truth.genotypes import carried
+from cnnscore.truth.genotypes import carried, file_has_genotypes
 from cnnscore.truth.labels import (
     FALSE,
     NOT_CALLED,
@@ -54,6 +56,7 @@ class Wanted:
     truth: str
     confident: str
     reference: str
+    intervals: Intervals
     sample: str | None = None
     truth_sample: str | None = None
     passing_truth: bool = False
@@ -103,8 +106,19 @@ class Verdict:
         return labels_of(sites, alleles, part)
 
 
-def check_comparator(tool: str, confident: str | None, reference: str | None) -> None:
-    """Errors: UsageError when `tool` is not installed, or lacks an input that it needs."""
+def check_comparator(
+    tool: str,
+    calls: Sequence[str],
+    truth: str,
+    *,
+    confident: str | None,
+    reference: str | None,
+    all_alleles: bool,
+    match_genotype: bool,
+) -> None:
+    """Errors: UsageError when `tool` is not installed, lacks an input that it needs, or cannot do
+    what is wanted.
+    """
     program = COMPARATORS[tool]
     if shutil.which(program) is None:
         raise UsageError(f"`comparator={tool}` needs the program {program}, which is not installed")
@@ -112,25 +126,29 @@ def check_comparator(tool: str, confident: str | None, reference: str | None) ->
         raise UsageError(f"`comparator={tool}` needs the confident regions (`confident=`)")
     if reference is None:
         raise UsageError(f"`comparator={tool}` needs the reference (`reference=`)")
+    if all_alleles and match_genotype:
+        raise UsageError(
+            f"`comparator={tool}` takes every ALT allele (`all_alleles=`) or matches genotypes "
+            "(`match_genotype=`): leave one out"
+        )
+    for path in (*calls, truth) if tool == "hap.py" else ():
+        if (all_alleles and path != truth) or not file_has_genotypes(path):
+            raise UsageError(
+                f"`comparator=hap.py` compares genotypes, and every ALT allele of {path} is to "
+                "count: give genotypes (FORMAT/GT), without `all_alleles=`, or take vcfeval"
+            )
 
 
 def compare(tool: str, wanted: Wanted, listed: TruthSet, scratch: Path) -> Verdict:
     """Run `tool` (vcfeval or hap.py), after `check_comparator`; `listed` is what the truth set has.
 
-    Errors: BadInput with its last lines when it fails, or for a file without what it needs;
-    UsageError for what it cannot do.
+    Errors: BadInput with its last lines when it fails, or for a file without what it needs.
     """
     folder = scratch / "comparator"
     folder.mkdir(exist_ok=True)
-    if wanted.all_alleles and wanted.match_genotype:
-        raise UsageError(
-            f"`comparator={tool}` takes every ALT allele (`all_alleles=`) or matches genotypes "
-            "(`match_genotype=`): leave one out"
-        )
-    calls = one_sample(wanted.calls, wanted.sample, folder / "calls", every=wanted.all_alleles)
-    truth = one_sample(
-        wanted.truth, wanted.truth_sample, folder / "truth", passing=wanted.passing_truth
-    )
+    part = partial(one_sample, intervals=wanted.intervals, reference=wanted.reference)
+    calls = part(wanted.calls, wanted.sample, folder / "calls", every=wanted.all_alleles)
+    truth = part(wanted.truth, wanted.truth_sample, folder / "truth", passing=wanted.passing_truth)
     run = _vcfeval if tool == "vcfeval" else _hap_py
     of_calls, of_truth = run(calls, truth, wanted, folder)
 
@@ -246,12 +264,6 @@ def _hap_py(
     FN, UNK outside the confident regions, N not compared), BK how it matched (am: the allele, with
     another genotype). Records stay whole, so that alleles are those of the calls.
     """
-    for one, path in ((calls, wanted.calls), (truth, wanted.truth)):
-        if not one.genotypes:
-            raise UsageError(
-                f"`comparator=hap.py` compares genotypes, and every ALT allele of {path} is to "
-                "count: give genotypes (FORMAT/GT), without `all_alleles=`, or take vcfeval"
-            )
     out = folder / "happy"
     _run(
         COMPARATORS["hap.py"], truth.path, calls.path, "-f", wanted.confident, "-r",

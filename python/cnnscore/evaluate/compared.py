@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of
-from cnnscore.calls.output import OutputOptions, open_output
-from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.output import OutputOptions, copy_calls
+from cnnscore.calls.records import Calls
 from cnnscore.truth.labels import TRUE, Labels
-from cnnscore.truth.truth_set import BATCH, TruthSet
+from cnnscore.truth.truth_set import TruthSet
 
 _INFO = (
     ('LABEL', "1", "String", "TP: in the truth set; FP: not; FN: in the truth set and not called"),
@@ -137,11 +137,7 @@ class Lines:
                 contig, pos = np.concatenate(self._contig), np.concatenate(self._pos)
                 for i in np.lexsort((pos, contig)).tolist():
                     file.write(blob[ends[i] : ends[i + 1]])
-        calls, records = Calls(str(plain)), Records()
-        with open_output(calls, path, OutputOptions("z", "tbi")) as writer:
-            while n := calls.read(records, BATCH):
-                writer.write(records, "", np.zeros(n, np.float32))
-        calls.close()
+        copy_calls(Calls(str(plain), again=True), path, OutputOptions("z", "tbi"))
         plain.unlink()
 
     def _header(self) -> str:

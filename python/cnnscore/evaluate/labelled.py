@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.record_types import zygosity
-from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import strata
@@ -156,8 +156,10 @@ class Reader:
         beds: Sequence[Regions],
         sample: str | None,
         contigs: dict[bytes, int],
+        intervals: Intervals,
     ) -> None:
         self._unit, self._beds, self._sample, self._contigs = unit, beds, sample, contigs
+        self._intervals, self._reference = intervals, reference
         self._context: WindowReader | None = None
         if reference is not None:
             self._context = WindowReader(
@@ -180,7 +182,8 @@ class Reader:
         progress: Callable[[int, str, float | None], None],
     ) -> ComparedCalls:
         """All rows of a call file. Errors: BadInput as of `Labeller.label`."""
-        calls, records = Calls(path), Records()
+        calls = Calls(path, intervals=self._intervals, reference=self._reference)
+        records = Records()
         column = sample_column(calls, self._sample)
         genotyped = has_genotypes(calls)
         has_depth = "DP" in calls.fields("FORMAT") and bool(calls.sample_names)

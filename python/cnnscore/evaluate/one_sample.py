@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from cnnscore.calls.output import OutputOptions, open_output
-from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.output import OutputOptions, copy_calls
+from cnnscore.calls.records import Calls, Intervals
 from cnnscore.truth.genotypes import has_genotypes, sample_column
-from cnnscore.truth.truth_set import BATCH
 
 SAMPLE = "SAMPLE"
 """Name of the sample's column in the file that is written."""
@@ -27,26 +24,28 @@ class OneSample:
 
 
 def one_sample(
-    source: str, sample: str | None, target: Path, *, passing: bool = False, every: bool = False
+    source: str,
+    sample: str | None,
+    target: Path,
+    *,
+    intervals: Intervals,
+    reference: str,
+    passing: bool = False,
+    every: bool = False,
 ) -> OneSample:
-    """Write the wanted part of `source` beside `target`: one sample, and with `passing` only the
-    records that pass. Errors: BadInput as in `sample_column`, and for records that are not sorted.
+    """Write the wanted part of `source` beside `target`: one sample, the records in the intervals,
+    and with `passing` only those that pass. Errors: BadInput as in `sample_column`, and for records
+    that are not sorted.
     """
-    calls, records = Calls(source, must_be_sorted=True), Records()
+    # Intervals were warned of, or will be, where the same files are read to be labelled.
+    calls = Calls(source, intervals=intervals, reference=reference, must_be_sorted=True, again=True)
     column = sample_column(calls, sample)
     genotypes = has_genotypes(calls) and not every
     text, plain, path = (target.with_suffix(s) for s in (".all.vcf", ".vcf", ".vcf.gz"))
-    with open_output(calls, str(text), OutputOptions("v")) as writer:
-        while n := calls.read(records, BATCH):
-            writer.write(records, "", np.zeros(n, np.float32))
-    calls.close()
+    copy_calls(calls, str(text), OutputOptions("v"))
     with text.open("rb") as lines, plain.open("wb") as out:
         out.writelines(_lines(lines, column, passing))
-    calls = Calls(str(plain))
-    with open_output(calls, str(path), OutputOptions("z", "tbi")) as writer:
-        while n := calls.read(records, BATCH):
-            writer.write(records, "", np.zeros(n, np.float32))
-    calls.close()
+    copy_calls(Calls(str(plain), again=True), str(path), OutputOptions("z", "tbi"))
     text.unlink()
     plain.unlink()
     return OneSample(path, genotypes)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.calls.records import Calls
+from cnnscore.calls.records import Calls, Intervals
 from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import SCHEMA
@@ -33,7 +33,7 @@ from cnnscore.evaluate.labelled import (
 from cnnscore.files import scratch_folder
 from cnnscore.network.provenance import read_model_lines
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.truth.genotypes import has_genotypes
+from cnnscore.truth.genotypes import file_has_genotypes
 from cnnscore.truth.labels import Labeller
 from cnnscore.truth.regions import Regions
 from cnnscore.truth.truth_set import TruthSet
@@ -65,6 +65,8 @@ class Request:
     same_sample: bool = False
     passing_truth: bool = False
     comparator: str | None = None
+    intervals: Intervals = field(default_factory=Intervals)
+    """Which records count, of the calls and of the truth set."""
     block: int | None = None
     """Bases of the blocks whose calls are drawn together; None draws positions."""
     replicates: int | None = None
@@ -88,7 +90,15 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
     blocks = Blocks(request.block, request.replicates, request.seed) if request.block else None
     wanted = _scores(request)
     if request.comparator is not None:
-        check_comparator(request.comparator, request.confident, request.reference)
+        check_comparator(
+            request.comparator,
+            request.calls,
+            request.truth,
+            confident=request.confident,
+            reference=request.reference,
+            all_alleles=request.all_alleles,
+            match_genotype=request.match_genotype,
+        )
     contigs: dict[bytes, int] = {}
     reader = Reader(
         unit=request.unit,
@@ -96,12 +106,14 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
         beds=[Regions.read(path) for path in request.stratify],
         sample=request.sample,
         contigs=contigs,
+        intervals=request.intervals,
     )
     truth = TruthSet.read(
         request.truth,
         reference=request.reference,
         sample=request.truth_sample,
         passing=request.passing_truth,
+        intervals=request.intervals,
     )
     if request.match_genotype:
         _check_genotypes(request, truth)
@@ -146,10 +158,8 @@ def _check_genotypes(request: Request, truth: TruthSet) -> None:
     if not truth.genotypes:
         raise BadInput(f"the truth set {truth.path} has no genotypes (FORMAT/GT): {remedy}")
     for path in request.calls:
-        calls = Calls(path)
-        if not has_genotypes(calls):
+        if not file_has_genotypes(path):
             raise BadInput(f"{path} has no genotypes (FORMAT/GT): {remedy}")
-        calls.close()
 
 
 def _scores(request: Request) -> dict[str, list[Score]]:
@@ -220,6 +230,7 @@ def _source(
         truth=request.truth,
         confident=request.confident,
         reference=request.reference,
+        intervals=request.intervals,
         sample=request.sample,
         truth_sample=request.truth_sample,
         passing_truth=request.passing_truth,
@@ -293,6 +304,7 @@ def _inputs(request: Request, files: list[ComparedCalls]) -> dict[str, Any]:
         "calls": lines,
         "truth": request.truth,
         "confident": request.confident,
+        "within": str(request.intervals) or None,
         "reference": request.reference,
         "stratify": list(request.stratify),
     }

@@ -13,6 +13,7 @@ from cnnscore.evaluate.blocks import FIGURES
 from cnnscore.evaluate.metrics import METRICS
 
 JSON_NAME = "evaluation.json"
+TABLES = ("scores.tsv", "strata.tsv", "differences.tsv", "tranches.tsv")
 NONE = "none"
 
 
@@ -108,7 +109,9 @@ def _text(value: Any) -> str:
 
 def summary(result: Mapping[str, Any]) -> str:
     """Some lines for the terminal: counts, and the figures of each score."""
-    lines = [f"alleles are {result['normalisation']}"]
+    within = result["inputs"]["within"]
+    lines = [f"within {within}"] if within else []
+    lines.append(f"alleles are {result['normalisation']}")
     for counts in result["counts"]:
         by_type = "; ".join(
             f"{variant_type} {of['true']:,} true, {of['false']:,} false, {of['missed']:,} missed"

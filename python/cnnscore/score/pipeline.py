@@ -147,7 +147,7 @@ class Scorer:
             intervals=intervals,
             reference=reference,
             annotations=network.annotations,
-            must_be_sorted=bool(written.write_index or intervals.targets or intervals.targets_file),
+            must_be_sorted=bool(written.write_index),
         )
         source.check_sample(options.sample, needs_one=network.needs_reads)
         if warning := source.samples_warning(options.sample):

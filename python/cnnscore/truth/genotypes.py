@@ -36,6 +36,15 @@ def has_genotypes(calls: Calls) -> bool:
     return bool(calls.sample_names) and "GT" in calls.fields("FORMAT")
 
 
+def file_has_genotypes(path: str) -> bool:
+    """The same of a file that is not open yet. Errors: BadInput when it cannot be opened."""
+    calls = Calls(path)
+    try:
+        return has_genotypes(calls)
+    finally:
+        calls.close()
+
+
 def carried(dosage: NDArray[np.int8]) -> NDArray[np.bool_]:
     """[alleles] whether the genotype holds the allele, in as far as it is known (`./1` holds 1)."""
     holds: NDArray[np.bool_] = (dosage > 0) | (dosage < -1)

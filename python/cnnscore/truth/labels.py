@@ -196,6 +196,8 @@ class Labeller:
     def _look_up(self, alleles: Alleles) -> NDArray[np.int64]:
         """[K] row of the truth allele that is the same, or -1."""
         truth = self.truth
+        if not len(truth):
+            return np.full(len(alleles), -1)
         contig = self._truth_contig[alleles.contig]
         key = allele_key(contig, alleles.start, alleles.change)
         at = np.minimum(np.searchsorted(truth.key, key), len(truth) - 1)
@@ -203,6 +205,8 @@ class Labeller:
         return np.where(same & (contig >= 0) & (truth.contig[at] == contig), at, -1)
 
     def _compare_ref(self, sites: WindowBatch) -> None:
+        if not len(self.truth.sites):
+            return
         contig = self._truth_contig[sites.contig]
         key = locus_key(contig, sites.pos)
         at = np.minimum(np.searchsorted(self.truth.sites, key), len(self.truth.sites) - 1)

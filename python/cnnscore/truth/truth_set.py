@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of, spans
 from cnnscore.calls.record_types import HET, HOM, NO_GENOTYPE
-from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.errors import BadInput
 from cnnscore.truth.alleles import Alleles, Normaliser, contig_names
 from cnnscore.truth.genotypes import carried, has_genotypes, sample_column, zygosity_of
@@ -52,7 +52,7 @@ class TruthSet:
     filtered: int
     """Records with a FILTER other than PASS, left out or not."""
     genotypes: bool
-    """Whether any record has a genotype."""
+    """Whether any record has a genotype; without records, whether the header declares them."""
     normaliser: Normaliser
 
     def __len__(self) -> int:
@@ -65,24 +65,26 @@ class TruthSet:
         reference: str | None = None,
         sample: str | None = None,
         passing: bool = False,
+        intervals: Intervals | None = None,
     ) -> TruthSet:
-        """Read a VCF or BCF, in any order, indexed or not.
+        """Read a VCF or BCF, in any order, indexed or not; of `intervals` as `Calls` does.
 
         Every ALT allele counts, whatever the FILTER and the genotype of its record; with `passing`
         only those of records whose FILTER is PASS or `.`, with `sample` only those that the
         sample carries (a file of several samples needs it). With `reference` (a FASTA with .fai)
         alleles are left-aligned. Errors: BadInput for a file that cannot be read, another build
-        than the reference, several samples and none named, no comparable allele.
+        than the reference, several samples and none named, no comparable allele (in intervals there
+        may be none).
         """
-        calls, records = Calls(path), Records()
+        calls, records = Calls(path, intervals=intervals, reference=reference), Records()
         column = sample_column(calls, sample)
         genotypes = has_genotypes(calls)
         normaliser = Normaliser(reference)
         parts: list[tuple[Alleles, NDArray[np.uint8]]] = []
         sites: list[tuple[NDArray[np.uint64], NDArray[np.uint8]]] = []
-        n_filtered = 0
-        batch = None
-        while calls.read(records, BATCH):
+        n_filtered, n = 0, -1
+        while n:
+            n = calls.read(records, BATCH)
             batch = records.sites()
             try:
                 alleles = normaliser.alleles(batch)
@@ -101,7 +103,7 @@ class TruthSet:
             of_allele = zygosity_of(batch, alleles, dosage)
             parts.append((_take(alleles, np.flatnonzero(keep)), of_allele[keep]))
             sites.append((locus_key(batch.contig, batch.pos), first_base(batch)))
-        if batch is None or not sum(len(alleles) for alleles, _ in parts):
+        if not str(intervals or "") and not sum(len(alleles) for alleles, _ in parts):
             raise BadInput(
                 f"the truth set {path} has no usable allele"
                 + (f": {n_filtered:,} records are filtered" if n_filtered else "")
@@ -170,7 +172,7 @@ def _truth_set(
         sites=site_key,
         ref_base=np.concatenate([s[1] for s in sites])[site_first],
         filtered=filtered,
-        genotypes=genotypes and bool((zygosities != NO_GENOTYPE).any()),
+        genotypes=genotypes and (not len(key) or bool((zygosities != NO_GENOTYPE).any())),
         normaliser=normaliser,
     )
 
