@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "grouped.h"
 
 #define DEPTH_LINE "cnnscore_sample_depth"
 #define NAME_THE_SAMPLE "name the one whose reads these are with `sample=`"
@@ -57,6 +58,11 @@ int32_t cnnscore_calls_warn_of_samples(const cnnscore_calls *calls, const char *
     return 1;
 }
 
+/* Whether a network has one of GATK's encodings, which score records; ours score alleles. */
+static bool is_gatks(const char *encoding) {
+    return strncmp(encoding, "gatk-", strlen("gatk-")) == 0;
+}
+
 static void warn_of_high_dp(const cnnscore_calls *calls, const char *model, cnnscore_error *warning) {
     cnnscore_fail(
         warning, CNNSCORE_OK,
@@ -69,7 +75,7 @@ static void warn_of_high_dp(const cnnscore_calls *calls, const char *model, cnns
 int32_t cnnscore_calls_warn_of_annotations(const cnnscore_calls *calls, const char *encoding,
                                            const char *model, int32_t i, cnnscore_error *warning) {
     char lacks[256] = "";
-    if (strncmp(encoding, "gatk-", strlen("gatk-")) != 0) return 0;
+    if (!is_gatks(encoding)) return 0;
     for (int32_t a = 0; a < calls->n_annotations; a++) {
         size_t used = strlen(lacks);
         if (!cnnscore_calls_has_info(calls, calls->annotation[a]))
@@ -157,4 +163,31 @@ int cnnscore_calls_add_depth(cnnscore_calls *calls, const char *key, float depth
     int code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
     ks_free(&line);
     return code;
+}
+
+/* Sites that a network of this encoding must have a score for. */
+static int64_t answerable(const cnnscore_reader_counts *counts, const char *encoding) {
+    return is_gatks(encoding) ? counts->records : counts->with_allele;
+}
+
+int cnnscore_check_scores(const cnnscore_reader_counts *counts, int64_t scored, const char *encoding,
+                          const char *model, cnnscore_error *err) {
+    int64_t sites = answerable(counts, encoding);
+    if (scored > 0 || sites == 0) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                         "the network %s has no finite score (NaN) for any of the %s sites: its weights are "
+                         "damaged, or it cannot take such calls; import or train it again, or take another",
+                         model, cnnscore_grouped(sites).text);
+}
+
+int32_t cnnscore_warn_of_scores(const cnnscore_reader_counts *counts, int64_t scored, const char *encoding,
+                                const char *model, cnnscore_error *warning) {
+    int64_t sites = answerable(counts, encoding);
+    if (scored >= sites) return 0;
+    cnnscore_fail(
+        warning, CNNSCORE_OK,
+        "the network %s has no finite score (NaN) for %s of %s sites: they are left without one, and "
+        "`cnnscore filter` leaves them alone unless told otherwise (--unscored fail)",
+        model, cnnscore_grouped(sites - scored).text, cnnscore_grouped(sites).text);
+    return 1;
 }

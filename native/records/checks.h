@@ -46,6 +46,13 @@ int cnnscore_check_reads(const cnnscore_reader *reader, const cnnscore_reader_co
  * counts at most sites, and why; most reads lack a read group, or qualities. */
 int32_t cnnscore_warn_of_reads(const cnnscore_reader *reader, const cnnscore_reader_counts *counts, int32_t i,
                                cnnscore_error *warning);
+/* INPUT where the network has no finite score for any of the sites that it must have one for; `counts` are of
+ * all readers, `scored` are sites with a score, `encoding` is the network's: of ours they score alleles. */
+int cnnscore_check_scores(const cnnscore_reader_counts *counts, int64_t scored, const char *encoding,
+                          const char *model, cnnscore_error *err);
+/* Whether it has none for some of them; the warning. */
+int32_t cnnscore_warn_of_scores(const cnnscore_reader_counts *counts, int64_t scored, const char *encoding,
+                                const char *model, cnnscore_error *warning);
 /* Whether a network of this read rule and these annotations looks at the sample's depth. */
 int32_t cnnscore_uses_depth(int32_t read_rule, const char *const *annotations, int32_t n_annotations);
 /* Whether scores may hang on the read file's being a slice: no depth was given, and it is not known, or

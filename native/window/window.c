@@ -83,6 +83,8 @@ void cnnscore_reader_counts_add(cnnscore_reader_counts *sum, const cnnscore_read
     sum->sites += part->sites;
     sum->sites_sampled += part->sites_sampled;
     sum->sites_empty += part->sites_empty;
+    sum->records += part->records;
+    sum->with_allele += part->with_allele;
 }
 
 const char *cnnscore_reader_files(const cnnscore_reader *reader) {
@@ -215,6 +217,23 @@ static int read_site(cnnscore_reader *reader, const cnnscore_window_batch *sites
     return cnnscore_site_reads_append(&reader->reads, pos, end, windows, site, sites->contig[site], err);
 }
 
+/* Whether a network must have an answer for the site, and whether it has an allele to look at. */
+static void count_site(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site) {
+    cnnscore_reader_counts *counts = &reader->reads.reads.counts;
+    int64_t pos = sites->pos[site], ref = sites->site_allele[site];
+    const int64_t *offset = sites->allele_offset + ref;
+    const float *annotation = sites->annotations + (size_t)site * (size_t)sites->n_annotations;
+    bool answers = pos >= 0 && pos < reader->contig_length, has_allele = false;
+    for (int32_t i = 0; i < sites->n_annotations; i++) answers = answers && !isinf(annotation[i]);
+    for (int64_t a = 1; answers && !has_allele && a < sites->site_allele[site + 1] - ref; a++) {
+        cnnscore_allele allele;
+        has_allele = cnnscore_allele_trim(&allele, pos, sites->alleles + offset[0], offset[1] - offset[0],
+                                          sites->alleles + offset[a], offset[a + 1] - offset[a]);
+    }
+    counts->records += answers;
+    counts->with_allele += has_allele;
+}
+
 int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *sites,
                          cnnscore_windows *windows, cnnscore_error *err) {
     if (!reader->reference.index) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "windows need a reference");
@@ -243,6 +262,7 @@ int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *s
                                            begin + reader->reference_width,
                                            windows->reference + (size_t)site * width, err);
         if (code != CNNSCORE_OK) return code;
+        count_site(reader, sites, site);
     }
     for (int32_t site = 0; site < sites->n_sites && reader->reads.reads.n_files; site++) {
         code = enter_contig(reader, sites, site, err);

@@ -44,6 +44,9 @@ typedef struct {
     int64_t sites;         /* that reads were asked for */
     int64_t sites_sampled; /* of these had more than read_limit reads */
     int64_t sites_empty;   /* of these are left without a read */
+    int64_t records;       /* sites that a network must have an answer for: they lie on their contig, and no
+                              annotation is infinite, */
+    int64_t with_allele;   /* of these have an ALT allele that is a sequence */
 } cnnscore_reader_counts;
 
 typedef struct cnnscore_reader cnnscore_reader;

@@ -236,7 +236,7 @@ static int annotate(plugin_engine *engine, const plugin_options *o, int argc, ch
     if (code == CNNSCORE_OK && tally.sites == 0 && cnnscore_calls_note(calls))
         report_warning("%s", cnnscore_calls_note(calls));
     if (code == CNNSCORE_OK && tally.sites > 0) warn_of_annotations(calls, network);
-    if (code == CNNSCORE_OK) pipeline_warn_of_reads(pipeline, &tally);
+    if (code == CNNSCORE_OK) pipeline_warn(pipeline, &tally);
     if (code == CNNSCORE_OK) report_summary(&tally, network->provider);
     pipeline_close(pipeline); /* before what its workers look at */
     output_close(&output);

@@ -291,11 +291,18 @@ int pipeline_run(plugin_pipeline *p, cnnscore_calls *calls, plugin_output *outpu
         if (code != CNNSCORE_OK || p->filled == p->written) break;
         code = finish(p, calls, output, key, tally, err);
     }
-    return code == CNNSCORE_OK ? check_reads(p, 1, 1, tally, err) : code;
+    const cnnscore_engine_description *network = &p->engine->network;
+    if (code == CNNSCORE_OK) code = check_reads(p, 1, 1, tally, err);
+    if (code == CNNSCORE_OK)
+        code = cnnscore_check_scores(&tally->reads, tally->scored, network->encoding, network->model, err);
+    return code;
 }
 
-void pipeline_warn_of_reads(const plugin_pipeline *p, const plugin_tally *tally) {
+void pipeline_warn(const plugin_pipeline *p, const plugin_tally *tally) {
+    const cnnscore_engine_description *network = &p->engine->network;
     cnnscore_error warning;
+    if (cnnscore_warn_of_scores(&tally->reads, tally->scored, network->encoding, network->model, &warning))
+        report_warning("%s", warning.message);
     for (int32_t i = 0; cnnscore_warn_of_reads(p->workers[0].reader, &tally->reads, i, &warning); i++)
         report_warning("%s", warning.message);
 }

@@ -17,8 +17,8 @@ int pipeline_open(plugin_engine *engine, const plugin_options *options, const cn
  * 2 * threads + 1 jobs. The first failing job's error is the run's. */
 int pipeline_run(plugin_pipeline *pipeline, cnnscore_calls *calls, plugin_output *output, const char *key,
                  plugin_tally *tally, cnnscore_error *err);
-/* Warn of reads that did not count, after the run. */
-void pipeline_warn_of_reads(const plugin_pipeline *pipeline, const plugin_tally *tally);
+/* Warn of scores that lack, and of reads that did not count, after the run. */
+void pipeline_warn(const plugin_pipeline *pipeline, const plugin_tally *tally);
 /* The sample's depth that windows were read with; NaN: unknown. */
 float pipeline_depth(const plugin_pipeline *pipeline);
 /* Stop and join the workers. */

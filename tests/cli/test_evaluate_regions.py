@@ -44,7 +44,7 @@ def cut(files: dict[str, Path], folder: Path, *words: object) -> dict[str, Path]
     paths = {name: folder / path.name for name, path in files.items()}
     for name, path in paths.items():
         command = ["bcftools", "view", "-Oz", "-o", path, files[name], *words]
-        subprocess.run(list(map(str, command)), check=True)
+        subprocess.run([str(word) for word in command], check=True)
     return paths
 
 
@@ -88,10 +88,13 @@ def test_calls_of_a_part_against_a_whole_truth(
     bed = tmp_path / "confident.bed"
     bed.write_text("synA\t3000\t40000\nsynB\t0\t20000\n")
     missed = {}
-    for name, words in {
-        "whole": [], "part": ["-r", PART], "confident": ["-r", PART, "--confident", bed],
+    asked: dict[str, list[object]] = {
+        "whole": [],
+        "part": ["-r", PART],
+        "confident": ["-r", PART, "--confident", bed],
         "targets": ["-t", PART, "--confident", bed],
-    }.items():  # fmt: skip
+    }
+    for name, words in asked.items():
         truth = files["truth"]
         if name == "targets":  # a stream needs no index
             truth = tmp_path / "no-index.vcf.gz"
@@ -233,7 +236,7 @@ def test_comparators_get_the_part(
     assert (kept / "bed").read_text() == bed.read_text()
     for name, path in cut(files, tmp_path / "cut", *words).items():
         rows = [line.split("\t")[:5] for line in (kept / name).read_text().splitlines()]
-        query = ["bcftools", "view", "-H", path]
+        query = ["bcftools", "view", "-H", str(path)]
         text = subprocess.run(query, check=True, capture_output=True, text=True).stdout
         expected = [line.split("\t")[:5] for line in text.splitlines()]
         assert [row for row in rows if not row[0].startswith("#")] == expected
@@ -243,8 +246,8 @@ def test_comparators_get_the_part(
         return
     assert done.code == 0, done.err
     of = found(tmp_path / "out")["counts"][0]["types"]["ALL"]
-    rows = (kept / "truth").read_text().splitlines()
-    assert of["truth"] == len([row for row in rows if not row.startswith("#")])
+    lines = (kept / "truth").read_text().splitlines()
+    assert of["truth"] == len([line for line in lines if not line.startswith("#")])
     assert of["missed"] < of["true"]
 
 

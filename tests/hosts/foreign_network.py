@@ -86,6 +86,16 @@ GRAPHS: dict[str, tuple[list[Any], int]] = {
         [constant("k", np.float32(np.nan)), node("Mul", ["sound", "k"], ["probabilities"])],
         FLOAT,
     ),
+    "nan at other MQ": (
+        [
+            *at_other_mq()[:5],
+            constant("little", np.float32(0.001)),
+            node("Greater", ["far", "little"], ["odd"]),
+            constant("none", np.float32(np.nan)),
+            node("Where", ["odd", "none", "sound"], ["probabilities"]),
+        ],
+        FLOAT,
+    ),
     "infinite": (
         [constant("k", np.float32(np.inf)), node("Mul", ["sound", "k"], ["probabilities"])],
         FLOAT,

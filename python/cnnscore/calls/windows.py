@@ -84,6 +84,8 @@ class ReadCounts:
     sites: int = 0
     sites_sampled: int = 0
     sites_empty: int = 0
+    records: int = 0
+    with_allele: int = 0
 
     def __add__(self, other: ReadCounts) -> ReadCounts:
         """Counts of two readers of the same files."""
@@ -224,6 +226,18 @@ class WindowReader:
         counted, elsewhere = _native(counts), _native(looked)
         name = model.encode()
         call(ffi, lib.cnnscore_check_reads, self._handle, counted, elsewhere, enough, name)
+
+    def check_scores(self, counts: ReadCounts, scored: int, network: Description) -> None:
+        """`counts` are of all readers, `scored` sites got a score. Errors: BadInput when the
+        network has none for any of the sites that it must have one for.
+        """
+        texts = network.encoding.encode(), network.model.encode()
+        call(ffi, lib.cnnscore_check_scores, _native(counts), scored, *texts)
+
+    def scores_warning(self, counts: ReadCounts, scored: int, network: Description) -> str | None:
+        """What to say where it has none for some of them."""
+        texts = network.encoding.encode(), network.model.encode()
+        return warning_of(lib.cnnscore_warn_of_scores, _native(counts), scored, *texts)
 
     def reads_warnings(self, counts: ReadCounts) -> Iterator[str]:
         """What to say at the end of reads that did not count."""

@@ -172,10 +172,11 @@ class Scorer:
                     run.done(job, scores)
                     pipeline.check_reads(READS_WITHOUT_GROUP, SITES_WITHOUT_READS)
                 pipeline.check_reads(1, 1)
+                pipeline.check_scores(run.scored)
             summary = run.summary(pipeline.counts(), network.provider)
             for warning in source.annotations_warnings(network) if summary.sites else ():
                 log.warning(warning)
-            pipeline.warn_of_reads()
+            pipeline.warn(run.scored)
             return summary
 
 
@@ -185,7 +186,7 @@ class _Run:
     def __init__(self, source: Calls, progress: Progress, per_allele: bool) -> None:
         self._source, self._progress, self._per_allele = source, progress, per_allele
         self._start = time.monotonic()
-        self._sites = self._scored = 0
+        self._sites = self.scored = 0
 
     def done(self, job: _Job, scores: NDArray[np.float32]) -> None:
         known = ~np.isnan(scores)
@@ -193,16 +194,16 @@ class _Run:
             n_alts = np.diff(job.sites.site_allele) - 1
             known = np.unique(np.repeat(np.arange(len(n_alts)), n_alts)[known]) >= 0
         self._sites += len(job.sites)
-        self._scored += int(np.count_nonzero(known))
+        self.scored += int(np.count_nonzero(known))
         self._progress.update(self._sites, job.sites.locus(-1), self._source.progress())
 
     def summary(self, reads: ReadCounts, provider: str) -> Summary:
         self._progress.clear()
         return Summary(
             sites=self._sites,
-            scored=self._scored,
+            scored=self.scored,
             unscored={
-                "without an ALT allele to score, or a finite score": self._sites - self._scored
+                "without an ALT allele to score, or a finite score": self._sites - self.scored
             },
             reads=reads,
             seconds=time.monotonic() - self._start,
@@ -309,7 +310,14 @@ class _Pipeline:
         reader.check_read_groups(counts, model, enough=groups)
         reader.check_reads(counts, self._looked, model, enough=sites)
 
-    def warn_of_reads(self) -> None:
-        """Say loudly what a user should know about the reads that did not count."""
+    def check_scores(self, scored: int) -> None:
+        """Errors: BadInput when the network has no finite score for any site."""
+        self._all_readers[0].check_scores(self.counts(), scored, self._engine.description)
+
+    def warn(self, scored: int) -> None:
+        """Say loudly where scores lack, and what reads did not count."""
+        reader, counts = self._all_readers[0], self.counts()
+        if warning := reader.scores_warning(counts, scored, self._engine.description):
+            log.warning(warning)
         for warning in self._all_readers[0].reads_warnings(self.counts()):
             log.warning(warning)
