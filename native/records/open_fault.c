@@ -119,7 +119,7 @@ int cnnscore_fault_of_header(const char *path, const char *name, const char *rea
     if (is_there) code = check_samples(line.s, name, err);
     if (code == CNNSCORE_OK)
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read %s as VCF or BCF (%s): %s", name, reason,
-                             is_calls && !is_there ? "it has no line #CHROM, which ends a header"
+                             is_calls && !is_there ? "it is truncated, as no line #CHROM ends its header"
                              : is_calls            ? "its header is malformed; `bcftools view -h` says more"
                              : file                ? "it is truncated, or something else"
                                     : "it is truncated, something else, or has a sample twice or without a "

@@ -114,8 +114,8 @@ static int open_resource(cnnscore_resource *resource, cnnscore_error *err) {
         return cnnscore_fault_of_header(path, path, "could not parse header", err);
     if (format->compression == gzip)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "the resource %s is gzipped, not bgzipped: `zcat %s | bgzip >NEW.gz`", path,
-                             path);
+                             "the resource %s is compressed with gzip, not bgzip: `zcat %s | bgzip >NEW.gz`",
+                             path, path);
     if (format->compression == bgzf && hts_check_EOF(resource->file) == 0)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "the resource %s is truncated (it has no BGZF end marker): copy it again", path);

@@ -290,7 +290,8 @@ def test_blocks_widen_the_interval_of_calls_that_come_together(made: Calls) -> N
     one, other = (auc(found, "S", "SNP") for found in (alone, drawn))
     assert other["value"] == one["value"]
     assert other["high"] - other["low"] > 1.5 * (one["high"] - one["low"])
-    assert evaluate(made, "--score", "S", *words) == drawn
+    again = evaluate(made, "--score", "S", *words)
+    assert {**again, "date": ""} == {**drawn, "date": ""}
     assert run(made, "--block", 0).code == 1
 
 
