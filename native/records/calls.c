@@ -317,7 +317,7 @@ static void last_locus(const cnnscore_calls *calls, char *text, size_t size) {
                  bcf_hdr_id2name(calls->header, calls->last_contig), (long long)calls->last_pos + 1);
 }
 
-static int grow_records(cnnscore_records *records, int32_t limit) {
+int cnnscore_records_grow(cnnscore_records *records, int32_t limit) {
     if (limit <= records->capacity) return 0;
     bcf1_t **grown = realloc(records->record, (size_t)limit * sizeof *grown);
     if (!grown) return -1;
@@ -400,7 +400,7 @@ int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_
     if (limit < 1)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "%s: %d records at a time are none", calls->path,
                              (int)limit);
-    if (grow_records(records, limit) < 0) return cnnscore_fail_memory(err);
+    if (cnnscore_records_grow(records, limit) < 0) return cnnscore_fail_memory(err);
     while (!calls->at_end && records->n < limit && bytes < BATCH_BYTES) {
         /* htslib notes an error and reads on: what it hands out then is not to be trusted. */
         if (!bcf_sr_next_line(calls->source) || calls->source->errnum ||

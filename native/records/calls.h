@@ -58,6 +58,9 @@ struct cnnscore_records {
     char *contig_names;
 };
 
+/* Room for `limit` records; -1 when there is none. */
+int cnnscore_records_grow(cnnscore_records *records, int32_t limit);
+
 /* Fill the columns from records[0..n). */
 int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, cnnscore_error *err);
 

@@ -66,6 +66,11 @@ const cnnscore_window_batch *cnnscore_records_sites(const cnnscore_records *reco
  * end, or a negative code. */
 int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_t limit, cnnscore_error *err);
 
+/* In place of reading: fill `records` with the VCF lines of a text of `length` bytes, each with a newline at
+ * its end. Returns their number, or a negative code. */
+int cnnscore_calls_parse(cnnscore_calls *calls, cnnscore_records *records, const char *lines, int64_t length,
+                         cnnscore_error *err);
+
 /* Columns over the alleles of the records (site_allele of the site columns says which): a numeric
  * field as doubles, NaN = missing. `field` is 0 QUAL, 1 INFO, 2 FORMAT of the column `sample`; an A
  * vector has one value per ALT (its REF: NaN), an R vector one per allele, of others the first stands

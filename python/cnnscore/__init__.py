@@ -1,22 +1,29 @@
 """cnnscore: is a called short variant real, or a sequencing artefact?
 
     >>> import cnnscore
-    >>> scorer = cnnscore.open(model="gatk-1d")                             # doctest: +SKIP
-    >>> scorer.score("calls.vcf.gz", reference="ref.fa", output="scored.vcf.gz")  # doctest: +SKIP
+    >>> with cnnscore.open() as scorer:
+    ...     scores = scorer.score_records(CALLS, reference=REFERENCE, reads=READS)
+    >>> len(scores)
+    294
 
-`open` loads a network, `Scorer.score` runs it over a call file; errors are `CnnscoreError`s.
+`open` loads a network, and gives a `Scorer`; docs/python.md shows what it does. Where a file is
+meant, its name will do (str or Path), or the file as pysam has opened it. Errors are
+`CnnscoreError`s. Positions are 1-based as in VCF, unless something else is said.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from cnnscore.errors import BadInput, BadOutput, CnnscoreError, ServerError, UsageError
+from cnnscore.errors import BadInput, BadOutput, CnnscoreError, ServerError, UsageError, WrongType
 from cnnscore.version import __version__
 
 if TYPE_CHECKING:
-    from cnnscore.score.pipeline import Scorer
+    from cnnscore.api.scorer import Scorer
+    from cnnscore.api.table import Table
+    from cnnscore.score.options import Summary
 
 # ONNX Runtime's wheels report their use to their maker unless told otherwise before they load, and
 # whoever scores a genome has not agreed to that. A user who sets the variable decides.
@@ -26,35 +33,66 @@ __all__ = [
     "BadInput",
     "BadOutput",
     "CnnscoreError",
+    "Scorer",
     "ServerError",
+    "Summary",
+    "Table",
     "UsageError",
+    "WrongType",
     "__version__",
     "open",
 ]
 
+# Types of what the functions give, where each is found: looked up when it is asked for, as numpy
+# and htslib take their time to load.
+_LATER = {
+    "Scorer": "cnnscore.api.scorer",
+    "Summary": "cnnscore.score.options",
+    "Table": "cnnscore.api.table",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'cnnscore' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 def open(
-    model: str,
+    model: str | os.PathLike[str] | None = None,
     *,
     provider: str = "auto",
     threads: int | None = None,
     batch_size: int | None = None,
     annotations_from: str | None = None,
 ) -> Scorer:
-    """Open a network: a name that `cnnscore model list` shows, or the path of an .onnx file.
+    """Open a network: a name that `cnnscore.models` shows, or the path of an .onnx file.
 
     Or open a scoring server by its address, `unix:PATH` or `tcp:HOST:PORT` (docs/protocol.md).
+    Without a name the network is chosen by what is given to be scored: `reads` where there are
+    reads, else `reference`.
 
     `provider` is "auto", "cpu", "cuda" or "tensorrt"; `threads` defaults to the cores this process
     may use; `batch_size` (sites per network call) changes speed and memory, never a score.
     `annotations_from` is "caller", "reads" or "fill" (docs/encodings.md), by default the network's.
     Errors: BadInput for a network that is missing or no network of ours, UsageError for a provider
     that does not work here, ServerError for a server that is not there.
-    """
-    from cnnscore.score.open import open_engine
-    from cnnscore.score.pipeline import Scorer
 
-    engine = open_engine(
-        model, provider=provider, batch_size=batch_size, annotations_from=annotations_from
+    >>> import cnnscore
+    >>> cnnscore.open("reference")
+    <cnnscore.Scorer: reference, reference, cpu>
+    """
+    from cnnscore.api.scorer import Scorer
+    from cnnscore.given import maybe_file
+
+    return Scorer(
+        maybe_file(model, "model"),
+        provider=provider,
+        threads=threads,
+        batch_size=batch_size,
+        annotations_from=annotations_from,
     )
-    return Scorer(engine, threads=threads)

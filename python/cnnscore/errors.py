@@ -19,6 +19,10 @@ class UsageError(CnnscoreError):
     exit_code = 1
 
 
+class WrongType(UsageError, TypeError):
+    """An argument of Python's is nothing of the kind that is wanted."""
+
+
 class BadInput(CnnscoreError):
     """A file, a record or a network is not what it should be."""
 

@@ -35,7 +35,10 @@ class Progress:
         if now - self._last < self._interval:
             return
         self._last = now
-        elapsed = now - self._start
+        self._draw(done, unit, what, part)
+
+    def _draw(self, done: int, unit: str, what: str, part: float | None) -> None:
+        elapsed = time.monotonic() - self._start
         text = f"{done:,} {unit}  {done / elapsed:,.0f}/s  {what}"
         if part:
             filled = round(part * BAR_WIDTH) if self._terminal else 0

@@ -168,6 +168,26 @@ def test_commands_run(document: Path, sample: Path, tmp_path: Path) -> None:
     assert run.returncode == 0, f"{run.stderr[-3000:]}\n{text}"
 
 
+@pytest.mark.parametrize("document", [ROOT / "docs/python.md"], ids=lambda path: path.name)
+def test_python_runs(document: Path, sample: Path, tmp_path: Path) -> None:
+    """The Python of a document, one block after another, on a sample of its own."""
+    blocks = re.findall(r"^```python\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE)
+    assert len(blocks) >= 4
+    for path in sample.iterdir():
+        shutil.copy2(path, tmp_path)
+    (tmp_path / "scored.vcf.gz").unlink()
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(blocks)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert (tmp_path / "scored.vcf.gz").exists()
+
+
 # ---- what stands in two places ----
 
 

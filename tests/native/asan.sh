@@ -24,7 +24,7 @@ assert "/asan/" in module.__file__, module.__file__
 assert b"__asan_init" in open(module.__file__, "rb").read(), "not instrumented"
 import pytest
 sys.exit(pytest.main(sys.argv[1:]))' -n 2 --dist loadfile tests/unit/test_windows.py tests/unit/test_alleles.py \
-  tests/unit/test_truth.py tests/property tests/native \
+  tests/unit/test_truth.py tests/property tests/native tests/api \
   tests/cli/test_{bad_input,depth,file_names,filter,filter_bad_input,odd_cigars,our_encodings,reads_that_count,score,view}.py
 
 echo "the plugin and the library"

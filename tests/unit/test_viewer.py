@@ -19,7 +19,7 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import READ_SCALARS
 from cnnscore.page import embedded_json
 from cnnscore.score.engine import Engine
-from cnnscore.score.pipeline import Scorer
+from cnnscore.score.run import score_calls
 from cnnscore.viewer.attribution import Part, attribute, hide, parts_of
 from cnnscore.viewer.choose import Choice, Columns, SiteName, choose
 from cnnscore.viewer.dataset import open_dataset_view
@@ -413,7 +413,7 @@ def test_our_own_encodings(own: dict[str, str], encoding: str, tmp_path: Path) -
     engine = Engine(own[encoding])
     scored = tmp_path / "scored.vcf"
     reads = (READS,) if encoding == "read-set" else ()
-    Scorer(engine).score(CALLS, reference=REF, reads=reads, output=str(scored))
+    score_calls(CALLS, engine, reference=REF, reads=reads, output=str(scored))
     key = engine.manifest.info_key
     with pysam.VariantFile(str(scored)) as records:
         for site, record in zip(sites, records, strict=False):

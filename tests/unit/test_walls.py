@@ -30,6 +30,7 @@ ORDER = (
     "dataset",
     "viewer",
     "train",
+    "api",
     "cli",
 )
 # Entrances of the package, which open what they need when they are called.

@@ -274,6 +274,16 @@ class Calls:
             self._note()
         return n
 
+    def parse(self, records: Records, lines: bytes) -> int:
+        """In place of reading, fill `records` with VCF lines; their number.
+
+        Errors: BadInput for a line that is no record.
+        """
+        records.lenders.append(self)
+        n = call(ffi, lib.cnnscore_calls_parse, self.handle, records.handle, lines, len(lines))
+        records.lenders = [self]
+        return n
+
     def _note(self) -> None:
         """Warn of intervals that select less than they seem to, and of a file without records."""
         text = lib.cnnscore_calls_note(self.handle)

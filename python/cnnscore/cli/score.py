@@ -113,14 +113,16 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("REF_PATH", os.devnull)
     from cnnscore.calls.records import htslib_verbosity
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.score.pipeline import ScoreOptions, Scorer
+    from cnnscore.score.options import ScoreOptions
+    from cnnscore.score.run import score_calls
 
     htslib_verbosity(3 if options.log_level == "debug" else 0)
-    scorer = Scorer(_engine(options), threads=options.threads)
-    network = scorer.engine.description
+    engine = _engine(options)
+    network = engine.description
     log.info("network %s on %s", network.model, network.provider)
-    summary = scorer.score(
+    summary = score_calls(
         options.calls,
+        engine,
         reference=options.reference,
         reads=options.reads,
         output=options.output,
@@ -134,6 +136,7 @@ def run(options: argparse.Namespace) -> None:
             downsampling=options.downsampling,
             sample_depth=options.sample_depth,
         ),
+        threads=options.threads,
         progress=NoProgress() if options.quiet else Progress(),
     )
     if not options.quiet:

@@ -23,7 +23,8 @@ from cnnscore.files import scratch_folder
 from cnnscore.network.manifest import Manifest
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.score.engine import Engine
-from cnnscore.score.pipeline import ScoreOptions, Scorer
+from cnnscore.score.options import ScoreOptions
+from cnnscore.score.run import score_calls, usable_cores
 from cnnscore.truth.labels import Labeller
 from cnnscore.truth.regions import Regions
 from cnnscore.truth.truth_set import TruthSet
@@ -88,7 +89,7 @@ def open_view(
     choice, options = choice or Choice(), options or ViewOptions()
     progress = progress or NoProgress()
     sample, intervals = options.sample, options.intervals
-    scorer, manifest = Scorer(engine, threads=options.threads), engine.manifest
+    threads, manifest = options.threads or usable_cores(), engine.manifest
     if manifest.encoder.needs_reads and not reads:
         raise UsageError(f"the network {manifest.name} looks at reads: give them with `reads=`")
     with scratch_folder() as folder, readable_twice(calls) as (source, called):
@@ -100,13 +101,15 @@ def open_view(
             if options.info_key:
                 raise BadInput(f"{name} has no INFO/{options.info_key} to choose by")
             output = str(folder / "scored.vcf.gz")
-            scorer.score(
+            score_calls(
                 path,
+                engine,
                 reference=reference,
                 reads=reads if manifest.encoder.needs_reads else (),
                 output=output,
                 written=OutputOptions("z1"),
                 options=ScoreOptions(sample=sample, intervals=intervals),
+                threads=threads,
                 progress=progress,
             )
             path, intervals = output, Intervals()
@@ -137,7 +140,7 @@ def open_view(
             reads=reads,
             sample=sample,
             runs=runs,
-            threads=scorer.threads,
+            threads=threads,
             name=None if scored and manifest.encoder.needs_reads else name,
         )
         yield View(

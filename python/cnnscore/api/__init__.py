@@ -1,0 +1,1 @@
+"""What Python callers hold: files in, tables out. `cnnscore` itself names all of it."""

@@ -1,0 +1,333 @@
+"""Scorer: an opened network, and what can be asked of it."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.api.progress import progress_of
+from cnnscore.api.table import Table, TableParts
+from cnnscore.calls.output import OutputOptions
+from cnnscore.calls.record_lines import RecordLines, records_in
+from cnnscore.calls.records import Intervals, Records, htslib_verbosity
+from cnnscore.description import WindowScorer
+from cnnscore.errors import UsageError
+from cnnscore.given import file_of, files_of, list_of, maybe_file, name_of
+from cnnscore.html import html_table
+from cnnscore.network.store import default_model
+from cnnscore.score.open import open_engine
+from cnnscore.score.options import ScoreOptions, Summary
+from cnnscore.score.run import ScoringRun, check_options, check_sample, open_calls, score_calls
+from cnnscore.wire.address import is_address
+
+if TYPE_CHECKING:
+    from pysam import VariantRecord
+
+    from cnnscore.given import File, Files
+    from cnnscore.progress import Progress
+
+
+class Scorer:
+    """An opened network or server that scores calls. Made by `cnnscore.open`.
+
+    A context manager. It pickles: the copy opens the same network where it is unpickled, so that it
+    can be sent to workers of multiprocessing, Dask or Ray. One scorer may be used from several
+    threads.
+    """
+
+    def __init__(
+        self,
+        model: str | None,
+        *,
+        provider: str = "auto",
+        threads: int | None = None,
+        batch_size: int | None = None,
+        annotations_from: str | None = None,
+    ) -> None:
+        if model is not None and not is_address(model) and os.path.sep in model:
+            model = os.path.abspath(model)  # noqa: PTH100 - keeps links; a worker may be elsewhere
+        self._model, self.threads = model, threads
+        self._options: dict[str, Any] = {
+            "provider": provider,
+            "batch_size": batch_size,
+            "annotations_from": annotations_from,
+        }
+        self._engines: dict[str, WindowScorer] = {}
+        self._closed = False
+        # As the command: htslib is silent, and a CRAM's reference is never fetched from elsewhere.
+        htslib_verbosity(0)
+        os.environ.setdefault("REF_PATH", os.devnull)
+        if model is not None:
+            self.network(has_reads=False)
+
+    @property
+    def engine(self) -> WindowScorer:
+        """What scores window batches. Errors: UsageError where no network was named at `open`."""
+        if self._model is None:
+            raise UsageError("the network depends on what is scored: name one, as `model=`")
+        return self.network(has_reads=False)
+
+    def network(self, *, has_reads: bool) -> WindowScorer:
+        """The network that scores where there are reads, or none: the one named at `open`, else as
+        the command chooses. Errors: UsageError once the scorer is closed, and those of `open`.
+        """
+        if self._closed:
+            raise UsageError("this scorer is closed: open another one")
+        model = self._model or default_model(has_reads)
+        if model not in self._engines:
+            self._engines[model] = open_engine(model, **self._options)
+        return self._engines[model]
+
+    def score(
+        self,
+        calls: File,
+        *,
+        reference: File,
+        reads: Files = (),
+        output: str | os.PathLike[str] = "-",
+        region: str | Iterable[str] | None = None,
+        regions_file: File | None = None,
+        sample: str | None = None,
+        info_key: str | None = None,
+        overwrite: bool = False,
+        per_allele: bool = False,
+        sample_depth: float | None = None,
+        downsampling: str = "site",
+        output_type: str | None = None,
+        write_index: str | None = None,
+        progress: bool | Progress = False,
+    ) -> Summary:
+        """Write calls with one score per record in INFO, as `cnnscore score` does.
+
+        `calls` is a VCF or BCF ("-" is standard input), `reference` a FASTA with .fai; `reads` are
+        indexed BAM or CRAM files, one or several, for a network that looks at reads. `region` is
+        "CONTIG" or "CONTIG:BEG-END" (1-based, inclusive), one or several, found by index;
+        `regions_file` names a BED. `sample` chooses the VCF column and, by SM, the reads.
+        `info_key` is in place of the network's own, `overwrite` allows one that the input has.
+        `per_allele` writes one score per ALT allele. `sample_depth` and `downsampling` ("site" or
+        "gatk") are explained in docs/encodings.md. `output_type` is u, b, v or z as in bcftools, by
+        default that of the suffix of `output`; `write_index` is "tbi" or "csi".
+
+        Errors: UsageError, BadInput, BadOutput; then no output is left under its name.
+
+        >>> import cnnscore
+        >>> with cnnscore.open("reference") as scorer:
+        ...     done = scorer.score(CALLS, reference=REFERENCE, output="scored.vcf.gz")
+        >>> done.sites, done.scored
+        (294, 294)
+        """
+        paths = files_of(reads, "reads")
+        options = ScoreOptions(
+            sample=sample,
+            intervals=intervals_of(region, regions_file),
+            info_key=info_key,
+            overwrite=overwrite,
+            per_allele=per_allele,
+            sample_depth=sample_depth,
+            downsampling=downsampling,
+        )
+        return score_calls(
+            file_of(calls, "calls"),
+            self.network(has_reads=bool(paths)),
+            reference=file_of(reference, "reference"),
+            reads=paths,
+            output=name_of(output, "output"),
+            written=OutputOptions(output_type, write_index),
+            options=options,
+            threads=self.threads,
+            progress=progress_of(progress),
+        )
+
+    def table(
+        self,
+        calls: File,
+        *,
+        reference: File,
+        reads: Files = (),
+        region: str | Iterable[str] | None = None,
+        regions_file: File | None = None,
+        sample: str | None = None,
+        info: str | Iterable[str] = (),
+        per_allele: bool = False,
+        sample_depth: float | None = None,
+        progress: bool | Progress = False,
+    ) -> Table:
+        """The records of a call file with their scores, as columns in memory; writes nothing.
+
+        `info` names numeric INFO fields that become columns too (the first value of each record,
+        or that of the first ALT allele). Other arguments and errors: as for `score`.
+
+        >>> import cnnscore
+        >>> with cnnscore.open("reference") as scorer:
+        ...     table = scorer.table(CALLS, reference=REFERENCE, region="synA:1-5000", info="QD")
+        >>> table
+        <cnnscore.Table: 39 rows; contig, pos, ref, alt, type, qual, score, QD>
+        >>> table["contig"][0], int(table["pos"][0]), f"{table['score'][0]:.1f}"
+        ('synA', 257, '6.6')
+        """
+        paths, fasta = files_of(reads, "reads"), file_of(reference, "reference")
+        options = ScoreOptions(
+            sample=sample,
+            intervals=intervals_of(region, regions_file),
+            per_allele=per_allele,
+            sample_depth=sample_depth,
+        )
+        engine = self.network(has_reads=bool(paths))
+        network, name = engine.description, file_of(calls, "calls")
+        check_options(network, options, paths)
+        source = open_calls(name, network, fasta, options)
+        parts = TableParts(source, list_of(info, "info"), per_allele=per_allele)
+        shown = progress_of(progress)
+        with ScoringRun(
+            source, engine, fasta, paths, options, threads=self.threads, progress=shown
+        ) as run:
+            for job, scores in run.scored(source.read):
+                parts.add(job.slot.records, job.sites, scores)
+            return parts.table(run.summary())
+
+    def iter(
+        self,
+        records: Iterable[VariantRecord] | str | os.PathLike[str],
+        *,
+        reference: File,
+        reads: Files = (),
+        sample: str | None = None,
+        sample_depth: float | None = None,
+    ) -> Iterator[tuple[VariantRecord, float]]:
+        """Pairs of a record and its score, in the order of `records`; NaN: no score.
+
+        `records` are pysam's VariantRecords: a VariantFile, what its `fetch` gives, a list, any
+        iterable; or a call file's name. The pairs hold the very records that were given. Some
+        thousand records are read ahead. Without `sample_depth`, the sample's depth is measured in
+        `reads` anew at each call. Other arguments and errors: as for `score`; records of several
+        files must have headers alike.
+
+        >>> import cnnscore, pysam
+        >>> with cnnscore.open("reference") as scorer, pysam.VariantFile(CALLS) as calls:
+        ...     scored = list(scorer.iter(calls, reference=REFERENCE))
+        >>> record, score = scored[0]
+        >>> record.contig, record.pos, round(score, 1)
+        ('synA', 257, 6.6)
+        """
+        parts = self._scored(records, reference, reads, sample, sample_depth)
+        return (
+            (r, s) for taken, scores in parts for r, s in zip(taken, scores.tolist(), strict=True)
+        )
+
+    def score_records(
+        self,
+        records: Iterable[VariantRecord] | str | os.PathLike[str],
+        *,
+        reference: File,
+        reads: Files = (),
+        sample: str | None = None,
+        sample_depth: float | None = None,
+    ) -> NDArray[np.float32]:
+        """Scores float32 [N] of `records`, in their order; NaN: no score. As `iter`.
+
+        >>> import cnnscore, pysam
+        >>> with cnnscore.open("reference") as scorer, pysam.VariantFile(CALLS) as calls:
+        ...     scores = scorer.score_records(calls.fetch("synA", 0, 5000), reference=REFERENCE)
+        >>> scores.dtype, len(scores)
+        (dtype('float32'), 39)
+        """
+        parts = self._scored(records, reference, reads, sample, sample_depth)
+        return np.concatenate([np.zeros(0, np.float32), *(scores for _, scores in parts)])
+
+    def _scored(
+        self,
+        records: Iterable[VariantRecord] | str | os.PathLike[str],
+        reference: File,
+        reads: Files,
+        sample: str | None,
+        sample_depth: float | None,
+    ) -> Iterator[tuple[list[VariantRecord], NDArray[np.float32]]]:
+        """The records in lists with their scores; what is given is checked at once."""
+        paths, fasta = files_of(reads, "reads"), file_of(reference, "reference")
+        options = ScoreOptions(sample=sample, sample_depth=sample_depth)
+        engine = self.network(has_reads=bool(paths))
+        check_options(engine.description, options, paths)
+        return self._score_lines(records_in(records), engine, fasta, paths, options)
+
+    def _score_lines(
+        self,
+        records: Iterator[VariantRecord],
+        engine: WindowScorer,
+        reference: str,
+        reads: tuple[str, ...],
+        options: ScoreOptions,
+    ) -> Iterator[tuple[list[VariantRecord], NDArray[np.float32]]]:
+        network = engine.description
+        lines = RecordLines(records, network.annotations)
+        if lines.is_empty:
+            return
+        source = lines.calls(network.annotations)
+        check_sample(source, network, options)
+        ahead: deque[list[VariantRecord]] = deque()
+
+        def fill(batch: Records, limit: int) -> int:
+            taken = lines.take(source, batch, limit)
+            if taken:
+                ahead.append(taken)
+            return len(taken)
+
+        with ScoringRun(source, engine, reference, reads, options, threads=self.threads) as run:
+            for _, scores in run.scored(fill):
+                yield ahead.popleft(), scores
+            run.summary()
+
+    def close(self) -> None:
+        """Let go of the network, or of the connection to a server; nothing can be scored then."""
+        self._closed = True
+        engines, self._engines = self._engines, {}
+        for engine in engines.values():
+            engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Scorer, self._model, threads=self.threads, **self._options), ()
+
+    def __repr__(self) -> str:
+        return f"<cnnscore.Scorer: {', '.join(self._said())}>"
+
+    def _said(self) -> list[str]:
+        if self._closed:
+            return [self._model or "network by what is given", "closed"]
+        if self._model is None:
+            return ["network by what is given"]
+        network = self.engine.description
+        return [network.model, network.encoding, network.provider]
+
+    def _repr_html_(self) -> str:
+        if self._closed or self._model is None:
+            return html_table({"scorer": self._said()})
+        network = self.engine.description
+        return html_table(
+            {
+                "network": [network.model],
+                "encoding": [network.encoding],
+                "computes on": [network.provider],
+                "looks at reads": [
+                    f"up to {network.read_limit} per site" if network.needs_reads else "no"
+                ],
+                "annotations": [" ".join(network.annotations)],
+                "writes": [f"INFO/{network.info_key}"],
+            }
+        )
+
+
+def intervals_of(region: str | Iterable[str] | None, regions_file: File | None = None) -> Intervals:
+    """Regions as their users write them. Errors: WrongType, UsageError for both."""
+    regions = None if region is None else ",".join(list_of(region, "region"))
+    return Intervals(regions=regions, regions_file=maybe_file(regions_file, "regions_file"))

@@ -1,0 +1,60 @@
+"""What is asked of a run that scores records, and what it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cnnscore.calls.records import Intervals
+from cnnscore.calls.windows import ReadCounts
+from cnnscore.html import html_table
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """Which records are scored, and how."""
+
+    sample: str | None = None
+    """Chooses the VCF column and, by the SM of their read groups, the reads."""
+    intervals: Intervals = field(default_factory=Intervals)
+    info_key: str | None = None
+    """In place of the network's own."""
+    overwrite: bool = False
+    """Allow a key that the input has."""
+    per_allele: bool = False
+    """One score per ALT allele; the network must be one that scores alleles."""
+    sample_depth: float | None = None
+    """How deep the sample usually is (docs/encodings.md); None: measured in the reads."""
+    downsampling: str = "site"
+    """How a site with more reads than the network takes is sampled: "site" (by the site alone), or
+    "gatk" (GATK's running random state; whole file, in order)."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did."""
+
+    sites: int
+    scored: int
+    unscored: dict[str, int]
+    """Sites without a score, by reason."""
+    reads: ReadCounts
+    seconds: float
+    provider: str
+
+    def __repr__(self) -> str:
+        return f"<cnnscore.Summary: {self.text()}>"
+
+    def _repr_html_(self) -> str:
+        rows: dict[str, object] = {"sites": self.sites, "scored": self.scored, **self.unscored}
+        rows |= {"reads that count": self.reads.reads} if self.reads.reads else {}
+        rows |= {"seconds": f"{self.seconds:.1f}", "computed on": self.provider}
+        return html_table({name: [value] for name, value in rows.items()})
+
+    def text(self) -> str:
+        """One line for the user."""
+        left = "; ".join(f"{count:,} {reason}" for reason, count in self.unscored.items() if count)
+        return (
+            f"{self.scored:,} of {self.sites:,} sites scored in {self.seconds:.1f} s "
+            f"({self.sites / max(self.seconds, 1e-9):,.0f}/s, {self.provider})"
+            + (f"; not scored: {left}" if left else "")
+        )

@@ -1,0 +1,206 @@
+"""Records -> scores: the checks, warnings and counts of a run, whoever reads and takes them.
+
+`score_calls` writes a call file with its scores: `cnnscore score`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.calls.output import OutputOptions, open_output
+from cnnscore.calls.records import Calls, check_info_key
+from cnnscore.calls.windows import READS_WITHOUT_GROUP, SITES_WITHOUT_READS, ReaderOptions
+from cnnscore.description import Description, WindowScorer
+from cnnscore.errors import UsageError
+from cnnscore.progress import NoProgress, Progress
+from cnnscore.score.options import ScoreOptions, Summary
+from cnnscore.score.pipeline import Fill, Job, Pipeline
+
+log = logging.getLogger("cnnscore")
+
+
+def usable_cores() -> int:
+    """Worker threads where nobody says how many: the cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def score_calls(
+    calls: str,
+    engine: WindowScorer,
+    *,
+    reference: str,
+    reads: Sequence[str] = (),
+    output: str = "-",
+    written: OutputOptions | None = None,
+    options: ScoreOptions | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Write `calls` (VCF or BCF, `-` is standard input) with one score per record in INFO.
+
+    `reference` is a FASTA with .fai; `reads` are indexed BAM or CRAM files, for a network that
+    looks at reads; `output` is a path, or `-` for standard output.
+    Errors: UsageError, BadInput, BadOutput; then no output is left under its name.
+    """
+    options, written = options or ScoreOptions(), written or OutputOptions()
+    network = engine.description
+    key = options.info_key or network.info_key
+    check_info_key(key)
+    written.mode(output)  # a type that there is not fails before anything is opened
+    check_options(network, options, reads)
+    source = open_calls(
+        calls, network, reference, options, must_be_sorted=bool(written.write_index)
+    )
+    source.check_key(key, overwrite=options.overwrite)
+    source.add_score(key, network, per_allele=options.per_allele)
+    with ScoringRun(
+        source, engine, reference, reads, options, threads=threads, progress=progress
+    ) as run:
+        if network.uses_depth:
+            source.add_depth(key, run.depth, given=options.sample_depth is not None)
+        with open_output(source, output, written) as writer:
+            for job, scores in run.scored(source.read):
+                writer.write(job.slot.records, key, scores, options.per_allele)
+        return run.summary()
+
+
+def check_options(network: Description, options: ScoreOptions, reads: Sequence[str]) -> None:
+    """Errors: UsageError for what the network cannot do; a warning for reads that it ignores."""
+    if network.needs_reads and not reads:
+        raise UsageError(f"the network {network.model} looks at reads: give them with `reads=`")
+    if reads and not network.needs_reads:
+        log.warning("the network %s does not look at reads; they are not used", network.model)
+    if options.downsampling == "gatk" and network.read_rule == "primary":
+        raise UsageError(
+            f"the network {network.model} chooses reads by their names: `downsampling=gatk` is "
+            "for GATK's networks"
+        )
+    if options.sample_depth is not None:
+        if not network.uses_depth:
+            raise UsageError(
+                f"the network {network.model} does not look at the sample's depth: leave out "
+                "`sample_depth=`"
+            )
+        if not (0 < options.sample_depth < float("inf")):
+            raise UsageError(f"a sample depth of {options.sample_depth}: give one above 0")
+
+
+def open_calls(
+    path: str,
+    network: Description,
+    reference: str,
+    options: ScoreOptions,
+    *,
+    must_be_sorted: bool = False,
+) -> Calls:
+    """A call file whose records are to be scored; its sample is checked. Errors: of Calls."""
+    source = Calls(
+        path,
+        intervals=options.intervals,
+        reference=reference,
+        annotations=network.annotations,
+        must_be_sorted=must_be_sorted,
+    )
+    check_sample(source, network, options)
+    return source
+
+
+def check_sample(source: Calls, network: Description, options: ScoreOptions) -> None:
+    """Errors: BadInput where the sample is not that of the reads; a warning where it is open."""
+    source.check_sample(options.sample, needs_one=network.needs_reads)
+    if warning := source.samples_warning(options.sample):
+        log.warning(warning)
+
+
+class ScoringRun:
+    """One run over the records of `source`, whose options are checked (`check_options`).
+
+    A context manager: its files are closed, and its threads end, with the block.
+    """
+
+    def __init__(
+        self,
+        source: Calls,
+        engine: WindowScorer,
+        reference: str,
+        reads: Sequence[str],
+        options: ScoreOptions,
+        *,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._source, self._engine, self._options = source, engine, options
+        self._progress = progress or NoProgress()
+        network = engine.description
+        windows = ReaderOptions.of_network(network, reference, reads, options.sample)
+        self._pipeline = Pipeline(
+            source,
+            engine,
+            engine.score_alleles if options.per_allele else engine.score,
+            replace(windows, downsampling=options.downsampling),
+            threads or usable_cores(),
+            options.downsampling == "gatk" and network.needs_reads,
+            options.sample_depth,
+        )
+        self._start = time.monotonic()
+        self._sites = self._scored = 0
+
+    @property
+    def depth(self) -> float:
+        """How deep the sample is; NaN: unknown."""
+        return self._pipeline.depth
+
+    def __enter__(self) -> Self:
+        self._pipeline.__enter__()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._pipeline.__exit__(kind, error, trace)
+
+    def scored(self, fill: Fill) -> Iterator[tuple[Job, NDArray[np.float32]]]:
+        """Jobs of all records that `fill` gives, in order, with their scores: [N], or per ALT
+        allele. A job is valid until the next is asked for. Errors: BadInput, also at the end.
+        """
+        for job in self._pipeline.run(fill, self._engine.description.sites_per_job):
+            scores = job.scores.result()
+            yield job, scores
+            self._count(job, scores)
+            self._pipeline.check_reads(READS_WITHOUT_GROUP, SITES_WITHOUT_READS)
+        self._pipeline.check_reads(1, 1)
+        self._pipeline.check_scores(self._scored)
+
+    def _count(self, job: Job, scores: NDArray[np.float32]) -> None:
+        known = ~np.isnan(scores)
+        if self._options.per_allele:  # a site is scored that has a scored allele
+            n_alts = np.diff(job.sites.site_allele) - 1
+            known = np.unique(np.repeat(np.arange(len(n_alts)), n_alts)[known]) >= 0
+        self._sites += len(job.sites)
+        self._scored += int(np.count_nonzero(known))
+        self._progress.update(self._sites, job.sites.locus(-1), self._source.progress())
+
+    def summary(self) -> Summary:
+        """What was done, at the end; what a user should know of it is said."""
+        self._progress.clear()
+        network = self._engine.description
+        summary = Summary(
+            sites=self._sites,
+            scored=self._scored,
+            unscored={
+                "without an ALT allele to score, or a finite score": self._sites - self._scored
+            },
+            reads=self._pipeline.counts(),
+            seconds=time.monotonic() - self._start,
+            provider=network.provider,
+        )
+        for warning in self._source.annotations_warnings(network) if self._sites else ():
+            log.warning(warning)
+        self._pipeline.warn(self._scored)
+        return summary

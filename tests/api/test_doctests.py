@@ -1,0 +1,53 @@
+"""The examples of the public names run as they stand, and there is one for each."""
+
+from __future__ import annotations
+
+import doctest
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import cnnscore
+from conftest import DATA
+
+API = Path(cnnscore.__file__).parent / "api"
+MODULES = [
+    "cnnscore",
+    "cnnscore.given",
+    "cnnscore.html",
+    *sorted(
+        f"cnnscore.api.{path.stem}" for path in Path(cnnscore.__file__).parent.glob("api/*.py")
+    ),
+]
+NAMES = {
+    "CALLS": str(DATA / "calls.vcf.gz"),
+    "REFERENCE": str(DATA / "ref.fa"),
+    "READS": str(DATA / "reads.bam"),
+    "TRUTH": str(DATA / "truth.vcf.gz"),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = import_module(name)
+    found = doctest.DocTestFinder(exclude_empty=False).find(module, extraglobs=NAMES)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for test in found:
+        if test.examples:
+            assert runner.run(test).failed == 0, test.name
+
+
+PUBLIC = [name for name in cnnscore.__all__ if not name.startswith("__")]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_are_described(name: str) -> None:
+    thing = getattr(cnnscore, name)
+    assert thing.__doc__
+    if isinstance(thing, type):
+        methods = [one for key, one in vars(thing).items() if not key.startswith("_")]
+        assert all(one.__doc__ for one in methods if callable(one))
+    else:
+        assert ">>>" in thing.__doc__, "an example"
