@@ -21,8 +21,10 @@ from cnnscore.errors import BadInput, BadOutput, CnnscoreError, ServerError, Usa
 from cnnscore.version import __version__
 
 if TYPE_CHECKING:
+    from cnnscore.api.explained import Explained
     from cnnscore.api.scorer import Scorer
     from cnnscore.api.table import Table
+    from cnnscore.api.windows import Tensors, Window, Windows
     from cnnscore.score.options import Summary
 
 # ONNX Runtime's wheels report their use to their maker unless told otherwise before they load, and
@@ -33,11 +35,15 @@ __all__ = [
     "BadInput",
     "BadOutput",
     "CnnscoreError",
+    "Explained",
     "Scorer",
     "ServerError",
     "Summary",
     "Table",
+    "Tensors",
     "UsageError",
+    "Window",
+    "Windows",
     "WrongType",
     "__version__",
     "open",
@@ -49,6 +55,10 @@ _LATER = {
     "Scorer": "cnnscore.api.scorer",
     "Summary": "cnnscore.score.options",
     "Table": "cnnscore.api.table",
+    "Explained": "cnnscore.api.explained",
+    "Tensors": "cnnscore.api.windows",
+    "Window": "cnnscore.api.windows",
+    "Windows": "cnnscore.api.windows",
 }
 
 

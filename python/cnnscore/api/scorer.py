@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,8 +29,11 @@ from cnnscore.wire.address import is_address
 if TYPE_CHECKING:
     from pysam import VariantRecord
 
+    from cnnscore.api.explained import Explained
+    from cnnscore.api.windows import Tensors, Window, Windows
     from cnnscore.given import File, Files
     from cnnscore.progress import Progress
+    from cnnscore.score.engine import Engine
 
 
 class Scorer:
@@ -281,6 +284,87 @@ class Scorer:
             for _, scores in run.scored(fill):
                 yield ahead.popleft(), scores
             run.summary()
+
+    def windows(
+        self,
+        calls: File,
+        *,
+        reference: File,
+        reads: Files = (),
+        region: str | Iterable[str] | None = None,
+        regions_file: File | None = None,
+        sample: str | None = None,
+        sample_depth: float | None = None,
+        limit: int | None = None,
+    ) -> Windows:
+        """Sites with the reference, the reads and the annotations that the network may look at.
+
+        They are held in memory: at most the first `limit` records, or 10,000 (more are an error).
+        Not for a server. Other arguments and errors: as for `score`.
+
+        >>> import cnnscore
+        >>> scorer = cnnscore.open("reads")
+        >>> windows = scorer.windows(CALLS, reference=REFERENCE, reads=READS, region="synA:1-5000")
+        >>> windows
+        <cnnscore.Windows: 39 sites for reads>
+        >>> windows[1].record.name, len(windows[1].reads)
+        ('synA:276:A:G', 21)
+        """
+        from cnnscore.api.windows import WindowRequest, read_windows
+
+        paths = files_of(reads, "reads")
+        engine = self._local(has_reads=bool(paths))
+        check_options(engine.description, ScoreOptions(sample_depth=sample_depth), paths)
+        asked = WindowRequest(
+            calls=file_of(calls, "calls"),
+            reference=file_of(reference, "reference"),
+            reads=paths,
+            intervals=intervals_of(region, regions_file),
+            sample=sample,
+            sample_depth=sample_depth,
+            limit=limit,
+        )
+        return read_windows(engine, asked)
+
+    def tensors(self, windows: Windows | Window | Sequence[Window]) -> Tensors:
+        """The network's inputs, by name, for some windows: arrays [n, ...] as the network's card
+        and docs/encodings.md describe them, as deep as the deepest site.
+
+        >>> import cnnscore
+        >>> scorer = cnnscore.open("reference")
+        >>> windows = scorer.windows(CALLS, reference=REFERENCE, limit=3)
+        >>> tensors = scorer.tensors(windows)
+        >>> tensors["reference"].shape, tensors.site.tolist()
+        ((3, 64), [0, 1, 2])
+        """
+        from cnnscore.api.windows import needs_reads, tensors_of
+
+        return tensors_of(self._local(has_reads=needs_reads(windows)), windows)
+
+    def explain(self, window: Window, *, runs: int | None = None) -> Explained:
+        """What moved the score of a site, by hiding part after part of what the network sees.
+
+        `runs` of the network are made, by default 300 (64 for GATK's networks over reads). Errors:
+        BadInput for a site without a score.
+
+        >>> import cnnscore
+        >>> scorer = cnnscore.open("reference")
+        >>> window = scorer.windows(CALLS, reference=REFERENCE, limit=1)[0]
+        >>> explained = scorer.explain(window)
+        >>> f"{explained.score:.1f}", sorted(explained.effects)
+        ('6.6', ['annotation', 'column', 'variant'])
+        """
+        from cnnscore.api.windows import explain_window, needs_reads
+
+        return explain_window(self._local(has_reads=needs_reads(window)), window, runs)
+
+    def _local(self, *, has_reads: bool) -> Engine:
+        from cnnscore.score.engine import Engine
+
+        engine = self.network(has_reads=has_reads)
+        if not isinstance(engine, Engine):
+            raise UsageError("a server does not show what its network sees: open the network here")
+        return engine
 
     def close(self) -> None:
         """Let go of the network, or of the connection to a server; nothing can be scored then."""

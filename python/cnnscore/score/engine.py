@@ -131,12 +131,24 @@ class Engine:
             scores = gatk_log_odds(output, kind, self.manifest.labels)
         return output, np.where(np.isfinite(scores), scores, np.float32(np.nan))
 
+    def tensors(self, batch: WindowBatch) -> tuple[PlaneRows, Planes]:
+        """What the network sees of a batch in one piece, as deep as its deepest site: the rows, in
+        the order of the sites, and the inputs [n, ...] of each.
+        """
+        self.description.check(batch)
+        native = NativeBatch(batch)
+        rows = self._rows(native, batch)
+        return rows, self.manifest.encoder.encode(native, rows, self.spec)
+
+    def _rows(self, native: NativeBatch, batch: WindowBatch) -> PlaneRows:
+        rows = self.manifest.encoder.rows(native)
+        # A telomere's record, at POS 0 or one past the contig, has no base to look at: no score.
+        return rows[batch.reference[rows.site, batch.reference_left] != 0]
+
     def planes(self, batch: WindowBatch) -> Iterator[tuple[PlaneRows, Planes]]:
         """The network calls that a batch takes: their rows and inputs."""
         native, encoder = NativeBatch(batch), self.manifest.encoder
-        rows = encoder.rows(native)
-        # A telomere's record, at POS 0 or one past the contig, has no base to look at: no score.
-        rows = rows[batch.reference[rows.site, batch.reference_left] != 0]
+        rows = self._rows(native, batch)
         # Sites of like depth together: a network call is as deep as its deepest site.
         rows = rows[np.argsort(batch.depth[rows.site], kind="stable")]
         for part in self._calls(rows, batch.depth[rows.site]):

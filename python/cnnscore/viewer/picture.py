@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,14 @@ from cnnscore.errors import UsageError
 from cnnscore.extras import need
 from cnnscore.files import write_whole
 from cnnscore.network.encode import READ_GAP, READ_LETTERS, READ_NONE, REFERENCE_GAP
+from cnnscore.network.manifest import Manifest
 from cnnscore.viewer.palette import BASES, colour, rgb
 from cnnscore.viewer.sites import Site
 from cnnscore.viewer.terminal import REFERENCE_LETTERS, plain, site_column
 from cnnscore.viewer.view import View
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".svg", ".pdf")
 DPI = 200
@@ -31,18 +35,24 @@ def write_picture(view: View, output: str) -> int:
     suffix = Path(output).suffix.lower()
     if suffix not in SUFFIXES:
         raise UsageError(f"{output}: a picture ends in {', '.join(SUFFIXES)}")
-    need("view", "matplotlib")
-    from matplotlib.figure import Figure
-
     (site,) = view.sites
     buffer = io.BytesIO()
-    figure = _draw(Figure, site, view)
+    figure = figure_of(site, view.manifest)
     # Without dates in the file, equal input gives equal bytes.
     metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix)
     figure.savefig(buffer, format=suffix[1:], dpi=DPI, facecolor="white", metadata=metadata)
     content = buffer.getvalue()
     write_whole(output, content)
     return len(content)
+
+
+def figure_of(site: Site, manifest: Manifest) -> Figure:
+    """A site as a matplotlib figure. Errors: UsageError where matplotlib is not installed."""
+    need("view", "matplotlib")
+    from matplotlib.figure import Figure
+
+    figure: Figure = _draw(Figure, site, manifest)
+    return figure
 
 
 def cells(site: Site) -> NDArray[np.float32]:
@@ -76,7 +86,7 @@ def _rgb(letter: str) -> tuple[float, float, float]:
     return red / 255, green / 255, blue / 255
 
 
-def _draw(figure_type: type[Any], site: Site, view: View) -> Any:
+def _draw(figure_type: type[Any], site: Site, manifest: Manifest) -> Any:
     painted = cells(site)
     rows, width = painted.shape[:2]
     height = min(MOST_INCHES, max(LEAST_INCHES, 1.7 + ROW_INCHES * (rows + 2)))
@@ -115,7 +125,7 @@ def _draw(figure_type: type[Any], site: Site, view: View) -> Any:
         fontweight="bold",
         parse_math=False,
     )
-    _numbers(side, site, view)
+    _numbers(side, site, manifest)
     return figure
 
 
@@ -147,9 +157,8 @@ def _letters(axes: Any, site: Site, codes: NDArray[np.uint8], at: int) -> None:
                 axes.text(column + 0.5, row + 1.55, READ_LETTERS[code], **style)
 
 
-def _numbers(side: Any, site: Site, view: View) -> None:
+def _numbers(side: Any, site: Site, manifest: Manifest) -> None:
     side.axis("off")
-    manifest = view.manifest
     lines = [f"{manifest.info_key} = {site.score:z.3f}", manifest.name, ""]
     if len(site.output) == len(manifest.labels) > 1:
         lines += [

@@ -141,7 +141,7 @@ class Looker:
         self.engine, self.sample, self.runs, self.threads = engine, sample, runs, threads
         self._options = ReaderOptions.of_network(network, reference, reads, sample)
         # Reads beside the inputs of a network that takes them in another form, or not at all.
-        self._beside = replace(
+        self.pileup_options = replace(
             self._options,
             reads=tuple(reads),
             sample=sample,
@@ -165,7 +165,7 @@ class Looker:
             reader = stack.enter_context(WindowReader(self._options))
             reader.warn_of_indexes()
             reader.set_depth(reader.measure_depth())
-            beside = stack.enter_context(WindowReader(self._beside)) if self.beside else None
+            beside = stack.enter_context(WindowReader(self.pileup_options)) if self.beside else None
             shown = beside or reader
             if self._name and (warning := shown.samples_warning(calls, self.sample)):
                 log.warning(warning)
@@ -175,13 +175,18 @@ class Looker:
                     calls.read(records, 1)
                     batch = reader.read(records.sites())
                     pileup = beside.read(records.sites()) if beside else batch
-                    window = BESIDE_WINDOW if beside else self.engine.manifest.window
+                    window = shown_window(self.engine, beside=self.beside)
                     label = -1 if labels is None else int(labels[number])
                     yield look_at(self.engine, record, batch, pileup, window, typical, label)
 
             yield from attributed(self.engine, sites(), self.runs, self.threads)
             shown.check_read_groups(shown.counts())
         calls.close()
+
+
+def shown_window(engine: Engine, *, beside: bool) -> int:
+    """Columns of the pileup that is drawn: the network's, or those of one beside its inputs."""
+    return BESIDE_WINDOW if beside else engine.manifest.window
 
 
 def attributed(engine: Engine, sites: Iterator[Site], runs: int, threads: int) -> Iterator[Site]:
