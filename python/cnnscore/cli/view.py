@@ -7,6 +7,7 @@ Examples:
   cnnscore view calls.vcf.gz -R ref.fa -I reads.bam -r chr20:1-200000 -o view.html
   cnnscore view calls.vcf.gz -R ref.fa -I reads.bam --near-threshold 0 --sites 50 -o view.html
   cnnscore view calls.vcf.gz -R ref.fa -I reads.bam --site chr20:61098:C:T --terminal
+  cnnscore view scored.vcf.gz -R ref.fa -I reads.bam --mistakes evaluation -o view.html
   bcftools view -i 'QD<2' calls.vcf.gz | cnnscore view - -R ref.fa -I reads.bam -o low-qd.html
 """
 
@@ -73,6 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--site",
         metavar="SITE",
         help="this site; may be given several times",
+    )
+    sites.add_argument(
+        "--mistakes",
+        metavar="EVALUATION",
+        help="the worst mistakes that the report of this folder of `cnnscore evaluate` links to",
     )
     sites.add_argument(
         "--worst",
@@ -217,12 +223,19 @@ def _check_usage(options: argparse.Namespace) -> Choice:
         raise UsageError(f"--attribution {options.attribution}: runs of the network, 0 or more")
     if options.png and (options.site or options.worst or options.random):
         raise UsageError("--png names its one site itself: no --site, --worst or --random with it")
-    if options.worst and options.random:
-        raise UsageError("give one of --site, --worst, --near-threshold and --random")
-    names = [options.png] if options.png else options.site
+    if (options.worst and options.random) or (options.mistakes and (options.site or options.png)):
+        raise UsageError(
+            "give one of --site, --mistakes, --worst, --near-threshold and --random; --png names "
+            "its one site itself"
+        )
+    sites = tuple(map(SiteName.parse, [options.png] if options.png else options.site))
+    if options.mistakes:
+        from cnnscore.viewer.mistakes import mistakes_of
+
+        sites = mistakes_of(options.mistakes, options.calls)
     return Choice(
-        limit=options.worst or options.random or options.sites or max(len(names), DEFAULT_SITES),
-        sites=tuple(SiteName.parse(name) for name in names),
+        limit=options.worst or options.random or options.sites or max(len(sites), DEFAULT_SITES),
+        sites=sites,
         worst=options.worst is not None,
         near=options.near_threshold,
         random=options.random is not None,
@@ -234,7 +247,7 @@ def _check_dataset_usage(options: argparse.Namespace) -> None:
     if not options.model:
         raise UsageError("a data set says nothing of networks: name one with --model (-m)")
     for name in (
-        *("reference", "reads", "truth", "sample", "info_key", "annotations"),
+        *("reference", "reads", "truth", "sample", "info_key", "annotations", "mistakes"),
         *_INTERVALS,
     ):
         if getattr(options, name):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -65,6 +66,7 @@ def page(
         "result": result,
         "title": title or ", ".join(calls["name"] for calls in result["inputs"]["calls"]),
         "networks": _networks(result),
+        "view_commands": _view_commands(result, viewer),
         "tranche_table": tranche_table,
         "script": scripts(FOLDER, SCRIPTS),
         "library": _library(),
@@ -85,6 +87,16 @@ def _limits(metric: Mapping[str, float | None]) -> str:
     """The interval of a figure as text, empty when it has none."""
     low, high = metric["low"], metric["high"]
     return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _view_commands(result: Mapping[str, Any], viewer: str) -> list[str]:
+    """What makes the page that the mistakes of each call file link to."""
+    reference = result["inputs"]["reference"] or "REF"
+    return [
+        f"cnnscore view {shlex.quote(calls['path'])} -R {shlex.quote(reference)} "
+        f"--mistakes EVALUATION -o {shlex.quote(viewer)}"
+        for calls in result["inputs"]["calls"]
+    ]
 
 
 def _networks(result: Mapping[str, Any]) -> list[dict[str, str]]:

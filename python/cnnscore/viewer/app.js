@@ -349,7 +349,8 @@ function onKey(event) {
 function followLink() {
   const number = siteOfLink(location.hash);
   $("missing").hidden = number !== null || !location.hash;
-  $("missing").textContent = `This page has no site ${clip(location.hash.slice(1), 80)}.`;
+  $("missing").textContent = `This page has no site ${clip(location.hash.slice(1), 80)}. `
+    + "“cnnscore view --mistakes EVALUATION” makes one that has those of a report.";
   go(number ?? (state.number === null ? list.shown[0]?.number : state.number));
 }
 
