@@ -28,7 +28,14 @@ enum { ROOM_FOR_PID = sizeof "..4194304.part" - 1 };
 /* Names that a signal must not leave behind; NULL when there are none. */
 static const char *volatile unfinished[2];
 
+/* Files that appear together take their names: a signal waits until they have. */
+static volatile sig_atomic_t held, waits;
+
 static void remove_and_die(int number) {
+    if (held) {
+        waits = number;
+        return;
+    }
     for (int i = 0; i < 2; i++)
         if (unfinished[i]) unlink(unfinished[i]);
     signal(number, SIG_DFL);
@@ -45,6 +52,15 @@ static void watch_signals(void) {
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(numbers[i], &action, NULL);
     }
+}
+
+void aside_hold_signals(void) {
+    held = 1;
+}
+
+void aside_release_signals(void) {
+    held = 0;
+    if (waits) remove_and_die(waits);
 }
 
 /* ---- where a path leads ---- */

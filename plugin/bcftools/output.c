@@ -79,15 +79,25 @@ static int remove_indexes(plugin_output *output, cnnscore_error *err) {
     return code;
 }
 
+/* The output and its index take their names. */
+static int fill(plugin_output *output, cnnscore_error *err) {
+    int code = remove_indexes(output, err);
+    if (code == CNNSCORE_OK) code = aside_fill(&output->file, err);
+    if (code == CNNSCORE_OK && output->index_file.part) {
+        code = aside_fill(&output->index_file, err);
+        if (code != CNNSCORE_OK) unlink(output->file.target); /* without the index it was to have */
+    }
+    return code;
+}
+
 int output_finish(plugin_output *output, cnnscore_error *err) {
     int code = cnnscore_writer_close(output->writer, err);
     output->writer = NULL;
     if (code == CNNSCORE_OK && output->index) code = finish_index(output, err);
-    if (code == CNNSCORE_OK && output->file.part) code = remove_indexes(output, err);
-    if (code == CNNSCORE_OK && output->file.part) code = aside_fill(&output->file, err);
-    if (code == CNNSCORE_OK && output->index_file.part) {
-        code = aside_fill(&output->index_file, err);
-        if (code != CNNSCORE_OK) unlink(output->file.target); /* without the index it was to have */
+    if (code == CNNSCORE_OK && output->file.part) {
+        aside_hold_signals();
+        code = fill(output, err);
+        aside_release_signals();
     }
     output_close(output);
     return code;

@@ -11,12 +11,15 @@ import errno
 import os
 import re
 import shutil
+import signal
 import stat
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cnnscore.errors import BadOutput, UsageError
 
@@ -26,7 +29,7 @@ _ROOM_FOR_PID = len(f"..{2**22}.part")
 """Bytes that the name of a file aside is longer than the file's; Linux has no greater PID."""
 
 _unfinished: dict[Path, int] = {}
-"""What stands aside, and the process that put it there (not its forks)."""
+"""What goes with this process, and the process that put it there (not its forks)."""
 
 
 def check_folder(path: str) -> None:
@@ -77,11 +80,33 @@ def aside(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def aside_folder(path: str | Path) -> Iterator[Path]:
-    """An empty folder, whose files appear in the folder `path` when the block ends, replacing those
-    of the same name; nothing appears when the block is left by an exception.
+def undisturbed() -> Iterator[None]:
+    """Several files appear together: signals that Python handles wait until the block ends."""
+    handlers: dict[int, Any] = {}
+    came: list[int] = []
+    if threading.current_thread() is threading.main_thread():
+        handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+        handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
-    Errors: BadOutput when it cannot be made, or its files cannot be moved; those of the block are
+
+@contextmanager
+def aside_folder(path: str | Path, *, mark: str = "", own: str = "") -> Iterator[Path]:
+    """An empty folder, whose files appear in the folder `path` when the block ends, replacing those
+    of the same name, or of one that the pattern `own` matches; nothing appears when the block is
+    left by an exception.
+
+    What is replaced goes before the first new file comes, so at no moment do files of two runs lie
+    side by side. The file `mark` goes first and comes last: where it is, all are there. Errors:
+    BadOutput when the folder cannot be made, or its files cannot be moved; those of the block are
     the block's (`writing`).
     """
     target = Path(os.path.realpath(path))
@@ -96,8 +121,14 @@ def aside_folder(path: str | Path) -> Iterator[Path]:
             if not target.exists():
                 part.rename(target)
                 return
-            for file in sorted(part.iterdir()):
-                (_Place.of(target / file.name) or _Place(target / file.name)).fill(file)
+            files = sorted(part.iterdir(), key=lambda file: (file.name == mark, file.name))
+            names = [target / file.name for file in files]
+            places = [_Place.of(name) or _Place(name) for name in names]
+            with undisturbed():
+                for old in (*(place.target for place in reversed(places)), *_owned(target, own)):
+                    old.unlink(missing_ok=True)
+                for file, place in zip(files, places, strict=True):
+                    place.fill(file)
     finally:
         _remove(part)
 
@@ -112,27 +143,24 @@ def results_folder(path: str, *, mark: str, own: str, overwrite: bool) -> Iterat
     names without the mark, which are somebody else's; BadOutput as of `aside_folder`.
     """
 
-    def old() -> set[str]:
-        return {name for name in os.listdir(path) if re.fullmatch(own, name)}  # noqa: PTH208
-
-    if Path(path).is_dir():
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
         with writing(path):
-            if not overwrite and any(Path(path).iterdir()):
+            if not overwrite and any(target.iterdir()):
                 raise UsageError(
                     f"the folder {path} has files already: give another one, or `overwrite=` to "
                     "replace the results in it"
                 )
-            if (others := old()) and mark not in others:
+            others = [] if (target / mark).exists() else _owned(target, own)
+            if others and not any(_found(target.parent, _pattern(target))):
                 raise UsageError(
-                    f"{Path(path, min(others))} is of something else, as {path} has no {mark}: "
+                    f"{Path(path, others[-1].name)} is of something else, as {path} has no {mark}: "
                     "give another folder"
                 )
-    with aside_folder(path) as folder:
+            for remains in others:  # of a run that was killed when its files came
+                remains.unlink()
+    with aside_folder(path, mark=mark, own=own) as folder:
         yield folder
-        new = set(os.listdir(folder))  # noqa: PTH208
-    with writing(path):
-        for name in old() - new:
-            Path(path, name).unlink()
 
 
 @contextmanager
@@ -147,6 +175,16 @@ def scratch_folder() -> Iterator[Path]:
         yield part
     finally:
         _remove(part)
+
+
+@contextmanager
+def temporary(path: Path) -> Iterator[Path]:
+    """Whatever the block makes at `path`: it goes with the block, or with the process."""
+    _unfinished[path] = os.getpid()
+    try:
+        yield path
+    finally:
+        _remove(path)
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
@@ -228,6 +266,12 @@ def _part_of(target: Path) -> Path:
     part = target.with_name(f".{_stem(target)}.{os.getpid()}.part")
     _unfinished[part] = os.getpid()
     return part
+
+
+def _owned(folder: Path, own: str) -> list[Path]:
+    """Files there whose names match: an index before what it is of."""
+    found = [path for path in folder.iterdir() if re.fullmatch(own, path.name)]
+    return sorted((path for path in found if path.is_file() or path.is_symlink()), reverse=True)
 
 
 def _pattern(target: Path) -> str:

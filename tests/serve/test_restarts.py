@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from cnnscore.errors import BadOutput, ServerError
+from cnnscore.serve.server import STOPPING
 from cnnscore.serve.socket_file import SocketFile
 from cnnscore.wire.client import RemoteEngine
 from conftest import DATA, run_process
@@ -52,6 +53,18 @@ def working(address: str, case: Windows, count: int) -> Iterator[list[list[str]]
             enough.set()
         for end in ends:
             end.result(60)
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_server_that_is_told_to_end_leaves_no_socket(
+    number: int, start: StartServer, tiny: dict[str, str]
+) -> None:
+    server = start(tiny["reference"])
+    socket = Path(server.address.removeprefix("unix:"))
+    assert socket.exists()
+    assert server.stop(number) == 0, server.said()
+    assert "Traceback" not in server.said()
+    assert not list(socket.parent.iterdir())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

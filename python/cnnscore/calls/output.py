@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from cnnscore.calls.records import Calls, Records, Writer, build_index
 from cnnscore.errors import BadOutput, UsageError
-from cnnscore.files import aside, is_file, remove_left, writing
+from cnnscore.files import aside, is_file, remove_left, undisturbed, writing
 
 INDEX_SUFFIXES = (".tbi", ".csi")
 RECORDS_PER_READ = 4096
@@ -46,14 +46,19 @@ class OutputOptions:
 
 @contextmanager
 def open_output(
-    calls: Calls, path: str, options: OutputOptions, *, threads: int = 0
+    calls: Calls,
+    path: str,
+    options: OutputOptions,
+    *,
+    threads: int = 0,
+    together: ExitStack | None = None,
 ) -> Iterator[Writer]:
     """A writer for `path` (`-` is standard output), and its index where `options` ask for one.
 
     The header lines of `options` are added. File and index appear when they are whole
     (`files.aside`); when the block is left by an exception nothing remains. `threads` more
-    compress. Errors: UsageError for an index that cannot be, BadOutput when the file cannot be
-    written.
+    compress. From the first name until `together` ends (by default, the last name) signals wait.
+    Errors: UsageError for an index that cannot be, BadOutput when the file cannot be written.
     """
     mode, index = options.mode(path), options.write_index
     compressed = mode not in ("w", "wbu")
@@ -72,11 +77,25 @@ def open_output(
         return
     for suffix in INDEX_SUFFIXES:
         remove_left(f"{path}{suffix}")
+    with (
+        nullcontext(together) if together else ExitStack() as stack,
+        _with_index(calls, path, options, threads, stack) as writer,
+    ):
+        yield writer
+
+
+@contextmanager
+def _with_index(
+    calls: Calls, path: str, options: OutputOptions, threads: int, together: ExitStack
+) -> Iterator[Writer]:
+    """A file, with its index where there is to be one."""
+    mode, index = options.mode(path), options.write_index
     if not index:
         with aside(path) as part:
             with _written(Writer(calls, part, path, mode, threads)) as writer:
                 yield writer
             if is_file(path):
+                together.enter_context(undisturbed())
                 _remove_indexes(path)
         return
     index_path, whole = f"{path}.{index}", False
@@ -86,6 +105,7 @@ def open_output(
                 with _written(Writer(calls, part, path, mode, threads)) as writer:
                     yield writer
                 build_index(part, index_part, index, path)
+                together.enter_context(undisturbed())
                 _remove_indexes(path, index)
             whole = True
     except BadOutput:

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
+from contextlib import suppress
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cnnscore.cli.parser import ABOUT, COMMANDS, EXIT_USAGE, command_parser, did_you_mean
 from cnnscore.errors import CnnscoreError
 from cnnscore.files import remove_unfinished
 from cnnscore.version import __version__
 
-EXIT_FAULT, EXIT_INTERRUPTED, END_OF_PIPE = 3, 130, 128 + signal.SIGPIPE
+EXIT_FAULT = 3
 ENDING = (
-    *(signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM, signal.SIGXCPU),
-    *(signal.SIGUSR1, signal.SIGUSR2),
+    *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM),
+    *(signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2),
 )
-"""Signals that end a command through the blocks that remove unfinished files."""
+"""Signals that end a command; none of them leaves unfinished files."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command line; the exit code: 0, 1 usage, 2 bad input, 3 our fault, 130 interrupted."""
+    """Run a command line; the exit code: 0, 1 usage, 2 bad input, 3 our fault. Signals end the
+    process."""
+    is_the_process = arguments is None
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["help"]:  # `help score` is `score --help`
         arguments = [*arguments[1:], "--help"]
@@ -43,15 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return EXIT_USAGE
-    _handle_signals()
+    before = _handle_signals()
     try:
         return _run(name, arguments[1:])
-    except SystemExit as stop:
-        if stop.code == END_OF_PIPE:
-            _end_of_pipe()
-        raise
-    finally:  # Python flushes at its end
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    finally:
+        if not is_the_process:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python flushes at its end
 
 
 def _run(name: str, arguments: list[str]) -> int:
@@ -61,11 +64,8 @@ def _run(name: str, arguments: list[str]) -> int:
     except CnnscoreError as error:
         print(f"cnnscore: error: {_one_line(_with_options(str(error)))}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("cnnscore: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        raise SystemExit(END_OF_PIPE) from None
+    except BrokenPipeError:  # a reader that goes away ends us quietly, as any command in a pipe
+        _end(signal.SIGPIPE, None)
     except MemoryError:
         print("cnnscore: error: out of memory: use fewer --threads", file=sys.stderr)
         return EXIT_FAULT
@@ -108,30 +108,29 @@ def _with_options(message: str) -> str:
     return with_options(message)
 
 
-def _handle_signals() -> None:
-    def stop(number: int, _: object) -> NoReturn:
-        for one in ENDING:  # a second signal does not wait
-            if signal.getsignal(one) is stop:
-                signal.signal(one, die)
-        raise SystemExit(128 + number)  # through the blocks that remove unfinished files
+def _handle_signals() -> dict[int, Any]:
+    """From now on the signals of `ENDING` end this process; what handled them before."""
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in ENDING}
+    for number, handler in before.items():
+        # Ignored ones stay so (nohup, background jobs of a shell); Python itself ignores SIGPIPE.
+        if number == signal.SIGPIPE or handler is not signal.SIG_IGN:
+            signal.signal(number, _end)
+    return before
 
-    def die(number: int, _: object) -> None:
-        remove_unfinished()
+
+def _end(number: int, _: object) -> NoReturn:
+    """At once. An exception in its place would end whatever is at work by its own rules: an import
+    calls it a fault, a destructor or a callback loses it."""
+    for one in ENDING:  # a second one does not break this off
+        signal.signal(one, signal.SIG_IGN)
+    remove_unfinished()
+    if number == signal.SIGINT:
+        with suppress(OSError):
+            os.write(2, b"cnnscore: interrupted\n")
+    if number == signal.SIGPIPE:  # quiet in a shell too
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
-
-    for number in ENDING:
-        # Ignored ones stay so (nohup, background jobs of a shell); Python itself ignores SIGPIPE.
-        if number == signal.SIGPIPE or signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, stop)
-
-
-def _end_of_pipe() -> NoReturn:
-    """A reader of our output that goes away ends us quietly, as with other commands in a pipe."""
-    remove_unfinished()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.raise_signal(signal.SIGPIPE)
-    raise SystemExit(END_OF_PIPE)  # where it is blocked
+    os._exit(128 + number)
 
 
 def _overview() -> str:

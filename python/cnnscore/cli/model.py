@@ -123,7 +123,7 @@ def _card(name: str) -> None:
         print(written.read_text(encoding="utf-8"), end="")
         return
     try:
-        card = write_card(manifest, path)
+        card = write_card(manifest, path.stat().st_size)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(
             f"{path}: its manifest is not as `cnnscore train` writes it ({error!r}); a card cannot "

@@ -11,7 +11,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from cnnscore.calls.resource import Resource
 from cnnscore.calls.spool import readable_twice
 from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.files import write_whole
+from cnnscore.files import aside, writing
 from cnnscore.filter.score_key import check_new_key, choose_key, read_scores
 from cnnscore.filter.sources import CutoffSource
 from cnnscore.filter.summary import FilterSummary, resource_outlook
@@ -159,10 +159,13 @@ def filter_calls(
             else f"resources {', '.join(Path(file).name for file in resources)}"
         )
         run.declare(read, origin)
-        with open_output(read, output, written, threads=threads) as writer:
-            run.write(read, writer)
-            if options.table:
-                write_whole(options.table, run.table.text().encode())
+        with ExitStack() as together, ExitStack() as after:  # the table comes after the output
+            table = after.enter_context(aside(options.table)) if options.table else None
+            with open_output(read, output, written, threads=threads, together=together) as writer:
+                run.write(read, writer)
+                if options.table and table:
+                    with writing(options.table):
+                        table.write_text(run.table.text())
     run.summary.seconds = time.monotonic() - start
     return run.summary
 

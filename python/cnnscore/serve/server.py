@@ -29,6 +29,7 @@ from cnnscore.wire.messages import ServerDescription
 
 log = logging.getLogger("cnnscore")
 
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GRACE_SECONDS = 30
 LOG_SECONDS = 60
 FILL_SECONDS = 0.002  # a small part of what a network call takes
@@ -69,7 +70,7 @@ class ServeOptions:
 
 
 def serve(options: ServeOptions) -> None:
-    """Score for clients until SIGTERM or SIGINT, then finish what they had sent.
+    """Score for clients until SIGTERM, SIGINT or SIGHUP, then finish what they had sent.
 
     Prints one line, `ready ADDRESS`, on stdout as soon as clients can come. Errors: UsageError,
     BadInput, BadOutput; before that line.
@@ -151,13 +152,13 @@ class _Server:
             ],
         )
         server.add_generic_rpc_handlers((self._service.handler(), health.handler()))
+        stopped = _on_signals()  # from here on no signal leaves a socket
         address, socket_file = self._bind(server)
         stop_metrics: Callable[[], None] | None = None
         try:
             if options.metrics:
                 where, stop_metrics = self._metrics.listen(options.metrics)
                 log.info("metrics at http://%s/metrics", str(where).removeprefix("tcp:"))
-            stopped = _on_signals()
             await server.start()
             self._say_ready(address)
             await self._until(stopped)
@@ -237,16 +238,17 @@ class _Server:
 
 
 def _on_signals() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; the next one kills."""
+    """Set by the first of `STOPPING`; the next one kills."""
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    numbers = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
 
     def stop() -> None:
         stopped.set()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in numbers:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in numbers:
         loop.add_signal_handler(number, stop)
     return stopped
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 GENERAL = "general"
@@ -20,12 +19,12 @@ _FIGURES = {
 }
 
 
-def write_card(manifest: dict[str, Any], path: Path | None = None) -> str:
-    """The card of a network; `path` is its file, for the size.
+def write_card(manifest: dict[str, Any], size: int | None = None) -> str:
+    """The card of a network, whose file has this many bytes.
 
     Networks that were imported have a short one: what they take, give and are from.
     """
-    size = f", {path.stat().st_size / 1e6:.2f} MB" if path and path.is_file() else ""
+    megabytes = "" if size is None else f", {size / 1e6:.2f} MB"
     reads = f"up to {manifest['read_limit']} reads" if manifest["read_limit"] else "no reads"
     lines = [
         f"# {manifest['name']}",
@@ -34,7 +33,7 @@ def write_card(manifest: dict[str, Any], path: Path | None = None) -> str:
         "",
         f"- sees: {manifest['encoding']}, {reads}, {manifest['window']} columns of reference; "
         f"annotations {', '.join(manifest['annotations']) or 'none'}",
-        f"- gives: INFO/{manifest['info_key']}, {manifest['score']}{size}",
+        f"- gives: INFO/{manifest['info_key']}, {manifest['score']}{megabytes}",
     ]
     lines += [f"- {key.replace('_', ' ')}: {value}" for key, value in manifest["source"].items()]
     training = manifest.get("training")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnscore.description import LABELS
 from cnnscore.errors import InternalError
-from cnnscore.files import aside, writing
+from cnnscore.files import aside, undisturbed, writing
 from cnnscore.network.graph_builder import GraphBuilder
 from cnnscore.network.manifest import MANIFEST_KEY, SCHEMA
 from cnnscore.network.session import Session
@@ -73,22 +74,34 @@ def write_onnx(network: Network, config: Config, manifest: dict[str, Any]) -> by
 
 
 def save_checked(
-    content: bytes, path: Path, network: Network, samples: Samples, rows: NDArray[np.int64]
+    content: bytes,
+    card: str,
+    path: Path,
+    network: Network,
+    samples: Samples,
+    rows: NDArray[np.int64],
 ) -> float:
-    """Write the file, but only when ONNX Runtime says what PyTorch says of these rows (1e-4);
-    the greatest difference.
+    """Write the file and its card, but only when ONNX Runtime says what PyTorch says of these rows
+    (1e-4); the greatest difference. At no moment has a network the card of another.
 
     Errors: InternalError when they differ, BadOutput for a full disk; then there is no file.
     """
-    with aside(path) as part:
-        with writing(path):
-            part.write_bytes(content)
-        difference = _difference(Session(part, "cpu"), network, samples, rows)
-        if not difference <= TOLERANCE:
-            raise InternalError(
-                f"ONNX Runtime and PyTorch differ by {difference:.2g} on {len(rows)} rows, more "
-                f"than {TOLERANCE}: {path} is not written; please report it"
-            )
+    card_path = path.with_suffix(".md")
+    with ExitStack() as together, aside(card_path) as card_part:
+        with writing(card_path):
+            card_part.write_bytes(card.encode())
+        with aside(path) as part:
+            with writing(path):
+                part.write_bytes(content)
+            difference = _difference(Session(part, "cpu"), network, samples, rows)
+            if not difference <= TOLERANCE:
+                raise InternalError(
+                    f"ONNX Runtime and PyTorch differ by {difference:.2g} on {len(rows)} rows, "
+                    f"more than {TOLERANCE}: {path} is not written; please report it"
+                )
+            together.enter_context(undisturbed())
+            with writing(card_path):
+                card_path.unlink(missing_ok=True)
     return difference
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cnnscore.errors import BadInput, BadOutput, UsageError
+from cnnscore.files import temporary
 
 log = logging.getLogger("cnnscore")
 LOCK = ".lock"
@@ -38,10 +39,9 @@ def one_run(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise BadOutput(f"cannot write into {folder}: {error.strerror}") from None
     try:
-        yield
+        with temporary(path):
+            yield
     finally:
-        with suppress(OSError):
-            path.unlink()
         os.close(lock)
 
 
@@ -87,7 +87,7 @@ def prepare(
         )
     try:
         if not resume:
-            for path in (network, checkpoint):
+            for path in (network.with_suffix(".md"), network, checkpoint):
                 path.unlink(missing_ok=True)
             shutil.rmtree(output / "tensorboard", ignore_errors=True)
     except OSError as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from pathlib import Path
 from typing import Any
 
-from cnnscore.errors import BadOutput
 from cnnscore.extras import need
+from cnnscore.files import write_whole
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.train.calibrate import Ranking
 
@@ -87,15 +88,12 @@ class Logs:
             self._draw()
 
     def _write_csv(self) -> None:
-        path = self._folder / "log.csv"
-        try:
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-                writer.writeheader()
-                for row in self.history:
-                    writer.writerow({key: f"{value:.6g}" for key, value in row.items()})
-        except OSError as error:
-            raise BadOutput(f"cannot write {path}: {error.strerror}") from None
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for row in self.history:
+            writer.writerow({key: f"{value:.6g}" for key, value in row.items()})
+        write_whole(self._folder / "log.csv", text.getvalue().encode())
 
     def _tensorboard(self) -> Any:
         if self._board is None:
@@ -132,11 +130,9 @@ class Logs:
                 right.axvline(row["step"], color="#555555", linewidth=0.8, label="kept step")
         right.set(xlabel="step", ylabel="average precision", title="validation rows")
         right.legend(fontsize=8)
-        path = self._folder / "curves.png"
-        try:
-            figure.savefig(path, dpi=120)
-        except OSError as error:
-            raise BadOutput(f"cannot write {path}: {error.strerror}") from None
+        picture = io.BytesIO()
+        figure.savefig(picture, dpi=120)
+        write_whole(self._folder / "curves.png", picture.getvalue())
 
 
 def _text(row: dict[str, float]) -> str:

@@ -6,7 +6,6 @@ import copy
 import hashlib
 import logging
 import os
-import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from cnnscore.dataset.parquet import SPLITS, Dataset
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.files import write_whole
+from cnnscore.files import temporary, write_whole
 from cnnscore.network.encode import Planes
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.session import Session
@@ -79,7 +78,7 @@ def run_training(
     torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(True)
     network_path = output / f"{config.name}.onnx"
-    with one_run(output):
+    with one_run(output), temporary(output / CACHE):
         sources = [find_model(name) for name in (options.init, *options.teachers) if name]
         checkpoint = prepare(
             output, network_path, sources, resume=options.resume, overwrite=options.overwrite
@@ -140,13 +139,11 @@ def run_training(
             manifest = make_manifest(config, network, found.cutoffs, training, source)
             content = write_onnx(network, config, manifest)
             checked = _checked_rows(samples)
-            difference = save_checked(content, network_path, network, samples, checked)
+            card = write_card(manifest, len(content))
+            difference = save_checked(content, card, network_path, network, samples, checked)
             log.info("ONNX Runtime and PyTorch differ by at most %.2g", difference)
         finally:
             logs.close()
-            shutil.rmtree(output / CACHE, ignore_errors=True)
-        card = write_card(manifest, network_path)
-        write_whole(str(network_path.with_suffix(".md")), card.encode())
     return manifest
 
 
