@@ -203,6 +203,8 @@ class Box:
             name = path.relative_to(self.out)
             if "tensorboard" in name.parts:  # grows as it is written
                 continue
+            if killed and set(name.parts) & set(self.subject.held):
+                continue
             if name not in known and not (killed and any(map(hidden.fullmatch, name.parts))):
                 found.append(str(name))
         if not killed:

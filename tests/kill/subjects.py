@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,6 +48,8 @@ class Subject:
     beside: tuple[str, ...] = ()
     """What a run writes while it goes on, for people and for a run that goes on from there: always
     whole, and there also when it is ended."""
+    held: tuple[str, ...] = ()
+    """Names of what it works with in the folder of its outputs."""
     clears: bool = False
     """It takes away what was there before, as its first step."""
     ignores: tuple[int, ...] = ()
@@ -116,7 +118,7 @@ def _page(path: Path) -> str:
     if not text.rstrip().endswith("</html>"):
         raise ValueError("the page has no end")
     title = re.search("<title>(.*)</title>", text)
-    return title[1] if title else "none"
+    return f"{title and title[1]}, {text.count('<script')}"
 
 
 def _json(path: Path) -> str:
@@ -170,24 +172,28 @@ _READERS: dict[str, Callable[[Path], str]] = {
 # ---- command lines ----
 
 
+FEW = DATA / "calls.vcf.gz"
+REFERENCE = ("-R", DATA / "ref.fa")
+READS = ("-I", DATA / "reads.bam")
+TRUTH = ("--truth", DATA / "truth.vcf.gz")
+CNNSCORE = (sys.executable, "-m", "cnnscore")
+
+
 def subjects(folder: Path, gatk: Gatk | None = None) -> dict[str, Subject]:
     """All subjects (the walker's with a `gatk`, `train` with its extra); what they read is made in
     `folder`."""
-    many = _many(folder / "many.vcf", 10)
-    few = DATA / "calls.vcf.gz"
-    scored = folder / "scored.vcf.gz"
-    cnnscore = (sys.executable, "-m", "cnnscore")
-    reference = ("-R", DATA / "ref.fa")
-    if not scored.exists():
-        _run(*cnnscore, "score", few, *reference, "-m", "reference", "-o", scored, "-W")
-    reads = ("-I", DATA / "reads.bam")
-    truth = ("--truth", DATA / "truth.vcf.gz")
+    found = [*_scoring(_many(folder / "many.vcf", 10)), *_after_scoring(folder), *_learning(folder)]
+    if gatk:
+        found.append(_walker(gatk))
+    return {subject.name: subject for subject in found}
 
+
+def _scoring(many: Path) -> Iterator[Subject]:
     def score(name: str, *more: object, calls: Path = many, model: str = "reference") -> Arguments:
         def arguments(out: Path, _: Path, earlier: bool) -> Sequence[object]:
             key = ("--info-key", "THE_EARLIER_RUN") if earlier else ()
-            common = (calls, *reference, "-m", model, "-o", out / name, "--quiet", *more)
-            return (*cnnscore, "score", *common, *key)
+            common = (calls, *REFERENCE, "-m", model, "-o", out / name, "--quiet", *more)
+            return (*CNNSCORE, "score", *common, *key)
 
         return arguments
 
@@ -199,127 +205,131 @@ def subjects(folder: Path, gatk: Gatk | None = None) -> dict[str, Subject]:
 
         return arguments
 
+    yield Subject("score", score("s.vcf"), ("s.vcf",))
+    yield Subject(
+        "score-index", score("s.vcf.gz", "-W=tbi"), ("s.vcf.gz", "s.vcf.gz.tbi"), "s.vcf.gz.tbi"
+    )
+    yield Subject(
+        "score-reads",
+        score("s.bcf", "-W", *READS, calls=FEW, model="reads"),
+        ("s.bcf", "s.bcf.csi"),
+        "s.bcf.csi",
+    )
+    yield Subject("plugin", plugin("p.vcf"), ("p.vcf",), variables=environment())
+    yield Subject(
+        "plugin-index",
+        plugin("p.vcf.gz", "-Oz", "-W"),
+        ("p.vcf.gz", "p.vcf.gz.csi"),
+        "p.vcf.gz.csi",
+        variables=environment(),
+    )
+    yield Subject(
+        "plugin-bcf",
+        plugin("p.bcf", "-Ob", "-W"),
+        ("p.bcf", "p.bcf.csi"),
+        "p.bcf.csi",
+        variables=environment(),
+    )
+
+
+def _after_scoring(folder: Path) -> Iterator[Subject]:
+    def scored() -> Path:
+        return _made(folder / "scored.vcf.gz", "score", FEW, "-m", "reference")
+
     def filters(out: Path, _: Path, earlier: bool) -> Sequence[object]:
         levels = ("--snp-tranche", 90) if earlier else ("--snp-tranche", 99)
         files = ("-o", out / "f.vcf.gz", "-W", "--tranche-table", out / "table.tsv")
         resource = ("--resource", DATA / "truth.vcf.gz")
-        return (*cnnscore, "filter", scored, *resource, *levels, *files, "--quiet")
+        return (*CNNSCORE, "filter", scored(), *resource, *levels, *files, "--quiet")
 
     def evaluate(out: Path, _: Path, earlier: bool) -> Sequence[object]:
-        more = (
-            "--score",
-            "QUAL" if earlier else "CNN_REF",
-            "--title",
-            "earlier" if earlier else "now",
-        )
-        files = (scored, *truth, *reference, "-o", out / "e", "--quiet")
-        return (*cnnscore, "evaluate", *files, *more)
-
-    for name, key in (("earlier", "QUAL"), ("now", "CNN_REF")):
-        _run(*cnnscore, "evaluate", scored, *truth, *reference, "--score", key, "-o", folder / name)
+        key, title = ("QUAL", "earlier") if earlier else ("CNN_REF", "now")
+        more = ("--score", key, "--title", title)
+        files = (scored(), *TRUTH, *REFERENCE, "-o", out / "e", "--quiet")
+        return (*CNNSCORE, "evaluate", *files, *more)
 
     def report(out: Path, _: Path, earlier: bool) -> Sequence[object]:
-        more = ("--title", "earlier") if earlier else ("--title", "now")
-        files = ("-o", out / "r.html", "--multiqc", out / "r_mqc.json")
-        return (*cnnscore, "report", folder / ("earlier" if earlier else "now"), *files, *more)
+        key, title = ("QUAL", "earlier") if earlier else ("CNN_REF", "now")
+        evaluation = _made(folder / title, "evaluate", scored(), *TRUTH, "--score", key)
+        files = ("-o", out / "r.html", "--multiqc", out / "r_mqc.json", "--title", title)
+        return (*CNNSCORE, "report", evaluation, *files)
 
     def view(out: Path, _: Path, earlier: bool) -> Sequence[object]:
-        more = ("--title", "earlier") if earlier else ("--title", "now")
-        files = (few, *reference, *reads, "-o", out / "v.html", "--quiet")
-        return (*cnnscore, "view", *files, "--near-threshold", 0, "--sites", 60, *more)
+        files = (FEW, *REFERENCE, *READS, "-o", out / "v.html", "--quiet")
+        return (*CNNSCORE, "view", *files, "--near-threshold", 0, "--sites", 20 if earlier else 60)
 
+    yield Subject(
+        "filter",
+        filters,
+        ("f.vcf.gz", "f.vcf.gz.csi", "table.tsv"),
+        "f.vcf.gz.csi",
+        last="table.tsv",
+    )
+    yield Subject(
+        "evaluate",
+        evaluate,
+        tuple(f"e/{name}" for name in _EVALUATION),
+        "e/evaluation.json",
+        folder="e",
+    )
+    yield Subject("report", report, ("r.html", "r_mqc.json"))
+    yield Subject("view", view, ("v.html",))
+
+
+def _learning(folder: Path) -> Iterator[Subject]:
     def dataset(out: Path, _: Path, earlier: bool) -> Sequence[object]:
         more = ("--weight", 2 if earlier else 1)
-        files = (few, *reference, *reads, *truth, "-o", out / "d.parquet", "--quiet")
-        return (*cnnscore, "dataset", *files, "--overwrite", "--block", 2000, *more)
+        files = (FEW, *REFERENCE, *READS, *TRUTH, "-o", out / "d.parquet", "--quiet")
+        return (*CNNSCORE, "dataset", *files, "--overwrite", "--block", 2000, *more)
 
     def train(out: Path, _: Path, earlier: bool) -> Sequence[object]:
-        files = ("read-set", folder / "data.parquet", "-o", out / "t", "--overwrite", "--quiet")
+        rows = ("dataset", FEW, *READS, *TRUTH, "--block", 2000)
+        data = _made(folder / "data.parquet", *rows)
+        files = ("read-set", data, "-o", out / "t", "--overwrite", "--quiet")
         steps = ("training.steps=6", "training.batch=16", "training.evaluate_every=2", "name=n")
         settings = [word for text in steps for word in ("--set", text)]
-        return (*cnnscore, "train", *files, *settings, "--seed", 8 if earlier else 9)
+        return (*CNNSCORE, "train", *files, *settings, "--seed", 8 if earlier else 9)
 
+    yield Subject("dataset", dataset, ("d.parquet",))
+    if find_spec("torch"):
+        yield Subject(
+            "train",
+            train,
+            ("t/n.onnx", "t/n.md"),
+            "t/n.md",
+            beside=("t/checkpoint.pt", "t/config.toml", "t/curves.png", "t/log.csv"),
+            held=(".lock", ".planes"),
+            clears=True,
+        )
+
+
+def _walker(gatk: Gatk) -> Subject:
     def walker(out: Path, tmp: Path, earlier: bool) -> Sequence[object]:
         key = ("--info-key", "THE_EARLIER_RUN") if earlier else ()
-        files = ("-V", few, *reference, *reads, "-O", out / "w.vcf.gz", "--tmp-dir", tmp)
+        files = ("-V", FEW, *REFERENCE, *READS, "-O", out / "w.vcf.gz", "--tmp-dir", tmp)
         engine = ("--model", "reads", "--engine", ENGINE)
-        return gatk.command("CnnScoreVariants", *files, *engine, *key) if gatk else ()
+        return gatk.command("CnnScoreVariants", *files, *engine, *key)
 
-    found = [
-        Subject("score", score("s.vcf"), ("s.vcf",)),
-        Subject(
-            "score-index", score("s.vcf.gz", "-W=tbi"), ("s.vcf.gz", "s.vcf.gz.tbi"), "s.vcf.gz.tbi"
-        ),
-        Subject(
-            "score-reads",
-            score("s.bcf", "-W", *reads, calls=few, model="reads"),
-            ("s.bcf", "s.bcf.csi"),
-            "s.bcf.csi",
-        ),
-        Subject("plugin", plugin("p.vcf"), ("p.vcf",), variables=environment()),
-        Subject(
-            "plugin-index",
-            plugin("p.vcf.gz", "-Oz", "-W"),
-            ("p.vcf.gz", "p.vcf.gz.csi"),
-            "p.vcf.gz.csi",
-            variables=environment(),
-        ),
-        Subject(
-            "plugin-bcf",
-            plugin("p.bcf", "-Ob", "-W"),
-            ("p.bcf", "p.bcf.csi"),
-            "p.bcf.csi",
-            variables=environment(),
-        ),
-        Subject(
-            "filter",
-            filters,
-            ("f.vcf.gz", "f.vcf.gz.csi", "table.tsv"),
-            "f.vcf.gz.csi",
-            last="table.tsv",
-        ),
-        Subject(
-            "evaluate",
-            evaluate,
-            tuple(f"e/{name}" for name in _EVALUATION),
-            "e/evaluation.json",
-            folder="e",
-        ),
-        Subject("report", report, ("r.html", "r_mqc.json")),
-        Subject("view", view, ("v.html",)),
-        Subject("dataset", dataset, ("d.parquet",)),
-    ]
-    if find_spec("torch"):
-        run_cli_of = (few, *reference, *reads, *truth, "-o", folder / "data.parquet")
-        _run(*cnnscore, "dataset", *run_cli_of, "--block", 2000, "--overwrite")
-        found.append(
-            Subject(
-                "train",
-                train,
-                ("t/n.onnx", "t/n.md"),
-                "t/n.md",
-                beside=("t/checkpoint.pt", "t/config.toml", "t/curves.png", "t/log.csv"),
-                clears=True,
-            )
-        )
-    if gatk:
-        found.append(
-            Subject(
-                "walker",
-                walker,
-                ("w.vcf.gz", "w.vcf.gz.tbi"),
-                "w.vcf.gz.tbi",
-                ignores=(signal.SIGPIPE,),  # Java ignores it
-                hosted=True,
-            )
-        )
-    return {subject.name: subject for subject in found}
+    return Subject(
+        "walker",
+        walker,
+        ("w.vcf.gz", "w.vcf.gz.tbi"),
+        "w.vcf.gz.tbi",
+        ignores=(signal.SIGPIPE,),  # Java ignores it
+        hosted=True,
+    )
 
 
 _EVALUATION = (
     *("cnnscore_mqc.json", "compared.vcf.gz", "compared.vcf.gz.tbi", "differences.tsv"),
     *("evaluation.json", "report.html", "scores.tsv", "strata.tsv", "tranches.tsv"),
 )
+
+
+def _made(path: Path, *command: object) -> Path:
+    if not path.exists():
+        _run(*CNNSCORE, *command, *REFERENCE, "-o", path)
+    return path
 
 
 def _run(*command: object) -> None:
@@ -335,20 +345,21 @@ def _many(path: Path, times: int) -> Path:
 
 def to_stdout(folder: Path) -> dict[str, tuple[list[str], Mapping[str, str]]]:
     """Commands that print more than a pipe holds, and their variables; after `subjects`."""
-    reference = ("-R", DATA / "ref.fa")
-    score = (sys.executable, "-m", "cnnscore", "score", folder / "many.vcf", *reference)
+    score = (*CNNSCORE, "score", folder / "many.vcf", *REFERENCE)
     plugin = ("bcftools", "+cnnscore", folder / "many.vcf", "-f", DATA / "ref.fa")
-    view = (sys.executable, "-m", "cnnscore", "view", DATA / "calls.vcf.gz", *reference)
+    view = (*CNNSCORE, "view", FEW, *REFERENCE)
+    scored = folder / "many.scored.vcf"
+    if not scored.exists():
+        _run(*score, "-m", "reference", "-o", scored)
     commands = {
         "score": ((*score, "-m", "reference", "--quiet"), {}),
         "score-z": ((*score, "-m", "reference", "--quiet", "-O", "z0"), {}),
         "plugin": ((*plugin, "-m", "reference"), environment()),
         "plugin-u": ((*plugin, "-m", "reference", "-Ou"), environment()),
         "filter": (
-            (sys.executable, "-m", "cnnscore", "filter", folder / "many.scored.vcf", "--quiet"),
+            (*CNNSCORE, "filter", scored, "--quiet"),
             {},
         ),
-        "view": ((*view, "-I", DATA / "reads.bam", "--terminal", "--sites", 100, "--quiet"), {}),
+        "view": ((*view, *READS, "--terminal", "--random", 100, "--quiet"), {}),
     }
-    _run(*commands["score"][0], "-o", folder / "many.scored.vcf")
     return {name: ([str(word) for word in words], env) for name, (words, env) in commands.items()}

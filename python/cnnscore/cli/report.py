@@ -56,17 +56,22 @@ def run(options: argparse.Namespace) -> None:
     if options.figures:
         need("evaluate", "matplotlib")
     from cnnscore.evaluate.tables import read_result
-    from cnnscore.files import aside_folder, write_whole, writing
+    from cnnscore.files import aside_folder, undisturbed, write_whole, writing
 
     result = read_result(options.evaluation)
+    texts: dict[str, str] = {}
     if options.output:
         from cnnscore.report.html import page, read_tranche_table
 
         table = read_tranche_table(options.tranche_table) if options.tranche_table else ()
-        text = page(result, viewer=options.viewer, title=options.title, tranche_table=table)
-        write_whole(options.output, text.encode())
+        texts[options.output] = page(
+            result, viewer=options.viewer, title=options.title, tranche_table=table
+        )
     if options.multiqc:
-        write_whole(options.multiqc, (json.dumps(multiqc_section(result)) + "\n").encode())
+        texts[options.multiqc] = json.dumps(multiqc_section(result)) + "\n"
+    with undisturbed():
+        for path, text in texts.items():
+            write_whole(path, text.encode())
     if options.figures:
         from cnnscore.report.static import write_figures
 
