@@ -124,8 +124,9 @@ def aside_folder(path: str | Path, *, mark: str = "", own: str = "") -> Iterator
             files = sorted(part.iterdir(), key=lambda file: (file.name == mark, file.name))
             names = [target / file.name for file in files]
             places = [_Place.of(name) or _Place(name) for name in names]
+            others = [path for path in _owned(target, own) if path not in names]
             with undisturbed():
-                for old in (*(place.target for place in reversed(places)), *_owned(target, own)):
+                for old in (*(place.target for place in reversed(places)), *others):
                     old.unlink(missing_ok=True)
                 for file, place in zip(files, places, strict=True):
                     place.fill(file)
@@ -142,7 +143,6 @@ def results_folder(path: str, *, mark: str, own: str, overwrite: bool) -> Iterat
     Errors: UsageError when the folder has files and `overwrite` is not given, or has files of these
     names without the mark, which are somebody else's; BadOutput as of `aside_folder`.
     """
-
     target = Path(os.path.realpath(path))
     if target.is_dir():
         with writing(path):

@@ -245,7 +245,7 @@ def _after_scoring(folder: Path) -> Iterator[Subject]:
     def evaluate(out: Path, _: Path, earlier: bool) -> Sequence[object]:
         key, title = ("QUAL", "earlier") if earlier else ("CNN_REF", "now")
         more = ("--score", key, "--title", title)
-        files = (scored(), *TRUTH, *REFERENCE, "-o", out / "e", "--quiet")
+        files = (scored(), *TRUTH, *REFERENCE, "-o", out / "e", "--overwrite", "--quiet")
         return (*CNNSCORE, "evaluate", *files, *more)
 
     def report(out: Path, _: Path, earlier: bool) -> Sequence[object]:

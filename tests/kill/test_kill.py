@@ -157,11 +157,11 @@ def test_ctrl_c_while_the_command_is_imported() -> None:
 
 FOLDER = """
 import sys; from pathlib import Path; from cnnscore import cli
-from cnnscore.files import aside_folder
-def run(options):
-    with aside_folder("out", mark="m.json") as part:
-        for name in ("a.vcf.gz", "a.vcf.gz.tbi", "m.json", "z.tsv"):
-            (part / name).write_text(options)
+from cnnscore.files import results_folder
+def run(text):
+    with results_folder("out", mark="m.json", own=r"[amz]\\..*", overwrite=True) as part:
+        for name in ("a.vcf.gz", "a.vcf.gz.tbi", "m.json", "z.tsv", f"z.{text}.tsv"):
+            (part / name).write_text(text)
 import cnnscore.cli.doctor as work
 work.run = lambda _: run(text)
 text = sys.argv[1]; sys.argv[1:] = ["doctor"]
@@ -181,13 +181,14 @@ def run_folder(text: str, tmp_path: Path, **more: object) -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_files_of_a_folder_are_of_one_run(number: signal.Signals, tmp_path: Path) -> None:
-    """After each step: all old or all new; after `kill -9`, the seal is there with all others."""
+    """After each step: all old or all new; after `kill -9`, the mark is there with all others, and
+    the next run replaces what there is."""
     out, log = tmp_path / "out", tmp_path / "log"
     preload = {"LD_PRELOAD": preloaded(), "KILL_UNDER": tmp_path / "out"}
     assert run_folder("old", tmp_path) == 0
     assert run_folder("old", tmp_path, **preload, KILL_LOG=log) == 0
     steps = log.read_text().splitlines()
-    assert sum(step.startswith("rename") for step in steps) == 4
+    assert sum(step.startswith("rename") for step in steps) == 5
     seen = set()
     for step in range(1, len(steps) + 1):
         for path in tmp_path.iterdir():
@@ -199,9 +200,11 @@ def test_files_of_a_folder_are_of_one_run(number: signal.Signals, tmp_path: Path
         seen.add(len(texts))
         assert len(set(texts.values())) <= 1, steps[step - 1]
         if number == signal.SIGTERM or "m.json" in texts:
-            assert len(texts) == 4, steps[step - 1]
+            assert len(texts) == 5, steps[step - 1]
         if "a.vcf.gz.tbi" in texts:
             assert "a.vcf.gz" in texts
         assert run_folder("next", tmp_path) == 0
         assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert (seen == {4}) == (number == signal.SIGTERM)
+        assert {path.read_text() for path in out.iterdir()} == {"next"}
+        assert len(list(out.iterdir())) == 5
+    assert (seen == {5}) == (number == signal.SIGTERM)
