@@ -47,29 +47,29 @@ static void step(const char *what, const char *path) {
     if (after && number && now == atoi(after)) kill(getpid(), atoi(number));
 }
 
-#define STEP(what, folder, path, call)                                                                       \
-    int ours = is_ours(folder, path), result = call;                                                         \
-    if (ours && result >= 0) step(what, path);                                                               \
+#define STEP(what, folder, path, call)               \
+    int ours = is_ours(folder, path), result = call; \
+    if (ours && result >= 0) step(what, path);       \
     return result
 
-#define MODE()                                                                                               \
-    va_list list;                                                                                            \
-    va_start(list, flags);                                                                                   \
-    mode_t mode = flags & O_CREAT ? va_arg(list, mode_t) : 0;                                                \
+#define MODE()                                                \
+    va_list list;                                             \
+    va_start(list, flags);                                    \
+    mode_t mode = flags & O_CREAT ? va_arg(list, mode_t) : 0; \
     va_end(list)
 
-#define OPEN(name)                                                                                           \
-    int name(const char *path, int flags, ...) {                                                             \
-        MODE();                                                                                              \
-        if (!(flags & O_CREAT)) return NEXT(name)(path, flags, mode);                                        \
-        STEP("make", AT_FDCWD, path, NEXT(name)(path, flags, mode));                                         \
+#define OPEN(name)                                                    \
+    int name(const char *path, int flags, ...) {                      \
+        MODE();                                                       \
+        if (!(flags & O_CREAT)) return NEXT(name)(path, flags, mode); \
+        STEP("make", AT_FDCWD, path, NEXT(name)(path, flags, mode));  \
     }
 
-#define OPENAT(name)                                                                                         \
-    int name(int folder, const char *path, int flags, ...) {                                                 \
-        MODE();                                                                                              \
-        if (!(flags & O_CREAT)) return NEXT(name)(folder, path, flags, mode);                                \
-        STEP("make", folder, path, NEXT(name)(folder, path, flags, mode));                                   \
+#define OPENAT(name)                                                          \
+    int name(int folder, const char *path, int flags, ...) {                  \
+        MODE();                                                               \
+        if (!(flags & O_CREAT)) return NEXT(name)(folder, path, flags, mode); \
+        STEP("make", folder, path, NEXT(name)(folder, path, flags, mode));    \
     }
 
 OPEN(open)
