@@ -35,8 +35,8 @@ def _ours(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)],
-    ids=["kill", "term", "interrupt"],
+    [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)],
+    ids=["kill", "term", "interrupt", "hang-up"],
 )
 def test_signals(
     number: int,

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from hosts.waiting import wait_until
 from kill.subjects import Subject
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGINT)
@@ -298,10 +299,10 @@ def _marked(mark: str) -> list[int]:
 def _wait_for_children(mark: str) -> float | None:
     """Seconds until no process has the mark; None: some still do."""
     begin = time.monotonic()
-    while _marked(mark):
-        if time.monotonic() - begin > CHILDREN_END_WITHIN:
-            return None
-        time.sleep(0.02)
+    try:
+        wait_until(lambda: not _marked(mark), CHILDREN_END_WITHIN)
+    except AssertionError:
+        return None
     return time.monotonic() - begin
 
 

@@ -84,7 +84,7 @@ def test_a_reader_that_goes_away(name: str, known: dict[str, Subject], folder: P
 def run_in_the_middle(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """A command whose work is this code."""
     whole = (
-        "import os, signal, sys, time; import cnnscore.cli.doctor as work\n"
+        "import os, signal, sys; import cnnscore.cli.doctor as work\n"
         "from cnnscore import cli\n"
         "from cnnscore.files import aside, temporary, undisturbed; from pathlib import Path\n"
         f"def run(options):\n{code}\n"
@@ -102,7 +102,7 @@ def test_no_code_takes_a_signal_for_its_own(
     """An import turns whatever comes into an ImportError, a destructor loses it."""
     done = run_in_the_middle(
         "    with aside('out') as part:\n"
-        f"        try: os.kill(os.getpid(), {int(number)}); time.sleep(5)\n"
+        f"        try: os.kill(os.getpid(), {int(number)}); signal.pause()\n"
         f"        except BaseException: {what}",
         cwd=tmp_path,
     )
@@ -119,7 +119,7 @@ def test_a_second_signal_breaks_no_cleaning_off(tmp_path: Path) -> None:
         "        if not os.fork():\n"
         "            while os.getppid() == parent: os.kill(parent, signal.SIGHUP)\n"
         "            os._exit(0)\n"
-        "        time.sleep(30)".replace(
+        "        while True: signal.pause()".replace(
             "    with temporary", "    parent = os.getpid()\n    with temporary", 1
         ),
         cwd=tmp_path,
