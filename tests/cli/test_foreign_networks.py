@@ -65,7 +65,8 @@ def test_a_sound_one(tmp_path: Path, out: Path) -> None:
 
 
 def test_each_graph_has_its_words() -> None:
-    assert GRAPH_FAULTS.keys() == GRAPHS.keys() - {"sound", "endless at other MQ"}
+    late = {"endless at other MQ", "nan at other MQ"}  # sound in the trial
+    assert GRAPH_FAULTS.keys() == GRAPHS.keys() - {"sound"} - late
 
 
 @pytest.mark.parametrize("way", GRAPH_FAULTS)

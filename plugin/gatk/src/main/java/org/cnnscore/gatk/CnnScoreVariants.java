@@ -170,6 +170,7 @@ public final class CnnScoreVariants extends VariantWalker {
   private Description network;
   private SiteReads reads;
   private ReadChecks readChecks;
+  private ScoreChecks scoreChecks;
   private ScoringPipeline pipeline;
   private BlockCheck blocks;
   private WholeOutput whole;
@@ -338,6 +339,7 @@ public final class CnnScoreVariants extends VariantWalker {
             reads,
             reads == null ? null : getHeaderForReads().getSequenceDictionary(),
             reads == null ? List.of() : inputs.contigs());
+    scoreChecks = new ScoreChecks(network);
     pipeline = new ScoringPipeline(client, network, windows, transferBatchSize, this::write);
   }
 
@@ -372,6 +374,7 @@ public final class CnnScoreVariants extends VariantWalker {
       FeatureContext featureContext) {
     last = record;
     pipeline.add(record, referenceContext, readsContext);
+    scoreChecks.add(record);
     if (readChecks != null) {
       readChecks.check(readsContext);
     }
@@ -396,9 +399,11 @@ public final class CnnScoreVariants extends VariantWalker {
     if (readChecks != null) {
       readChecks.checkAll();
     }
+    scoreChecks.check(written - unscored);
     whole.commit(writer::close);
     writer = null;
     logger.info("{} of {} records scored", written - unscored, written);
+    scoreChecks.warn(written - unscored, logger);
     if (reads != null) {
       logger.info(readFilter.getSummaryLine());
       logger.info(
