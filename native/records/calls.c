@@ -129,7 +129,7 @@ static int find_index(cnnscore_calls *calls, const cnnscore_calls_options *o, ch
         *name = strdup(o->path);
         return *name ? CNNSCORE_OK : cnnscore_fail_memory(err);
     }
-    code = cnnscore_index_check(o->path, index, CNNSCORE_INDEXED_CALLS, err);
+    code = cnnscore_index_contigs(o->path, index, &calls->contigs, err);
     if (code == CNNSCORE_OK && !(*name = cnnscore_name_with_index(o->path, index, copy)))
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s cannot be copied to $TMPDIR: %s", index,
                              strerror(errno));
@@ -229,6 +229,9 @@ int cnnscore_calls_open(const cnnscore_calls_options *o, cnnscore_calls **out, c
     chosen intervals = {0};
     if (code == CNNSCORE_OK) code = open_source(calls, o, &intervals, err);
     if (code == CNNSCORE_OK) code = check_intervals(calls, &intervals, err);
+    calls->regions = intervals.regions;
+    calls->regions_overlap = o->regions_overlap;
+    intervals.regions = NULL;
     chosen_free(&intervals);
     if (code != CNNSCORE_OK) {
         code = cnnscore_fault_of_descriptors(code, err);
@@ -245,6 +248,8 @@ void cnnscore_calls_close(cnnscore_calls *calls) {
     for (int32_t i = 0; i < calls->n_annotations; i++) free(calls->annotation[i]);
     free(calls->annotation);
     free(calls->annotation_id);
+    cnnscore_intervals_free(calls->regions);
+    free(calls->contigs.items);
     free(calls->path);
     free(calls->note);
     free(calls->given);
@@ -291,6 +296,31 @@ void cnnscore_calls_remove_header(cnnscore_calls *calls, const char *kind, const
     bcf_hdr_remove(header, BCF_HL_STR, id);
     for (int i = 0; i < header->nhrec; i++)
         if (header->hrec[i]->type == hidden) header->hrec[i]->type = BCF_HL_STR;
+}
+
+int cnnscore_calls_drop_header(cnnscore_calls *calls, const char *line, cnnscore_error *err) {
+    bcf_hdr_t *header = calls->header;
+    const int hidden = -1;
+    bcf_hrec_t *found = NULL;
+    kstring_t text = KS_INITIALIZE;
+    size_t length = strlen(line);
+    for (int i = 0; !found && i < header->nhrec; i++) {
+        text.l = 0;
+        if (bcf_hrec_format(header->hrec[i], &text) < 0) {
+            ks_free(&text);
+            return cnnscore_fail_memory(err);
+        }
+        if (text.l == length + 1 && strncmp(text.s, line, length) == 0) found = header->hrec[i];
+    }
+    ks_free(&text);
+    int id = found ? bcf_hrec_find_key(found, "ID") : -1, type = found ? found->type : hidden;
+    if (type != BCF_HL_GEN && (type != BCF_HL_STR || id < 0)) return CNNSCORE_OK;
+    for (int i = 0; i < header->nhrec; i++)
+        if (header->hrec[i]->type == type && header->hrec[i] != found) header->hrec[i]->type = hidden;
+    bcf_hdr_remove(header, type, type == BCF_HL_GEN ? found->key : found->vals[id]);
+    for (int i = 0; i < header->nhrec; i++)
+        if (header->hrec[i]->type == hidden) header->hrec[i]->type = type;
+    return bcf_hdr_sync(header) < 0 ? cnnscore_fail_memory(err) : CNNSCORE_OK;
 }
 
 int cnnscore_calls_add_header(cnnscore_calls *calls, const char *line, cnnscore_error *err) {

@@ -2,6 +2,7 @@
 #ifndef CNNSCORE_CALLS_H
 #define CNNSCORE_CALLS_H
 
+#include <htslib/bgzf.h>
 #include <htslib/kstring.h>
 #include <htslib/synced_bcf_reader.h>
 #include <htslib/vcf.h>
@@ -9,6 +10,8 @@
 #include <stddef.h>
 
 #include "fail.h"
+#include "index_check.h"
+#include "intervals.h"
 #include "records.h"
 
 /* A single sample has no more, or its networks have not seen it. */
@@ -16,13 +19,16 @@
 
 struct cnnscore_calls {
     bcf_srs_t *source;
-    bcf_hdr_t *header;  /* borrowed from source; shared with every writer, so that a tag that htslib
-                           adds while parsing an undeclared one has one number on both sides */
-    uint64_t number;    /* of all that were opened in this process: an address may come twice */
-    char *path;         /* what messages call it */
-    char *given;        /* the same, "-" for standard input */
-    char *note;         /* of its intervals, for the user; or NULL */
-    const char *within; /* what was asked for: "regions", "targets", or NULL */
+    bcf_hdr_t *header;           /* borrowed from source; shared with every writer, so that a tag that htslib
+                                    adds while parsing an undeclared one has one number on both sides */
+    uint64_t number;             /* of all that were opened in this process: an address may come twice */
+    char *path;                  /* what messages call it */
+    char *given;                 /* the same, "-" for standard input */
+    char *note;                  /* of its intervals, for the user; or NULL */
+    const char *within;          /* what was asked for: "regions", "targets", or NULL */
+    cnnscore_intervals *regions; /* or NULL */
+    cnnscore_indexed_contigs contigs; /* where there are regions */
+    int32_t regions_overlap;
     char **annotation;  /* [n_annotations] INFO keys, or QUAL */
     int *annotation_id; /* their numbers in the header, -1 while undeclared, ANNOTATION_QUAL */
     int32_t n_annotations;
@@ -76,6 +82,8 @@ bool cnnscore_is_damaged(htsFile *file);
 
 /* Write one record as it stands. */
 int cnnscore_writer_put(cnnscore_writer *writer, bcf1_t *record, cnnscore_error *err);
+/* Where its blocks go, what they hold, and its name; NULL: it is not compressed. */
+BGZF *cnnscore_writer_blocks(const cnnscore_writer *writer, bool *is_bcf, const char **name);
 const cnnscore_calls *cnnscore_writer_calls(const cnnscore_writer *writer);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "calls.h"
 #include "grouped.h"
+#include "layout.h"
 
 #define DEPTH_LINE "cnnscore_sample_depth"
 #define NAME_THE_SAMPLE "name the one whose reads these are with `sample=`"
@@ -148,6 +149,12 @@ int cnnscore_calls_add_score(cnnscore_calls *calls, const cnnscore_score_lines *
                           l->model, l->network, l->version);
         if (length >= 0) length = ksprintf(&line, *l->cutoffs ? ",Cutoffs=\"%s\">" : "%s>", l->cutoffs);
         code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
+    }
+    if (code == CNNSCORE_OK) {
+        cnnscore_calls_remove_header(calls, CNNSCORE_SHARD_LINE, l->key);
+        length = cnnscore_calls_shard_line(calls, l->key, &line);
+        if (length < 0) code = cnnscore_fail_memory(err);
+        if (length > 0) code = cnnscore_calls_add_header(calls, line.s, err);
     }
     ks_free(&line);
     return code;

@@ -1,11 +1,9 @@
-/* index_check.c: TBI, CSI, BAI (SAM specification, section 5; CSIv1) and CRAI (CRAM specification, section
- * 12).
+/* index_check.c: TBI, CSI, BAI (SAM specification, section 5; CSIv1).
  *
  * htslib 1.16 to 1.24 end the process, or never end, on indexes that were cut or altered, and read fewer
  * records than there are where a bin or an offset is another's. */
 #include "index_check.h"
 
-#include <ctype.h>
 #include <htslib/bgzf.h>
 #include <htslib/hts.h>
 #include <htslib/kstring.h>
@@ -19,10 +17,8 @@
 #define MAX_DEPTH 9  /* levels below the root of a CSI: 2^44 bases at the least shift in use */
 #define TBX_FIELDS 7 /* format, sequence, begin, end, meta, skip, length of names */
 #define MAX_NAMES (1 << 27)
-#define CRAM_REST 512 /* most bytes of the last container's header and the end marker */
 
-#define OUTSIDE "points past the end of its file, which is truncated or damaged then"
-#define CUT_OR_OUTSIDE "is cut short, or " OUTSIDE
+#define CUT_OR_OUTSIDE "is cut short, or " CNNSCORE_OUTSIDE
 static const char CONTIGS_MIXED[] = "has contigs in another order than the header of its file";
 
 typedef struct {
@@ -40,8 +36,10 @@ typedef struct {
     BGZF *file;
     int64_t size; /* of the indexed file; 0: not known */
     bool is_csi, is_bam;
-    int depth;
-    bin *bins; /* of the contig at hand */
+    int depth, shift;                /* levels below the root; the smallest bins have 2^shift bases */
+    int64_t counted;                 /* records of the contig at hand, -1: the index does not say */
+    cnnscore_indexed_contigs *found; /* or NULL */
+    bin *bins;                       /* of the contig at hand */
     size_t n_bins, bins_room;
     bin **ended; /* the same, in the order in which they end */
     size_t ended_room;
@@ -109,6 +107,7 @@ static const char *take_counts(checker *self, int32_t n, uint64_t *begin, uint64
     if (n != 2 || !take_offset(self, begin) || !take_offset(self, end) ||
         !take(self, &mapped, sizeof mapped) || !take(self, &unmapped, sizeof unmapped) || *begin > *end)
         return "has counts that are none";
+    self->counted = (int64_t)(mapped + unmapped);
     return NULL;
 }
 
@@ -196,6 +195,7 @@ static const char *check_windows(const checker *self, uint64_t begin, uint64_t e
 static const char *take_bins(checker *self, int32_t n, uint64_t *begin, uint64_t *end) {
     bool counted = false;
     self->n_bins = self->n_chunks = 0;
+    self->counted = -1;
     for (int32_t i = 0; i < n; i++) {
         bin one = {0};
         int32_t n_chunks;
@@ -239,7 +239,19 @@ static const char *check_name(checker *self, uint64_t first) {
     return NULL;
 }
 
-static const char *take_contig(checker *self) {
+static const char *note_contig(checker *self, int32_t number, uint64_t first, uint64_t last) {
+    cnnscore_indexed_contigs *all = self->found;
+    if (!all || self->n_bins == 0) return NULL;
+    if (cnnscore_reserve(&all->items, &all->room, all->n + 1, sizeof *all->items) < 0)
+        return "does not fit into memory";
+    int64_t bins = 0;
+    for (size_t i = 0; i < self->n_bins; i++)
+        if (self->bins[i].from >= bins) bins = (int64_t)self->bins[i].from + 1;
+    all->items[all->n++] = (cnnscore_indexed_contig){number, first, last, self->counted, bins << self->shift};
+    return NULL;
+}
+
+static const char *take_contig(checker *self, int32_t number) {
     uint64_t begin = 0, end = UINT64_MAX;
     int32_t n;
     if (!take_count(self, (int64_t)counts_bin(self) + 1, &n)) return "has a wrong count, or is cut short";
@@ -265,7 +277,8 @@ static const char *take_contig(checker *self) {
     }
     if (!problem && self->is_bam && self->n_bins > 0 && first < self->after) problem = CONTIGS_MIXED;
     if (last > self->after) self->after = last;
-    return problem ? problem : check_name(self, first);
+    if (!problem) problem = check_name(self, first);
+    return problem ? problem : note_contig(self, number, first, last);
 }
 
 /* ---- headers ---- */
@@ -294,10 +307,10 @@ static const char *check_vcf_format(const int32_t field[TBX_FIELDS]) {
 }
 
 static const char *take_csi_header(checker *self, int32_t *n_contigs) {
-    int32_t shift, length, n_names = -1;
-    if (!take(self, &shift, sizeof shift) || shift < 1 || shift > 30 ||
+    int32_t length, n_names = -1;
+    if (!take(self, &self->shift, sizeof self->shift) || self->shift < 1 || self->shift > 30 ||
         !take_count(self, MAX_DEPTH, &self->depth) || !take_count(self, MAX_NAMES, &length) ||
-        3 * self->depth + shift > 62)
+        3 * self->depth + self->shift > 62)
         return "has a wrong header";
     if (length >= (int32_t)sizeof(int32_t[TBX_FIELDS])) {
         int32_t field[TBX_FIELDS];
@@ -329,6 +342,7 @@ static const char *check_bins(checker *self) {
     const char *problem = NULL;
     if (!take(self, magic, sizeof magic)) return "is empty";
     self->depth = 5;
+    self->shift = 14;
     self->is_csi = memcmp(magic, "CSI\1", 4) == 0;
     if (self->is_csi)
         problem = take_csi_header(self, &n_contigs);
@@ -338,7 +352,7 @@ static const char *check_bins(checker *self) {
         return "is no index";
     else if (!take_count(self, INT32_MAX, &n_contigs))
         return "is cut short";
-    for (int32_t i = 0; !problem && i < n_contigs; i++) problem = take_contig(self);
+    for (int32_t i = 0; !problem && i < n_contigs; i++) problem = take_contig(self, i);
     if (problem) return problem;
     /* The count of reads without a place, which old tools left out. */
     uint64_t unplaced;
@@ -347,47 +361,6 @@ static const char *check_bins(checker *self) {
     return rest == (ssize_t)sizeof unplaced && bgzf_read(self->file, magic, 1) == 0
                ? NULL
                : "is longer than it says";
-}
-
-/* ---- CRAI ---- */
-
-/* A line: contig, begin, span, offset of a container, of a slice in it, bytes of the slice. */
-static const char *check_slice(const char *line, int64_t size, int64_t *last_contig, int64_t *last_offset,
-                               int64_t *end) {
-    int64_t field[6];
-    for (int i = 0; i < 6; i++) {
-        char *rest;
-        if (!isdigit((unsigned char)*line) && !(*line == '-' && i < 3)) return "has a line that is no slice";
-        field[i] = strtoll(line, &rest, 10);
-        if (rest == line || *rest != (i < 5 ? '\t' : '\0')) return "has a line that is no slice";
-        line = rest + 1;
-    }
-    if (field[0] < -2 || field[0] > INT32_MAX || field[2] < 0 || field[1] < -1 || field[1] > INT64_MAX / 2 ||
-        field[2] > INT64_MAX / 2 || field[4] > INT32_MAX || field[5] > INT32_MAX)
-        return "has a slice that there cannot be";
-    if (size > 0 && (field[3] >= size || field[5] > size - field[3])) return OUTSIDE;
-    if (field[0] >= 0 && field[0] < *last_contig) return "has contigs in disorder";
-    if (field[3] < *last_offset) return "has slices in disorder";
-    if (field[0] >= 0) *last_contig = field[0];
-    *last_offset = field[3];
-    *end = field[3] + field[4] + field[5];
-    return NULL;
-}
-
-static const char *check_slices(checker *self) {
-    kstring_t line = {0};
-    int length;
-    int64_t contig = -1, offset = 0, end = 0;
-    const char *problem = NULL;
-    while (!problem && (length = bgzf_getline(self->file, '\n', &line)) >= 0)
-        problem = self->file->errcode ? "is damaged"
-                  : strlen(line.s) != (size_t)length
-                      ? "has a line that is no slice"
-                      : check_slice(line.s, self->size, &contig, &offset, &end);
-    if (!problem && (length < -1 || self->file->errcode)) problem = "is damaged";
-    if (!problem && end > 0 && self->size - end > CRAM_REST) problem = "leaves slices out";
-    free(line.s);
-    return problem;
 }
 
 /* ---- the index of a file ---- */
@@ -403,16 +376,24 @@ static bool is_end(checker *self) {
     return length == -1;
 }
 
-int cnnscore_index_check(const char *name, const char *index, cnnscore_indexed what, cnnscore_error *err) {
+static int by_offsets(const void *a, const void *b) {
+    const cnnscore_indexed_contig *x = a, *y = b;
+    return x->begin < y->begin ? -1 : x->begin > y->begin;
+}
+
+static int check(const char *name, const char *index, cnnscore_indexed what,
+                 cnnscore_indexed_contigs *contigs, cnnscore_error *err) {
     char *data = cnnscore_data_name(name);
     if (!data) return cnnscore_fail_memory(err);
     checker self = {.file = bgzf_open(index, "r"),
                     .size = cnnscore_data_size(name),
-                    .is_bam = what == CNNSCORE_INDEXED_BAM};
+                    .is_bam = what == CNNSCORE_INDEXED_BAM,
+                    .found = contigs};
     const char *problem = "cannot be read";
     if (what == CNNSCORE_INDEXED_CALLS) self.records = bgzf_open(data, "r");
     if (self.file && (self.records || what != CNNSCORE_INDEXED_CALLS))
-        problem = what == CNNSCORE_INDEXED_CRAM ? check_slices(&self) : check_bins(&self);
+        problem =
+            what == CNNSCORE_INDEXED_CRAM ? cnnscore_slices_check(self.file, self.size) : check_bins(&self);
     if (self.file && !problem && self.file->errcode) problem = "is damaged";
     if (!problem && self.records && !is_end(&self)) problem = "leaves records out";
     if (self.file) bgzf_close(self.file);
@@ -433,5 +414,16 @@ int cnnscore_index_check(const char *name, const char *index, cnnscore_indexed w
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s %s: make it anew with `%s %s`", index,
                              problem, cnnscore_index_command(index, what), data);
     free(data);
+    return code;
+}
+
+int cnnscore_index_check(const char *name, const char *index, cnnscore_indexed what, cnnscore_error *err) {
+    return check(name, index, what, NULL, err);
+}
+
+int cnnscore_index_contigs(const char *name, const char *index, cnnscore_indexed_contigs *contigs,
+                           cnnscore_error *err) {
+    int code = check(name, index, CNNSCORE_INDEXED_CALLS, contigs, err);
+    if (contigs->n > 0) qsort(contigs->items, contigs->n, sizeof *contigs->items, by_offsets);
     return code;
 }

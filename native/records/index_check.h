@@ -2,6 +2,9 @@
 #ifndef CNNSCORE_INDEX_CHECK_H
 #define CNNSCORE_INDEX_CHECK_H
 
+#include <htslib/bgzf.h>
+#include <stddef.h>
+
 #include "fail.h"
 #include "index_find.h"
 
@@ -10,5 +13,27 @@
  * that no record of calls follows those it knows. Errors: CNNSCORE_ERR_INPUT that names the index and how to
  * make it anew. */
 int cnnscore_index_check(const char *name, const char *index, cnnscore_indexed what, cnnscore_error *err);
+
+/* What an index tells of a contig that has records. */
+typedef struct {
+    int32_t number;      /* in the index */
+    uint64_t begin, end; /* of its records, as virtual offsets */
+    int64_t records;     /* -1: they are not counted */
+    int64_t reach;       /* bases: each bin with records begins within */
+} cnnscore_indexed_contig;
+
+typedef struct {
+    cnnscore_indexed_contig *items;
+    size_t n, room;
+} cnnscore_indexed_contigs;
+
+/* The same check, of the index of calls; `contigs`, empty before and freed by the caller, takes those that
+ * have records, in the order of the file. */
+int cnnscore_index_contigs(const char *name, const char *index, cnnscore_indexed_contigs *contigs,
+                           cnnscore_error *err);
+
+/* What is wrong with a CRAI, of reads of `size` bytes (0: not known); NULL: nothing. */
+const char *cnnscore_slices_check(BGZF *index, int64_t size);
+#define CNNSCORE_OUTSIDE "points past the end of its file, which is truncated or damaged then"
 
 #endif

@@ -19,7 +19,7 @@
 #include "grow.h"
 #include "reference.h"
 
-#define POS_MAX ((1LL << 44) - 2) /* htslib's largest for an index, and so for a whole contig */
+#define POS_MAX CNNSCORE_CONTIG_END /* htslib's largest for an index, and so for a whole contig */
 
 typedef struct {
     int32_t contig; /* index into names */
@@ -369,6 +369,13 @@ int cnnscore_intervals_check(cnnscore_intervals *self, const bcf_hdr_t *header, 
 
 const char *cnnscore_intervals_note(const cnnscore_intervals *self) {
     return self->note.s;
+}
+
+const char *cnnscore_intervals_item(const cnnscore_intervals *self, size_t i, int64_t *begin, int64_t *end) {
+    if (i >= self->n) return NULL;
+    *begin = self->items[i].begin;
+    *end = self->items[i].end;
+    return self->names[self->items[i].contig];
 }
 
 /* ---- for htslib ---- */

@@ -36,6 +36,12 @@ int cnnscore_intervals_check(cnnscore_intervals *intervals, const bcf_hdr_t *hea
  * nothing. */
 const char *cnnscore_intervals_note(const cnnscore_intervals *intervals);
 
+/* The `i`th stretch, 0-based half-open, in the order in which contigs were named; NULL past the last. `end`
+ * is CNNSCORE_CONTIG_END where it has none. */
+#define CNNSCORE_CONTIG_END ((1LL << 44) - 2)
+const char *cnnscore_intervals_item(const cnnscore_intervals *intervals, size_t i, int64_t *begin,
+                                    int64_t *end);
+
 /* The name of a file of lines CONTIG, BEGIN, END, 1-based and closed, sorted within a contig, which htslib
  * reads as they stand; with the `^` of targets that exclude. Valid until the list is freed. NULL: it cannot
  * be made. */

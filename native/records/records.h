@@ -52,6 +52,8 @@ const char *cnnscore_calls_field_name(const cnnscore_calls *calls, int32_t forma
 
 /* Add a header line ("##..."), replacing one of the same kind and ID. Before the first read. */
 int cnnscore_calls_add_header(cnnscore_calls *calls, const char *line, cnnscore_error *err);
+/* Take a line ("##...") out of the header, one of those that are the same. */
+int cnnscore_calls_drop_header(cnnscore_calls *calls, const char *line, cnnscore_error *err);
 /* Take all FILTER lines but PASS out of the header. */
 int cnnscore_calls_clear_filters(cnnscore_calls *calls, cnnscore_error *err);
 /* The header as text; valid until the next call. NULL: out of memory. */
@@ -96,6 +98,9 @@ int cnnscore_writer_write(cnnscore_writer *writer, cnnscore_records *records, co
  * and no key where all are. */
 int cnnscore_writer_write_alleles(cnnscore_writer *writer, cnnscore_records *records, const char *key,
                                   const float *scores, cnnscore_error *err);
+/* Append the records of a call file with the same dictionary in its header, block by block, as they are: 1.
+ * 0: one of the two is not compressed, or they are VCF and BCF, and nothing is written. */
+int cnnscore_writer_copy(cnnscore_writer *writer, const char *path, cnnscore_error *err);
 /* What filtering writes of N records. */
 typedef struct {
     uint32_t struct_size;

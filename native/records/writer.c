@@ -93,6 +93,12 @@ const cnnscore_calls *cnnscore_writer_calls(const cnnscore_writer *writer) {
     return writer->calls;
 }
 
+BGZF *cnnscore_writer_blocks(const cnnscore_writer *writer, bool *is_bcf, const char **name) {
+    *is_bcf = writer->is_bcf;
+    *name = writer->path;
+    return hts_get_format(writer->file)->compression == bgzf ? hts_get_bgzfp(writer->file) : NULL;
+}
+
 int cnnscore_writer_put(cnnscore_writer *writer, bcf1_t *record, cnnscore_error *err) {
     bcf_hdr_t *header = writer->calls->header;
     if (writer->is_bcf) {

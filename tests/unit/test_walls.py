@@ -22,6 +22,7 @@ ORDER = (
     "calls",
     "wire",
     "score",
+    "scatter",
     "serve",
     "filter",
     "truth",

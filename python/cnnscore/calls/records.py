@@ -213,6 +213,11 @@ class Calls:
         text = line.encode("utf-8", "surrogateescape")
         call(ffi, lib.cnnscore_calls_add_header, self.handle, text)
 
+    def drop_header(self, line: str) -> None:
+        """Take a `##` line, as `header` has it, out of what is written."""
+        text = line.encode("utf-8", "surrogateescape")
+        call(ffi, lib.cnnscore_calls_drop_header, self.handle, text)
+
     def check_sample(self, sample: str | None, *, needs_one: bool = False) -> None:
         """Errors: BadInput when there is no column of `sample`; when none was named and there are
         several, though one is needed (`needs_one`): reads are of one sample.
@@ -367,6 +372,14 @@ class Writer:
             keep.append(keep_key)
         native = ffi.new("cnnscore_filtering *", fields)
         call(ffi, lib.cnnscore_writer_filter, self._handle, records.handle, native)
+
+    def copy(self, path: str) -> bool:
+        """Append the records of another file, whose header declares the same, block by block as
+        they are; False, and nothing is written, where the two are compressed in other ways.
+
+        Errors: BadInput when the other is damaged, BadOutput.
+        """
+        return bool(call(ffi, lib.cnnscore_writer_copy, self._handle, os.fsencode(path)))
 
     def close(self) -> None:
         """Flush and close. Errors: BadOutput; the output is not whole then."""

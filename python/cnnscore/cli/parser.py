@@ -18,6 +18,8 @@ ABOUT = "Is a called short variant real, or a sequencing artefact?"
 COMMANDS = {
     "score": "write a score into INFO of every record of a VCF or BCF",
     "depth": "print how deep a sample usually is, for score --sample-depth",
+    "shards": "cut a call file into shards, for many processes or machines",
+    "gather": "put the scored shards of a call file together",
     "filter": "set FILTER by the scores: tranches, a network's own cut-offs, thresholds",
     "serve": "score for other processes: one network, one GPU, many clients",
     "evaluate": "compare scores with a truth set: figures, strata, report",

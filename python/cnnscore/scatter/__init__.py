@@ -1,0 +1,1 @@
+"""Call files in shards: cut, scored by many processes, gathered."""
