@@ -86,7 +86,7 @@ $(WORK)/venv: pyproject.toml $(WORK)/apt-build
 
 $(WORK)/built: $(NATIVE) setup.py pyproject.toml $(WORK)/venv
 	@echo "building the native code and installing cnnscore into .venv"
-	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint,serve,view,evaluate]'
+	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint,serve,view,evaluate,cluster]'
 	@touch $@
 
 # PyTorch is 5 GB: for the tests of training, and for the recipe of the bundled networks.

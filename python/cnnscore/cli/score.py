@@ -36,7 +36,9 @@ from cnnscore.cli.arguments import (
 from cnnscore.errors import UsageError
 
 if TYPE_CHECKING:
-    from cnnscore.description import WindowScorer
+    from cnnscore.calls.records import Intervals
+    from cnnscore.score.open import EngineSettings
+    from cnnscore.score.options import ScoreOptions
 
 log = logging.getLogger("cnnscore")
 
@@ -92,6 +94,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         help="longest time for one batch, waiting included [600]",
     )
+    shards = parser.add_argument_group("shards")
+    shards.add_argument(
+        "--work",
+        metavar="DIR",
+        help="score in shards, kept in this folder: the same command goes on where it ended",
+    )
+    shards.add_argument(
+        "--shards",
+        metavar="N",
+        type=positive,
+        help="how many for each call file [one per 20,000 sites]",
+    )
+    shards.add_argument(
+        "--cluster",
+        metavar="WHO",
+        help="who scores them: local or local:N (processes on this machine), slurm, pbs, lsf, sge, "
+        "or a Dask scheduler's tls://HOST:PORT or tcp://HOST:PORT [the threads of this process]",
+    )
+    shards.add_argument("--cluster-config", metavar="TOML", help="what the cluster asks for")
+    shards.add_argument(
+        "--insecure", action="store_true", help="allow connections between machines without TLS"
+    )
+    shards.add_argument(
+        "--keep-work", action="store_true", help="leave the folder as it is when all is written"
+    )
     records = parser.add_argument_group("records")
     add_record_arguments(records)
     running = parser.add_argument_group("running")
@@ -113,11 +140,13 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("REF_PATH", os.devnull)
     from cnnscore.calls.records import htslib_verbosity
     from cnnscore.progress import NoProgress, Progress
-    from cnnscore.score.options import ScoreOptions
     from cnnscore.score.run import score_calls
 
     htslib_verbosity(3 if options.log_level == "debug" else 0)
-    engine = _engine(options)
+    if options.work:
+        _run_in_shards(options, intervals)
+        return
+    engine = _settings(options).open(has_reads=bool(options.reads))
     network = engine.description
     log.info("network %s on %s", network.model, network.provider)
     summary = score_calls(
@@ -127,15 +156,7 @@ def run(options: argparse.Namespace) -> None:
         reads=options.reads,
         output=options.output,
         written=output_options(options, "score"),
-        options=ScoreOptions(
-            sample=options.sample,
-            intervals=intervals,
-            info_key=options.info_key,
-            overwrite=options.overwrite,
-            per_allele=options.per_allele,
-            downsampling=options.downsampling,
-            sample_depth=options.sample_depth,
-        ),
+        options=_score_options(options, intervals),
         threads=options.threads,
         progress=NoProgress() if options.quiet else Progress(),
     )
@@ -143,28 +164,61 @@ def run(options: argparse.Namespace) -> None:
         print(f"cnnscore: {summary.text()}", file=sys.stderr)
 
 
-def _engine(options: argparse.Namespace) -> WindowScorer:
-    if options.server:
-        from cnnscore.wire.client import RemoteEngine
+def _score_options(options: argparse.Namespace, intervals: Intervals) -> ScoreOptions:
+    from cnnscore.score.options import ScoreOptions
 
-        engine = RemoteEngine(
-            options.server,
-            token_file=options.token_file,
-            tls_ca=options.tls_ca,
-            timeout=options.server_timeout,
+    return ScoreOptions(
+        sample=options.sample,
+        intervals=intervals,
+        info_key=options.info_key,
+        overwrite=options.overwrite,
+        per_allele=options.per_allele,
+        downsampling=options.downsampling,
+        sample_depth=options.sample_depth,
+    )
+
+
+def _run_in_shards(options: argparse.Namespace, intervals: Intervals) -> None:
+    from cnnscore.progress import NoProgress, Progress
+    from cnnscore.scatter.cluster import cluster_runner
+    from cnnscore.scatter.work import Job, WorkOptions, score_in_shards
+
+    progress = NoProgress() if options.quiet else Progress()
+    with cluster_runner(
+        options.cluster,
+        config=options.cluster_config,
+        insecure=options.insecure,
+        threads=options.threads,
+        folder=options.work,
+        say=progress.say,
+    ) as (runner, threads):
+        summaries = score_in_shards(
+            [Job(options.calls, tuple(options.reads), options.output, options.sample)],
+            reference=options.reference,
+            engine=_settings(options),
+            written=output_options(options, "score"),
+            options=_score_options(options, intervals),
+            work=WorkOptions(options.work, options.shards, options.keep_work, threads),
+            runner=runner,
+            progress=progress,
         )
-        if options.model:
-            engine.check_model(options.model)
-        return engine
-    from cnnscore.network.store import default_model
-    from cnnscore.score.open import open_engine
+    if not options.quiet:
+        for summary in summaries:
+            print(f"cnnscore: {summary.text()}", file=sys.stderr)
 
-    model = options.model or default_model(bool(options.reads))
-    return open_engine(
-        model,
+
+def _settings(options: argparse.Namespace) -> EngineSettings:
+    from cnnscore.score.open import EngineSettings
+
+    return EngineSettings(
+        model=options.model,
         provider=options.provider,
         batch_size=options.batch_size,
         annotations_from=options.annotations,
+        server=options.server,
+        token_file=options.token_file,
+        tls_ca=options.tls_ca,
+        timeout=options.server_timeout,
     )
 
 
@@ -177,6 +231,11 @@ def _check_usage(options: argparse.Namespace) -> None:
         )
     if not options.server and (options.token_file or options.tls_ca or options.server_timeout):
         raise UsageError("--token-file, --tls-ca and --server-timeout go with --server")
+    of_work = ("shards", "cluster", "cluster_config", "insecure", "keep_work")
+    if not options.work and any(getattr(options, name) for name in of_work):
+        raise UsageError(
+            "--shards, --cluster, --cluster-config, --insecure and --keep-work go with --work"
+        )
     if is_bed(options.reference):
         raise UsageError(
             f"-R is the reference FASTA here, and {options.reference} is a BED file: "

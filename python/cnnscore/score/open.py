@@ -5,9 +5,46 @@ Only what is asked for is imported: a server's client needs no ONNX Runtime.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cnnscore.description import WindowScorer
 from cnnscore.errors import UsageError
 from cnnscore.wire.address import is_address
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """What is opened in each process that scores: a network, or a server."""
+
+    model: str | None = None
+    """Name or file; None: the default with reads or without, or what the server has."""
+    provider: str = "auto"
+    batch_size: int | None = None
+    annotations_from: str | None = None
+    server: str | None = None
+    token_file: str | None = None
+    tls_ca: str | None = None
+    timeout: int | None = None
+
+    def open(self, *, has_reads: bool) -> WindowScorer:
+        """The engine. Errors: those of Engine and RemoteEngine."""
+        if self.server:
+            from cnnscore.wire.client import RemoteEngine
+
+            engine = RemoteEngine(
+                self.server, token_file=self.token_file, tls_ca=self.tls_ca, timeout=self.timeout
+            )
+            if self.model:
+                engine.check_model(self.model)
+            return engine
+        from cnnscore.network.store import default_model
+
+        return open_engine(
+            self.model or default_model(has_reads),
+            provider=self.provider,
+            batch_size=self.batch_size,
+            annotations_from=self.annotations_from,
+        )
 
 
 def open_engine(

@@ -8,6 +8,9 @@ from cnnscore.calls.records import Intervals
 from cnnscore.calls.windows import ReadCounts
 from cnnscore.html import html_table
 
+NOT_SCORED = "without an ALT allele to score, or a finite score"
+"""Why a site has no score."""
+
 
 @dataclass(frozen=True)
 class ScoreOptions:
@@ -27,6 +30,8 @@ class ScoreOptions:
     downsampling: str = "site"
     """How a site with more reads than the network takes is sampled: "site" (by the site alone), or
     "gatk" (GATK's running random state; whole file, in order)."""
+    is_shard: bool = False
+    """Part of a run that judges all parts together: no error where no read or score is in this."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from cnnscore.calls.windows import READS_WITHOUT_GROUP, SITES_WITHOUT_READS, Rea
 from cnnscore.description import Description, WindowScorer
 from cnnscore.errors import UsageError
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.score.options import ScoreOptions, Summary
+from cnnscore.score.options import NOT_SCORED, ScoreOptions, Summary
 from cnnscore.score.pipeline import Fill, Job, Pipeline
 
 log = logging.getLogger("cnnscore")
@@ -52,15 +52,10 @@ def score_calls(
     """
     options, written = options or ScoreOptions(), written or OutputOptions()
     network = engine.description
-    key = options.info_key or network.info_key
-    check_info_key(key)
     written.mode(output)  # a type that there is not fails before anything is opened
-    check_options(network, options, reads)
-    source = open_calls(
-        calls, network, reference, options, must_be_sorted=bool(written.write_index)
+    source, key = open_to_score(
+        calls, network, reference, reads, options, must_be_sorted=bool(written.write_index)
     )
-    source.check_key(key, overwrite=options.overwrite)
-    source.add_score(key, network, per_allele=options.per_allele)
     with ScoringRun(
         source, engine, reference, reads, options, threads=threads, progress=progress
     ) as run:
@@ -70,6 +65,28 @@ def score_calls(
             for job, scores in run.scored(source.read):
                 writer.write(job.slot.records, key, scores, options.per_allele)
         return run.summary()
+
+
+def open_to_score(
+    calls: str,
+    network: Description,
+    reference: str,
+    reads: Sequence[str],
+    options: ScoreOptions,
+    *,
+    must_be_sorted: bool,
+) -> tuple[Calls, str]:
+    """A call file whose header declares the scores that it is to get, and their INFO key.
+
+    Errors: UsageError for options that do not go together or with the network, BadInput.
+    """
+    key = options.info_key or network.info_key
+    check_info_key(key)
+    check_options(network, options, reads)
+    source = open_calls(calls, network, reference, options, must_be_sorted=must_be_sorted)
+    source.check_key(key, overwrite=options.overwrite)
+    source.add_score(key, network, per_allele=options.per_allele)
+    return source, key
 
 
 def check_options(network: Description, options: ScoreOptions, reads: Sequence[str]) -> None:
@@ -174,8 +191,9 @@ class ScoringRun:
             yield job, scores
             self._count(job, scores)
             self._pipeline.check_reads(READS_WITHOUT_GROUP, SITES_WITHOUT_READS)
-        self._pipeline.check_reads(1, 1)
-        self._pipeline.check_scores(self._scored)
+        if not self._options.is_shard:
+            self._pipeline.check_reads(1, 1)
+            self._pipeline.check_scores(self._scored)
 
     def _count(self, job: Job, scores: NDArray[np.float32]) -> None:
         known = ~np.isnan(scores)
@@ -193,9 +211,7 @@ class ScoringRun:
         summary = Summary(
             sites=self._sites,
             scored=self._scored,
-            unscored={
-                "without an ALT allele to score, or a finite score": self._sites - self._scored
-            },
+            unscored={NOT_SCORED: self._sites - self._scored},
             reads=self._pipeline.counts(),
             seconds=time.monotonic() - self._start,
             provider=network.provider,

@@ -1,68 +1,13 @@
-"""The folder of a training run: one run in it at a time, and what a run goes on from."""
+"""The folder of a training run: what a run goes on from."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import logging
-import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cnnscore.errors import BadInput, BadOutput, UsageError
-from cnnscore.files import temporary
-
-log = logging.getLogger("cnnscore")
-LOCK = ".lock"
-
-
-@contextmanager
-def one_run(folder: Path) -> Iterator[None]:
-    """Hold a folder, which is made where it is not there, for this process alone.
-
-    The lock is the system's: it goes with the process, however that ends. Errors: UsageError when
-    another run holds it, BadOutput when nothing can be written there.
-    """
-    path = folder / LOCK
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = _lock(path)
-    except BlockingIOError:
-        with suppress(OSError):
-            raise UsageError(
-                f"another `cnnscore train` (process {path.read_text()}) is at work in {folder}: "
-                "wait for it, or give another folder"
-            ) from None
-        raise UsageError(f"another `cnnscore train` is at work in {folder}") from None
-    except OSError as error:
-        raise BadOutput(f"cannot write into {folder}: {error.strerror}") from None
-    try:
-        with temporary(path):
-            yield
-    finally:
-        os.close(lock)
-
-
-def _lock(path: Path) -> int:
-    """A descriptor that holds the lock file. Errors: OSError; BlockingIOError: another has it."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise
-        except OSError as error:  # a file system without locks
-            log.warning("cannot lock %s (%s): see that no other run uses it", path, error.strerror)
-        # Whoever held it before may have removed it: then it is no lock for those who come.
-        with suppress(FileNotFoundError):
-            if path.stat().st_ino == os.fstat(descriptor).st_ino:
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, str(os.getpid()).encode())
-                return descriptor
-        os.close(descriptor)
 
 
 def prepare(

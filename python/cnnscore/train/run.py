@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cnnscore.dataset.parquet import SPLITS, Dataset
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.files import temporary, write_whole
+from cnnscore.locks import one_run
 from cnnscore.network.encode import Planes
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.session import Session
@@ -31,7 +32,7 @@ from cnnscore.train.card import GENERAL, HELD_OUT, write_card
 from cnnscore.train.config import Config, to_toml
 from cnnscore.train.export import make_manifest, save_checked, write_onnx
 from cnnscore.train.figures import Before, check_splits, finish
-from cnnscore.train.folder import digest, digests, one_run, prepare
+from cnnscore.train.folder import digest, digests, prepare
 from cnnscore.train.init import load_weights
 from cnnscore.train.logs import Logs
 from cnnscore.train.loop import Teacher, train
@@ -78,7 +79,7 @@ def run_training(
     torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(True)
     network_path = output / f"{config.name}.onnx"
-    with one_run(output), temporary(output / CACHE):
+    with one_run(output, "train"), temporary(output / CACHE):
         sources = [find_model(name) for name in (options.init, *options.teachers) if name]
         checkpoint = prepare(
             output, network_path, sources, resume=options.resume, overwrite=options.overwrite

@@ -1,0 +1,235 @@
+"""Who scores shards: this process, or the workers of Dask distributed, on this machine or others.
+
+Each worker is a process that scores one shard at a time with threads of its own; its network stays
+open. Between machines connections are TLS, or asked for without it by name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnscore.errors import BadInput, UsageError
+from cnnscore.extras import need
+from cnnscore.scatter.task import Task, score_shard
+from cnnscore.scatter.work import ATTEMPTS, Runner, ThisProcess
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+QUEUES = {
+    "slurm": "SLURMCluster",
+    "pbs": "PBSCluster",
+    "lsf": "LSFCluster",
+    "sge": "SGECluster",
+}
+CORES_PER_WORKER = 4
+"""Of a local cluster without a number: a network per core would take the memory."""
+TABLES = ("cluster", "workers", "security", "resources")
+
+
+class DaskRunner:
+    """Shards as tasks of a Dask scheduler."""
+
+    def __init__(self, client: Client, resources: Mapping[str, float], server: str | None) -> None:
+        self._client = client
+        self._resources = dict(resources)
+        self._server = server
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | Exception]]:
+        """Each task with its result, or what it ended with, as they come."""
+        from distributed import as_completed
+
+        by_key = {}
+        for task in tasks:
+            sent = task
+            if self._server:
+                sent = replace(task, engine=replace(task.engine, server=self._server))
+            future = self._client.submit(
+                score_shard, sent, pure=False, resources=self._resources or None
+            )
+            by_key[future.key] = task, future
+        for future in as_completed(
+            [future for _, future in by_key.values()], loop=self._client.loop
+        ):
+            task, _ = by_key.pop(future.key)
+            error = future.exception()
+            yield task, future.result() if error is None else error
+            future.release()
+
+    def workers(self) -> int:
+        """How many are there now."""
+        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+
+
+@contextmanager
+def cluster_runner(
+    who: str | None,
+    *,
+    config: str | None,
+    insecure: bool,
+    threads: int | None,
+    folder: str,
+    say: Callable[[str], None],
+) -> Iterator[tuple[Runner, int | None]]:
+    """The one that was asked for (`--cluster`), and the threads of each of its processes.
+
+    It ends with the block, whatever ends that. Errors: UsageError for another name, for the extra
+    that is missing, and for addresses beyond this machine without TLS; BadInput for a
+    configuration that is none.
+    """
+    settings = _read(config)
+    if who is None:
+        if config:
+            raise UsageError("`cluster_config=` goes with `cluster=`")
+        yield ThisProcess(), threads
+        return
+    name, _, number = who.partition(":")
+    local = name == "local" and (not number or (number.isdigit() and int(number) > 0))
+    if not (local or who in QUEUES or name in ("tcp", "tls")):
+        raise UsageError(
+            f"`cluster={who}`: give local, local:N, {', '.join(QUEUES)}, tls://HOST:PORT or "
+            "tcp://HOST:PORT"
+        )
+    need("cluster", "distributed")
+    import dask
+    from distributed import Client
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with ExitStack() as stack:
+        # A worker that dies takes its tasks with it: each is tried so often.
+        stack.enter_context(
+            dask.config.set(
+                {
+                    "distributed.scheduler.allowed-failures": ATTEMPTS - 1,
+                    "distributed.worker.daemon": True,
+                    "distributed.scheduler.worker-saturation": 1.0,
+                }
+            )
+        )
+        if local:
+            cores = len(os.sched_getaffinity(0))
+            n = int(number) if number else max(1, cores // CORES_PER_WORKER)
+            threads = threads or max(1, cores // n)
+            target: Any = stack.enter_context(_local(n, settings))
+            security = None
+        elif who in QUEUES:
+            target = stack.enter_context(_queue(who, settings, folder, insecure))
+            security = target.security
+            threads = threads or settings["workers"].get("threads")
+        else:
+            target, security = who, _security(settings)
+            _check_address(who, security, insecure)
+            threads = threads or settings["workers"].get("threads")
+        client = stack.enter_context(Client(target, security=security, set_as_default=False))
+        link = f", dashboard {client.dashboard_link}" if find_spec("bokeh") else ""
+        say(f"scheduler {client.scheduler.address}{link}")
+        yield DaskRunner(client, settings["resources"], settings["workers"].get("server")), threads
+
+
+def _read(config: str | None) -> dict[str, dict[str, Any]]:
+    """The tables of a configuration, all of them. Errors: BadInput."""
+    settings: dict[str, Any] = {}
+    if config:
+        try:
+            settings = tomllib.loads(Path(config).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise BadInput(f"cannot read {config}: {error.strerror}") from None
+        except ValueError as error:
+            raise BadInput(f"{config} is no TOML: {error}") from None
+    for name, table in settings.items():
+        if name not in TABLES or not isinstance(table, dict):
+            raise BadInput(f"{config}: {name} is none of its tables ({', '.join(TABLES)})")
+    known = {"threads", "server", "jobs"}
+    if unknown := settings.get("workers", {}).keys() - known:
+        raise BadInput(f"{config}: [workers] has {min(unknown)}; known are {', '.join(known)}")
+    return {name: settings.get(name, {}) for name in TABLES}
+
+
+@contextmanager
+def _local(n: int, settings: Mapping[str, Mapping[str, Any]]) -> Iterator[Any]:
+    from distributed import LocalCluster
+
+    wanted = {
+        "n_workers": n,
+        "threads_per_worker": 1,
+        "processes": True,
+        "host": "127.0.0.1",
+        "dashboard_address": "127.0.0.1:0",
+        "memory_limit": 0,
+        "silence_logs": logging.CRITICAL,
+        "resources": settings["resources"] or None,
+        **settings["cluster"],
+    }
+    with LocalCluster(**wanted) as cluster:
+        yield cluster
+
+
+@contextmanager
+def _queue(
+    who: str, settings: Mapping[str, Mapping[str, Any]], folder: str, insecure: bool
+) -> Iterator[Any]:
+    """Jobs of a queueing system; without certificates of the user's, some for this run alone."""
+    need("cluster", "dask_jobqueue")
+    import dask_jobqueue
+    from distributed.security import Security
+
+    wanted: dict[str, Any] = {"cores": 1, "processes": 1, "memory": "4GB", **settings["cluster"]}
+    if not insecure:
+        security = _security(settings)
+        if security is None:
+            need("cluster", "cryptography")
+            security = Security.temporary()
+        wanted |= {"protocol": "tls://", "security": security}
+        wanted.setdefault("shared_temp_directory", str(Path(folder).absolute().parent))
+    wanted.setdefault("log_directory", f"{Path(folder).absolute()}/logs")
+    if settings["resources"]:
+        extra = " ".join(f"{name}={value}" for name, value in settings["resources"].items())
+        wanted["worker_extra_args"] = [*wanted.get("worker_extra_args", []), "--resources", extra]
+    try:
+        cluster = getattr(dask_jobqueue, QUEUES[who])(**wanted)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"[cluster] of the configuration: {error}") from None
+    with cluster:
+        cluster.scale(jobs=int(settings["workers"].get("jobs", 1)))
+        yield cluster
+
+
+def _security(settings: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Dask's security options, as the configuration has them; None: it has none."""
+    from distributed.security import Security
+
+    if not settings["security"]:
+        return None
+    try:
+        return Security(**{"require_encryption": True, **settings["security"]})
+    except TypeError as error:
+        raise BadInput(f"[security] of the configuration: {error}") from None
+
+
+def _check_address(address: str, security: Any, insecure: bool) -> None:
+    """Errors: UsageError for a scheduler beyond this machine without TLS."""
+    scheme, _, rest = address.partition("://")
+    host = rest.rpartition(":")[0].strip("[]")
+    try:
+        is_here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_here = host == "localhost"
+    if scheme == "tls" and security is None:
+        raise UsageError(
+            f"{address}: its certificates go into [security] of `cluster_config=` (tls_ca_file, "
+            "tls_client_cert, tls_client_key)"
+        )
+    if scheme == "tcp" and not is_here and not insecure:
+        raise UsageError(
+            f"{address} is beyond this machine: use tls://, or say `insecure=` where nobody else "
+            "can reach that network"
+        )

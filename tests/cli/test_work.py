@@ -1,0 +1,316 @@
+"""`score --work`: shards in a folder, gone on with after any end, equal to one process."""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pysam
+import pytest
+
+from conftest import DATA, Finished, run_cli
+from hosts.processes import children, runs
+from hosts.waiting import wait_until
+
+REF = DATA / "ref.fa"
+N = 8
+
+
+def arguments(out: Path, folder: Path, *more: object) -> tuple[object, ...]:
+    return (
+        *("score", DATA / "calls.vcf.gz", "-R", REF, "-I", DATA / "reads.bam", "--no-version"),
+        *("-o", out, "--work", folder, "--shards", N, *more),
+    )
+
+
+def score(out: Path, folder: Path, *more: object) -> Finished:
+    return run_cli(*arguments(out, folder, *more))
+
+
+def started(out: Path, folder: Path, *more: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "cnnscore", *map(str, arguments(out, folder, *more))]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def done(folder: Path) -> list[dict[str, object]]:
+    """What the log tells of shards."""
+    log = folder / "shards.jsonl"
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What one process writes."""
+    out = tmp_path_factory.mktemp("whole") / "whole.vcf"
+    calls = ("score", DATA / "calls.vcf.gz", "-R", REF, "-I", DATA / "reads.bam")
+    run = run_cli(*calls, "--no-version", "-o", out)
+    assert run.code == 0, run.err
+    return out.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder whose shards are all done."""
+    folder = tmp_path_factory.mktemp("kept") / "work"
+    run = score(folder.parent / "out.vcf", folder, "--keep-work")
+    assert run.code == 0, run.err
+    return folder
+
+
+@pytest.fixture
+def work(kept: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    folder = tmp_path / "work"
+    shutil.copytree(kept, folder)
+    return folder
+
+
+def test_equal_to_one_process(whole: bytes, tmp_path: Path) -> None:
+    out, folder = tmp_path / "out.vcf", tmp_path / "work"
+    run = score(out, folder)
+    assert run.code == 0, run.err
+    assert out.read_bytes() == whole
+    assert not folder.exists()
+    first, last = run.err.splitlines()
+    assert first.startswith(f"cnnscore: {N} shards; {folder} takes up to ")
+    assert last.startswith("cnnscore: 294 of 294 sites scored in ")
+
+
+@pytest.mark.parametrize("suffix", ["vcf.gz", "bcf"])
+def test_compressed_with_an_index(suffix: str, tmp_path: Path) -> None:
+    out, one = tmp_path / f"out.{suffix}", tmp_path / f"one.{suffix}"
+    assert score(out, tmp_path / "work", "-W").code == 0
+    calls = ("score", DATA / "calls.vcf.gz", "-R", REF, "-I", DATA / "reads.bam")
+    assert run_cli(*calls, "--no-version", "-o", one).code == 0
+    assert gzip.decompress(out.read_bytes()) == gzip.decompress(one.read_bytes())
+    with pysam.VariantFile(str(out)) as opened:
+        assert len(list(opened.fetch("synB"))) == 62
+
+
+def test_the_header_has_the_command_of_the_plan(tmp_path: Path) -> None:
+    out = tmp_path / "out.vcf"
+    calls = ("score", DATA / "calls.vcf.gz", "-R", REF, "-o", out)
+    run = run_cli(*calls, "--work", tmp_path / "work", "--shards", 3)
+    assert run.code == 0, run.err
+    text = out.read_text()
+    assert text.count("##cnnscore_scoreCommand=") == 1
+    assert "cnnscore_shard" not in text
+
+
+def test_what_is_done_is_not_done_again(work: Path, whole: bytes, tmp_path: Path) -> None:
+    """A log that a kill cut short, a shard that is gone, one that was altered: these alone."""
+    files = {shard["shard"]: shard for shard in done(work)}
+    log = work / "shards.jsonl"
+    log.write_bytes(log.read_bytes().rstrip()[:-20])
+    (work / "shards" / "1-000002.vcf.gz").unlink()
+    damaged = work / "shards" / "1-000003.vcf.gz"
+    content = bytearray(damaged.read_bytes())
+    content[200] ^= 1
+    damaged.write_bytes(content)
+    (work / "shards" / ".1-000002.vcf.gz.999999999.part").write_bytes(b"of a run that is gone")
+    untouched = work / "shards" / "1-000001.vcf.gz"
+    before = untouched.stat().st_mtime_ns
+    out = tmp_path / "out.vcf"
+    run = score(out, work, "--keep-work")
+    assert run.code == 0, run.err
+    assert f"{N} shards, {N - 3} of them done" in run.err
+    assert out.read_bytes() == whole
+    assert untouched.stat().st_mtime_ns == before
+    assert {shard["shard"]: shard["sha256"] for shard in done(work)} == {
+        name: shard["sha256"] for name, shard in files.items()
+    }
+    assert len(list((work / "shards").iterdir())) == N
+
+
+def test_killed_and_gone_on_with(whole: bytes, tmp_path: Path) -> None:
+    out, folder = tmp_path / "out.vcf", tmp_path / "work"
+    run = started(out, folder)
+    wait_until(lambda: len(done(folder)) >= 1, 60)
+    run.kill()
+    run.communicate()
+    assert not out.exists()
+    assert score(out, folder).code == 0
+    assert out.read_bytes() == whole
+    assert not folder.exists()
+
+
+def test_another_plan(work: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.vcf"
+    cases = (
+        (("--shards", 5), "samples 1 shards: 8, now 5"),
+        (("--info-key", "MINE"), "settings info_key: CNN_READS, now MINE"),
+        (("--sample-depth", 31.5), "sample_depth"),
+        (("--per-allele",), "settings per_allele: False, now True"),
+        (("-t", "synA"), "settings targets: None, now synA"),
+    )
+    for more, said in cases:
+        run = score(out, work, *more)
+        assert run.code == 2
+        assert "has another plan" in run.err
+        assert said in run.err
+    assert not out.exists()
+
+
+def test_an_input_that_has_changed(box: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "work", tmp_path / "out.vcf"
+    command = ("score", box / "calls.vcf.gz", "-R", box / "ref.fa", "-o", out, "--work", folder)
+    assert run_cli(*command, "--shards", 2, "--keep-work").code == 0
+    os.utime(box / "ref.fa", ns=(0, 10**18))
+    run = run_cli(*command, "--shards", 2)
+    assert run.code == 2
+    assert "ref.fa modified_ns" in run.err
+
+
+def test_folders_that_are_not_trusted(work: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.vcf"
+
+    def refused(folder: Path, said: str) -> None:
+        run = score(out, folder)
+        assert run.code == 2
+        assert said in run.err
+        assert not out.exists()
+
+    link = tmp_path / "link"
+    link.symlink_to(work)
+    refused(link, "is a symbolic link")
+    shard, aside = work / "shards" / "1-000004.vcf.gz", tmp_path / "aside"
+    shard.rename(aside)
+    shard.symlink_to(aside)
+    refused(work, "1-000004.vcf.gz is a symbolic link")
+    shard.unlink()
+    aside.rename(shard)
+    for name in ("plan.json", "shards.jsonl", "shards"):
+        mode = (work / name).stat().st_mode
+        (work / name).chmod(mode | 0o002)
+        refused(work, f"{name} may be written by everybody")
+        (work / name).chmod(mode)
+    plan = (work / "plan.json").read_text()
+    (work / "plan.json").write_text("[]")
+    refused(work, "is no plan")
+    (work / "plan.json").write_text(plan)
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "thesis.txt").write_text("mine")
+    refused(others, "holds other files (thesis.txt)")
+    if os.geteuid() == 0:
+        os.chown(work, 12345, -1)
+        refused(work, "belongs to somebody else")
+
+
+def test_one_run_at_a_time(work: Path, tmp_path: Path) -> None:
+    with (work / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run = score(tmp_path / "out.vcf", work)
+    assert run.code == 1
+    assert "is at work in" in run.err
+
+
+def test_a_shard_that_cannot_be_scored(tmp_path: Path, box: Path) -> None:
+    """It is named, and the others stay done."""
+    lines = subprocess.run(
+        ["bcftools", "view", box / "calls.vcf.gz"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    fields = lines[-1].split("\t")
+    fields[3] = "ACGTACGTACGTACGT"
+    lines[-1] = "\t".join(fields)
+    (box / "bad.vcf").write_text("\n".join(lines) + "\n")
+    bad = box / "bad.vcf.gz"
+    subprocess.run(["bcftools", "view", "-Oz", "-o", bad, box / "bad.vcf"], check=True)
+    subprocess.run(["bcftools", "index", bad], check=True)
+    folder, out = tmp_path / "work", tmp_path / "out.vcf"
+    run = run_cli("score", bad, "-R", REF, "-o", out, "--work", folder, "--shards", 4)
+    assert run.code == 2
+    assert "1 of 4 shards cannot be scored, and the others stay done" in run.err
+    assert "1-000004 (synB:" in run.err or "1-000004 (synA:" in run.err
+    assert "has REF ACGTACGTACGTACGT" in run.err
+    assert len(done(folder)) == 3
+    assert not out.exists()
+
+
+def test_usage(tmp_path: Path) -> None:
+    out, folder = tmp_path / "out.vcf", tmp_path / "work"
+    cases: tuple[tuple[tuple[object, ...], str], ...] = (
+        (("-r", "synA"), "--targets"),
+        (("--downsampling", "gatk"), "without shards"),
+        (("--cluster", "moon"), "--cluster moon"),
+        (("--cluster", "local:0"), "--cluster local:0"),
+    )
+    for more, said in cases:
+        run = score(out, folder, *more)
+        assert run.code == 1
+        assert said in run.err
+    run = run_cli("score", DATA / "calls.vcf.gz", "-R", REF, "-o", out, "--cluster", "local")
+    assert run.code == 1
+    assert "go with --work" in run.err
+    run = run_cli("score", "-", "-R", REF, "-o", out, "--work", folder)
+    assert run.code == 2
+    assert not folder.exists()
+
+
+# ---- Dask ----
+
+
+@pytest.fixture
+def dask() -> None:
+    pytest.importorskip("distributed", reason="needs the extra cnnscore[cluster]")
+
+
+@pytest.mark.usefixtures("dask")
+def test_addresses_and_configurations(tmp_path: Path) -> None:
+    out, folder, config = tmp_path / "out.vcf", tmp_path / "work", tmp_path / "cluster.toml"
+    beyond = score(out, folder, "--cluster", "tcp://192.0.2.1:8786")
+    assert beyond.code == 1
+    assert "beyond this machine" in beyond.err
+    assert "--insecure" in beyond.err
+    plain = score(out, folder, "--cluster", "tls://192.0.2.1:8786")
+    assert plain.code == 1
+    assert "[security] of --cluster-config" in plain.err
+    for text, said in (
+        ("nonsense", "is no TOML"),
+        ("[queue]\nname = 1", "queue is none of its tables"),
+        ("[workers]\nthread = 1", "[workers] has thread"),
+        ("[security]\ncertificate = 'x'", "[security] of the configuration"),
+    ):
+        config.write_text(text)
+        run = score(out, folder, "--cluster", "tls://[::1]:8786", "--cluster-config", config)
+        assert run.code == 2
+        assert said in run.err
+    assert not folder.exists()
+
+
+@pytest.mark.usefixtures("dask")
+def test_a_worker_is_killed(whole: bytes, tmp_path: Path) -> None:
+    """The others, and the one that takes its place, do its shard; nothing is left over."""
+    out, folder = tmp_path / "out.vcf", tmp_path / "work"
+    run = started(out, folder, "--cluster", "local:2")
+    wait_until(lambda: len(done(folder)) >= 1, 60)
+    workers = {str(shard["worker"]).rpartition("-")[2] for shard in done(folder)}
+    os.kill(int(workers.pop()), signal.SIGKILL)
+    _, said = run.communicate(timeout=120)
+    assert run.returncode == 0, said
+    assert out.read_bytes() == whole
+    assert not folder.exists()
+
+
+@pytest.mark.usefixtures("dask")
+def test_the_scheduler_is_killed(whole: bytes, tmp_path: Path) -> None:
+    """Its workers end with it; the same command goes on."""
+    out, folder = tmp_path / "out.vcf", tmp_path / "work"
+    run = started(out, folder, "--cluster", "local:2")
+    wait_until(lambda: len(done(folder)) >= 1, 60)
+    below = children(run.pid)
+    workers = [int(str(shard["worker"]).rpartition("-")[2]) for shard in done(folder)]
+    run.kill()
+    run.communicate()
+    wait_until(lambda: not any(runs(pid) for pid in [*below, *workers]), 60)
+    assert score(out, folder).code == 0
+    assert out.read_bytes() == whole
+    assert not folder.exists()
