@@ -186,7 +186,7 @@ def _run_in_shards(options: argparse.Namespace, intervals: Intervals) -> None:
     progress = NoProgress() if options.quiet else Progress()
     with cluster_runner(
         options.cluster,
-        config=options.cluster_config,
+        cluster_config=options.cluster_config,
         insecure=options.insecure,
         threads=options.threads,
         folder=options.work,

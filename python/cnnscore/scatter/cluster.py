@@ -72,9 +72,9 @@ class DaskRunner:
 
 @contextmanager
 def cluster_runner(
-    who: str | None,
+    cluster: str | None,
     *,
-    config: str | None,
+    cluster_config: str | None,
     insecure: bool,
     threads: int | None,
     folder: str,
@@ -86,17 +86,17 @@ def cluster_runner(
     that is missing, and for addresses beyond this machine without TLS; BadInput for a
     configuration that is none.
     """
-    settings = _read(config)
-    if who is None:
-        if config:
+    settings = _read(cluster_config)
+    if cluster is None:
+        if cluster_config:
             raise UsageError("`cluster_config=` goes with `cluster=`")
         yield ThisProcess(), threads
         return
-    name, _, number = who.partition(":")
+    name, _, number = cluster.partition(":")
     local = name == "local" and (not number or (number.isdigit() and int(number) > 0))
-    if not (local or who in QUEUES or name in ("tcp", "tls")):
+    if not (local or cluster in QUEUES or name in ("tcp", "tls")):
         raise UsageError(
-            f"`cluster={who}`: give local, local:N, {', '.join(QUEUES)}, tls://HOST:PORT or "
+            f"`cluster={cluster}`: give local, local:N, {', '.join(QUEUES)}, tls://HOST:PORT or "
             "tcp://HOST:PORT"
         )
     need("cluster", "distributed")
@@ -121,13 +121,13 @@ def cluster_runner(
             threads = threads or max(1, cores // n)
             target: Any = stack.enter_context(_local(n, settings))
             security = None
-        elif who in QUEUES:
-            target = stack.enter_context(_queue(who, settings, folder, insecure))
+        elif cluster in QUEUES:
+            target = stack.enter_context(_queue(cluster, settings, folder, insecure))
             security = target.security
             threads = threads or settings["workers"].get("threads")
         else:
-            target, security = who, _security(settings)
-            _check_address(who, security, insecure)
+            target, security = cluster, _security(settings)
+            _check_address(cluster, security, insecure)
             threads = threads or settings["workers"].get("threads")
         client = stack.enter_context(Client(target, security=security, set_as_default=False))
         link = f", dashboard {client.dashboard_link}" if find_spec("bokeh") else ""

@@ -89,7 +89,7 @@ def opened(path: str, plan: Plan) -> Iterator[WorkFolder]:
             with suppress(FileNotFoundError):
                 _check_ours(folder / name, is_folder=name in (SHARDS, LOGS))
     is_new = not folder.exists()
-    with one_run(folder, "score --work"):
+    with one_run(folder, "score"):
         stored = _read_plan(folder / PLAN)
         wanted = json.loads(json.dumps(plan.to_json()))
         if stored is None:

@@ -200,7 +200,7 @@ def _check_records(shard: _Scored) -> tuple[int, int]:
             if beside.any():
                 raise BadInput(
                     f"{shard.path}: the record {sites.locus(int(np.argmax(beside)))} lies outside "
-                    "the shard, and is another's too: score shards with `--regions-overlap pos`"
+                    "the shard, and is another's too: score shards with `regions_overlap=pos`"
                 )
         known = ~np.isnan(records.numbers("INFO", shard.key))
         n_sites += n
