@@ -52,6 +52,12 @@ encode = builder("cnnscore._encode", ["encode"], ["encode/encode.h"], [])
 window = builder(
     "cnnscore._window",
     ["window", "records"],
-    ["window/window.h", "records/records.h", "records/checks.h", "records/arrow.h", "records/layout.h"],
+    [
+        "window/window.h",
+        "records/records.h",
+        "records/checks.h",
+        "records/arrow.h",
+        "records/layout.h",
+    ],
     ["hts"],
 )

@@ -14,8 +14,8 @@ from typing import Any
 
 from cnnscore.calls.output import OutputOptions
 from cnnscore.calls.records import htslib_verbosity
-from cnnscore.errors import BadInput
 from cnnscore.description import WindowScorer
+from cnnscore.errors import BadInput
 from cnnscore.score.open import EngineSettings
 from cnnscore.score.options import ScoreOptions
 from cnnscore.score.run import score_calls

@@ -103,7 +103,8 @@ class _Opened:
         self.looked = self.reader.look()
         if network.uses_depth:
             self.source.add_depth(key, self.depth, given=given is not None)
-            if given is None and (warning := self.reader.depth_warning(self.depth)):
+            measured = given is None and not self.looked.sites_empty  # else that is said
+            if measured and (warning := self.reader.depth_warning(self.depth)):
                 log.warning(warning)
         if warning := self.reader.samples_warning(self.source, job.sample):
             log.warning(warning)
@@ -117,8 +118,8 @@ class _Opened:
         self.reader.check_scores(counts, scored, self.network)
         for warning in self.source.annotations_warnings(self.network) if sites else ():
             log.warning(warning)
-        if warning := self.reader.scores_warning(counts, scored, self.network):
-            log.warning(warning)
+        if lacking := self.reader.scores_warning(counts, scored, self.network):
+            log.warning(lacking)
         for warning in self.reader.reads_warnings(counts):
             log.warning(warning)
 
