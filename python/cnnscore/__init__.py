@@ -14,17 +14,24 @@ meant, its name will do (str or Path), or the file as pysam has opened it. Error
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from cnnscore.api.functions import evaluate, filter, models, view
 from cnnscore.errors import BadInput, BadOutput, CnnscoreError, ServerError, UsageError, WrongType
 from cnnscore.version import __version__
 
 if TYPE_CHECKING:
+    from cnnscore.api.evaluation import Evaluation
     from cnnscore.api.explained import Explained
+    from cnnscore.api.models import Model
+    from cnnscore.api.page import Page
     from cnnscore.api.scorer import Scorer
     from cnnscore.api.table import Table
     from cnnscore.api.windows import Tensors, Window, Windows
+    from cnnscore.filter.summary import FilterSummary
     from cnnscore.score.options import Summary
 
 # ONNX Runtime's wheels report their use to their maker unless told otherwise before they load, and
@@ -35,7 +42,11 @@ __all__ = [
     "BadInput",
     "BadOutput",
     "CnnscoreError",
+    "Evaluation",
     "Explained",
+    "FilterSummary",
+    "Model",
+    "Page",
     "Scorer",
     "ServerError",
     "Summary",
@@ -46,7 +57,11 @@ __all__ = [
     "Windows",
     "WrongType",
     "__version__",
+    "evaluate",
+    "filter",
+    "models",
     "open",
+    "view",
 ]
 
 # Types of what the functions give, where each is found: looked up when it is asked for, as numpy
@@ -55,11 +70,29 @@ _LATER = {
     "Scorer": "cnnscore.api.scorer",
     "Summary": "cnnscore.score.options",
     "Table": "cnnscore.api.table",
+    "Evaluation": "cnnscore.api.evaluation",
     "Explained": "cnnscore.api.explained",
+    "FilterSummary": "cnnscore.filter.summary",
+    "Model": "cnnscore.api.models",
+    "Page": "cnnscore.api.page",
     "Tensors": "cnnscore.api.windows",
     "Window": "cnnscore.api.windows",
     "Windows": "cnnscore.api.windows",
 }
+
+
+class _Package(ModuleType):
+    """`cnnscore.filter` is the function, whatever loads the package of that name: an import binds a
+    package in its parent, and `from cnnscore.filter.run import ...` does not need that.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("filter", "evaluate") and isinstance(value, ModuleType):
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -34,6 +34,7 @@ def test_the_columns_are_the_records(table: cnnscore.Table) -> None:
     assert table.columns == [
         *("contig", "pos", "ref", "alt", "type", "qual", "score", "QD", "DP", "AF")
     ]
+    assert table.summary is not None
     assert len(table) == table.summary.sites == 294
     rows = zip(table["contig"], table["pos"], table["ref"], table["alt"], strict=True)
     assert list(rows) == records(CALLS)
@@ -132,6 +133,7 @@ def test_a_table_shows_itself(table: cnnscore.Table) -> None:
     html = table._repr_html_()
     assert html.count("<tr>") == 11
     assert "<p>294 rows</p>" in html
+    assert table.summary is not None
     assert "scored in" in repr(table.summary)
     assert "<td>294</td>" in table.summary._repr_html_()
 

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.api.progress import progress_of
+from cnnscore.api.quiet import quiet_htslib
 from cnnscore.api.table import Table, TableParts
 from cnnscore.calls.output import OutputOptions
 from cnnscore.calls.record_lines import RecordLines, records_in
-from cnnscore.calls.records import Intervals, Records, htslib_verbosity
+from cnnscore.calls.records import Intervals, Records
 from cnnscore.description import WindowScorer
 from cnnscore.errors import UsageError
 from cnnscore.given import file_of, files_of, list_of, maybe_file, name_of
@@ -63,9 +64,7 @@ class Scorer:
         }
         self._engines: dict[str, WindowScorer] = {}
         self._closed = False
-        # As the command: htslib is silent, and a CRAM's reference is never fetched from elsewhere.
-        htslib_verbosity(0)
-        os.environ.setdefault("REF_PATH", os.devnull)
+        quiet_htslib()
         if model is not None:
             self.network(has_reads=False)
 

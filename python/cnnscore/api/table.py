@@ -28,21 +28,23 @@ OTHER = "OTHER"
 
 
 class Table:
-    """Records and their scores. Made by `Scorer.table`.
+    """Columns in memory. Made by `Scorer.table`: records and their scores; and by `Evaluation`.
 
-    Columns: `contig`, `pos` (int64, 1-based), `ref`, `alt` (with commas as in VCF; one allele per
-    row where alleles were scored), `type` (SNP, INDEL, OTHER), `qual` and `score` (float32, NaN:
-    missing), and float64 INFO fields that were asked for. `table["score"]` is one of them as a
+    Of records: `contig`, `pos` (int64, 1-based), `ref`, `alt` (with commas as in VCF; one allele
+    per row where alleles were scored), `type` (SNP, INDEL, OTHER), `qual` and `score` (float32,
+    NaN: missing), and float64 INFO fields that were asked for. `table["score"]` is one of them as a
     numpy array, texts as an array of str.
 
     It has the Arrow PyCapsule interface, in which NaN is a missing value: `polars.DataFrame(table)`
     and `pyarrow.table(table)` take it as it is.
     """
 
-    def __init__(self, columns: dict[str, NDArray[Any] | Text], summary: Summary) -> None:
+    def __init__(
+        self, columns: dict[str, NDArray[Any] | Text], summary: Summary | None = None
+    ) -> None:
         self._columns = columns
         self.summary = summary
-        """What the run did."""
+        """What the run did; None for a table of something else."""
 
     @property
     def columns(self) -> list[str]:
@@ -50,7 +52,7 @@ class Table:
         return list(self._columns)
 
     def __len__(self) -> int:
-        return len(self._columns["pos"])
+        return max(map(len, self._columns.values()), default=0)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         if name not in self._columns:

@@ -50,6 +50,12 @@ def write_figures(result: Mapping[str, Any], folder: Path, kind: str) -> list[Pa
 
 def _curves(scores: list[dict[str, Any]], path: Path, *, roc: bool) -> Path:
     figure, axes = _axes()
+    draw_curves(axes, scores, roc=roc)
+    return _save(figure, path)
+
+
+def draw_curves(axes: Any, scores: list[dict[str, Any]], *, roc: bool) -> None:
+    """Draw a curve for each score that has one: ROC, or precision over recall."""
     for i, score in enumerate(scores):
         true, false = score["curve"]["true"], score["curve"]["false"]
         look = {"color": COLOURS[i % len(COLOURS)], "linestyle": STYLES[i % len(STYLES)]}
@@ -67,7 +73,6 @@ def _curves(scores: list[dict[str, Any]], path: Path, *, roc: bool) -> Path:
     axes.set_ylabel("True calls kept" if roc else "Precision")
     if axes.lines:
         axes.legend(frameon=False, title="ROC AUC" if roc else "average precision")
-    return _save(figure, path)
 
 
 def _histogram(score: dict[str, Any], path: Path) -> Path:
