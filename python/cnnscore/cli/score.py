@@ -181,6 +181,7 @@ def _score_options(options: argparse.Namespace, intervals: Intervals) -> ScoreOp
 def _run_in_shards(options: argparse.Namespace, intervals: Intervals) -> None:
     from cnnscore.progress import NoProgress, Progress
     from cnnscore.scatter.cluster import cluster_runner
+    from cnnscore.scatter.folder import remove
     from cnnscore.scatter.work import Job, WorkOptions, score_in_shards
 
     progress = NoProgress() if options.quiet else Progress()
@@ -198,10 +199,12 @@ def _run_in_shards(options: argparse.Namespace, intervals: Intervals) -> None:
             engine=_settings(options),
             written=output_options(options, "score"),
             options=_score_options(options, intervals),
-            work=WorkOptions(options.work, options.shards, options.keep_work, threads),
+            work=WorkOptions(options.work, options.shards, threads),
             runner=runner,
             progress=progress,
         )
+    if not options.keep_work:
+        remove(options.work)
     if not options.quiet:
         for summary in summaries:
             print(f"cnnscore: {summary.text()}", file=sys.stderr)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import signal
+import threading
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.extras import need
+from cnnscore.files import writing
+from cnnscore.scatter.folder import LOGS
 from cnnscore.scatter.task import Task, score_shard
 from cnnscore.scatter.work import ATTEMPTS, Runner, ThisProcess
 
@@ -105,6 +109,7 @@ def cluster_runner(
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
+        stack.enter_context(_no_sigpipe())
         # A worker that dies takes its tasks with it: each is tried so often.
         stack.enter_context(
             dask.config.set(
@@ -133,6 +138,20 @@ def cluster_runner(
         link = f", dashboard {client.dashboard_link}" if find_spec("bokeh") else ""
         say(f"scheduler {client.scheduler.address}{link}")
         yield DaskRunner(client, settings["resources"], settings["workers"].get("server")), threads
+
+
+@contextmanager
+def _no_sigpipe() -> Iterator[None]:
+    """A worker that goes away closes connections, of which OpenSSL sends the signal: it is no
+    reader of our output."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGPIPE, before)
 
 
 def _read(config: str | None) -> dict[str, dict[str, Any]]:
@@ -180,17 +199,17 @@ def _queue(
     """Jobs of a queueing system; without certificates of the user's, some for this run alone."""
     need("cluster", "dask_jobqueue")
     import dask_jobqueue
-    from distributed.security import Security
 
+    logs = Path(folder).absolute() / LOGS
+    with writing(logs):
+        logs.mkdir(parents=True, exist_ok=True)
     wanted: dict[str, Any] = {"cores": 1, "processes": 1, "memory": "4GB", **settings["cluster"]}
     if not insecure:
         security = _security(settings)
         if security is None:
-            need("cluster", "cryptography")
-            security = Security.temporary()
+            security = _of_this_run(logs)
         wanted |= {"protocol": "tls://", "security": security}
-        wanted.setdefault("shared_temp_directory", str(Path(folder).absolute().parent))
-    wanted.setdefault("log_directory", f"{Path(folder).absolute()}/logs")
+    wanted.setdefault("log_directory", str(logs))
     if settings["resources"]:
         extra = " ".join(f"{name}={value}" for name, value in settings["resources"].items())
         wanted["worker_extra_args"] = [*wanted.get("worker_extra_args", []), "--resources", extra]
@@ -201,6 +220,27 @@ def _queue(
     with cluster:
         cluster.scale(jobs=int(settings["workers"].get("jobs", 1)))
         yield cluster
+
+
+def _of_this_run(folder: Path) -> Any:
+    """A certificate that only this run's processes have: jobs read it in the work folder."""
+    need("cluster", "cryptography")
+    from distributed.security import Security
+
+    made = Security.temporary()
+    names = {"cert": folder / "tls.pem", "key": folder / "tls.key"}
+    for what, path in names.items():
+        with writing(path):
+            path.unlink(missing_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(path, flags, 0o600)
+            try:
+                os.write(descriptor, getattr(made, f"tls_client_{what}").encode())
+            finally:
+                os.close(descriptor)
+    who = ("client", "scheduler", "worker")
+    files = {f"tls_{one}_{what}": str(path) for one in who for what, path in names.items()}
+    return Security(tls_ca_file=str(names["cert"]), require_encryption=True, **files)
 
 
 def _security(settings: Mapping[str, Mapping[str, Any]]) -> Any:

@@ -27,9 +27,8 @@ TOLD = 3
 class WorkFolder:
     """Where one plan is worked on, by one process; made by `opened`."""
 
-    def __init__(self, path: Path, is_new: bool) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._is_new = is_new
         self.done: dict[str, dict[str, Any]] = {}
         """By shard, what its worker told when it was whole."""
 
@@ -64,15 +63,20 @@ class WorkFolder:
             return told is not None and digest_of(path) == (told["sha256"], told["bytes"])
         return False
 
-    def remove(self) -> None:
-        """Take away what is ours, and the folder if this plan made it and nothing else is there."""
-        for name in (SHARDS, LOGS):
-            shutil.rmtree(self.path / name, ignore_errors=True)
-        for name in (LOG, PLAN, LOCK):
-            (self.path / name).unlink(missing_ok=True)
-        if self._is_new:
-            with suppress(OSError):
-                self.path.rmdir()
+
+def remove(path: str) -> None:
+    """Take away what a plan that is done has in its folder, and the folder if the plan made it and
+    nothing else is there. Errors: BadInput, BadOutput where it is no work folder.
+    """
+    folder = Path(path)
+    made = (_read_plan(folder / PLAN) or {}).get("made_folder")
+    for name in (SHARDS, LOGS):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in (LOG, PLAN, LOCK):
+        (folder / name).unlink(missing_ok=True)
+    if made:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 @contextmanager
@@ -88,7 +92,8 @@ def opened(path: str, plan: Plan) -> Iterator[WorkFolder]:
         for name in OURS:
             with suppress(FileNotFoundError):
                 _check_ours(folder / name, is_folder=name in (SHARDS, LOGS))
-    is_new = not folder.exists()
+    # A queueing system's jobs have logs there before anything else is.
+    is_new = not folder.exists() or [path.name for path in folder.iterdir()] == [LOGS]
     with one_run(folder, "score"):
         stored = _read_plan(folder / PLAN)
         wanted = json.loads(json.dumps(plan.to_json()))
@@ -96,7 +101,7 @@ def opened(path: str, plan: Plan) -> Iterator[WorkFolder]:
             there = [
                 path.name
                 for path in folder.iterdir()
-                if path.name != LOCK and not path.match(f".{PLAN}.*.part")
+                if path.name not in (LOCK, LOGS) and not path.match(f".{PLAN}.*.part")
             ]
             if there:
                 raise BadInput(
@@ -105,7 +110,7 @@ def opened(path: str, plan: Plan) -> Iterator[WorkFolder]:
             wanted["made_folder"] = is_new
             write_whole(folder / PLAN, json.dumps(wanted, indent=1).encode())
         else:
-            is_new = bool(stored.pop("made_folder", False))
+            stored.pop("made_folder", None)
             told = list(islice(differences(stored, wanted), TOLD + 1))
             if told:
                 more = "; ..." if len(told) > TOLD else ""
@@ -118,7 +123,7 @@ def opened(path: str, plan: Plan) -> Iterator[WorkFolder]:
                 (folder / name).mkdir(exist_ok=True)
         for file in (folder / SHARDS).iterdir():
             _check_ours(file, is_folder=False)
-        work = WorkFolder(folder, is_new)
+        work = WorkFolder(folder)
         work.done = _read_log(folder)
         yield work
 

@@ -73,7 +73,6 @@ class WorkOptions:
 
     folder: str
     shards: int | None = None
-    keep: bool = False
     threads: int | None = None
     """Of each process."""
 
@@ -137,7 +136,8 @@ def score_in_shards(
 ) -> list[Summary]:
     """Score call files shard by shard, in a folder that a later run goes on from.
 
-    What is written is equal to what `score_calls` writes. Errors: those of score_calls; BadInput
+    The folder stays (`folder.remove`): the runner's workers may have their logs open. What is
+    written is equal to what `score_calls` writes. Errors: those of score_calls; BadInput
     for a folder of another plan; CnnscoreError where shards cannot be scored: the others stay done.
     """
     if options.intervals.regions or options.intervals.regions_file:
@@ -153,13 +153,10 @@ def score_in_shards(
         missing = [task for task in tasks if not folder.check(task.name, _suffix(task.output))]
         _check_room(folder, plan, len(missing), progress)
         _score(missing, tasks, folder, plan, runner, progress)
-        summaries = [
+        return [
             _gather(i, one, plan, tasks, folder, written, start)
             for i, one in enumerate(opened_calls)
         ]
-        if not work.keep:
-            folder.remove()
-    return summaries
 
 
 def _plan(
