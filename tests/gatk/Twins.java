@@ -187,7 +187,7 @@ public class Twins {
       try (var source = new ReadsPathDataSource(paths)) {
         var contig = source.getSequenceDictionary().getSequence(0);
         var door = new ReadsContext(source, new SimpleInterval(contig.getSequenceName(), 1, 1));
-        float depth = SampleDepth.measure(door, files, filter("primary"));
+        float depth = SampleDepth.measure(door, files, filter("primary")).depth();
         all.put(Float.isNaN(depth) ? JSONObject.NULL : depth);
       }
     }

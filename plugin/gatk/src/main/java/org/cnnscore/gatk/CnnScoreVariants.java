@@ -159,6 +159,8 @@ public final class CnnScoreVariants extends VariantWalker {
               + " draws it over a whole file, in order")
   Reservoir.Downsampling downsampling = Reservoir.Downsampling.site;
 
+  @ArgumentCollection DepthArgument depth = new DepthArgument();
+
   @ArgumentCollection LegacyArguments legacy = new LegacyArguments();
 
   private final NetworkReadFilter networkFilter = new NetworkReadFilter();
@@ -265,6 +267,7 @@ public final class CnnScoreVariants extends VariantWalker {
       throw new UserException.BadInput(
           "'" + infoKey + "' cannot be an INFO key: letters, digits, _ and . make one");
     }
+    depth.check();
     WholeInput.checkCalls(drivingVariantFile.toPath());
     blocks = new BlockCheck(drivingVariantFile.toPath());
     whole = new WholeOutput(output);
@@ -338,7 +341,7 @@ public final class CnnScoreVariants extends VariantWalker {
             getReferenceDictionary(),
             reads,
             reads == null ? null : getHeaderForReads().getSequenceDictionary(),
-            reads == null ? List.of() : inputs.contigs());
+            depth.settle(network, inputs, logger));
     scoreChecks = new ScoreChecks(network);
     pipeline = new ScoringPipeline(client, network, windows, transferBatchSize, this::write);
   }
@@ -348,7 +351,7 @@ public final class CnnScoreVariants extends VariantWalker {
     if (input.hasInfoLine(key)) {
       logger.warn("{} has INFO/{} already: it is replaced", drivingVariantFile, key);
     }
-    return ScoredHeader.of(input, key, network, getDefaultToolVCFHeaderLines());
+    return ScoredHeader.of(input, key, network, depth, getDefaultToolVCFHeaderLines());
   }
 
   /** GATK has no place for records beside their contig: those go past it, without a score. */

@@ -11,19 +11,23 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.broadinstitute.hellbender.cmdline.argumentcollections.ReadInputArgumentCollection;
+import org.broadinstitute.hellbender.engine.ReadsDataSource;
+import org.broadinstitute.hellbender.engine.ReadsPathDataSource;
 import org.broadinstitute.hellbender.exceptions.UserException;
 
 /** The headers of all files of reads, each of which is whole. */
 final class ReadInputs {
 
   private final List<Path> files;
+  private final List<Path> indexes; // none, or one for each file
+  private final SamReaderFactory factory;
   private final List<SAMFileHeader> headers = new ArrayList<>();
 
   /** Looks at each file; a CRAM needs the reference. */
   ReadInputs(ReadInputArgumentCollection given, Path reference) {
     files = given.getReadPaths();
-    List<Path> indexes = given.getReadIndexPaths(); // none, or one for each file
-    SamReaderFactory factory =
+    indexes = given.getReadIndexPaths();
+    factory =
         SamReaderFactory.makeDefault()
             .validationStringency(given.getReadValidationStringency())
             .referenceSequence(reference);
@@ -41,6 +45,11 @@ final class ReadInputs {
           "not all read files have SO:coordinate in their headers, and GATK merges such files in"
               + " no order: make them anew with `samtools sort`");
     }
+  }
+
+  /** All reads, beside GATK's own door to them, which is shut before the first record. */
+  ReadsDataSource open() {
+    return new ReadsPathDataSource(files, indexes, factory);
   }
 
   boolean several() {

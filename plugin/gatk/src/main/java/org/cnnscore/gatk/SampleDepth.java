@@ -60,6 +60,15 @@ final class SampleDepth {
   /** A cell, and how many reads lie over its locus. */
   private record Seen(Cell cell, long reads) {}
 
+  /**
+   * What was measured.
+   *
+   * @param depth NaN where there are too few reads to tell
+   * @param parts cells of all contigs together
+   * @param covered those that reads lie in
+   */
+  record Measured(float depth, int parts, int covered) {}
+
   private final ReadsContext source;
   private final Predicate<GATKRead> filter;
 
@@ -69,13 +78,13 @@ final class SampleDepth {
   }
 
   /**
-   * The depth, NaN where there are too few reads to tell.
+   * The depth, and how much of the contigs has reads.
    *
    * @param source GATK's door to all reads, no query of which is under way
    * @param files the contigs of each file of reads
    * @param filter the reads that count
    */
-  static float measure(
+  static Measured measure(
       ReadsContext source, List<SAMSequenceDictionary> files, Predicate<GATKRead> filter) {
     return new SampleDepth(source, filter).measure(sharedContigs(files));
   }
@@ -101,8 +110,10 @@ final class SampleDepth {
     return source.iterator(new SimpleInterval(cell.contig, (int) cell.begin + 1, (int) cell.end));
   }
 
-  private float measure(List<SAMSequenceRecord> contigs) {
-    List<Seen> seen = lookAtAll(cutGenome(contigs, false));
+  private Measured measure(List<SAMSequenceRecord> contigs) {
+    List<Cell> cells = cutGenome(contigs, false);
+    List<Seen> seen = lookAtAll(cells);
+    int covered = seen.size();
     while (effectiveNumber(seen) < ENOUGH) {
       List<Cell> finer = new ArrayList<>();
       for (Seen one : seen) {
@@ -114,7 +125,8 @@ final class SampleDepth {
       }
       seen = lookAtAll(finer);
     }
-    return effectiveNumber(seen) >= FEWEST ? weightedMedian(seen) : Float.NaN;
+    float depth = effectiveNumber(seen) >= FEWEST ? weightedMedian(seen) : Float.NaN;
+    return new Measured(depth, cells.size(), covered);
   }
 
   /**

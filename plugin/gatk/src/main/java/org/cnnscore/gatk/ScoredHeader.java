@@ -8,10 +8,11 @@ import java.util.LinkedHashSet;
 import java.util.Set;
 import org.cnnscore.v1.Description;
 
-/** The header of scored calls: the score's INFO key, and which network scored. */
+/** The header of scored calls: the score's INFO key, which network scored, the depth. */
 final class ScoredHeader {
 
   private static final String MODEL_LINE = "cnnscore_model";
+  private static final String DEPTH_LINE = "cnnscore_sample_depth";
 
   private ScoredHeader() {}
 
@@ -21,12 +22,19 @@ final class ScoredHeader {
    * @param toolLines what GATK adds of its own
    */
   static VCFHeader of(
-      VCFHeader input, String key, Description network, Set<VCFHeaderLine> toolLines) {
+      VCFHeader input,
+      String key,
+      Description network,
+      DepthArgument depth,
+      Set<VCFHeaderLine> toolLines) {
     Set<VCFHeaderLine> lines = new LinkedHashSet<>(input.getMetaDataInInputOrder());
     lines.remove(input.getInfoHeaderLine(key));
     lines.add(new VCFInfoHeaderLine(key, 1, VCFHeaderLineType.Float, network.getInfoDescription()));
-    lines.removeIf(line -> isModelLine(line, key));
+    lines.removeIf(line -> isOfScores(line, key));
     lines.add(modelLine(key, network));
+    if (depth.matters()) {
+      lines.add(new VCFHeaderLine(DEPTH_LINE, "<ID=" + key + "," + depth.words() + ">"));
+    }
     lines.addAll(toolLines);
     return new VCFHeader(lines, input.getGenotypeSamples());
   }
@@ -45,8 +53,9 @@ final class ScoredHeader {
             cutoffs.isEmpty() ? "" : ",Cutoffs=\"" + cutoffs + "\""));
   }
 
-  /** Whether a line says which network the scores of that key are from. */
-  private static boolean isModelLine(VCFHeaderLine line, String key) {
-    return line.getKey().equals(MODEL_LINE) && line.getValue().startsWith("<ID=" + key + ",");
+  /** Whether a line says how the scores of that key were made. */
+  private static boolean isOfScores(VCFHeaderLine line, String key) {
+    boolean ours = line.getKey().equals(MODEL_LINE) || line.getKey().equals(DEPTH_LINE);
+    return ours && line.getValue().startsWith("<ID=" + key + ",");
   }
 }

@@ -16,14 +16,12 @@ final class WindowSource {
   private final Description network;
   private final SAMSequenceDictionary contigs;
   private final SAMSequenceDictionary readContigs;
-  private final List<SAMSequenceDictionary> readFiles;
+  private final float sampleDepth;
   private final SiteReads reads;
 
   /** Our own networks look at all loci an indel could stand at. */
   private final boolean repeatsCount;
 
-  private boolean depthKnown;
-  private float sampleDepth = Float.NaN;
   private String contig = "";
   private int contigLength;
 
@@ -31,19 +29,19 @@ final class WindowSource {
    * @param contigs those of the reference
    * @param reads null for a network without reads
    * @param readContigs the contigs of all reads, null without reads
-   * @param readFiles those of each file of reads
+   * @param sampleDepth how many reads usually count in this sample, NaN where it is not known
    */
   WindowSource(
       Description network,
       SAMSequenceDictionary contigs,
       SiteReads reads,
       SAMSequenceDictionary readContigs,
-      List<SAMSequenceDictionary> readFiles) {
+      float sampleDepth) {
     this.network = network;
     this.contigs = contigs;
     this.reads = reads;
     this.readContigs = readContigs;
-    this.readFiles = readFiles;
+    this.sampleDepth = sampleDepth;
     repeatsCount = NetworkReadFilter.rule(network.getReadRule()) == NetworkReadFilter.Rule.primary;
   }
 
@@ -61,20 +59,9 @@ final class WindowSource {
       batch.add(record, contigLength, window, List.of(), 0, Float.NaN);
       return;
     }
-    measureDepth(readSource);
     int end = (int) Math.min(end(record, window), contigLength);
     List<byte[]> over = reads.over(readSource, contig, contigLength, start, end);
     batch.add(record, contigLength, window, over, reads.depth(), sampleDepth);
-  }
-
-  /** Before the first site's reads: the depth is not of sites. */
-  private void measureDepth(ReadsContext readSource) {
-    if (!depthKnown && repeatsCount) {
-      NetworkReadFilter filter = new NetworkReadFilter(); // of its own, as the other one counts
-      filter.setRule(NetworkReadFilter.Rule.primary);
-      sampleDepth = SampleDepth.measure(readSource, readFiles, filter);
-    }
-    depthKnown = true;
   }
 
   /** Where the stretch ends whose reads count. */
