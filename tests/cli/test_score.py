@@ -11,6 +11,7 @@ import pytest
 
 import cnnscore
 from conftest import DATA, run_cli, run_process, scores_of
+from hosts.read_files import split_by_group
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
 
@@ -289,24 +290,10 @@ def test_undeclared_tags_and_contigs(tiny: dict[str, str], tmp_path: Path) -> No
 # ---- samples and read groups ----
 
 
-def split_by_group(
-    path: Path, groups: list[str | None], header_groups: list[dict[str, str]]
-) -> None:
-    """Copy the reads, giving them read groups in turn (None: no RG tag)."""
-    with pysam.AlignmentFile(str(READS)) as source:
-        head = source.header.to_dict()
-        head["RG"] = header_groups
-        with pysam.AlignmentFile(str(path), "wb", header=head) as out:
-            for i, read in enumerate(source):
-                read.set_tag("RG", groups[i % len(groups)])
-                out.write(read)
-    pysam.index(str(path))
-
-
 def test_sample_chooses_reads(tiny: dict[str, str], tmp_path: Path) -> None:
     both, one = tmp_path / "both.bam", tmp_path / "one.bam"
     column = bcftools("query", "-l", CALLS).decode().strip()
-    split_by_group(both, ["a", "b"], [{"ID": "a", "SM": column}, {"ID": "b", "SM": "other"}])
+    split_by_group(READS, both, ["a", "b"], [{"ID": "a", "SM": column}, {"ID": "b", "SM": "other"}])
     with (
         pysam.AlignmentFile(str(both)) as source,
         pysam.AlignmentFile(str(one), "wb", template=source) as out,
@@ -330,13 +317,13 @@ def test_sample_chooses_reads(tiny: dict[str, str], tmp_path: Path) -> None:
 def test_reads_without_group(tiny: dict[str, str], tmp_path: Path) -> None:
     reads, out = tmp_path / "reads.bam", tmp_path / "out.vcf"
     command = ["score", CALLS, "-R", REF, "-I", reads, "-m", tiny["reads"], "-o", out]
-    split_by_group(reads, ["a", None, None], [{"ID": "a", "SM": "s"}])
+    split_by_group(READS, reads, ["a", None, None], [{"ID": "a", "SM": "s"}])
     run = run_cli(*command)
     assert run.code == 0
     assert "warning" in run.err
     assert "samtools addreplacerg" in run.err
     out.unlink()
-    split_by_group(reads, [None], [])
+    split_by_group(READS, reads, [None], [])
     run = run_cli(*command)
     assert run.code == 2
     assert "samtools addreplacerg" in run.err

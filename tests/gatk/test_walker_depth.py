@@ -10,7 +10,8 @@ import pytest
 
 from conftest import DATA, run_cli, scores_of
 from hosts.gatk import Ran, ToolHost
-from hosts.read_files import edit_reads
+from hosts.plugin import bcftools
+from hosts.read_files import edit_reads, split_by_group
 from hosts.server import Server, StartServer
 
 READS, REFERENCE = DATA / "reads.bam", DATA / "ref.fa"
@@ -67,6 +68,17 @@ def doors(tools: ToolHost, start: StartServer, box: Path) -> Doors:
     return Doors(tools, start("reads"), box)
 
 
+def rename_column(path: Path, sample: str) -> None:
+    """Give the one sample of a VCF.gz another name, in place."""
+    names = path.with_suffix(".names")
+    names.write_text(sample)
+    made = bcftools("reheader", "-s", names, path)
+    assert made.code == 0, made.err
+    path.write_bytes(made.out)
+    index = bcftools("index", "-ft", path)
+    assert index.code == 0, index.err
+
+
 def slice_reads(box: Path) -> Path:
     """The reads of the beginning of synA alone."""
 
@@ -114,6 +126,37 @@ def test_unknown_depth(doors: Doors, box: Path) -> None:
     assert "--sample-depth" in walker.said
     assert "Depth=unknown,Source=measured" in walker.depth[0]
     assert (walker.depth, walker.scores) == (command.depth, command.scores)
+
+
+def share_reads(box: Path) -> None:
+    """Every third read stays the sample's, which is somebody's from here on."""
+    groups = [{"ID": "a", "SM": "a"}, {"ID": "b", "SM": "b"}]
+    split_by_group(READS, box / "reads.bam", ["a", "b", "b"], groups)
+
+
+def test_of_one_sample(doors: Doors, box: Path) -> None:
+    """Of several in a file: the depth is of the reads that count over sites."""
+    share_reads(box)
+    reads = box / "reads.bam"
+    depth = run_cli("depth", reads, "--sample", "a").out.strip()
+    assert float(depth) < float(run_cli("depth", reads).out) / 2
+    # The command takes one name for both the column and the reads.
+    rename_column(box / "calls.vcf.gz", "a")
+    command = doors.command("--sample", "a", reads=reads)
+    walker = doors.walker("-RF", "SampleReadFilter", "--sample", "a", reads=reads)
+    assert f"Depth={depth}," in walker.depth[0]
+    assert (walker.depth, walker.scores) == (command.depth, command.scores)
+    assert "depth" not in walker.said
+
+
+def test_of_filtered_reads(doors: Doors, box: Path) -> None:
+    """So it is with any filter of GATK's."""
+    share_reads(box)
+    reads = box / "reads.bam"
+    by_sample = doors.walker("-RF", "SampleReadFilter", "--sample", "a", reads=reads)
+    by_group = doors.walker("-RF", "ReadGroupReadFilter", "--keep-read-group", "a", reads=reads)
+    assert (by_group.depth, by_group.scores) == (by_sample.depth, by_sample.scores)
+    assert by_group.depth != doors.walker(reads=reads).depth
 
 
 def test_no_read_counts(doors: Doors, box: Path) -> None:

@@ -75,6 +75,20 @@ def rename_sample(path: Path, sample: str) -> None:
     pysam.index(str(path))
 
 
+def split_by_group(
+    source: Path, path: Path, groups: list[str | None], header_groups: list[dict[str, str]]
+) -> None:
+    """Copy the reads of a BAM, giving them read groups in turn (None: no RG tag)."""
+    with pysam.AlignmentFile(str(source)) as bam:
+        head = bam.header.to_dict()
+        head["RG"] = header_groups
+        with pysam.AlignmentFile(str(path), "wb", header=head) as out:
+            for i, read in enumerate(bam):
+                read.set_tag("RG", groups[i % len(groups)])
+                out.write(read)
+    pysam.index(str(path))
+
+
 if __name__ == "__main__":
     for made in split_reads(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])):
         print(made)

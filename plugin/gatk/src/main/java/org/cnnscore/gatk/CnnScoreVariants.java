@@ -314,8 +314,10 @@ public final class CnnScoreVariants extends VariantWalker {
     NetworkReadFilter.Rule rule = NetworkReadFilter.rule(network.getReadRule());
     Samples samples = new Samples(drivingVariantFile, getHeaderForVariants());
     ReadInputs inputs = null;
+    ReadFilter counts = null;
     networkFilter.setRule(rule);
     if (rule != NetworkReadFilter.Rule.none) {
+      counts = filterArguments.getMergedReadFilter(getHeaderForReads());
       readFilter = filterArguments.getMergedCountingReadFilter(getHeaderForReads());
       ReadTally tally = networkFilter.tally();
       boolean ours = rule == NetworkReadFilter.Rule.primary;
@@ -335,13 +337,15 @@ public final class CnnScoreVariants extends VariantWalker {
               + " takes one that does",
           network.getModel());
     }
+    float sampleDepth = depth.settle(network, inputs, counts, logger);
+    networkFilter.tally().set(new ReadTally()); // from here on, of the reads over sites
     WindowSource windows =
         new WindowSource(
             network,
             getReferenceDictionary(),
             reads,
             reads == null ? null : getHeaderForReads().getSequenceDictionary(),
-            depth.settle(network, inputs, logger));
+            sampleDepth);
     scoreChecks = new ScoreChecks(network);
     pipeline = new ScoringPipeline(client, network, windows, transferBatchSize, this::write);
   }

@@ -4,11 +4,13 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 import java.math.RoundingMode;
 import java.util.Locale;
+import java.util.function.Predicate;
 import org.apache.logging.log4j.Logger;
 import org.broadinstitute.barclay.argparser.Argument;
 import org.broadinstitute.hellbender.engine.ReadsContext;
 import org.broadinstitute.hellbender.engine.ReadsDataSource;
 import org.broadinstitute.hellbender.exceptions.UserException;
+import org.broadinstitute.hellbender.utils.read.GATKRead;
 import org.cnnscore.v1.Description;
 
 /** How deep the sample is: as the user says, or as measured in the reads before the first site. */
@@ -49,8 +51,10 @@ final class DepthArgument {
    * (native/records/read_checks.c).
    *
    * @param inputs the reads, null for a network that does not look at them
+   * @param filter those that count, here as over the sites
    */
-  float settle(Description network, ReadInputs inputs, Logger logger) {
+  float settle(
+      Description network, ReadInputs inputs, Predicate<GATKRead> filter, Logger logger) {
     boolean ours = NetworkReadFilter.rule(network.getReadRule()) == NetworkReadFilter.Rule.primary;
     matters = ours && network.getAnnotationsList().contains("RelativeDepth");
     if (given != null && !matters) {
@@ -61,15 +65,14 @@ final class DepthArgument {
     }
     if (given == null && ours) {
       try (ReadsDataSource reads = inputs.open()) {
-        measure(new ReadsContext(reads, null), inputs, logger);
+        measure(new ReadsContext(reads, null), inputs, filter, logger);
       }
     }
     return depth;
   }
 
-  private void measure(ReadsContext door, ReadInputs inputs, Logger logger) {
-    NetworkReadFilter filter = new NetworkReadFilter(); // of its own, as the other one counts
-    filter.setRule(NetworkReadFilter.Rule.primary);
+  private void measure(
+      ReadsContext door, ReadInputs inputs, Predicate<GATKRead> filter, Logger logger) {
     SampleDepth.Measured measured = SampleDepth.measure(door, inputs.contigs(), filter);
     depth = measured.depth();
     boolean unknown = Float.isNaN(depth);
