@@ -33,7 +33,7 @@ int32_t cnnscore_calls_warn_of_annotations(const cnnscore_calls *calls, const ch
 int32_t cnnscore_warn_of_read_samples(const cnnscore_calls *calls, const cnnscore_reader *reader,
                                       const char *sample, cnnscore_error *warning);
 /* INPUT where at least `enough` reads were seen and none has a read group; `counts` are of all readers of the
- * same files. `model` is the network that drops such reads, NULL: GATK's rule itself. */
+ * same files. `model` is who drops such reads: a network's name, or other words. */
 int cnnscore_check_read_groups(const cnnscore_reader *reader, const cnnscore_reader_counts *counts,
                                int64_t enough, const char *model, cnnscore_error *err);
 /* INPUT where no read counts: at no site of `counts`, if there are as many as `enough`, and at no place of

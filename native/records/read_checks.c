@@ -57,9 +57,10 @@ static int64_t dropped(const cnnscore_reader_counts *c) {
 int cnnscore_check_read_groups(const cnnscore_reader *reader, const cnnscore_reader_counts *counts,
                                int64_t enough, const char *model, cnnscore_error *err) {
     if (counts->reads < enough || counts->no_read_group < counts->reads) return CNNSCORE_OK;
-    return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "no read of %s has a read group, and %s drops such reads%s",
-                         cnnscore_reader_files(reader), model ? model : "GATK's rule",
-                         model ? ", as GATK does: " ADD_READ_GROUP : ": " ADD_READ_GROUP);
+    return cnnscore_fail(
+        err, CNNSCORE_ERR_INPUT,
+        "no read of %s has a read group, and %s drops such reads, as GATK does: " ADD_READ_GROUP,
+        cnnscore_reader_files(reader), model);
 }
 
 int cnnscore_check_reads(const cnnscore_reader *reader, const cnnscore_reader_counts *counts,
@@ -74,7 +75,7 @@ int cnnscore_check_reads(const cnnscore_reader *reader, const cnnscore_reader_co
     if (!all.reads)
         return cnnscore_fail(
             err, CNNSCORE_ERR_INPUT,
-            "%s has no aligned reads, and %s looks at reads: is it the right file, and whole?", files, model);
+            "%s has no aligned reads, and %s needs reads: is it the right file, and whole?", files, model);
     say_reasons(&all, reasons, sizeof reasons);
     return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                          "no read of %s counts for %s: of %s reads over the sites and elsewhere, %s", files,

@@ -111,16 +111,13 @@ def test_read_groups() -> None:
     options = ReaderOptions(str(DATA / "ref.fa"), paths, read_rule="gatk", read_limit=4)
     all_bare = ReadCounts(reads=9, no_read_group=9)
     with WindowReader(options) as reader:
-        reader.check_read_groups(ReadCounts(reads=9, no_read_group=8))
+        reader.check_read_groups(ReadCounts(reads=9, no_read_group=8), "gatk-2d")
         reader.check_read_groups(all_bare, "gatk-2d", enough=10)
-        reader.check_read_groups(ReadCounts())
+        reader.check_read_groups(ReadCounts(), "gatk-2d")
         with pytest.raises(BadInput) as caught:
             reader.check_read_groups(all_bare, "gatk-2d", enough=9)
         drops = f"no read of {', '.join(paths)} has a read group, and"
         assert str(caught.value) == f"{drops} gatk-2d drops such reads, as GATK does: {remedy}"
-        with pytest.raises(BadInput) as caught:
-            reader.check_read_groups(all_bare)
-        assert str(caught.value) == f"{drops} GATK's rule drops such reads: {remedy}"
 
 
 @pytest.mark.parametrize(

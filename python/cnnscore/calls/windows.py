@@ -204,27 +204,26 @@ class WindowReader:
         name = ffi.NULL if sample is None else sample.encode()
         return warning_of(lib.cnnscore_warn_of_read_samples, calls.handle, self._handle, name)
 
-    def check_read_groups(
-        self, counts: ReadCounts, model: str | None = None, *, enough: int = 1
-    ) -> None:
-        """`counts` are of all readers of these files; `model` is the network that drops reads
-        without a read group, None: GATK's rule itself.
+    def check_read_groups(self, counts: ReadCounts, looker: str, *, enough: int = 1) -> None:
+        """`counts` are of all readers of these files; `looker` is who drops reads without a read
+        group.
 
         Errors: BadInput when at least `enough` reads were seen and none has a read group.
         """
-        who = ffi.NULL if model is None else model.encode()
-        call(ffi, lib.cnnscore_check_read_groups, self._handle, _native(counts), enough, who)
+        name = looker.encode()
+        call(ffi, lib.cnnscore_check_read_groups, self._handle, _native(counts), enough, name)
 
     def check_reads(
-        self, counts: ReadCounts, looked: ReadCounts, model: str, *, enough: int = 1
+        self, counts: ReadCounts, looked: ReadCounts, looker: str, *, enough: int = 1
     ) -> None:
-        """`counts` are of all readers of these files, `looked` what `look` gave.
+        """`counts` are of all readers of these files, `looked` what `look` gave, `looker` who
+        looks at reads.
 
         Errors: BadInput when there were `enough` sites and no read counts, at none of them and
         nowhere else.
         """
         counted, elsewhere = _native(counts), _native(looked)
-        name = model.encode()
+        name = looker.encode()
         call(ffi, lib.cnnscore_check_reads, self._handle, counted, elsewhere, enough, name)
 
     def check_scores(self, counts: ReadCounts, scored: int, network: Description) -> None:

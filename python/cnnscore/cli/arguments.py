@@ -77,6 +77,14 @@ _COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
     "title": (("--title",), {"metavar": "TEXT", "default": "", "help": "title of the page"}),
     "block": (("--block",), {"metavar": "BASES", "type": positive}),
+    "sample-depth": (
+        ("--sample-depth",),
+        {
+            "metavar": "DEPTH",
+            "type": depth,
+            "help": "how deep the sample is, as `cnnscore depth` prints it [measured in the reads]",
+        },
+    ),
     "seed": (("--seed",), {"metavar": "N", "type": int}),
     "quiet": (("--quiet",), {"action": "store_true", "help": "no progress, no summary"}),
 }

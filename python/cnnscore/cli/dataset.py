@@ -107,6 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     windows.add_argument(
         "--read-rule", metavar="RULE", help="which reads count [that of the encoding read-set]"
     )
+    add_option(windows, "sample-depth")
     windows.add_argument("--info", metavar="KEYS", help="annotations to keep, comma-separated")
     records = parser.add_argument_group("records")
     add_record_arguments(records)
@@ -164,6 +165,7 @@ def run(options: argparse.Namespace) -> None:
             window=options.window,
             read_rule=options.read_rule,
             read_limit=options.read_limit,
+            sample_depth=options.sample_depth,
             intervals=intervals_of(options),
         ),
         command=shlex.join(["cnnscore", *sys.argv[1:]]),

@@ -28,7 +28,6 @@ from cnnscore.cli.arguments import (
     add_output_arguments,
     add_record_arguments,
     add_running_arguments,
-    depth,
     intervals_of,
     output_options,
     positive,
@@ -67,12 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how to sample a site that has more reads than the network takes: by the site "
         "alone, or as GATK does, over a whole file in order [site]",
     )
-    network.add_argument(
-        "--sample-depth",
-        metavar="DEPTH",
-        type=depth,
-        help="how deep the sample is, as `cnnscore depth` prints it [measured in the reads]",
-    )
+    add_option(network, "sample-depth")
     add_annotations_argument(network)
     network.add_argument(
         "--per-allele",

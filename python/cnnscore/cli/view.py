@@ -110,6 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="runs of the network per site to find what moved its score; 0: none; 300 shows every "
         "read and column by itself [64 for gatk-reads networks, else 300]",
     )
+    add_option(network, "sample-depth")
     add_annotations_argument(network)
     add_option(network, "provider")
     running = parser.add_argument_group("running")
@@ -189,6 +190,7 @@ def _open(
         choice=choice,
         options=ViewOptions(
             sample=options.sample,
+            sample_depth=options.sample_depth,
             intervals=intervals,
             info_key=options.info_key,
             truth=options.truth,
@@ -247,7 +249,8 @@ def _check_dataset_usage(options: argparse.Namespace) -> None:
     if not options.model:
         raise UsageError("a data set says nothing of networks: name one with --model (-m)")
     for name in (
-        *("reference", "reads", "truth", "sample", "info_key", "annotations", "mistakes"),
+        *("reference", "reads", "truth", "sample", "sample_depth", "info_key", "annotations"),
+        "mistakes",
         *_INTERVALS,
     ):
         if getattr(options, name):

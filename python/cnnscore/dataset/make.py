@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.read_checks import ReadChecks, check_depth
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.spool import readable_twice
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
@@ -34,8 +34,6 @@ from cnnscore.truth.labels import FALSE, TRUE, Labeller, called_dosage
 from cnnscore.truth.regions import Regions
 from cnnscore.truth.truth_set import TruthSet
 from cnnscore.version import __version__
-
-log = logging.getLogger("cnnscore")
 
 SITES_PER_BATCH = 512
 ANNOTATIONS = (
@@ -73,6 +71,8 @@ class DatasetOptions:
     read_rule: str | None = None
     """None takes that of the encoding `read-set`."""
     read_limit: int = 256
+    sample_depth: float | None = None
+    """How deep the sample usually is (docs/encodings.md); None: measured in the reads."""
     intervals: Intervals = field(default_factory=Intervals)
 
 
@@ -98,6 +98,10 @@ def make_dataset(
     """
     progress = progress or NoProgress()
     _check(options)
+    rule = options.read_rule or ENCODINGS["read-set"].read_rule
+    reader_options = _reader_options(reference, reads, rule, options)
+    uses_depth = reader_options.read_rule == "primary" and "RelativeDepth" in options.annotations
+    check_depth(options.sample_depth, "the data set", uses_depth=uses_depth)
     name = options.name or options.sample or Path(calls).name.split(".")[0]
     with readable_twice(calls) as (path, called):
 
@@ -138,17 +142,16 @@ def make_dataset(
         split = plan.of(rows)
         counts = np.zeros((len(SPLITS), len(LABELS)), np.int64)
         np.add.at(counts, (split, rows.label), 1)
-        rule = options.read_rule or ENCODINGS["read-set"].read_rule
-        reader_options = _reader_options(reference, reads, rule, options)
         files = {"calls": calls, "reference": reference, "truth": truth, "reads": list(reads)}
         splits = _splits(options.split, plan, counts)
         layout = _layout(rows, first.lengths, reader_options, options, command, files, splits)
         with open_dataset(output, layout) as writer, WindowReader(reader_options) as reader:
-            if warning := reader.samples_warning(source, options.sample):
-                log.warning(warning)
-            reader.warn_of_indexes()
-            reader.set_depth(reader.measure_depth())
-            _write(open_calls(), reader, writer, first, split, options, name, progress)
+            checks = ReadChecks(
+                reader, "the data set", uses_depth=uses_depth, sample_depth=options.sample_depth
+            )
+            checks.whose(source, options.sample)
+            reader.set_depth(checks.depth)
+            _write(open_calls(), reader, checks, writer, first, split, options, name, progress)
         progress.clear()
     return counts
 
@@ -156,6 +159,7 @@ def make_dataset(
 def _write(
     source: Calls,
     reader: WindowReader,
+    checks: ReadChecks,
     writer: DatasetWriter,
     first: _FirstReading,
     split: NDArray[np.int8],
@@ -183,10 +187,13 @@ def _write(
         )
         if len(found.site):
             writer.write(reader.read(sites.take_sites(found.site), buffers), rows)
+            checks.so_far(reader.counts())
         done = end
         progress.update(n_sites, sites.locus(-1), source.progress())
     if next(chosen, None) is not None:
         raise BadInput(f"{source.path} changed while it was read: it must not")
+    checks.at_end(reader.counts())
+    checks.warn(reader.counts())
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.read_checks import ReadChecks
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.description import WindowScorer
@@ -67,20 +68,16 @@ class Pipeline:
             WindowReader(another if i else options) for i in range(1 if in_order else threads)
         ]
         self._readers: queue.SimpleQueue[WindowReader] = queue.SimpleQueue()
-        first = self._all_readers[0]
-        first.warn_of_indexes()
-        self.depth = first.measure_depth() if sample_depth is None else sample_depth
-        """Of the sample; NaN: unknown."""
-        self._looked = first.look()
-        measured = engine.description.uses_depth and sample_depth is None
-        counts = not self._looked.sites_empty  # else that is what there is to say
-        if measured and counts and (warning := first.depth_warning(self.depth)):
-            log.warning(warning)
+        self.checks = ReadChecks(
+            self._all_readers[0],
+            engine.description.model,
+            uses_depth=engine.description.uses_depth,
+            sample_depth=sample_depth,
+        )
         for reader in self._all_readers:
-            reader.set_depth(self.depth)
+            reader.set_depth(self.checks.depth)
             self._readers.put(reader)
-        if warning := first.samples_warning(source, options.sample):
-            log.warning(warning)
+        self.checks.whose(source, options.sample)
         # One job per worker, one waiting for it, one being written.
         self._slots = [Slot() for _ in range(2 * threads + 1)]
         self._pending: deque[Job] = deque()
@@ -138,14 +135,6 @@ class Pipeline:
         """What all readers have met so far."""
         return sum((reader.counts() for reader in self._all_readers), ReadCounts())
 
-    def check_reads(self, groups: int, sites: int) -> None:
-        """Errors: BadInput when at least `groups` reads were seen and none has a read group, or
-        `sites` sites and no read counts, there and elsewhere.
-        """
-        reader, model, counts = self._all_readers[0], self._engine.description.model, self.counts()
-        reader.check_read_groups(counts, model, enough=groups)
-        reader.check_reads(counts, self._looked, model, enough=sites)
-
     def check_scores(self, scored: int) -> None:
         """Errors: BadInput when the network has no finite score for any site."""
         self._all_readers[0].check_scores(self.counts(), scored, self._engine.description)
@@ -155,5 +144,4 @@ class Pipeline:
         reader, counts = self._all_readers[0], self.counts()
         if warning := reader.scores_warning(counts, scored, self._engine.description):
             log.warning(warning)
-        for warning in self._all_readers[0].reads_warnings(self.counts()):
-            log.warning(warning)
+        self.checks.warn(counts)

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.calls.output import OutputOptions, open_output
+from cnnscore.calls.read_checks import check_depth
 from cnnscore.calls.records import Calls, check_info_key
-from cnnscore.calls.windows import READS_WITHOUT_GROUP, SITES_WITHOUT_READS, ReaderOptions
+from cnnscore.calls.windows import ReaderOptions
 from cnnscore.description import Description, WindowScorer
 from cnnscore.errors import UsageError
 from cnnscore.progress import NoProgress, Progress
@@ -100,14 +101,8 @@ def check_options(network: Description, options: ScoreOptions, reads: Sequence[s
             f"the network {network.model} chooses reads by their names: `downsampling=gatk` is "
             "for GATK's networks"
         )
-    if options.sample_depth is not None:
-        if not network.uses_depth:
-            raise UsageError(
-                f"the network {network.model} does not look at the sample's depth: leave out "
-                "`sample_depth=`"
-            )
-        if not (0 < options.sample_depth < float("inf")):
-            raise UsageError(f"a sample depth of {options.sample_depth}: give one above 0")
+    looker = f"the network {network.model}"
+    check_depth(options.sample_depth, looker, uses_depth=network.uses_depth)
 
 
 def open_calls(
@@ -173,7 +168,7 @@ class ScoringRun:
     @property
     def depth(self) -> float:
         """How deep the sample is; NaN: unknown."""
-        return self._pipeline.depth
+        return self._pipeline.checks.depth
 
     def __enter__(self) -> Self:
         self._pipeline.__enter__()
@@ -190,9 +185,9 @@ class ScoringRun:
             scores = job.scores.result()
             yield job, scores
             self._count(job, scores)
-            self._pipeline.check_reads(READS_WITHOUT_GROUP, SITES_WITHOUT_READS)
+            self._pipeline.checks.so_far(self._pipeline.counts())
         if not self._options.is_shard:
-            self._pipeline.check_reads(1, 1)
+            self._pipeline.checks.at_end(self._pipeline.counts())
             self._pipeline.check_scores(self._scored)
 
     def _count(self, job: Job, scores: NDArray[np.float32]) -> None:

@@ -5,7 +5,6 @@ Windows, planes and scores come from the modules that score: nothing is encoded 
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.read_checks import ReadChecks
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.network.encode import NativeBatch, PlaneRows, Planes, PlaneSpec, encode_gatk_reads
@@ -24,8 +24,6 @@ from cnnscore.score.engine import Engine
 from cnnscore.viewer.attribution import Attribution, attribute
 from cnnscore.viewer.choose import alleles_of
 from cnnscore.viewer.reads import Read, read_of_row, row_of_read, site_reads
-
-log = logging.getLogger("cnnscore")
 
 
 @dataclass(frozen=True)
@@ -121,8 +119,9 @@ class Looker:
     """Reads, encodes and scores the records of a small VCF one by one.
 
     `reads` may be given for a network without reads too: they are shown beside its inputs. `name`
-    is the call file's in the warning that they may be somebody else's; None: that has been said.
-    `runs` is the number of network runs that attribution may take per site, 0 for none.
+    is the call file's in messages; with `said` nothing is warned of the reads, as that was done.
+    `sample_depth` is the sample's, None: measured. `runs` is the number of network runs that
+    attribution may take per site, 0 for none.
     """
 
     def __init__(
@@ -132,12 +131,14 @@ class Looker:
         reference: str,
         reads: Sequence[str] = (),
         sample: str | None = None,
+        sample_depth: float | None = None,
         runs: int = 0,
         threads: int = 1,
         name: str | None = None,
+        said: bool = False,
     ) -> None:
         network = engine.description
-        self._name = name
+        self._name, self._said, self._depth = name, said, sample_depth
         self.engine, self.sample, self.runs, self.threads = engine, sample, runs, threads
         self._options = ReaderOptions.of_network(network, reference, reads, sample)
         # Reads beside the inputs of a network that takes them in another form, or not at all.
@@ -163,12 +164,11 @@ class Looker:
         calls, records = Calls(str(vcf), annotations=annotations, name=self._name), Records()
         with ExitStack() as stack:
             reader = stack.enter_context(WindowReader(self._options))
-            reader.warn_of_indexes()
-            reader.set_depth(reader.measure_depth())
             beside = stack.enter_context(WindowReader(self.pileup_options)) if self.beside else None
             shown = beside or reader
-            if self._name and (warning := shown.samples_warning(calls, self.sample)):
-                log.warning(warning)
+            checks = self._check(shown)
+            reader.set_depth(checks.depth)
+            checks.whose(calls, self.sample)
 
             def sites() -> Iterator[Site]:
                 for number, record in enumerate(records_of(vcf, self.sample)):
@@ -180,8 +180,21 @@ class Looker:
                     yield look_at(self.engine, record, batch, pileup, window, typical, label)
 
             yield from attributed(self.engine, sites(), self.runs, self.threads)
-            shown.check_read_groups(shown.counts())
+            if self.pileup_options.reads:
+                checks.at_end(shown.counts())
+                checks.warn(shown.counts())
         calls.close()
+
+    def _check(self, shown: WindowReader) -> ReadChecks:
+        """Of the reads that are shown, which are the network's if it looks at any."""
+        network = self.engine.description
+        return ReadChecks(
+            shown,
+            network.model if network.needs_reads else "the pileup",
+            uses_depth=network.uses_depth,
+            sample_depth=self._depth,
+            said=self._said,
+        )
 
 
 def shown_window(engine: Engine, *, beside: bool) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.calls.output import OutputOptions
+from cnnscore.calls.read_checks import check_depth
 from cnnscore.calls.records import Calls, Intervals
 from cnnscore.calls.spool import readable_twice
 from cnnscore.errors import BadInput, UsageError
@@ -57,6 +58,8 @@ class ViewOptions:
 
     sample: str | None = None
     """The VCF column that is shown, and the SM of the reads."""
+    sample_depth: float | None = None
+    """How deep the sample usually is (docs/encodings.md); None: measured in the reads."""
     intervals: Intervals = field(default_factory=Intervals)
     info_key: str | None = None
     """The score to choose by, in place of the network's own key."""
@@ -88,10 +91,12 @@ def open_view(
     """
     choice, options = choice or Choice(), options or ViewOptions()
     progress = progress or NoProgress()
-    sample, intervals = options.sample, options.intervals
+    sample, intervals, depth = options.sample, options.intervals, options.sample_depth
     threads, manifest = options.threads or usable_cores(), engine.manifest
     if manifest.encoder.needs_reads and not reads:
         raise UsageError(f"the network {manifest.name} looks at reads: give them with `reads=`")
+    uses_depth = engine.description.uses_depth
+    check_depth(depth, f"the network {manifest.name}", uses_depth=uses_depth)
     with scratch_folder() as folder, readable_twice(calls) as (source, called):
         name, path = called or calls, source
         _check_sample(path, name, sample, bool(reads))
@@ -108,7 +113,7 @@ def open_view(
                 reads=reads if manifest.encoder.needs_reads else (),
                 output=output,
                 written=OutputOptions("z1"),
-                options=ScoreOptions(sample=sample, intervals=intervals),
+                options=ScoreOptions(sample=sample, intervals=intervals, sample_depth=depth),
                 threads=threads,
                 progress=progress,
             )
@@ -139,9 +144,11 @@ def open_view(
             reference=reference,
             reads=reads,
             sample=sample,
+            sample_depth=depth,
             runs=runs,
             threads=threads,
-            name=None if scored and manifest.encoder.needs_reads else name,
+            name=name,
+            said=scored and manifest.encoder.needs_reads,
         )
         yield View(
             manifest=manifest,

@@ -76,7 +76,7 @@ final class ReadChecks {
     throw new UserException.BadInput(
         tally.seen() == 0
             ? String.format(
-                "%s has no aligned reads, and %s looks at reads: is it the right file, and whole?",
+                "%s has no aligned reads, and %s needs reads: is it the right file, and whole?",
                 inputs, network.getModel())
             : String.format(
                 Locale.ROOT,
