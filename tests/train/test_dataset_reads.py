@@ -70,7 +70,7 @@ def test_depth_is_measured_or_given(box: Path) -> None:
     measured = depths(box)
     run = dataset(box, "-r", "synA:19000-23000", "--allow-empty-splits", "--sample-depth", "31.5")
     assert run.code == 0, run.err
-    assert "depth" not in run.err
+    assert "`cnnscore depth`" not in run.err
     assert depths(box) == {31.5} != measured
 
 
