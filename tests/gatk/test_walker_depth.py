@@ -214,8 +214,8 @@ def test_the_line_is_of_the_scores_that_are_there(
         lines = [x for x in str(calls.header).splitlines() if "cnnscore_sample_depth" in x]
     assert len(lines) == 1
     assert "Depth=40,Source=given" in lines[0]
-    server = ("--server", servers["reads"].address, "--info-key", KEY)
-    ran = tools.score("-V", second, *inputs, "-O", third, *server)
+    server = ("--server", servers["reads"].address)
+    ran = tools.score("-V", second, *inputs, "-O", third, *server, "--info-key", KEY)
     assert ran.ok, ran.answer
     with pysam.VariantFile(str(third)) as calls:
         assert "cnnscore_sample_depth" not in str(calls.header)
