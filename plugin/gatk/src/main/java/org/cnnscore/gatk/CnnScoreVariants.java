@@ -30,7 +30,6 @@ import org.broadinstitute.hellbender.engine.filters.ReadFilter;
 import org.broadinstitute.hellbender.engine.filters.ReadFilterLibrary;
 import org.broadinstitute.hellbender.engine.filters.VariantFilter;
 import org.broadinstitute.hellbender.engine.filters.VariantFilterLibrary;
-import org.broadinstitute.hellbender.exceptions.UserException;
 import org.broadinstitute.hellbender.utils.runtime.RuntimeUtils;
 import org.cnnscore.v1.Description;
 import picard.cmdline.programgroups.VariantFilteringProgramGroup;
@@ -263,10 +262,7 @@ public final class CnnScoreVariants extends VariantWalker {
   @Override
   public void onTraversalStart() {
     legacy.warn(logger);
-    if (infoKey != null && !DescriptionCheck.INFO_KEY.matcher(infoKey).matches()) {
-      throw new UserException.BadInput(
-          "'" + infoKey + "' cannot be an INFO key: letters, digits, _ and . make one");
-    }
+    DescriptionCheck.checkKey(infoKey);
     depth.check();
     WholeInput.checkCalls(drivingVariantFile.toPath());
     blocks = new BlockCheck(drivingVariantFile.toPath());

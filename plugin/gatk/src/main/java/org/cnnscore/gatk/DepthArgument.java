@@ -53,8 +53,7 @@ final class DepthArgument {
    * @param inputs the reads, null for a network that does not look at them
    * @param filter those that count, here as over the sites
    */
-  float settle(
-      Description network, ReadInputs inputs, Predicate<GATKRead> filter, Logger logger) {
+  float settle(Description network, ReadInputs inputs, Predicate<GATKRead> filter, Logger logger) {
     boolean ours = NetworkReadFilter.rule(network.getReadRule()) == NetworkReadFilter.Rule.primary;
     matters = ours && network.getAnnotationsList().contains("RelativeDepth");
     if (given != null && !matters) {

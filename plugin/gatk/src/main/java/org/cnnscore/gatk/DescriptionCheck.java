@@ -57,6 +57,14 @@ final class DescriptionCheck {
         "server_version", network.getServerVersion(), isPrintable(network.getServerVersion()));
   }
 
+  /** Refuses a key of --info-key that cannot be one; null is none. */
+  static void checkKey(String given) {
+    if (given != null && !isKey(given)) {
+      throw new UserException.BadInput(
+          "'" + given + "' cannot be an INFO key: letters, digits, _ and . make one");
+    }
+  }
+
   private static boolean isKey(String text) {
     return INFO_KEY.matcher(text).matches();
   }
