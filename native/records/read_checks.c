@@ -73,9 +73,9 @@ int cnnscore_check_reads(const cnnscore_reader *reader, const cnnscore_reader_co
     char reasons[512];
     cnnscore_reader_counts_add(&all, looked);
     if (!all.reads)
-        return cnnscore_fail(
-            err, CNNSCORE_ERR_INPUT,
-            "%s has no aligned reads, and %s needs reads: is it the right file, and whole?", files, model);
+        return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "%s has no aligned reads, and %s needs reads: is it the right file, and whole?",
+                             files, model);
     say_reasons(&all, reasons, sizeof reasons);
     return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                          "no read of %s counts for %s: of %s reads over the sites and elsewhere, %s", files,

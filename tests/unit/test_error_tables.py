@@ -77,6 +77,7 @@ WALKER = {
         "has no aligned reads",
         "no read of %s counts for %s",
     ],
+    "a network without a finite score for any": ["has no finite score (NaN) for any of"],
     "a REF other than the reference's": [
         "the reference has no contig",
         "the reads have no contig",
