@@ -4,7 +4,9 @@
 #                  runs from PREFIX/lib/cnnscore: the clone may go, and PREFIX be moved
 # make gatk        the GATK walker: .make/gatk/cnnscore-gatk.jar, with a GATK from Maven beside it
 # make dist        into dist/: source distribution, and a wheel with all doors for each Python here
-# make check-dist  installs each wheel of dist/ outside the clone: one digest at all doors
+# make check-dist  installs each wheel of dist/ outside the clone: one digest at all doors, in the newest bcftools
+#                  too; `make check-lowest` tests with the lowest versions of all packages
+# make release-check  after `make dist`: version, tag, changelog, what the wheels hold, and that they come twice the same
 # make demo        the main job on a small data set that ships here
 # make test        everything the tests need, then all tests
 # make test-core   the same without GATK's jar and PyTorch
@@ -19,12 +21,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy build install gatk demo test test-core lint format asan kill tsan bench-data bench clean dist check-dist uninstall
+.PHONY: bundled-models accuracy build install gatk demo test test-core lint format asan kill tsan bench-data bench clean dist check-dist check-lowest release-check uninstall
 
 PYTHON ?= python3
 BIN := .venv/bin
 WORK := .make
-NATIVE := $(wildcard native/*/*.c native/*/*.h) native/build_native.py
+NATIVE := $(wildcard native/*/*.c native/*/*.h) native/build_native.py native/htslib.py
 GATK_VERSION := 4.6.0.0
 GATK_JAR := $(WORK)/gatk-$(GATK_VERSION).jar
 # GATK whole, for tests that run it: depend on $(GATK), find the folder of its jars in CNNSCORE_GATK and
@@ -159,11 +161,27 @@ $(WORK)/dist-tools: pyproject.toml $(WORK)/built
 	@$(BIN)/python -m pip -q install --disable-pip-version-check 'cnnscore[dist]'
 	@touch $@
 
-dist: $(WALKER) $(WORK)/dist-tools
+# Minutes: htslib of release wheels, from source.
+HTSLIB := $(WORK)/htslib/components
+$(HTSLIB): native/build_htslib.sh $(WORK)/dist-tools
+	@$(call need,test -e /usr/include/libdeflate.h -a -e /usr/include/openssl/ssl.h -a -e /usr/include/bzlib.h,\
+	  libdeflate-dev libssl-dev zlib1g-dev libbz2-dev liblzma-dev)
+	@echo "building htslib for wheels, and libcurl for it"
+	@bash native/build_htslib.sh $(@D)
+
+dist: $(WALKER) $(WORK)/dist-tools $(HTSLIB)
 	@bash native/make_dist.sh dist
 
 check-dist: build $(WORK)/apt-test gatk dist
+	@bash tests/wheel/build_bcftools.sh $(WORK)/bcftools-new
 	@for wheel in dist/*.whl; do bash tests/wheel/one_digest.sh "$$wheel"; done
+	@bash tests/wheel/cpu_only.sh dist/*-cp$$($(BIN)/python -c 'import sys; print("%d%d" % sys.version_info[:2])')-*.whl
+
+check-lowest: $(WORK)/dist-tools
+	@bash tests/wheel/lowest.sh
+
+release-check: $(WORK)/dist-tools $(HTSLIB)
+	@$(BIN)/python tests/wheel/release_check.py dist
 
 $(MODELS): $(GATK_JAR) $(WORK)/built $(addprefix python/cnnscore/network/,keras_import.py keras_graph.py graph_builder.py)
 	@$(BIN)/cnnscore model import $(GATK_JAR)

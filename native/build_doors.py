@@ -4,14 +4,18 @@
     lib/pkgconfig/cnnscore.pc, include/cnnscore.h    for C programs
     lib/bcftools/cnnscore.so                         the plugin
     lib/gatk/cnnscore-gatk.jar                       the walker, where `make gatk` has built it
+    lib/licenses/                                    of the libraries inside, in release wheels
 
 All of it is found by its place: an environment can be moved.
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
+
+from htslib import Htslib, system_has_it
 
 NATIVE = Path(__file__).resolve().parent
 ROOT = NATIVE.parent
@@ -20,8 +24,8 @@ WALKER = ".make/gatk/cnnscore-gatk.jar"
 ENVIRONMENT = "../../../../.."
 
 
-def build_doors(package: Path, version: str) -> None:
-    """Build them into the folder of the package `cnnscore`."""
+def build_doors(package: Path, version: str, htslib: Htslib) -> None:
+    """Build them into the folder of the package `cnnscore`; the plugin needs htslib's headers."""
     from build_shim import build
 
     lib = (package / "lib").resolve()
@@ -32,7 +36,15 @@ def build_doors(package: Path, version: str) -> None:
     described = (NATIVE / "shim" / "cnnscore.pc.in").read_text().replace("@VERSION@", version)
     (lib / "pkgconfig" / "cnnscore.pc").write_text(described)
     make = ["make", "-s", "-C", str(ROOT / "plugin" / "bcftools"), "LIBRARY=../libcnnscore.so"]
-    subprocess.run([*make, f"OUT={lib}/bcftools/cnnscore.so"], check=True)
+    make.append(f"OUT={lib}/bcftools/cnnscore.so")
+    # The system's headers where they are there: a release's plugin runs in bcftools 1.16 too.
+    if not system_has_it():
+        headers = " ".join(f"-isystem {shlex.quote(folder)}" for folder in htslib.include)
+        make.append(f"CPPFLAGS={os.environ.get('CPPFLAGS', '')} {headers}")
+    subprocess.run(make, check=True)
+    own = os.environ.get("CNNSCORE_HTSLIB", "")
+    if htslib.source == "built in":
+        shutil.copytree(Path(own, "licenses"), lib / "licenses", dirs_exist_ok=True)
     walker = Path(os.environ.get("CNNSCORE_WALKER") or ROOT / WALKER)
     if walker.is_file():
         (lib / "gatk").mkdir(exist_ok=True)

@@ -7,8 +7,11 @@ inside a host with an htslib of its own.
 
 import re
 from pathlib import Path
+from typing import Any
 
 from cffi import FFI
+
+from htslib import Htslib, find
 
 NATIVE = Path(__file__).resolve().parent
 FLAGS = ["-std=gnu11", "-O3", "-g", "-fvisibility=hidden", "-Wall", "-Wextra"]
@@ -25,8 +28,11 @@ def declarations(header: str, engine: bool = False) -> str:
     return wanted.replace("CNNSCORE_WARN_UNUSED_RESULT", "")
 
 
-def builder(module: str, folders: list[str], headers: list[str], libraries: list[str]) -> FFI:
+def builder(
+    module: str, folders: list[str], headers: list[str], htslib: Htslib | None = None
+) -> FFI:
     """An API-mode build of all C files of `folders`, with the declarations of `headers`."""
+    stands_on = {} if htslib is None else _flags(htslib)
     ffi = FFI()
     for header in ("include/cnnscore.h", *headers):
         ffi.cdef(declarations(header))
@@ -35,12 +41,25 @@ def builder(module: str, folders: list[str], headers: list[str], libraries: list
         module,
         "".join(f'#include "{Path(header).name}"\n' for header in headers),
         sources=[_relative(path) for path in sources],
-        include_dirs=[_relative(NATIVE / folder) for folder in ["include", *folders]],
+        include_dirs=[
+            *(_relative(NATIVE / folder) for folder in ["include", *folders]),
+            *stands_on.pop("include_dirs", []),
+        ],
         depends=[_relative(path) for path in sorted(NATIVE.glob("*/*.h"))],
-        libraries=libraries,
         extra_compile_args=FLAGS,
+        **stands_on,
     )
     return ffi
+
+
+def _flags(htslib: Htslib) -> dict[str, list[Any]]:
+    return {
+        "include_dirs": htslib.include,
+        "libraries": htslib.libraries,
+        "library_dirs": htslib.folders,
+        "extra_link_args": htslib.link,
+        "define_macros": [("CNNSCORE_HTSLIB_SOURCE", f'"{htslib.source}"')],
+    }
 
 
 def _relative(path: Path) -> str:
@@ -48,7 +67,7 @@ def _relative(path: Path) -> str:
     return str(path.relative_to(NATIVE.parent))
 
 
-encode = builder("cnnscore._encode", ["encode"], ["encode/encode.h"], [])
+encode = builder("cnnscore._encode", ["encode"], ["encode/encode.h"])
 window = builder(
     "cnnscore._window",
     ["window", "records"],
@@ -59,5 +78,5 @@ window = builder(
         "records/arrow.h",
         "records/layout.h",
     ],
-    ["hts"],
+    find(),
 )

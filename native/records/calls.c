@@ -22,6 +22,19 @@ const char *cnnscore_htslib_version(void) {
     return hts_version();
 }
 
+const char *cnnscore_htslib_features(void) {
+    return hts_feature_string();
+}
+
+/* Said by native/build_native.py. */
+#ifndef CNNSCORE_HTSLIB_SOURCE
+#define CNNSCORE_HTSLIB_SOURCE "the host's"
+#endif
+
+const char *cnnscore_htslib_source(void) {
+    return CNNSCORE_HTSLIB_SOURCE;
+}
+
 void cnnscore_htslib_verbosity(int32_t level) {
     hts_set_log_level((enum htsLogLevel)level);
 }

@@ -143,6 +143,10 @@ int32_t cnnscore_resource_has_contig(cnnscore_resource *resource, const char *na
 /* 0: htslib says nothing on stderr; 3: all but debug. */
 void cnnscore_htslib_verbosity(int32_t level);
 const char *cnnscore_htslib_version(void);
+/* htslib's own words for how it was built, as `libdeflate=yes S3=no`. */
+const char *cnnscore_htslib_features(void);
+/* Whose it is: the system's, pysam's, built in. */
+const char *cnnscore_htslib_source(void);
 
 /* cdef end */
 #endif

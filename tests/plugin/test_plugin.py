@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import cnnscore
-from cnnscore.calls.records import htslib_version
+from cnnscore.calls.htslib import htslib_version
 from cnnscore.version import __version__
 from conftest import DATA, TESTS, run_cli
 from hosts.plugin import bcftools, plugin, plugin_folder, start, text

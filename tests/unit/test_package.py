@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -86,3 +88,19 @@ def test_a_source_distribution_holds_every_file_of_the_project(tmp_path: Path) -
         assert name in wanted
     assert wanted - held == set()
     assert held - wanted == set()
+
+
+def _names(requirements: list[str]) -> dict[str, str]:
+    """Name -> what is asked of it, markers aside."""
+    found = (re.match(r"([\w.-]+)(?:\[.*\])?\s*([^;]*)", line) for line in requirements)
+    return {match[1]: match[2].strip() for match in found if match}
+
+
+def test_the_installation_for_cpus_asks_for_the_same() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = _names(project["dependencies"])
+    for extra in ("evaluate", "serve", "view"):
+        wanted |= _names(project["optional-dependencies"][extra])
+    del wanted["onnxruntime-gpu"]
+    lines = (ROOT / "requirements-cpu.txt").read_text().splitlines()
+    assert _names([line for line in lines if not line.startswith("#")]) == wanted

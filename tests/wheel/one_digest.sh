@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # one_digest.sh WHEEL [PYTHON]: installs the wheel into a new environment outside the source tree, moves
 # that, and scores the synthetic set at all three doors: one digest, the same as from the clone.
-# The GATK door is tried where CNNSCORE_GATK names GATK's jars.
+# The GATK door is tried where CNNSCORE_GATK names GATK's jars, a newer bcftools where build_bcftools.sh put it.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 wheel=$(realpath "$1") data=$root/tests/data/synthetic
@@ -29,13 +29,26 @@ eval "$("${command[@]}" env)"
 jar=$("${command[@]}" gatk-jar)
 inputs=("$data/calls.vcf.gz" -R "$data/ref.fa" -I "$data/reads.bam")
 
+"${command[@]}" --version | tee version
+grep -q '^htslib .*, built in: .*libcurl .*S3, GCS, libdeflate' version
+# Two htslibs in one process, in either order: each reads with its own.
+moved/bin/python -m pip -q install --disable-pip-version-check pysam
+for order in "pysam, cnnscore.calls.records" "cnnscore.calls.records, pysam"; do
+  moved/bin/python "$root/tests/wheel/two_htslibs.py" "$order" "$data"
+done
 "${command[@]}" score "${inputs[@]}" --quiet -o command.vcf.gz
 "${command[@]}" filter command.vcf.gz --quiet -o filtered.vcf.gz
 moved/bin/python "$root/tests/data/demo_result.py" filtered.vcf.gz "$data/truth.vcf.gz"
 bcftools +cnnscore "$data/calls.vcf.gz" -f "$data/ref.fa" -b "$data/reads.bam" -Oz -o plugin.vcf.gz
+doors=(clone command plugin)
+newer=$root/.make/bcftools-new/bcftools
+if [ -x "$newer" ]; then
+  "$newer" +cnnscore "$data/calls.vcf.gz" -f "$data/ref.fa" -b "$data/reads.bam" -Oz -o newer.vcf.gz
+  echo "bcftools $("$newer" --version-only)"
+  doors+=(newer)
+fi
 cc "$root/native/examples/score_one.c" $(pkg-config --cflags --libs cnnscore) -o score_one
 LD_LIBRARY_PATH=$(pkg-config --variable=libdir cnnscore) ./score_one reference
-doors=(clone command plugin)
 if [ -n "$gatk" ]; then
   java -Xmx1g -cp "$gatk/*:$jar" org.cnnscore.gatk.Main CnnScoreVariants -V "$data/calls.vcf.gz" \
     -R "$data/ref.fa" -I "$data/reads.bam" --tensor-type read_tensor --model reads -O gatk.vcf.gz \

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore._window import ffi, lib
 from cnnscore.batch import WindowBatch, from_native
+from cnnscore.calls.htslib import ffi, lib
 from cnnscore.description import Description
 from cnnscore.errors import UsageError, call
 from cnnscore.version import __version__
@@ -425,11 +425,6 @@ def warnings_of(function: Callable[..., int], *arguments: object) -> Iterator[st
     while text := warning_of(function, *arguments, i):
         yield text
         i += 1
-
-
-def htslib_version() -> str:
-    """Version of the htslib that reads and writes."""
-    return str(ffi.string(lib.cnnscore_htslib_version()).decode())
 
 
 def htslib_verbosity(level: int) -> None:

@@ -14,8 +14,8 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore._window import ffi, lib
 from cnnscore.calls.builds import TWO_BUILDS, are_two_builds
+from cnnscore.calls.htslib import ffi, lib
 from cnnscore.calls.records import Records
 from cnnscore.errors import BadInput, call
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Self
 
-from cnnscore._window import ffi, lib
 from cnnscore.batch import WindowBatch, from_native, to_native
+from cnnscore.calls.htslib import ffi, lib
 from cnnscore.calls.records import warning_of, warnings_of
 from cnnscore.errors import call
 

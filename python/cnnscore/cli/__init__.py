@@ -35,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(_overview(), file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else EXIT_USAGE
     if arguments[0] in ("-V", "--version"):
-        print(f"cnnscore {__version__}")
+        from cnnscore.cli.versions import text
+
+        print(text())
         return 0
     name = arguments[0]
     if name not in COMMANDS:

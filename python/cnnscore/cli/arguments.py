@@ -217,8 +217,8 @@ def add_log_argument(group: argparse._ActionsContainer, default: str = "warning"
 
 def output_options(options: argparse.Namespace, command: str) -> OutputOptions:
     """How calls are to be written; version and command line in the header, as of bcftools."""
+    from cnnscore.calls.htslib import htslib_version
     from cnnscore.calls.output import OutputOptions
-    from cnnscore.calls.records import htslib_version
 
     date = datetime.now().astimezone().strftime("%a %b %e %H:%M:%S %Y")
     lines = (

@@ -1,0 +1,107 @@
+"""What a user installs: source distribution -> wheel -> an environment that knows no clone.
+
+The wheel stands on pysam's htslib, which is what `pip install` takes where the system has none.
+`make check-dist` does the same with release wheels, in environments that pip fills, in GATK too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import DATA, TESTS, run_cli
+
+ROOT = TESTS.parent
+CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
+ORDERS = ("pysam, cnnscore.calls.records", "cnnscore.calls.records, pysam")
+
+
+def run(*command: object, **variables: str) -> str:
+    """What a command prints, without this session's variables of cnnscore."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CNNSCORE_")}
+    for name in ("PYTHONPATH", "VIRTUAL_ENV", "BCFTOOLS_PLUGINS"):
+        kept.pop(name, None)
+    done = subprocess.run(
+        [str(word) for word in command],
+        env={**kept, **variables},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}: {done.stderr[-3000:]}"
+    return done.stdout
+
+
+def digest(calls: Path) -> str:
+    scores = run("bcftools", "query", "-f", "%CHROM %POS %REF %ALT %INFO/CNN_READS\n", calls)
+    assert scores.count("\n") == 294
+    assert " .\n" not in scores
+    return hashlib.sha256(scores.encode()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from the source distribution, with the tools of this environment."""
+    folder = tmp_path_factory.mktemp("wheel")
+    code = (
+        f"import os, backend; os.chdir({str(ROOT)!r}); print(backend.build_sdist({str(folder)!r}))"
+    )
+    name = run(sys.executable, "-c", code, PYTHONPATH=str(ROOT / "native")).splitlines()[-1]
+    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps"]
+    run(*pip, "--no-build-isolation", "-w", folder, folder / name, CNNSCORE_HTSLIB="pysam")
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of an environment with the wheel; packages of this one stand in for what pip would fetch."""
+    environment = tmp_path_factory.mktemp("moved") / "environment"
+    run(sys.executable, "-m", "venv", "--without-pip", environment)
+    (packages,) = environment.glob("lib/python3*/site-packages")
+    found = {
+        entry.name: entry
+        for folder in sys.path
+        if Path(folder).name == "site-packages"
+        for entry in Path(folder).iterdir()
+        if "cnnscore" not in entry.name and entry.suffix != ".pth"
+    }
+    for name, entry in found.items():
+        (packages / name).symlink_to(entry)
+    there = environment / "bin" / "python"
+    options = ["-q", "--disable-pip-version-check", "--no-deps", "--no-index"]
+    run(sys.executable, "-m", "pip", f"--python={there}", "install", *options, wheel)
+    return there
+
+
+def test_the_command_and_bcftools_give_the_clone_s_scores(python: Path, tmp_path: Path) -> None:
+    command = (python, "-m", "cnnscore")
+    origin = run(python, "-c", "import cnnscore; print(cnnscore.__file__)")
+    assert str(ROOT) not in origin
+    inputs = (CALLS, "-R", REF, "-I", READS, "--quiet", "-o")
+    run(*command, "score", *inputs, tmp_path / "command.vcf.gz")
+    folder = run(*command, "plugin-path").strip()
+    plugin = ("bcftools", "+cnnscore", CALLS, "-f", REF, "-b", READS, "-Oz", "-o")
+    run(*plugin, tmp_path / "plugin.vcf.gz", BCFTOOLS_PLUGINS=folder)
+    assert run_cli("score", *inputs, tmp_path / "clone.vcf.gz").code == 0
+    doors = {name: digest(tmp_path / f"{name}.vcf.gz") for name in ("clone", "command", "plugin")}
+    assert len(set(doors.values())) == 1, doors
+
+
+def test_it_says_whose_htslib_it_has_and_asks_for_it(python: Path) -> None:
+    assert ", pysam's: " in run(python, "-m", "cnnscore", "--version")
+    code = "import importlib.metadata as m; print(*m.requires('cnnscore'), sep='\\n')"
+    asked = [line for line in run(python, "-c", code).splitlines() if "extra" not in line]
+    assert [line for line in asked if line.startswith("pysam>=")]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_pysam_in_the_same_process(python: Path, order: str) -> None:
+    said = run(python, TESTS / "wheel" / "two_htslibs.py", order, DATA)
+    assert ": 294 scores" in said
