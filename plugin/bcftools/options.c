@@ -23,7 +23,8 @@ enum {
     OPTION_ANNOTATIONS,
     OPTION_PER_ALLELE,
     OPTION_REGIONS_OVERLAP,
-    OPTION_TARGETS_OVERLAP
+    OPTION_TARGETS_OVERLAP,
+    OPTION_VERBOSITY
 };
 
 static const char SHORT_OPTIONS[] = ":f:b:m:k:p:B:r:R:t:T:o:O:W::vh";
@@ -52,6 +53,7 @@ static const struct option LONG_OPTIONS[] = {
     {"overwrite", no_argument, NULL, OPTION_OVERWRITE},
     {"no-version", no_argument, NULL, OPTION_NO_VERSION},
     {"verbose", no_argument, NULL, 'v'},
+    {"verbosity", required_argument, NULL, OPTION_VERBOSITY},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -66,6 +68,15 @@ static int positive(const char *option, const char *text, int32_t *value, cnnsco
     if (!isdigit((unsigned char)*text) || *rest || number < 1 || number > INT32_MAX)
         return usage_error(err, option, text, "not a positive number");
     *value = (int32_t)number;
+    return CNNSCORE_OK;
+}
+
+/* bcftools' levels: 0 says nothing, and those above 3 are htslib's. */
+static int verbosity(const char *text, int *verbose, cnnscore_error *err) {
+    char *rest;
+    long level = strtol(text, &rest, 10);
+    if (!isdigit((unsigned char)*text) || *rest) return usage_error(err, "--verbosity", text, "not a number");
+    *verbose = level > 3 ? 2 : level > 0;
     return CNNSCORE_OK;
 }
 
@@ -179,6 +190,8 @@ static int set_option(int option, plugin_options *o, const char **type, cnnscore
         case 'v':
             o->verbose++;
             break;
+        case OPTION_VERBOSITY:
+            return verbosity(optarg, &o->verbose, err);
         case 'h':
             o->help = true;
             break;
@@ -299,9 +312,15 @@ int options_parse(int argc, char **argv, plugin_options *o, cnnscore_error *err)
     const char *type = NULL;
     optind = 0; /* bcftools has parsed before us: start anew */
     opterr = 0;
-    while (code == CNNSCORE_OK && (option = getopt_long(n, words, SHORT_OPTIONS, LONG_OPTIONS, NULL)) >= 0)
+    while (code == CNNSCORE_OK && (option = getopt_long(n, words, SHORT_OPTIONS, LONG_OPTIONS, NULL)) >= 0) {
+        /* `-v 3`, as in newer releases of bcftools: a number is not the name of a call file. */
+        if (option == 'v' && optind < n && words[optind][strspn(words[optind], "0123456789")] == '\0') {
+            option = OPTION_VERBOSITY;
+            optarg = words[optind++];
+        }
         code = option == '?' || option == ':' ? unknown_option(option, words, err)
                                               : set_option(option, o, &type, err);
+    }
     if (code == CNNSCORE_OK && !o->help) code = set_calls(o, n - optind, words + optind, err);
     if (code == CNNSCORE_OK && !o->help) code = set_mode(o, type, err);
     if (code == CNNSCORE_OK && !o->help) code = check_reference(o, err);

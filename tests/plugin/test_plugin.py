@@ -317,6 +317,23 @@ def test_messages(tiny: dict[str, str]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "lines"),
+    [("-v", 1), ("-v 3", 1), ("--verbosity 3", 1), ("--verbosity 0", 0), ("-v 0", 0), ("", 0)],
+)
+def test_verbosity_is_bcftools_own(tiny: dict[str, str], given: str, lines: int) -> None:
+    run = plugin(*given.split(), CALLS, *options(tiny, "reference"))
+    assert run.code == 0, run.err
+    assert run.err.count("sites scored") == lines
+    assert plugin(CALLS, *options(tiny, "reference"), *given.split()).code == 0
+
+
+def test_a_verbosity_that_is_no_number(tiny: dict[str, str]) -> None:
+    run = plugin("--verbosity", "loud", CALLS, *options(tiny, "reference"))
+    assert run.code == 1
+    assert run.err == "Error: --verbosity loud: not a number\n"
+
+
 def test_symbols() -> None:
     """It exports the entry points alone, and needs libc, libm, and what libhts exports."""
     path = plugin_folder() / "cnnscore.so"

@@ -40,7 +40,12 @@ done
 "${command[@]}" filter command.vcf.gz --quiet -o filtered.vcf.gz
 moved/bin/python "$root/tests/data/demo_result.py" filtered.vcf.gz "$data/truth.vcf.gz"
 bcftools +cnnscore "$data/calls.vcf.gz" -f "$data/ref.fa" -b "$data/reads.bam" -Oz -o plugin.vcf.gz
-doors=(clone command plugin)
+# VCF 4.5, where a genotype may begin with its phase.
+bcftools view "$data/calls.vcf.gz" | sed -e 's/^##fileformat=.*/##fileformat=VCFv4.5/' -e 's#\t0/1:#\t/0|1:#' \
+  -e 's#\t1/1:#\t|1|1:#' >v45.vcf
+"${command[@]}" score v45.vcf "${inputs[@]:1}" --quiet -o v45.vcf.gz
+"$root/.venv/bin/python" "$root/tests/wheel/over_https.py" "$data" https.vcf.gz "${command[@]}"
+doors=(clone command v45 https plugin)
 newer=$root/.make/bcftools-new/bcftools
 if [ -x "$newer" ]; then
   "$newer" +cnnscore "$data/calls.vcf.gz" -f "$data/ref.fa" -b "$data/reads.bam" -Oz -o newer.vcf.gz
