@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore._window import ffi, lib
+from cnnscore.calls.htslib import ffi, lib
 from cnnscore.calls.text import Text
 from cnnscore.errors import call
 

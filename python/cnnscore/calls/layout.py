@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Self
 
-from cnnscore._window import ffi, lib
+from cnnscore.calls.htslib import ffi, lib
 from cnnscore.errors import call
 
 
