@@ -71,7 +71,7 @@ static int positive(const char *option, const char *text, int32_t *value, cnnsco
     return CNNSCORE_OK;
 }
 
-/* bcftools' levels: 0 says nothing, and those above 3 are htslib's. */
+/* bcftools' levels: 0 shows no progress, and those above 3 are htslib's. */
 static int verbosity(const char *text, int *verbose, cnnscore_error *err) {
     char *rest;
     long level = strtol(text, &rest, 10);
