@@ -32,7 +32,6 @@ inputs=("$data/calls.vcf.gz" -R "$data/ref.fa" -I "$data/reads.bam")
 "${command[@]}" --version | tee version
 grep -q '^htslib .*, built in: .*libcurl .*S3, GCS, libdeflate' version
 # Two htslibs in one process, in either order: each reads with its own.
-moved/bin/python -m pip -q install --disable-pip-version-check pysam
 for order in "pysam, cnnscore.calls.records" "cnnscore.calls.records, pysam"; do
   moved/bin/python "$root/tests/wheel/two_htslibs.py" "$order" "$data"
 done
