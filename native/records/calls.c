@@ -18,27 +18,6 @@
 /* A batch ends early when its records hold this many bytes: cohort lines are long. */
 #define BATCH_BYTES ((size_t)8 << 20)
 
-const char *cnnscore_htslib_version(void) {
-    return hts_version();
-}
-
-const char *cnnscore_htslib_features(void) {
-    return hts_feature_string();
-}
-
-/* Said by native/build_native.py. */
-#ifndef CNNSCORE_HTSLIB_SOURCE
-#define CNNSCORE_HTSLIB_SOURCE "the host's"
-#endif
-
-const char *cnnscore_htslib_source(void) {
-    return CNNSCORE_HTSLIB_SOURCE;
-}
-
-void cnnscore_htslib_verbosity(int32_t level) {
-    hts_set_log_level((enum htsLogLevel)level);
-}
-
 bool cnnscore_is_damaged(htsFile *file) {
     const BGZF *compressed = hts_get_bgzfp(file);
     return compressed && compressed->errcode != 0;
