@@ -12,6 +12,8 @@
 # make test-core   the same without GATK's jar and PyTorch
 # make lint        ruff, mypy, clang-format, doxygen, gcc and clang with -Werror
 # make asan        native code under AddressSanitizer, and the fuzzers, a minute each
+# make fuzz        damaged files of eleven kinds and more at the command and the plugin: 1,000 mutations of each,
+#                  or as FUZZ="bam --mutations 200 --seed 7" says
 # make kill        every kind of run, ended by each signal at 30 moments and after each step with a file: an hour
 # make tsan        native code under ThreadSanitizer: C ABI, plugin, readers with several files
 # make bundled-models  the networks that ship, simulated and trained anew; `make accuracy` then
@@ -21,7 +23,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy build install gatk demo test test-core lint format asan kill tsan bench-data bench clean dist check-dist check-lowest release-check uninstall
+.PHONY: bundled-models accuracy build install gatk demo test test-core lint format asan fuzz kill tsan bench-data bench clean dist check-dist check-lowest release-check uninstall
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -252,6 +254,10 @@ format: $(WORK)/built $(WORK)/apt-lint $(JAVA_FORMAT)
 
 asan: build $(WORK)/apt-lint $(WORK)/apt-test $(MODELS)
 	@CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) bash tests/native/asan.sh
+
+FUZZ ?=
+fuzz: build $(WORK)/apt-test
+	@$(BIN)/python tests/fuzz/run.py $(FUZZ)
 
 kill: build $(WORK)/train gatk $(WORK)/apt-test
 	@$(BIN)/python tests/kill/kill.py

@@ -48,11 +48,11 @@ static bcf_hdr_t *peek_header(const char *path) {
 }
 
 /* What htslib takes as a file of regions or targets is what was understood of the user's. */
-static int set_intervals(bcf_srs_t *source, const cnnscore_calls_options *o, chosen *self,
+static int set_intervals(bcf_srs_t *source, const char *name, const cnnscore_calls_options *o, chosen *self,
                          cnnscore_error *err) {
     if (!o->regions && !o->targets) return CNNSCORE_OK;
     self->reference = cnnscore_contigs_open(o->reference);
-    self->header = peek_header(o->path);
+    self->header = peek_header(name);
     int code = CNNSCORE_OK;
     if (o->regions) {
         bcf_sr_set_opt(source, BCF_SR_REQUIRE_IDX);
@@ -111,17 +111,17 @@ const char *cnnscore_calls_note(const cnnscore_calls *calls) {
     return calls->note;
 }
 
-/* The file's name with the index that regions need, once that has been looked at; `*copy` is the copy of a
- * remote one. Without regions, or an index: the name as it is. */
+/* The file's name with the index that regions need, looked at; a remote one's `*copy` is to be unlinked.
+ * Without regions: as it is streamed. */
 static int find_index(cnnscore_calls *calls, const cnnscore_calls_options *o, char **name, char **copy,
-                      cnnscore_error *err) {
+                      int *fd, cnnscore_error *err) {
     char *index = o->regions ? cnnscore_index_find(o->path, CNNSCORE_INDEXED_CALLS) : NULL;
-    int code = CNNSCORE_OK;
     if (!index) {
-        *name = strdup(o->path);
+        bool has_index;
+        *name = o->regions ? strdup(o->path) : cnnscore_name_to_stream(o->path, &has_index, fd);
         return *name ? CNNSCORE_OK : cnnscore_fail_memory(err);
     }
-    code = cnnscore_index_contigs(o->path, index, &calls->contigs, err);
+    int code = cnnscore_index_contigs(o->path, index, &calls->contigs, err);
     if (code == CNNSCORE_OK && !(*name = cnnscore_name_with_index(o->path, index, copy)))
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s cannot be copied to $TMPDIR: %s", index,
                              strerror(errno));
@@ -173,10 +173,12 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
     calls->source = bcf_sr_init();
     if (!calls->source) return cnnscore_fail_memory(err);
     char *copy = NULL, *name = NULL;
-    int code = find_index(calls, o, &name, &copy, err);
-    if (code == CNNSCORE_OK) code = set_intervals(calls->source, o, intervals, err);
+    int fd = -1;
+    int code = find_index(calls, o, &name, &copy, &fd, err);
+    if (code == CNNSCORE_OK) code = set_intervals(calls->source, name, o, intervals, err);
     if (code == CNNSCORE_OK) code = add_reader(calls, name, o, err);
     if (copy) unlink(copy);
+    if (fd >= 0) close(fd);
     free(copy);
     free(name);
     if (code != CNNSCORE_OK) return code;
@@ -378,6 +380,17 @@ static int check_order(cnnscore_calls *calls, const bcf1_t *record, cnnscore_err
     return CNNSCORE_OK;
 }
 
+/* htslib reads a line that ends before its samples, and writes none. */
+static int check_samples(const cnnscore_calls *calls, const bcf1_t *record, cnnscore_error *err) {
+    if (calls->max_unpack || (int)record->n_sample == bcf_hdr_nsamples(calls->header)) return CNNSCORE_OK;
+    return cnnscore_fail(
+        err, CNNSCORE_ERR_INPUT,
+        "%s: record %s:%lld has %d sample columns where the header has %d: it is malformed, or "
+        "the file is truncated",
+        calls->path, bcf_hdr_id2name(calls->header, record->rid), (long long)record->pos + 1,
+        (int)record->n_sample, bcf_hdr_nsamples(calls->header));
+}
+
 /* Also of files that were empty before: whoever chose by FILTER before it was set has no other word of it. */
 static void note_nothing(cnnscore_calls *calls) {
     kstring_t note = {0};
@@ -434,6 +447,7 @@ int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_
         bcf_sr_t *reader = &calls->source->readers[0];
         bcf1_t *record = reader->buffer[0];
         int code = check_order(calls, record, err);
+        if (code == CNNSCORE_OK) code = check_samples(calls, record, err);
         if (code != CNNSCORE_OK) return code;
         /* Take the record and leave ours to be read into: no copy. */
         reader->buffer[0] = records->record[records->n];

@@ -79,6 +79,12 @@ void cnnscore_calls_remove_header(cnnscore_calls *calls, const char *kind, const
 
 /* Whether a compressed file turned out damaged: htslib notes it, hands out half a line and reads on. */
 bool cnnscore_is_damaged(htsFile *file);
+/* The name by which a call file is read from its begin: another, beside which no index lies, where its own is
+ * not to be believed (`*has_index`); good until `*fd` (-1: none) is closed. To be freed; NULL: out of memory.
+ */
+char *cnnscore_name_to_stream(const char *path, bool *has_index, int *fd);
+/* The same, opened. */
+htsFile *cnnscore_open_to_stream(const char *path, bool *has_index);
 
 /* Write one record as it stands. */
 int cnnscore_writer_put(cnnscore_writer *writer, bcf1_t *record, cnnscore_error *err);

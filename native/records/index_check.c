@@ -186,7 +186,9 @@ static const char *check_windows(const checker *self, uint64_t begin, uint64_t e
     for (size_t i = 0; i < self->n_bins; i++) {
         const bin *one = &self->bins[i];
         bool is_smallest = one->to == one->from + 1;
-        if (one->from >= self->n_windows || (is_smallest && self->windows[one->from] > one->begin))
+        uint64_t window = one->from < self->n_windows ? self->windows[one->from] : 0;
+        if (one->from >= self->n_windows ||
+            (is_smallest && (window > one->begin || (window == 0 && one->begin > 0))))
             return "has a bin that its linear index leaves out";
     }
     return NULL;

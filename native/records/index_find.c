@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* asprintf */
 #include "index_find.h"
 
+#include <fcntl.h>
 #include <htslib/hfile.h>
 #include <htslib/hts.h>
 #include <stdio.h>
@@ -128,6 +129,14 @@ static bool copy_file(const char *from, int to) {
 static char *joined(const char *data, const char *index) {
     char *both;
     return asprintf(&both, "%s%s%s", data, DELIMITER, index) < 0 ? NULL : both;
+}
+
+char *cnnscore_name_without_index(const char *name, int *fd) {
+    char *data = cnnscore_data_name(name), *other = NULL;
+    *fd = data && !hisremote(data) ? open(data, O_RDONLY | O_CLOEXEC) : -1;
+    if (*fd >= 0 && asprintf(&other, "/proc/self/fd/%d", *fd) < 0) other = NULL;
+    free(data);
+    return *fd >= 0 ? other : strdup(name);
 }
 
 char *cnnscore_fasta_with_index(const char *name) {

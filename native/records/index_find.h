@@ -33,6 +33,9 @@ bool cnnscore_index_is_old(const char *name, const char *index);
 /* The file's name with its index behind it, as htslib takes both; a remote index is copied into a file of
  * $TMPDIR, which `*copy` names, to be unlinked and freed. To be freed; NULL: it cannot be read, or memory. */
 char *cnnscore_name_with_index(const char *name, const char *index, char **copy);
+/* Another name of the file, beside which no index lies; good until `*fd` (-1: none) is closed. Of a remote
+ * file its own. To be freed; NULL: out of memory. */
+char *cnnscore_name_without_index(const char *name, int *fd);
 /* A FASTA's, which is read where it lies. */
 char *cnnscore_fasta_with_index(const char *name);
 

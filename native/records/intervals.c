@@ -49,7 +49,7 @@ struct cnnscore_contigs {
 
 cnnscore_contigs *cnnscore_contigs_open(const char *reference) {
     if (!reference) return NULL;
-    faidx_t *index = cnnscore_reference_index(reference, NULL); /* one without is refused later */
+    faidx_t *index = cnnscore_reference_index(reference, false, NULL); /* one without is refused later */
     cnnscore_contigs *self = index ? malloc(sizeof *self) : NULL;
     if (self)
         self->index = index;

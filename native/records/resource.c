@@ -80,30 +80,26 @@ static int malformed(const cnnscore_resource *resource, cnnscore_error *err) {
 
 /* ---- opening ---- */
 
-/* An index that is older than the file, or does not fit it, is not believed; the file is read without one
- * then. */
+/* One that is older than the file is not believed: the file is read without an index then. */
 static void load_index(cnnscore_resource *resource) {
     const htsFormat *format = hts_get_format(resource->file);
-    char *data = NULL, *index = NULL;
-    if (format->compression == bgzf) {
-        data = cnnscore_data_name(resource->path);
-        index = cnnscore_index_find(resource->path, CNNSCORE_INDEXED_CALLS);
-    }
-    if (data && index && !cnnscore_index_is_old(resource->path, index) &&
-        cnnscore_index_check(resource->path, index, CNNSCORE_INDEXED_CALLS, NULL) == CNNSCORE_OK) {
-        if (format->format == vcf)
-            resource->tbx = tbx_index_load3(data, index, HTS_IDX_SILENT_FAIL);
-        else
-            resource->index = bcf_index_load3(data, index, HTS_IDX_SILENT_FAIL);
-    }
+    char *data = cnnscore_data_name(resource->path);
+    char *index = cnnscore_index_find(resource->path, CNNSCORE_INDEXED_CALLS);
+    bool is_used =
+        data && index && format->compression == bgzf && !cnnscore_index_is_old(resource->path, index);
+    if (is_used && format->format == vcf)
+        resource->tbx = tbx_index_load3(data, index, HTS_IDX_SILENT_FAIL);
+    else if (is_used)
+        resource->index = bcf_index_load3(data, index, HTS_IDX_SILENT_FAIL);
     free(data);
     free(index);
 }
 
 static int open_resource(cnnscore_resource *resource, cnnscore_error *err) {
     const char *path = resource->path;
+    bool has_index;
     errno = 0;
-    resource->file = hts_open(path, "r");
+    resource->file = cnnscore_open_to_stream(path, &has_index);
     if (!resource->file)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot open the resource %s: %s", path,
                              errno ? strerror(errno) : "not a VCF or BCF file");
@@ -119,7 +115,7 @@ static int open_resource(cnnscore_resource *resource, cnnscore_error *err) {
     if (format->compression == bgzf && hts_check_EOF(resource->file) == 0)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "the resource %s is truncated (it has no BGZF end marker): copy it again", path);
-    load_index(resource);
+    if (has_index) load_index(resource);
     resource->next = bcf_init();
     return resource->next ? CNNSCORE_OK : cnnscore_fail_memory(err);
 }

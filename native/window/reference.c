@@ -7,13 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fasta_check.h"
 #include "index_find.h"
 
 /* Bases fetched beyond those that are asked for: enough for close neighbours, and no more, as faidx
  * takes bases one by one. Fetching again within the same block costs next to nothing. */
 #define STRETCH 256
 
-faidx_t *cnnscore_reference_index(const char *path, cnnscore_error *err) {
+faidx_t *cnnscore_reference_index(const char *path, bool is_checked, cnnscore_error *err) {
     char *data = cnnscore_data_name(path), *name = cnnscore_index_find(path, CNNSCORE_INDEXED_FASTA);
     faidx_t *index = NULL;
     if (!data)
@@ -24,6 +25,8 @@ faidx_t *cnnscore_reference_index(const char *path, cnnscore_error *err) {
     else if (!name)
         cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                       "the reference %s has no index: make one with `samtools faidx %s`", path, data);
+    else if (!is_checked && cnnscore_fasta_check(data, name, err) != CNNSCORE_OK)
+        index = NULL;
     else if (!(index = fai_load3(data, name, NULL, 0)))
         cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                       "cannot load the reference %s and its index (.fai, and .gzi when it is bgzipped): "
@@ -34,10 +37,11 @@ faidx_t *cnnscore_reference_index(const char *path, cnnscore_error *err) {
     return index;
 }
 
-int cnnscore_reference_open(cnnscore_reference *reference, const char *path, cnnscore_error *err) {
+int cnnscore_reference_open(cnnscore_reference *reference, const char *path, bool is_checked,
+                            cnnscore_error *err) {
     reference->path = strdup(path);
     if (!reference->path) return cnnscore_fail_memory(err);
-    reference->index = cnnscore_reference_index(path, err);
+    reference->index = cnnscore_reference_index(path, is_checked, err);
     return reference->index ? CNNSCORE_OK : err->code;
 }
 

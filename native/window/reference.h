@@ -3,6 +3,7 @@
 #define CNNSCORE_REFERENCE_H
 
 #include <htslib/faidx.h>
+#include <stdbool.h>
 
 #include "fail.h"
 
@@ -14,9 +15,11 @@ typedef struct {
     int64_t begin, end;
 } cnnscore_reference;
 
-/* The index of a FASTA, by a name as htslib takes it; NULL, and an error. */
-faidx_t *cnnscore_reference_index(const char *path, cnnscore_error *err);
-int cnnscore_reference_open(cnnscore_reference *reference, const char *path, cnnscore_error *err);
+/* The index of a FASTA, by a name as htslib takes it; NULL, and an error. It is looked at before htslib loads
+ * it, but where that `is_checked` already. */
+faidx_t *cnnscore_reference_index(const char *path, bool is_checked, cnnscore_error *err);
+int cnnscore_reference_open(cnnscore_reference *reference, const char *path, bool is_checked,
+                            cnnscore_error *err);
 void cnnscore_reference_close(cnnscore_reference *reference);
 /* Length of a contig, -1 when the FASTA lacks it. */
 int64_t cnnscore_reference_length(const cnnscore_reference *reference, const char *contig);

@@ -38,7 +38,8 @@ int cnnscore_reader_open(const cnnscore_reader_options *o, cnnscore_reader **out
     reader->reference_left = o->reference_left;
     reader->reference_width = o->reference_width;
     reader->sample_depth = NAN;
-    int code = o->reference ? cnnscore_reference_open(&reader->reference, o->reference, err) : CNNSCORE_OK;
+    int code = o->reference ? cnnscore_reference_open(&reader->reference, o->reference, o->is_another, err)
+                            : CNNSCORE_OK;
     if (code == CNNSCORE_OK) code = cnnscore_site_reads_open(&reader->reads, o, err);
     if (code != CNNSCORE_OK) {
         code = cnnscore_fault_of_descriptors(code, err);

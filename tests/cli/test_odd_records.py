@@ -9,6 +9,7 @@ import numpy as np
 import pysam
 
 from conftest import DATA, run_cli, scores_of
+from hosts.plugin import plugin
 
 CALLS, REF, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
 
@@ -46,6 +47,25 @@ def test_records_that_break_encoders(tiny: dict[str, str], tmp_path: Path) -> No
         scores = scores_of(out, key)
         assert len(scores) == len(records)
         assert all(score is not None and float(score) != 0 for score in scores)
+
+
+def test_a_line_that_ends_before_its_samples(tiny: dict[str, str], tmp_path: Path) -> None:
+    """A text that was cut short: htslib reads the record, and can't write it."""
+    lines = bcftools("view", CALLS).decode().splitlines()
+    calls, out = tmp_path / "cut.vcf", tmp_path / "out.vcf"
+    calls.write_text("\n".join([*lines[:-1], "\t".join(lines[-1].split("\t")[:8])]))
+    pos = lines[-1].split("\t")[1]
+    for words in (
+        ("score", calls, "-R", REF, "-m", tiny["reference"]),
+        ("filter", calls, "--info-key", "QUAL", "--threshold", "0"),
+    ):
+        run = run_cli(*words, "-o", out)
+        assert (run.code, run.err.count("\n")) == (2, 1), run.err
+        expected = f"{calls}: record synB:{pos} has 0 sample columns where the header has 1"
+        assert expected in run.err
+        assert not out.exists()
+    other = plugin(calls, "-f", REF, "-b", READS, "-o", out)
+    assert (other.code, expected in other.err, out.exists()) == (255, True, False), other.err
 
 
 def test_contigs_with_numbers_of_their_own(tiny: dict[str, str], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.errors import BadInput
 from cnnscore.score import pipeline
 from conftest import run_cli
-from hosts.plugin import bcftools
+from hosts.plugin import bcftools, plugin
 
 MUTATIONS = 40
 
@@ -167,3 +168,37 @@ def test_a_csi_is_made_anew_as_one(box: Path) -> None:
     assert f"make it anew with `samtools index -c {box}/reads.bam`" in err
     pysam.index("-c", str(box / "reads.bam"))
     assert score(box, calls, reads)[0] == 0
+
+
+@pytest.mark.parametrize("kind", ["tbi", "csi of a VCF"])
+def test_an_index_that_nobody_asks_for(kind: str, box: Path) -> None:
+    """htslib reads it with each VCF's header: what cannot be believed is passed over."""
+    calls, _, index = make(box, kind)
+    words = ["-R", box / "ref.fa", "--no-version", "-o", box / "out.vcf"]
+    assert run_cli("score", box / calls, *words).code == 0
+    whole, content = (box / "out.vcf").read_bytes(), gzip.decompress(index.read_bytes())
+    renamed = content.replace(b"synB\0", b"odd!\0")
+    assert renamed != content
+    for plain in (renamed, *(content[:size] for size in range(0, len(content), 60))):
+        index.write_bytes(gzip.compress(plain, 1))
+        run = run_cli("score", box / calls, *words)
+        assert run.code == 0, run.err
+        assert (box / "out.vcf").read_bytes() == whole
+        other = plugin(box / calls, "-f", box / "ref.fa", *words[2:])
+        assert other.code == 0, other.err
+        known = ["--info-key", "QUAL", "--resource", box / calls, "-o", box / "out.vcf"]
+        run = run_cli("filter", box / calls, *known)
+        assert run.code == 0, run.err
+        assert b"odd!" not in (box / "out.vcf").read_bytes()
+
+
+def test_a_gap_in_a_linear_index(box: Path) -> None:
+    """Of a stretch in which reads begin: htslib finds none of them there."""
+    _, _, index = make(box, "bai")
+    whole = bytearray(index.read_bytes())
+    last = struct.unpack_from("<Q", whole, len(whole) - 8 * 2)[0]  # before the unplaced reads
+    assert last > 0
+    whole[-16:-8] = bytes(8)
+    index.write_bytes(whole)
+    code, err, _ = score(box, "calls.vcf.gz", "reads.bam")
+    assert (code, "linear index" in err) == (2, True), err

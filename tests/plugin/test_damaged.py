@@ -5,9 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 import shutil
-import struct
 import subprocess
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,29 +13,8 @@ import pysam
 import pytest
 
 from conftest import run_cli, run_process
+from hosts.bgzf import bgzf, block_starts
 from hosts.plugin import bcftools, environment, plugin
-
-BLOCK = 2048
-END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-
-
-def bgzf(data: bytes) -> bytes:
-    """BGZF with blocks so small that many lines lie across two (SAM specification, section 4.1)."""
-    blocks = []
-    for begin in range(0, len(data), BLOCK):
-        part = data[begin : begin + BLOCK]
-        deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
-        packed = deflate.compress(part) + deflate.flush()
-        head = struct.pack("<4BI2BH2BHH", 31, 139, 8, 4, 0, 0, 255, 6, 66, 67, 2, len(packed) + 25)
-        blocks.append(head + packed + struct.pack("<2I", zlib.crc32(part), len(part)))
-    return b"".join(blocks) + END
-
-
-def block_starts(data: bytes) -> Iterator[int]:
-    at = 0
-    while at < len(data) - len(END):
-        yield at
-        at += struct.unpack_from("<H", data, at + 16)[0] + 1
 
 
 def damaged_copies(path: Path, count: int = 8) -> Iterator[Path]:
