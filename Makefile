@@ -12,7 +12,7 @@
 # make test-core   the same without GATK's jar and PyTorch
 # make lint        ruff, mypy, clang-format, doxygen, gcc and clang with -Werror
 # make asan        native code under AddressSanitizer, and the fuzzers, a minute each
-# make fuzz        damaged files of eleven kinds and more at the command and the plugin: 1,000 mutations of each,
+# make fuzz        damaged files of 13 kinds at the command and the plugin: 1,000 mutations of each,
 #                  or as FUZZ="bam --mutations 200 --seed 7" says
 # make kill        every kind of run, ended by each signal at 30 moments and after each step with a file: an hour
 # make tsan        native code under ThreadSanitizer: C ABI, plugin, readers with several files

@@ -139,7 +139,9 @@ static int find_index(cnnscore_calls *calls, const cnnscore_calls_options *o, ch
 
 static int add_reader(cnnscore_calls *calls, const char *name, const cnnscore_calls_options *o,
                       cnnscore_error *err) {
-    if (o->threads > 0) bcf_sr_set_threads(calls->source, o->threads);
+    /* With threads htslib waits for ever where it jumps in, or asks the end of, a file whose reading has
+     * failed. */
+    if (o->threads > 0 && !o->regions) bcf_sr_set_threads(calls->source, o->threads);
     errno = 0;
     if (!bcf_sr_add_reader(calls->source, name)) {
         switch (calls->source->errnum) {
@@ -183,11 +185,10 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
     free(name);
     if (code != CNNSCORE_OK) return code;
     calls->header = calls->source->readers[0].header;
-    htsFile *file = calls->source->readers[0].file;
-    calls->is_bgzf = hts_get_format(file)->compression == bgzf;
+    calls->is_bgzf = hts_get_format(calls->source->readers[0].file)->compression == bgzf;
     if (!is_stdin) {
         calls->size = cnnscore_data_size(o->path);
-        if (calls->is_bgzf && calls->size && hts_check_EOF(file) == 0)
+        if (calls->is_bgzf && calls->size && !cnnscore_has_end_marker(o->path))
             return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                                  "%s is truncated (it has no BGZF end marker): copy or make it again",
                                  o->path);

@@ -85,6 +85,9 @@ bool cnnscore_is_damaged(htsFile *file);
 char *cnnscore_name_to_stream(const char *path, bool *has_index, int *fd);
 /* The same, opened. */
 htsFile *cnnscore_open_to_stream(const char *path, bool *has_index);
+/* Whether a BGZF file ends with its marker; true where that cannot be known. By a handle of its own: htslib's
+ * threads do not answer once their reading has failed. */
+bool cnnscore_has_end_marker(const char *path);
 
 /* Write one record as it stands. */
 int cnnscore_writer_put(cnnscore_writer *writer, bcf1_t *record, cnnscore_error *err);

@@ -2,6 +2,7 @@
  *
  * With a VCF's header htslib reads the index beside it, for contigs that the header lacks, and ends the
  * process on one that was altered. */
+#include <htslib/bgzf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,4 +28,13 @@ htsFile *cnnscore_open_to_stream(const char *path, bool *has_index) {
     if (fd >= 0) close(fd);
     free(name);
     return file;
+}
+
+bool cnnscore_has_end_marker(const char *path) {
+    char *data = cnnscore_data_name(path);
+    BGZF *file = data ? bgzf_open(data, "r") : NULL;
+    bool has_one = !file || bgzf_check_EOF(file) != 0;
+    if (file) bgzf_close(file);
+    free(data);
+    return has_one;
 }

@@ -6,6 +6,7 @@ import gzip
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pysam
 import pytest
 
 from conftest import run_cli, run_process
-from hosts.bgzf import bgzf, block_starts
+from hosts.bgzf import SMALL, bgzf, block_starts
 from hosts.plugin import bcftools, environment, plugin
 
 
@@ -125,6 +126,36 @@ def test_filter(calls: Path, threads: int, box: Path) -> None:
         run = run_cli("filter", scored, "--resource", copy, *output)
         assert (run.code, copy.name in run.err) == (2, True), run.err
         assert not list(box.glob("*out*"))
+
+
+OPENED_OFTEN = """
+import sys
+from cnnscore.calls.records import Calls, Intervals, Records
+from cnnscore.errors import BadInput
+for regions in (None, "synA,synB"):
+    for number in range(100):
+        try:
+            calls = Calls(sys.argv[1], threads=2, intervals=Intervals(regions=regions))
+            while calls.read(Records(), 99):
+                continue
+        except BadInput:
+            continue
+        raise SystemExit("read without a word")
+"""
+
+
+def test_threads_and_a_block_that_is_none(calls: Path) -> None:
+    """htslib's threads end where reading fails: asked for the file's end, they never answered."""
+    data = bytearray(calls.read_bytes())
+    in_header, starts = len(str(pysam.VariantFile(str(calls)).header)), block_starts(data)
+    data[list(starts)[in_header // SMALL + 2]] ^= 1
+    calls.write_bytes(data)
+    for index in calls.parent.glob(f"{calls.name}.*"):
+        index.touch()
+    done = subprocess.run(
+        [sys.executable, "-c", OPENED_OFTEN, calls], capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_damaged_reads_and_reference(box: Path) -> None:
