@@ -130,8 +130,9 @@ def test_filter(calls: Path, threads: int, box: Path) -> None:
 
 OPENED_OFTEN = """
 import sys
-from cnnscore.calls.records import Calls, Intervals, Records
+from cnnscore.calls.records import Calls, Intervals, Records, htslib_verbosity
 from cnnscore.errors import BadInput
+htslib_verbosity(0)
 for regions in (None, "synA,synB"):
     for number in range(100):
         try:
