@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import struct
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pysam
@@ -46,6 +49,36 @@ class Tool:
 @pytest.fixture
 def tool(tools: ToolHost, servers: dict[str, Server], tmp_path: Path) -> Tool:
     return Tool(tools, servers, tmp_path / "out.vcf")
+
+
+N_SYN_A = sum(line.startswith("synA") for line in RECORDS)
+BLOCK_SIZE = struct.Struct("<H")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Of a contig; 1-based, inclusive."""
+
+    contig: str
+    begin: int
+    end: int
+
+    @classmethod
+    def of(cls, text: str) -> Interval:
+        contig, _, span = text.partition(":")
+        begin, _, end = (span or "1-1000000").partition("-")
+        return cls(contig, int(begin), int(end))
+
+    def has_any(self, records: list[str]) -> bool:
+        loci = [record.split("\t")[:2] for record in records]
+        return any(x == self.contig and self.begin <= int(pos) <= self.end for x, pos in loci)
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    """One bit of it."""
+    damaged = bytearray(data)
+    damaged[at] ^= 1 << at % 8
+    return bytes(damaged)
 
 
 def written(path: Path, records: list[str], header: list[str] = HEADER) -> Path:
@@ -308,9 +341,7 @@ def test_every_block_of_compressed_calls_is_checked(tool: Tool, tmp_path: Path) 
     shutil.copy(f"{CALLS}.tbi", tmp_path)
     calls, whole = tmp_path / CALLS.name, CALLS.read_bytes()
     for place in range(0, len(whole) - 28, len(whole) // 40):
-        damaged = bytearray(whole)
-        damaged[place] ^= 1 << place % 8
-        calls.write_bytes(damaged)
+        calls.write_bytes(flipped(whole, place))
         Path(f"{calls}.tbi").touch()
         ran = tool.score(calls)
         assert ran.answer.startswith("user error: "), f"byte {place}: {ran.answer}"
@@ -318,16 +349,61 @@ def test_every_block_of_compressed_calls_is_checked(tool: Tool, tmp_path: Path) 
         assert not tool.out.exists()
 
 
-def test_a_block_without_content_does_not_end_the_check(tool: Tool, tmp_path: Path) -> None:
-    """As between files that were joined: what lies behind it is read, and checked."""
-    calls, part = tmp_path / "calls.vcf.gz", tmp_path / "part"
-    data = bytearray()
-    for lines in ([*HEADER, *RECORDS[:200]], RECORDS[200:]):  # each part ends with such a block
+def joined(calls: Path, *parts: list[str]) -> bytes:
+    """Write parts of a file with blocks of their own, each with an empty one behind it; indexed."""
+    data, part = b"", calls.with_name("part")
+    for lines in parts:
         part.write_text("".join(lines))
         pysam.tabix_compress(str(part), str(calls), force=True)
         data += calls.read_bytes()
     calls.write_bytes(data)
-    pysam.tabix_index(str(calls), preset="vcf")
+    pysam.tabix_index(str(calls), preset="vcf", force=True)
+    return data
+
+
+@pytest.mark.parametrize("wanted", ["synA", "synB", "synA:1-20000", "synA:25000-30000"])
+def test_of_intervals_the_blocks_that_they_read_are_checked(
+    wanted: str, tool: Tool, tmp_path: Path
+) -> None:
+    """So a scatter of a hundred shards does not read the file a hundred times."""
+    calls, cuts = tmp_path / "calls.vcf.gz", (0, 60, 120, 180, N_SYN_A, len(RECORDS))
+    parts = [HEADER, *(RECORDS[begin:end] for begin, end in pairwise(cuts))]
+    data = joined(calls, *parts)
+    assert tool.score(calls, options=("-L", wanted)).ok
+    expected = tool.out.read_text().partition("#CHROM")[2]
+    tool.out.unlink()
+    read = [Interval.of(wanted).has_any(part) for part in parts[1:]]
+    assert 0 < sum(read) < len(read)
+    at, refused = 0, []
+    for part in parts:
+        size = BLOCK_SIZE.unpack_from(data, at + 16)[0] + 1
+        assert len("".join(part)) < 65_000  # one block
+        calls.write_bytes(flipped(data, at + size // 2))
+        Path(f"{calls}.tbi").touch()
+        ran = tool.score(calls, options=("-L", wanted))
+        refused.append(not ran.ok)
+        if ran.ok:
+            assert tool.out.read_text().partition("#CHROM")[2] == expected
+            tool.out.unlink()
+        else:
+            assert f"{calls}" in ran.answer
+            assert not tool.out.exists()
+        assert not tool.score(calls).ok
+        at += size + 28
+    assert at == len(data)
+    needed = [True, *read]  # the header comes first
+    if wanted in ("synA", "synB"):
+        assert refused == needed
+    else:  # an index tells no more than windows of 16 kb
+        assert not any(
+            is_needed > is_refused for is_needed, is_refused in zip(needed, refused, strict=True)
+        )
+
+
+def test_a_block_without_content_does_not_end_the_check(tool: Tool, tmp_path: Path) -> None:
+    """As between files that were joined: what lies behind it is read, and checked."""
+    calls = tmp_path / "calls.vcf.gz"
+    data = bytearray(joined(calls, [*HEADER, *RECORDS[:200]], RECORDS[200:]))
     assert tool.score(calls).ok
     assert len(scores_of(tool.out, "CNN_1D")) == len(RECORDS)
     tool.out.unlink()

@@ -1,24 +1,33 @@
 package org.cnnscore.gatk;
 
+import htsjdk.samtools.util.FileExtensions;
 import htsjdk.samtools.util.IOUtil;
+import htsjdk.tribble.index.Block;
+import htsjdk.tribble.index.tabix.TabixIndex;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.broadinstitute.hellbender.exceptions.UserException;
+import org.broadinstitute.hellbender.utils.SimpleInterval;
 
 /**
- * Compares each block of a compressed call file (BGZF: SAM specification 4.1) with its checksum,
- * beside the other work. htsjdk does not, and may take a damaged block for the file's end: even a
- * BlockCompressedInputStream that is told to check takes one whose size was made 0.
+ * Compares each block of a compressed call file (BGZF: SAM specification 4.1) that is read with its
+ * checksum, beside the other work. htsjdk does not, and may take a damaged block for the file's
+ * end: even a BlockCompressedInputStream that is told to check takes one whose size was made 0.
  */
 final class BlockCheck implements AutoCloseable {
 
@@ -28,6 +37,9 @@ final class BlockCheck implements AutoCloseable {
   private static final int TRAILER_BYTES = 8;
   private static final int MAX_BLOCK = 1 << 16;
 
+  /** Where a tabix index's bins end. */
+  private static final int MOST_BASES = 1 << 29;
+
   /** Of the four bytes that begin a block, as a number. */
   private static final int MAGIC = 0x04088b1f;
 
@@ -35,6 +47,7 @@ final class BlockCheck implements AutoCloseable {
   private static final int SIZE_FIELD = 0x00024342;
 
   private final Path file;
+  private final List<SimpleInterval> intervals;
   private final Thread thread;
   private volatile boolean stopped;
   private volatile String fault;
@@ -42,9 +55,23 @@ final class BlockCheck implements AutoCloseable {
   /** Of the block at hand. */
   private long position;
 
-  /** Begins; a file that is not compressed in blocks has none to check. */
-  BlockCheck(Path file) {
+  /** Blocks that begin at [begin, end) of the file. */
+  private record Span(long begin, long end) {
+    /** What lies between two virtual offsets of an index: a block's place, 16 bits within it. */
+    static Span of(long first, long last) {
+      boolean within = (last & 0xffff) != 0;
+      return new Span(first >>> 16, (last >>> 16) + (within ? 1 : 0));
+    }
+  }
+
+  /**
+   * Begins; a file that is not compressed in blocks has none to check.
+   *
+   * @param intervals whose records alone are read, by the index; null for all
+   */
+  BlockCheck(Path file, List<SimpleInterval> intervals) {
     this.file = file;
+    this.intervals = intervals;
     thread = new Thread(this::run, "cnnscore-blocks");
     thread.setDaemon(true);
     thread.start();
@@ -72,13 +99,54 @@ final class BlockCheck implements AutoCloseable {
       if (!WholeInput.isFile(file) || !IOUtil.isBlockCompressed(file)) {
         return;
       }
-      try (InputStream bytes = new BufferedInputStream(Files.newInputStream(file), MAX_BLOCK)) {
-        for (int size = block(bytes); size > 0 && !stopped; size = block(bytes)) {
-          position += size;
+      for (Span span : spans()) {
+        if (span.end > position) {
+          position = Math.max(position, span.begin);
+          check(span.end);
         }
       }
     } catch (Throwable wrong) { // what is not checked does not pass
       fault = "the compressed block at byte " + position + " " + wrong.getMessage();
+    }
+  }
+
+  /** What is read, in the order of the file; all of it where no index tells. */
+  private List<Span> spans() {
+    Path index = file.resolveSibling(file.getFileName() + FileExtensions.TABIX_INDEX);
+    if (intervals != null) {
+      try {
+        return spans(new TabixIndex(index));
+      } catch (IOException | RuntimeException error) {
+        logger.debug("{}: {} does not tell which blocks are read", file, index, error);
+      }
+    }
+    return List.of(new Span(0, Long.MAX_VALUE));
+  }
+
+  private List<Span> spans(TabixIndex tabix) {
+    long records =
+        tabix.getSequenceNames().stream()
+            .flatMap(contig -> tabix.getBlocks(contig, 1, MOST_BASES).stream())
+            .mapToLong(Block::getStartPosition)
+            .min()
+            .orElse(Long.MAX_VALUE);
+    Stream<Span> wanted =
+        intervals.stream()
+            .flatMap(at -> tabix.getBlocks(at.getContig(), at.getStart(), at.getEnd()).stream())
+            .map(part -> Span.of(part.getStartPosition(), part.getEndPosition()));
+    return Stream.concat(Stream.of(Span.of(0, records)), wanted) // the header comes first
+        .sorted(Comparator.comparingLong(Span::begin))
+        .toList();
+  }
+
+  /** From the position on. */
+  private void check(long end) throws IOException, DataFormatException {
+    try (SeekableByteChannel channel = Files.newByteChannel(file)) {
+      channel.position(position);
+      InputStream bytes = new BufferedInputStream(Channels.newInputStream(channel), MAX_BLOCK);
+      for (int size = 1; size > 0 && position < end && !stopped; position += size) {
+        size = block(bytes);
+      }
     }
   }
 

@@ -265,7 +265,7 @@ public final class CnnScoreVariants extends VariantWalker {
     DescriptionCheck.checkKey(infoKey);
     depth.check();
     WholeInput.checkCalls(drivingVariantFile.toPath());
-    blocks = new BlockCheck(drivingVariantFile.toPath());
+    blocks = new BlockCheck(drivingVariantFile.toPath(), getTraversalIntervals());
     whole = new WholeOutput(output);
     choice = new NetworkChoice(this);
     openEngine();
