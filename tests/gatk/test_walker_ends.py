@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from conftest import DATA, scores_of
-from hosts.gatk import ENGINE, Gatk, ToolHost
+from hosts.gatk import ENGINE, Gatk, ToolHost, run
 from hosts.processes import children, runs, seconds_worked
 from hosts.waiting import wait_until
+from kill.killing import preloaded
 
 INPUTS = ("-V", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa", "-I", DATA / "reads.bam")
 SOON = 10  # seconds, on a machine with other work; without the leash it would be minutes
@@ -71,6 +73,25 @@ def test_signals(
     left = [path.name for path in out.parent.iterdir()]
     hidden = [f".{out.name}.{tool.pid}.part"]  # the next run with this output removes it
     assert left == (hidden if number == signal.SIGKILL else [])
+
+
+def test_an_output_is_replaced_in_one_step(
+    gatk: Gatk, tiny: dict[str, str], folder: Path, tmp_path: Path
+) -> None:
+    """`kill -9` finds the old one or the new one, and no index of the other."""
+    out, log = tmp_path / "out.vcf.gz", tmp_path / "steps"
+    out.write_text("old")
+    out.with_name("out.vcf.gz.tbi").write_text("of the old one")
+    inputs = (*INPUTS, "--model", tiny["reads"], "--engine", ENGINE, "-O", out)
+    command = gatk.command("CnnScoreVariants", *inputs, "--tmp-dir", folder)
+    preload = {"LD_PRELOAD": preloaded(), "KILL_UNDER": f"{out}", "KILL_LOG": log}
+    done = run(command, env={**os.environ, **{key: str(value) for key, value in preload.items()}})
+    assert done.returncode == 0, done.stderr
+    assert log.read_text().splitlines() == [
+        f"remove {out}.tbi",
+        f"rename {out}",
+        f"rename {out}.tbi",
+    ]
 
 
 def test_killed_while_the_engine_starts(gatk: Gatk, folder: Path, tmp_path: Path) -> None:

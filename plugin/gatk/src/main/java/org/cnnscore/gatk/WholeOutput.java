@@ -3,6 +3,7 @@ package org.cnnscore.gatk;
 import htsjdk.samtools.util.FileExtensions;
 import htsjdk.variant.variantcontext.writer.VariantContextWriter;
 import java.io.IOException;
+import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -194,7 +195,16 @@ final class WholeOutput implements AutoCloseable {
       deleteCompanions(name);
       deleteCompanions(isOutput ? target : name);
     }
-    Files.move(file, isOutput ? target : name, StandardCopyOption.REPLACE_EXISTING);
+    replace(file, isOutput ? target : name);
+  }
+
+  /** In one step: Java's other way removes what is there first. */
+  private static void replace(Path file, Path name) throws IOException {
+    try {
+      Files.move(file, name, StandardCopyOption.ATOMIC_MOVE);
+    } catch (AtomicMoveNotSupportedException otherFileSystem) { // an index beside a link
+      Files.move(file, name, StandardCopyOption.REPLACE_EXISTING);
+    }
   }
 
   private boolean isLocal() {
