@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pysam
 import pytest
 
 from conftest import Finished, run_cli
+from hosts.processes import runs
+from hosts.waiting import wait_until
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "comparator"
 
@@ -76,12 +81,18 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def evaluate(
     out: Path, tool: str, *words: object, calls: Path | None = None, truth: Path | None = None
 ) -> Finished:
+    return run_cli(*arguments(out, tool, *words, calls=calls, truth=truth))
+
+
+def arguments(
+    out: Path, tool: str, *words: object, calls: Path | None = None, truth: Path | None = None
+) -> list[object]:
     samples = ([] if calls else ["--sample", "A"]) + ([] if truth else ["--truth-sample", "T"])
-    return run_cli(
+    return [
         "evaluate", calls or GOLDEN / "calls.vcf", "--truth", truth or GOLDEN / "truth.vcf",
         "--confident", GOLDEN / "confident.bed", "-R", GOLDEN / "ref.fa", "--score", "S",
         "--comparator", tool, *samples, "-o", out, *words,
-    )  # fmt: skip
+    ]  # fmt: skip
 
 
 def labels(out: Path) -> dict[str, list[str]]:
@@ -194,4 +205,30 @@ def test_a_comparator_that_fails(
     )
     done = evaluate(tmp_path / "out", tool)
     assert (done.code, "the comparator left no" in done.err) == (2, True), done.err
+    assert not (tmp_path / "out").exists()
+
+
+def has_ended(pid: int) -> bool:
+    return not runs(pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_comparator_ends_with_us(log: Path, tmp_path: Path, number: int) -> None:
+    """And what it has started itself; nothing of it is left."""
+    pids = tmp_path / "pids"
+    (tmp_path / "tools" / "rtg").write_text(
+        f"#!/bin/bash\nsleep 600 & echo $$ $! >{pids}.part; mv {pids}.part {pids}; wait\n"
+    )
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "cnnscore", *arguments(tmp_path / "out", "vcfeval")]
+    with subprocess.Popen(
+        list(map(str, command)), env={**os.environ, "TMPDIR": str(scratch)}, stderr=subprocess.PIPE
+    ) as process:
+        wait_until(pids.exists, 60)
+        process.send_signal(number)
+        assert process.wait(20) == 128 + number
+    for pid in map(int, pids.read_text().split()):
+        wait_until(partial(has_ended, pid))
+    assert not list(scratch.iterdir())
     assert not (tmp_path / "out").exists()

@@ -19,4 +19,4 @@ mkdir "$work/clone" && cp -r tests pyproject.toml native docs README.md "$work/c
 export CNNSCORE_MODELS='' CNNSCORE_LIBRARY='' CNNSCORE_PLUGIN_DIR=''
 "$python" -P -c 'import cnnscore, numpy; print(cnnscore.__file__, "with numpy", numpy.__version__)'
 "$python" -P -m pytest -o addopts=-q -p no:cacheprovider tests/unit/test_{records,windows,session,messages,metrics,output,annotations}.py \
-  tests/property tests/cli/test_{score,filter,depth,evaluate,view}.py tests/serve/test_messages.py
+  tests/property tests/cli/test_{score,filter,depth,evaluate,view}.py

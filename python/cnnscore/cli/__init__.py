@@ -125,6 +125,8 @@ def _end(number: int, _: object) -> NoReturn:
     calls it a fault, a destructor or a callback loses it."""
     for one in ENDING:  # a second one does not break this off
         signal.signal(one, signal.SIG_IGN)
+    if programs := sys.modules.get("cnnscore.programs"):  # what has run none does not load it
+        programs.kill_programs()
     remove_unfinished()
     if number == signal.SIGINT:
         with suppress(OSError):

@@ -42,6 +42,7 @@ _COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "calls": (("calls",), {"metavar": "CALLS", "help": "VCF or BCF; - is standard input"}),
     "output": (("-o", "--output"), {"metavar": "OUT", "help": "output [standard output]"}),
     "overwrite": (("--overwrite",), {"action": "store_true"}),
+    "insecure": (("--insecure",), {"action": "store_true"}),
     "reference": (("-R", "--reference"), {"metavar": "REF", "help": "FASTA with .fai"}),
     "sample": (("--sample",), {"metavar": "NAME"}),
     "truth": (("--truth",), {"metavar": "VCF"}),

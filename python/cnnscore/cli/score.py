@@ -107,9 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "or a Dask scheduler's tls://HOST:PORT or tcp://HOST:PORT [the threads of this process]",
     )
     shards.add_argument("--cluster-config", metavar="TOML", help="what the cluster asks for")
-    shards.add_argument(
-        "--insecure", action="store_true", help="allow connections between machines without TLS"
-    )
+    add_option(shards, "insecure", help="allow connections between machines without TLS")
     shards.add_argument(
         "--keep-work", action="store_true", help="leave the folder as it is when all is written"
     )

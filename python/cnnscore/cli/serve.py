@@ -56,9 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     access.add_argument("--tls-cert", metavar="PEM", help="certificate chain, for tcp:")
     access.add_argument("--tls-key", metavar="PEM", help="private key of the certificate")
     add_option(access, "token-file", help="file with the token that clients must send, for tcp:")
-    access.add_argument(
-        "--insecure", action="store_true", help="tcp: without TLS and token, on loopback only"
-    )
+    add_option(access, "insecure", help="tcp: without TLS and token, on loopback only")
     access.add_argument(
         "--metrics", metavar="tcp:HOST:PORT", help="Prometheus metrics at http://HOST:PORT/metrics"
     )

@@ -13,7 +13,6 @@ from __future__ import annotations
 import gzip
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,7 @@ from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Intervals
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate.one_sample import SAMPLE, OneSample, one_sample
+from cnnscore.programs import run_program
 from cnnscore.truth.genotypes import carried, file_has_genotypes
 from cnnscore.truth.labels import (
     FALSE,
@@ -286,9 +286,7 @@ def _hap_py(
 
 
 def _run(*command: object) -> None:
-    done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, check=False
-    )
+    done = run_program([str(word) for word in command])
     if done.returncode:
         tail = " | ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise BadInput(f"{' '.join(str(w) for w in command[:2])} failed: {tail}")
