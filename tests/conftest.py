@@ -77,9 +77,14 @@ def run_cli(*arguments: object) -> Finished:
     return Finished(code, err.getvalue(), out.getvalue())
 
 
-def run_process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """Run `cnnscore ARGUMENTS` as a process of its own."""
+def run_process(
+    *arguments: object, limit: str = "", **options: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `cnnscore ARGUMENTS` as a process of its own, with a limit as the shell's ulimit takes
+    it: code of ours between fork and exec would run in a process that other libraries share."""
     command = [sys.executable, "-m", "cnnscore", *map(str, arguments)]
+    if limit:
+        command = ["bash", "-c", f'ulimit {limit} && exec "$@"', "-", *command]
     return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
 
 

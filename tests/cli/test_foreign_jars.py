@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import struct
 import zipfile
 from collections.abc import Callable
@@ -126,10 +125,7 @@ def test_bombs(member: str, parts: dict[str, bytes], home: Path, tmp_path: Path)
                 file.write(bytes(MB))
     assert jar.stat().st_size < 10 * MB
 
-    def little_memory() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (1400 * MB, 1400 * MB))
-
-    done = run_process("model", "import", jar, preexec_fn=little_memory)
+    done = run_process("model", "import", jar, limit=f"-v {1400 * MB // 1024}")
     assert done.returncode == 2
     assert done.stderr.count(b"\n") == 1
     assert f"{jar}: {member}: over " in done.stderr.decode()
