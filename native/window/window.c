@@ -223,9 +223,9 @@ static void count_site(cnnscore_reader *reader, const cnnscore_window_batch *sit
     cnnscore_reader_counts *counts = &reader->reads.reads.counts;
     int64_t pos = sites->pos[site], ref = sites->site_allele[site];
     const int64_t *offset = sites->allele_offset + ref;
-    const float *annotation = sites->annotations + (size_t)site * (size_t)sites->n_annotations;
+    size_t annotations = (size_t)sites->n_annotations, first = (size_t)site * annotations;
     bool answers = pos >= 0 && pos < reader->contig_length, has_allele = false;
-    for (int32_t i = 0; i < sites->n_annotations; i++) answers = answers && !isinf(annotation[i]);
+    for (size_t i = 0; i < annotations; i++) answers = answers && !isinf(sites->annotations[first + i]);
     for (int64_t a = 1; answers && !has_allele && a < sites->site_allele[site + 1] - ref; a++) {
         cnnscore_allele allele;
         has_allele = cnnscore_allele_trim(&allele, pos, sites->alleles + offset[0], offset[1] - offset[0],
