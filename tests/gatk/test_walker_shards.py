@@ -50,10 +50,10 @@ def test_a_deletion_over_the_border(
     assert first + second[1:] == everything
     gathered, merged, joined = (tmp_path / f"{name}.vcf.gz" for name in ("g", "m", "j"))
     given = [word for path in made for word in ("-I", path)]
-    assert not tools.run("GatherVcfs", *given, "-O", gathered).ok
-    ran = tools.run("MergeVcfs", *given, "-O", merged)
-    assert ran.ok, ran.answer
-    assert records_of(merged) == first + second
+    for tool, out in (("GatherVcfs", gathered), ("MergeVcfs", merged)):
+        ran = tools.run(tool, *given, "-O", out)
+        assert ran.ok, ran.answer
+        assert records_of(out) == first + second
     run = bcftools("concat", "-a", "-D", "--no-version", "-Oz", "-o", joined, *made)
     assert run.code == 0, run.err
     assert records_of(joined) == everything
