@@ -42,7 +42,7 @@ static void remove_and_die(int number) {
     raise(number);
 }
 
-static void watch_signals(void) {
+void aside_watch_signals(void) {
     static const int numbers[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGALRM,
                                   SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -209,7 +209,6 @@ int aside_begin(aside_file *file, cnnscore_error *err) {
         file->part = NULL;
     free(stem);
     if (!file->part) return cnnscore_fail_memory(err);
-    watch_signals();
     unfinished[unfinished[0] ? 1 : 0] = file->part;
     /* Readable for nobody that the replaced one is not for. */
     mode_t mode = file->replaces ? file->mode | S_IWUSR : 0666;

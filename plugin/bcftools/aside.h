@@ -27,6 +27,9 @@ int aside_begin(aside_file *file, cnnscore_error *err);
 int aside_fill(aside_file *file, cnnscore_error *err);
 /* Remove what is aside, and free. After aside_fill too. */
 void aside_forget(aside_file *file);
+/* From now on a signal that ends us removes first what is aside. To be called before the engine is opened:
+ * Python takes Ctrl-C for its own where nobody has. */
+void aside_watch_signals(void);
 /* Between the two, files that appear together take their names: a signal that would end us waits. */
 void aside_hold_signals(void);
 void aside_release_signals(void);

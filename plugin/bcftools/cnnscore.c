@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "aside.h"
 #include "checks.h"
 #include "engine.h"
 #include "fail.h"
@@ -256,6 +257,7 @@ int run(int argc, char **argv) {
         return 0;
     }
     if (code == CNNSCORE_OK) {
+        aside_watch_signals();
         /* Never ask the network for a CRAM's reference: it is --fasta-ref or an error. */
         setenv("REF_PATH", "/dev/null", 0);
         cnnscore_htslib_verbosity(options.verbose > 1 ? 3 : 0);
