@@ -11,7 +11,6 @@ import errno
 import os
 import re
 import shutil
-import signal
 import stat
 import tempfile
 import threading
@@ -82,6 +81,8 @@ def aside(path: str | Path) -> Iterator[Path]:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Several files appear together: signals that Python handles wait until the block ends."""
+    import signal  # which takes Ctrl-C for Python: not in a host of the library
+
     handlers: dict[int, Any] = {}
     came: list[int] = []
     if threading.current_thread() is threading.main_thread():
