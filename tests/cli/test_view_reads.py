@@ -9,7 +9,7 @@ import pysam
 import pytest
 
 from conftest import DATA, Finished, run_cli
-from hosts.read_files import edit_reads
+from hosts.read_files import as_duplicate, edit_reads, refused
 
 READS, REF = DATA / "reads.bam", DATA / "ref.fa"
 REGION = "synA:20000-21500"
@@ -45,19 +45,6 @@ def slice_reads(box: Path) -> Path:
         box,
         lambda _, read: read.reference_name == "synA" and 19_000 < read.reference_start < 23_000,
     )
-
-
-def as_duplicate(_: int, read: pysam.AlignedSegment) -> bool:
-    read.is_duplicate = True
-    return True
-
-
-def refused(box: Path, run: Finished, *parts: str) -> None:
-    assert run.code == 2, run.err
-    (error,) = [line for line in run.err.splitlines() if "warning" not in line]
-    for part in (f"{box}/reads.bam", *parts):
-        assert part in error
-    assert not [path for path in box.iterdir() if "out.html" in path.name]
 
 
 def test_a_slice_with_the_depth_of_the_whole(box: Path) -> None:

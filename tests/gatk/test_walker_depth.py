@@ -11,7 +11,7 @@ import pytest
 from conftest import DATA, run_cli, scores_of
 from hosts.gatk import Ran, ToolHost
 from hosts.plugin import bcftools
-from hosts.read_files import edit_reads, split_by_group
+from hosts.read_files import as_duplicate, edit_reads, split_by_group
 from hosts.server import Server, StartServer
 
 READS, REFERENCE = DATA / "reads.bam", DATA / "ref.fa"
@@ -161,11 +161,6 @@ def test_of_filtered_reads(doors: Doors, box: Path) -> None:
 
 def test_no_read_counts(doors: Doors, box: Path) -> None:
     """Then that is what is said, and nothing of the depth."""
-
-    def as_duplicate(_: int, read: pysam.AlignedSegment) -> bool:
-        read.is_duplicate = True
-        return True
-
     edit_reads(box / "reads.bam", as_duplicate)
     ran = doors.run(box / "out.vcf", reads=box / "reads.bam")
     assert "no read of " in ran.answer

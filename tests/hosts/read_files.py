@@ -12,8 +12,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pysam
+
+if TYPE_CHECKING:
+    from conftest import Finished
 
 
 def _mixed(number: int) -> int:
@@ -61,6 +65,21 @@ def edit_reads(path: Path, change: Callable[[int, pysam.AlignedSegment], bool]) 
             if change(number, read):
                 out.write(read)
     pysam.index(str(path))
+
+
+def as_duplicate(_: int, read: pysam.AlignedSegment) -> bool:
+    """For `edit_reads`: marked as one."""
+    read.is_duplicate = True
+    return True
+
+
+def refused(box: Path, run: Finished, *parts: str) -> None:
+    """One error, that names the reads of `box` and has these parts; nothing named out.* is left."""
+    assert run.code == 2, run.err
+    (error,) = [line for line in run.err.splitlines() if "warning" not in line]
+    for part in (f"{box}/reads.bam", *parts):
+        assert part in error
+    assert not [path for path in box.iterdir() if "out." in path.name]
 
 
 def rename_sample(path: Path, sample: str) -> None:

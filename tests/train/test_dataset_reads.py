@@ -10,7 +10,7 @@ import pysam
 import pytest
 
 from conftest import DATA, Finished, run_cli
-from hosts.read_files import edit_reads
+from hosts.read_files import as_duplicate, edit_reads, refused
 from hosts.training_data import need_extra
 
 need_extra("pyarrow")
@@ -39,19 +39,6 @@ def depths(box: Path) -> set[float]:
 
 def keep(box: Path, wanted: Callable[[int, pysam.AlignedSegment], bool]) -> None:
     edit_reads(box / "reads.bam", wanted)
-
-
-def as_duplicate(_: int, read: pysam.AlignedSegment) -> bool:
-    read.is_duplicate = True
-    return True
-
-
-def refused(box: Path, run: Finished, *parts: str) -> None:
-    assert run.code == 2, run.err
-    (error,) = [line for line in run.err.splitlines() if "warning" not in line]
-    for part in (f"{box}/reads.bam", *parts):
-        assert part in error
-    assert not [path for path in box.iterdir() if "out.parquet" in path.name]
 
 
 def test_depth_is_measured_or_given(box: Path) -> None:
