@@ -53,10 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(name, arguments[1:])
     finally:
-        if not is_the_process:
+        if is_the_process:
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python flushes at its end
+        else:
             for number, handler in before.items():
                 signal.signal(number, handler)
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python flushes at its end
 
 
 def _run(name: str, arguments: list[str]) -> int:
