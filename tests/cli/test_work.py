@@ -260,7 +260,9 @@ def test_usage(tmp_path: Path) -> None:
 
 @pytest.fixture
 def dask() -> None:
-    pytest.importorskip("distributed", reason="needs the extra cnnscore[cluster]")
+    pytest.importorskip(
+        "distributed", reason="needs the extra cnnscore[cluster]: run by `make test`"
+    )
 
 
 @pytest.mark.usefixtures("dask")

@@ -13,8 +13,8 @@ import pytest
 
 from conftest import DATA, TESTS
 
-yaml = pytest.importorskip("yaml")
-jinja2 = pytest.importorskip("jinja2")
+yaml = pytest.importorskip("yaml", reason="needs PyYAML: run by `make test`")
+jinja2 = pytest.importorskip("jinja2", reason="needs jinja2: run by `make test`")
 
 ROOT = TESTS.parent
 PACKAGING = ROOT / "plugin" / "packaging"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cnnscore.description import VARIANT_TYPES
 from cnnscore.filter.tranches import TypeCutoffs, resource_cutoffs
 
-STRICTER = (99.9, 99.5, 99.0, 98.0, 95.0, 90.0)
+STRICTER = (90.0, 95.0, 98.0, 99.0, 99.5, 99.9)
 """Tranches that are counted where the user's is higher."""
 CHOICES = 2
 """Stricter cut-offs of a type that the summary names: the next ones."""
@@ -41,7 +41,7 @@ class Outlook:
         cuts = [
             f"{left[i]:,} at {cut.shown} ({cut.label})" for i, cut in enumerate(self.stricter.cuts)
         ]
-        return f"; stricter: {', '.join(reversed(cuts))}" if cuts else ""
+        return f"; stricter: {', '.join(reversed(cuts))}"
 
 
 def resource_outlook(cutoffs: TypeCutoffs, key: str, scores: NDArray[np.float32]) -> Outlook:
@@ -50,11 +50,8 @@ def resource_outlook(cutoffs: TypeCutoffs, key: str, scores: NDArray[np.float32]
         return Outlook()
     lowest = min(float(cut.label) for cut in cutoffs.cuts)
     keeps = f", as are {lowest:g} % of the {cutoffs.variant_type}s in the resources"
-    return Outlook(keeps, next_stricter(cutoffs, _tranches(cutoffs.variant_type, key, scores)))
-
-
-def _tranches(variant_type: str, key: str, scores: NDArray[np.float32]) -> TypeCutoffs:
-    return resource_cutoffs(variant_type, key, sorted(STRICTER), scores)
+    tranches = resource_cutoffs(cutoffs.variant_type, key, STRICTER, scores)
+    return Outlook(keeps, next_stricter(cutoffs, tranches))
 
 
 def next_stricter(cutoffs: TypeCutoffs, known: TypeCutoffs) -> TypeCutoffs | None:
