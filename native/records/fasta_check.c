@@ -41,17 +41,18 @@ static uint64_t little_endian(const uint8_t *bytes, int n) {
     return value;
 }
 
-/* The block at `at`: its bytes, and how many it holds. */
-static bool look_at_block(const fasta *self, int64_t at, int64_t *packed, int64_t *content) {
+/* The block at `at`, which begins with `head`: its bytes, and how many it holds; `head` becomes the next
+ * one's, which lies beside this one's end. */
+static bool look_at_block(const fasta *self, int64_t at, uint8_t *head, int64_t *packed, int64_t *content) {
     static const uint8_t magic[4] = {31, 139, 8, 4};
-    uint8_t head[BLOCK_HEADER], tail[CONTENT_SIZE];
-    if (pread(self->file, head, sizeof head, at) != (ssize_t)sizeof head ||
-        memcmp(head, magic, sizeof magic) != 0)
-        return false;
+    uint8_t edge[CONTENT_SIZE + BLOCK_HEADER];
+    if (memcmp(head, magic, sizeof magic) != 0) return false;
     *packed = (int64_t)little_endian(head + BLOCK_SIZE_AT, 2) + 1;
-    if (pread(self->file, tail, sizeof tail, at + *packed - CONTENT_SIZE) != (ssize_t)sizeof tail)
-        return false;
-    *content = (int64_t)little_endian(tail, sizeof tail);
+    ssize_t n = pread(self->file, edge, sizeof edge, at + *packed - CONTENT_SIZE);
+    bool is_last = n == CONTENT_SIZE && at + *packed == self->size;
+    if (n != (ssize_t)sizeof edge && !is_last) return false;
+    *content = (int64_t)little_endian(edge, CONTENT_SIZE);
+    if (!is_last) memcpy(head, edge + CONTENT_SIZE, BLOCK_HEADER);
     return true;
 }
 
@@ -60,9 +61,11 @@ static bool look_at_block(const fasta *self, int64_t at, int64_t *packed, int64_
 static const char *check_blocks(fasta *self, const uint8_t *entries, uint64_t n) {
     int64_t packed, content;
     uint64_t known = 0;
+    uint8_t head[BLOCK_HEADER];
     self->bytes = 0;
+    if (pread(self->file, head, sizeof head, 0) != (ssize_t)sizeof head) return NO_FIT;
     for (int64_t at = 0; at < self->size; at += packed, self->bytes += content) {
-        if (!look_at_block(self, at, &packed, &content)) return NO_FIT;
+        if (!look_at_block(self, at, head, &packed, &content)) return NO_FIT;
         const uint8_t *entry = entries + 16 * known;
         if (known < n && little_endian(entry, 8) == (uint64_t)at) {
             if (little_endian(entry + 8, 8) != (uint64_t)self->bytes) return NO_FIT;
@@ -108,9 +111,10 @@ static bool is_named(fasta *self, const char *name, int64_t offset) {
         if (begin > 0 || n == most) break;
     }
     if (begin == 0 && n < offset) return true; /* of a line that long */
-    return n - begin > (int64_t)length + 1 && self->text[begin] == '>' &&
-           memcmp(self->text + begin + 1, name, length) == 0 &&
-           isspace(self->text[begin + 1 + (int64_t)length]);
+    if (self->text[begin++] != '>') return false;
+    while (begin < n - 1 && isspace(self->text[begin])) begin++; /* as htslib does */
+    return n - begin > (int64_t)length && memcmp(self->text + begin, name, length) == 0 &&
+           isspace(self->text[begin + (int64_t)length]);
 }
 
 /* Whether the bases of a contig end where they are said to: with the file, or before another contig. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "grow.h"
+#include "index_find.h"
 
 /* ---- file descriptors ---- */
 
@@ -106,7 +107,9 @@ static bool line_of_bcf(htsFile *file, kstring_t *line) {
 }
 
 int cnnscore_fault_of_header(const char *path, const char *name, const char *reason, cnnscore_error *err) {
-    htsFile *file = strcmp(path, "-") == 0 ? NULL : hts_open(path, "r");
+    /* A pipe is not opened again: that waits for another writer. */
+    bool is_kept = strcmp(path, "-") != 0 && cnnscore_data_size(path) > 0;
+    htsFile *file = is_kept ? hts_open(path, "r") : NULL;
     kstring_t line = KS_INITIALIZE;
     bool is_there = false, is_calls = false;
     int code = CNNSCORE_OK;

@@ -15,6 +15,7 @@ def run_program(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run it to its end, what it says in `stdout` and `stderr`. Errors: OSError."""
     with subprocess.Popen(
         command,
+        stdin=subprocess.DEVNULL,  # a group in the background that reads a terminal is stopped
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -16,9 +16,7 @@ MODULES = [
     "cnnscore",
     "cnnscore.given",
     "cnnscore.html",
-    *sorted(
-        f"cnnscore.api.{path.stem}" for path in Path(cnnscore.__file__).parent.glob("api/*.py")
-    ),
+    *sorted(f"cnnscore.api.{path.stem}" for path in API.glob("*.py")),
 ]
 NAMES = {
     "CALLS": str(DATA / "calls.vcf.gz"),

@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pysam
@@ -208,10 +207,6 @@ def test_a_comparator_that_fails(
     assert not (tmp_path / "out").exists()
 
 
-def has_ended(pid: int) -> bool:
-    return not runs(pid)
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_comparator_ends_with_us(log: Path, tmp_path: Path, number: int) -> None:
     """And what it has started itself; nothing of it is left."""
@@ -228,7 +223,7 @@ def test_a_comparator_ends_with_us(log: Path, tmp_path: Path, number: int) -> No
         wait_until(pids.exists, 60)
         process.send_signal(number)
         assert process.wait(20) == 128 + number
-    for pid in map(int, pids.read_text().split()):
-        wait_until(partial(has_ended, pid))
+    left = [int(pid) for pid in pids.read_text().split()]
+    wait_until(lambda: not any(runs(pid) for pid in left))
     assert not list(scratch.iterdir())
     assert not (tmp_path / "out").exists()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnnscore.filter.expectation import even_odds
 from conftest import DATA, run_cli
 from hosts.tiny_network import with_manifest
 
@@ -68,9 +69,10 @@ def test_the_cutoff_makes_the_fewest_mistakes() -> None:
     # normal scores of unit variance and means +-d / 2 have the likelihood ratio d * x
     x = rng.normal(np.where(true, 1.0, -1.0))
     score = 2 * x + logit(calibrated_at)
-    cutoffs = np.arange(-6, 6, 0.25) + (logit(calibrated_at) - logit(1 - share))
+    best = even_odds(calibrated_at, share)
+    cutoffs = np.arange(-6, 6, 0.25) + best
     mistakes = [int(((score >= cut) != true).sum()) for cut in cutoffs]
-    assert abs(cutoffs[int(np.argmin(mistakes))] - (logit(calibrated_at) - logit(1 - share))) <= 0.5
+    assert abs(cutoffs[int(np.argmin(mistakes))] - best) <= 0.5
 
 
 def test_the_bundled_network_of_the_header(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import random
-import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -276,7 +275,6 @@ def test_of_another_run(parts: list[Path], tmp_path: Path, tiny: dict[str, str])
     other = tmp_path / "other.vcf.gz"
 
     def again(*arguments: object) -> Path:
-        shutil.rmtree(other, ignore_errors=True)
         run = run_cli("score", calls, "-R", REF, "-r", regions, "-o", other, *arguments)
         assert run.code == 0, run.err
         return other

@@ -37,7 +37,7 @@ def planted(arguments):
     exec({faults!r}[len(done)])
     print("cnnscore: error:", name, file=sys.stderr)
     return 2
-doors.cnnscore, doors.SECONDS, doors.PATIENCE = planted, 1.0, 1
+doors.cnnscore, doors.SECONDS, doors.PATIENCE = planted, 5.0, 2
 sys.exit(run.main(sys.argv[1:]))
 """
 FAULTS = {

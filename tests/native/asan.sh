@@ -48,6 +48,7 @@ fuzz() {
     || { tail -50 "$work/$name.log"; exit 1; }
   grep -E "DONE|stat::number_of_executed_units" "$work/$name.log"
 }
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 fuzz encode 600000 native/encode/*.c tests/native/fuzz_encode.c -lm & encode=$!
 fuzz reader 20000 native/encode/*.c native/window/*.c native/records/*.c tests/native/fuzz_reader.c -lhts -lm
 wait "$encode"

@@ -93,6 +93,7 @@ ODD = {
     "no newline at the end": b">a\nACGT\nAC",
     "one line": b">a some words\nACGTACGT\n>b\nAC\n",
     "one line without an end": b">a\nACGTACGT",
+    "blanks before the name": b"> a x\nACGT\nAC\n",
     "CRLF": b">a\r\nACGT\r\nAC\r\n>b x\r\nACGT\r\n",
     "blank lines at the end": b">a\nACGT\nACGT\n\n\n",
     "blank lines between": b">a\nACGT\nAC\n\n>b\nACGT\n",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,6 +96,25 @@ def test_names_of_samples(door: Door, name: str, said: str, compressed: bool) ->
     assert "truncated" not in error
     streamed = door.fails("-o", "out.vcf", calls="-", stdin="\n".join(door.lines) + "\n")
     assert "has a sample twice or without a name in its header" in streamed
+
+
+def test_names_of_samples_in_a_named_pipe(door: Door) -> None:
+    """It is not opened again, which would wait for another writer."""
+    with_column(door.lines, "SYN1")
+    pipe = door.folder / "pipe"
+    os.mkfifo(pipe)
+    text = "\n".join(door.lines) + "\n"
+
+    def write() -> None:
+        with suppress(BrokenPipeError):
+            pipe.write_text(text)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    error = door.fails("-o", "out.vcf", calls=pipe)
+    writer.join()
+    assert f"{pipe}" in error
+    assert "has a sample twice or without a name in its header" in error
 
 
 def test_a_header_without_its_last_line(door: Door) -> None:

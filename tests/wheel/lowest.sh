@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lowest.sh: an environment with the lowest versions of everything that pyproject.toml asks for, the clone's code
+# lowest.sh: an environment with the lowest versions of what cnnscore[serve,view,evaluate] asks for, the clone's code
 # installed into it, and tests of the main job, the formats and the networks.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 from cnnscore.errors import UsageError, WrongType
 from cnnscore.given import file_of, files_of, list_of, maybe_file, name_of
@@ -122,7 +123,8 @@ def _by_type(given: Mapping[str, Numbers] | None, argument: str) -> dict[str, li
     found = {}
     try:
         for name, value in dict(given or {}).items():
-            found[name] = [float(value)] if isinstance(value, int | float) else [*map(float, value)]
+            several: Any = [value] if isinstance(value, Real) else value
+            found[name] = [*map(float, several)]
     except (TypeError, ValueError):
         raise WrongType(
             f"`{argument}=` takes numbers by variant type, as {{'SNP': 0.5}}, not {given!r}"

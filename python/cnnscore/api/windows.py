@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cnnscore.api.explained import Explained
 from cnnscore.batch import WindowBatch, concatenate
+from cnnscore.calls.read_checks import ReadChecks
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.errors import BadInput, UsageError, WrongType
@@ -208,14 +209,18 @@ def read_windows(engine: Engine, asked: WindowRequest) -> Windows:
     batches: list[WindowBatch] = []
     options = ReaderOptions.of_network(network, asked.reference, reads, asked.sample)
     with WindowReader(options) as reader:
-        reader.set_depth(
-            reader.measure_depth() if asked.sample_depth is None else asked.sample_depth
+        checks = ReadChecks(
+            reader, network.model, uses_depth=network.uses_depth, sample_depth=asked.sample_depth
         )
+        checks.whose(calls, asked.sample)
+        reader.set_depth(checks.depth)
         while (left := n - sum(map(len, batches))) > 0:
             records = Records()
             if not calls.read(records, min(left, network.sites_per_job)):
                 raise BadInput(f"{path} became shorter while it was read: try again")
             batches.append(reader.read(records.sites(), WindowBuffers()))
+        checks.at_end(reader.counts())
+        checks.warn(reader.counts())
     looker = Looker(engine, reference=asked.reference, reads=asked.reads, sample=asked.sample)
     return Windows(engine, looker, batches, texts, columns.typical)
 

@@ -118,11 +118,16 @@ def copy_calls(calls: Calls, path: str, options: OutputOptions) -> None:
     """Write all records of `calls` to `path` as they stand, and close it. Errors: those of
     `Calls.read` and of `open_output`.
     """
-    records = Records()
     with open_output(calls, path, options) as writer:
-        while n := calls.read(records, RECORDS_PER_READ):
-            writer.write(records, "", np.zeros(n, np.float32))
+        write_all(calls, writer)
     calls.close()
+
+
+def write_all(calls: Calls, writer: Writer) -> None:
+    """Write all records of `calls` as they stand. Errors: those of `Calls.read`, BadOutput."""
+    records = Records()
+    while n := calls.read(records, RECORDS_PER_READ):
+        writer.write(records, "", np.zeros(n, np.float32))
 
 
 def _remove_indexes(path: str, replaced: str | None = None) -> None:

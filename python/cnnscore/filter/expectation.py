@@ -15,14 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cnnscore.errors import BadInput, UsageError
+from cnnscore.filter.sources import REMEDY
 from cnnscore.filter.summary import Outlook
 from cnnscore.filter.tranches import TypeCutoffs, threshold_cutoffs
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.provenance import read_model_lines, round_score
 from cnnscore.network.session import Session
 from cnnscore.network.store import find_model
-
-_REMEDY = "give cut-offs with `thresholds=`, or known variants with `resources=`"
 
 
 @dataclass
@@ -47,10 +46,10 @@ class ExpectedFalse:
             if true is None:
                 raise UsageError(
                     f"the network {manifest.name} has no calibrated log-odds of {name}s, which "
-                    f"`expect_false=` moves: {_REMEDY}"
+                    f"`expect_false=` moves: {REMEDY}"
                 )
             self._true[name] = true
-            score = round_score(_logit(true) - _logit(1 - share))
+            score = round_score(even_odds(true, share))
             cutoffs = threshold_cutoffs(name, key, [f"{score:.3f}"])
             (cut,) = cutoffs.cuts
             label = f"{100 * share:g} % false"
@@ -79,19 +78,19 @@ class ExpectedFalse:
         if line is None:
             raise UsageError(
                 f"the header does not say which network made INFO/{key}, whose log-odds "
-                f"`expect_false=` moves: name it with `model=`, or {_REMEDY}"
+                f"`expect_false=` moves: name it with `model=`, or {REMEDY}"
             )
         try:
             path = find_model(line.model)
         except BadInput as fault:
             raise UsageError(
                 f"{fault}. It made INFO/{key}, and its log-odds are asked for: name its file with "
-                f"`model=`, or {_REMEDY}"
+                f"`model=`, or {REMEDY}"
             ) from None
         if hashlib.sha256(path.read_bytes()).hexdigest() != line.network:
             raise UsageError(
                 f"the network {line.model} that is installed here is not the one that made "
-                f"INFO/{key}: name that one's file with `model=`, or {_REMEDY}"
+                f"INFO/{key}: name that one's file with `model=`, or {REMEDY}"
             )
         return Session(path, "cpu").manifest
 
@@ -123,6 +122,12 @@ def _within(found: Any, *keys: str) -> Any:
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     return found
+
+
+def even_odds(true: float, false: float) -> float:
+    """The score of even odds where a share `false` of the calls is false, of log-odds that were
+    calibrated where a share `true` is true."""
+    return _logit(true) - _logit(1 - false)
 
 
 def _logit(share: float) -> float:

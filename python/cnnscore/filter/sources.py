@@ -16,6 +16,9 @@ from cnnscore.filter.tranches import TypeCutoffs, network_cutoffs, threshold_cut
 from cnnscore.network.provenance import Cutoffs, read_model_lines
 from cnnscore.network.store import find_model
 
+REMEDY = "give cut-offs with `thresholds=`, or known variants with `resources=`"
+"""Where a network's own cannot be had."""
+
 
 class CutoffSource(Protocol):
     """Anything that knows cut-offs without looking at the scores."""
@@ -120,7 +123,6 @@ class NetworkCutoffs:
         )
 
     def _find(self, key: str, header: Sequence[str]) -> Cutoffs:
-        remedy = "give cut-offs with `thresholds=`, or known variants with `resources=`"
         if self.model is not None:
             from cnnscore.network.session import Session
 
@@ -131,9 +133,9 @@ class NetworkCutoffs:
             if line is None:
                 raise UsageError(
                     f"the header does not say which network made INFO/{key}, whose own cut-offs "
-                    f"would be taken: name it with `model=`, or {remedy}"
+                    f"would be taken: name it with `model=`, or {REMEDY}"
                 )
             self._network, cutoffs = line.model, line.cutoffs
         if not cutoffs:
-            raise UsageError(f"the network {self._network} has no cut-offs of its own: {remedy}")
+            raise UsageError(f"the network {self._network} has no cut-offs of its own: {REMEDY}")
         return cutoffs

@@ -25,6 +25,7 @@ from cnnscore.files import writing
 from cnnscore.scatter.folder import LOGS
 from cnnscore.scatter.task import Task, score_shard
 from cnnscore.scatter.work import ATTEMPTS, Runner, ThisProcess
+from cnnscore.score.run import usable_cores
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -108,6 +109,7 @@ def cluster_runner(
     from distributed import Client
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    threads = threads or settings["workers"].get("threads")
     with ExitStack() as stack:
         stack.enter_context(_no_sigpipe())
         # A worker that dies takes its tasks with it: each is tried so often.
@@ -121,7 +123,7 @@ def cluster_runner(
             )
         )
         if local:
-            cores = len(os.sched_getaffinity(0))
+            cores = usable_cores()
             n = int(number) if number else max(1, cores // CORES_PER_WORKER)
             threads = threads or max(1, cores // n)
             target: Any = stack.enter_context(_local(n, settings))
@@ -129,11 +131,9 @@ def cluster_runner(
         elif cluster in QUEUES:
             target = stack.enter_context(_queue(cluster, settings, folder, insecure))
             security = target.security
-            threads = threads or settings["workers"].get("threads")
         else:
             target, security = cluster, _security(settings)
             _check_address(cluster, security, insecure)
-            threads = threads or settings["workers"].get("threads")
         client = stack.enter_context(Client(target, security=security, set_as_default=False))
         link = f", dashboard {client.dashboard_link}" if find_spec("bokeh") else ""
         say(f"scheduler {client.scheduler.address}{link}")
@@ -167,8 +167,8 @@ def _read(config: str | None) -> dict[str, dict[str, Any]]:
     for name, table in settings.items():
         if name not in TABLES or not isinstance(table, dict):
             raise BadInput(f"{config}: {name} is none of its tables ({', '.join(TABLES)})")
-    known = {"threads", "server", "jobs"}
-    if unknown := settings.get("workers", {}).keys() - known:
+    known = ("threads", "server", "jobs")
+    if unknown := settings.get("workers", {}).keys() - set(known):
         raise BadInput(f"{config}: [workers] has {min(unknown)}; known are {', '.join(known)}")
     return {name: settings.get(name, {}) for name in TABLES}
 

@@ -55,12 +55,11 @@ class WorkFolder:
                 os.close(descriptor)
         self.done[result["shard"]] = result
 
-    def check(self, name: str, suffix: str) -> bool:
-        """Whether the file of a shard is that which the log tells of."""
+    def check(self, name: str, path: str) -> bool:
+        """Whether the file of a shard, at `path`, is that which the log tells of."""
         told = self.done.get(name)
         with suppress(BadInput):
-            path = self.shard(name, suffix)
-            return told is not None and digest_of(path) == (told["sha256"], told["bytes"])
+            return told is not None and digest_of(Path(path)) == (told["sha256"], told["bytes"])
         return False
 
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cnnscore.calls.output import OutputOptions, open_output
+from cnnscore.calls.output import RECORDS_PER_READ, OutputOptions, open_output, write_all
 from cnnscore.calls.records import Calls, Records, Writer
 from cnnscore.errors import BadInput
 from cnnscore.scatter.shards import Span, parse_regions
 
-RECORDS_AT_ONCE = 4096
 OF_A_RUN = re.compile(r"##(cnnscore_score|bcftools_cnnscore)(Version|Command)=")
 """Header lines that tell of the process which wrote a shard."""
 _SHARD = re.compile(
@@ -100,7 +99,7 @@ def gather(
     counts = [_check_records(shard) for shard in scored]
     if not any(OF_A_RUN.match(line) for line in scored[0].of_the_run):
         written = replace(written, header_lines=())
-    source = Calls(shards[0], sites_only=False)
+    source = Calls(shards[0])
     for line in scored[0].of_the_run:
         source.drop_header(line)
     with open_output(source, output, written) as writer:
@@ -112,19 +111,18 @@ def gather(
 def append(writer: Writer, shards: Sequence[str]) -> None:
     """Write the records of scored shards behind each other: their compressed blocks, where the
     output is of their kind. Errors: BadInput, BadOutput."""
-    records = Records()
     for path in shards:
         if writer.copy(path):
             continue
         calls = Calls(path)
-        while n := calls.read(records, RECORDS_AT_ONCE):
-            writer.write(records, "", np.zeros(n, np.float32))
+        write_all(calls, writer)
         calls.close()
 
 
 def _check_alike(shards: Sequence[_Scored], decisive: Decisive | None) -> None:
     """Errors: BadInput where shards are of different files, networks or options."""
     first = shards[0]
+    wanted = _options(first, decisive) if decisive else {}
     for other in shards[1:]:
         if other.header != first.header or other.contigs != first.contigs:
             differing = set(other.header) ^ set(first.header)
@@ -136,12 +134,11 @@ def _check_alike(shards: Sequence[_Scored], decisive: Decisive | None) -> None:
             )
         if decisive is None:
             continue
-        options = [_options(shard, decisive) for shard in (first, other)]
-        for name in options[0].keys() & options[1].keys():
-            if options[0][name] != options[1][name]:
+        for name, value in _options(other, decisive).items():
+            if name in wanted and value != wanted[name]:
                 raise BadInput(
-                    f"{other.path} was scored with another {name} ({options[1][name]}) than "
-                    f"{first.path} ({options[0][name]}): score all with the same options"
+                    f"{other.path} was scored with another {name} ({value}) than "
+                    f"{first.path} ({wanted[name]}): score all with the same options"
                 )
 
 
@@ -188,7 +185,7 @@ def _check_records(shard: _Scored) -> tuple[int, int]:
     calls = Calls(shard.path, must_be_sorted=True, sites_only=True)
     records, spans = Records(), {span.contig: span for span in shard.spans}
     n_sites = n_scored = 0
-    while n := calls.read(records, RECORDS_AT_ONCE):
+    while n := calls.read(records, RECORDS_PER_READ):
         sites = records.sites()
         for contig in np.unique(sites.contig):
             span = spans.get(sites.contig_name(int(contig)))

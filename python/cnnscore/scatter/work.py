@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cnnscore.calls.output import OutputOptions, open_output
+from cnnscore.calls.read_checks import ReadChecks
 from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
 from cnnscore.description import Description
 from cnnscore.errors import BadInput, BadOutput, CnnscoreError, UsageError
@@ -96,31 +97,25 @@ class _Opened:
         )
         windows = ReaderOptions.of_network(network, reference, job.reads, job.sample)
         self.reader = WindowReader(windows)
-        self.reader.warn_of_indexes()
         given = options.sample_depth
-        self.depth = self.reader.measure_depth() if given is None else given
-        self.looked = self.reader.look()
+        self.checks = ReadChecks(
+            self.reader, network.model, uses_depth=network.uses_depth, sample_depth=given
+        )
         if network.uses_depth:
-            self.source.add_depth(key, self.depth, given=given is not None)
-            measured = given is None and not self.looked.sites_empty  # else that is said
-            if measured and (warning := self.reader.depth_warning(self.depth)):
-                log.warning(warning)
-        if warning := self.reader.samples_warning(self.source, job.sample):
-            log.warning(warning)
+            self.source.add_depth(key, self.checks.depth, given=given is not None)
+        self.checks.whose(self.source, job.sample)
 
     def check(self, counts: ReadCounts, sites: int, scored: int) -> None:
         """Say what is to say of all shards together. Errors: BadInput where no read counts, and
         where the network has no finite score.
         """
-        self.reader.check_read_groups(counts, self.network.model, enough=1)
-        self.reader.check_reads(counts, self.looked, self.network.model, enough=1)
+        self.checks.at_end(counts)
         self.reader.check_scores(counts, scored, self.network)
         for warning in self.source.annotations_warnings(self.network) if sites else ():
             log.warning(warning)
         if lacking := self.reader.scores_warning(counts, scored, self.network):
             log.warning(lacking)
-        for warning in self.reader.reads_warnings(counts):
-            log.warning(warning)
+        self.checks.warn(counts)
 
 
 def score_in_shards(
@@ -150,7 +145,7 @@ def score_in_shards(
     plan = _plan(opened_calls, network, reference, engine, written, options, work.shards)
     with opened(work.folder, plan) as folder:
         tasks = _tasks(plan, folder, reference, engine, written, options, work.threads)
-        missing = [task for task in tasks if not folder.check(task.name, _suffix(task.output))]
+        missing = [task for task in tasks if not folder.check(task.name, task.output)]
         _check_room(folder, plan, len(missing), progress)
         _score(missing, tasks, folder, plan, runner, progress)
         return [
@@ -170,7 +165,7 @@ def _plan(
 ) -> Plan:
     samples = []
     for one in all_calls:
-        depth = known_depth(one.depth) if network.uses_depth else None
+        depth = known_depth(one.checks.depth) if network.uses_depth else None
         shards = tuple(cut_into_shards(one.job.calls, number))
         samples.append(Sample(one.job.calls, one.job.reads, one.job.sample, depth, shards))
     calls = [job.calls for job in samples]
@@ -242,10 +237,6 @@ def _absolute(name: str) -> str:
     return name if "://" in name or "##idx##" in name else str(Path(name).absolute())
 
 
-def _suffix(path: str) -> str:
-    return ".bcf" if path.endswith(".bcf") else ".vcf.gz"
-
-
 def _check_room(folder: WorkFolder, plan: Plan, missing: int, progress: Progress) -> None:
     """Say how large the work folder becomes. Errors: BadOutput where there is no room."""
     calls = {sample.calls for sample in plan.samples}
@@ -277,6 +268,7 @@ def _score(
     shards = dict(zip((task.name for task in tasks), _shards(plan), strict=True))
     total = sum(shard.sites for shard in shards.values())
     left = {task.name for task in missing}
+    done = sum(shard.sites for name, shard in shards.items() if name not in left)
     failed: dict[str, Exception] = {}
     progress.restart()
     waiting = list(missing)
@@ -292,7 +284,7 @@ def _score(
             folder.note(outcome)
             failed.pop(task.name, None)
             left.discard(task.name)
-            done = sum(shards[name].sites for name in shards if name not in left)
+            done += shards[task.name].sites
             what = f"{len(shards) - len(left)} of {len(shards)} shards  {runner.workers()} workers"
             progress.show(done, "sites", what, done / max(total, 1))
         waiting = again
@@ -326,7 +318,7 @@ def _gather(
     own = [task for task in tasks if task.name.startswith(f"{number + 1}-")]
     told = [folder.done[task.name] for task in own]
     for task in own:
-        if not folder.check(task.name, _suffix(task.output)):
+        if not folder.check(task.name, task.output):
             raise BadInput(f"{task.output} has changed since it was scored: run it again")
     counts = sum((ReadCounts(**result["reads"]) for result in told), ReadCounts())
     sites = sum(result["sites"] for result in told)
