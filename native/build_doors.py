@@ -42,9 +42,9 @@ def build_doors(package: Path, version: str, htslib: Htslib) -> None:
         headers = " ".join(f"-isystem {shlex.quote(folder)}" for folder in htslib.include)
         make.append(f"CPPFLAGS={os.environ.get('CPPFLAGS', '')} {headers}")
     subprocess.run(make, check=True)
-    own = os.environ.get("CNNSCORE_HTSLIB", "")
     if htslib.source == "built in":
-        shutil.copytree(Path(own, "licenses"), lib / "licenses", dirs_exist_ok=True)
+        folder = Path(os.environ["CNNSCORE_HTSLIB"])
+        shutil.copytree(folder / "licenses", lib / "licenses", dirs_exist_ok=True)
     walker = Path(os.environ.get("CNNSCORE_WALKER") or ROOT / WALKER)
     if walker.is_file():
         (lib / "gatk").mkdir(exist_ok=True)

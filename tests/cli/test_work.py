@@ -15,6 +15,8 @@ from pathlib import Path
 import pysam
 import pytest
 
+from cnnscore.scatter.work import _absolute, _for_workers
+from cnnscore.score.open import EngineSettings
 from conftest import DATA, Finished, run_cli
 from hosts.processes import children, runs
 from hosts.waiting import wait_until
@@ -316,3 +318,20 @@ def test_the_scheduler_is_killed(whole: bytes, tmp_path: Path) -> None:
     assert score(out, folder).code == 0
     assert out.read_bytes() == whole
     assert not folder.exists()
+
+
+def test_workers_get_absolute_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may run in another folder; names of networks and addresses stay as they are."""
+    monkeypatch.chdir(tmp_path)
+    here = str(tmp_path)
+    for model, wanted in (
+        ("own.onnx", f"{here}/own.onnx"),
+        ("./nets/own", f"{here}/nets/own"),
+        ("reads", "reads"),
+        ("unix:/s.sock", "unix:/s.sock"),
+        (None, None),
+    ):
+        engine = _for_workers(EngineSettings(model=model, token_file="t"))
+        assert (engine.model, engine.token_file) == (wanted, f"{here}/t")
+    assert _absolute("a.bam##idx##b.bai") == f"{here}/a.bam##idx##{here}/b.bai"
+    assert _absolute("s3://a/b##idx##c.bai") == f"s3://a/b##idx##{here}/c.bai"

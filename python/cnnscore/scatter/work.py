@@ -24,6 +24,7 @@ from cnnscore.scatter.task import Task, score_shard
 from cnnscore.score.open import EngineSettings
 from cnnscore.score.options import NOT_SCORED, ScoreOptions, Summary
 from cnnscore.score.run import open_to_score
+from cnnscore.wire.address import is_address
 
 log = logging.getLogger("cnnscore")
 
@@ -140,6 +141,7 @@ def score_in_shards(
     if options.downsampling == "gatk":
         raise UsageError("`downsampling=gatk` runs through a whole file in order, without shards")
     start = time.monotonic()
+    engine = _for_workers(engine)
     network = engine.open(has_reads=any(job.reads for job in jobs)).description
     opened_calls = [_Opened(job, network, reference, written, options) for job in jobs]
     plan = _plan(opened_calls, network, reference, engine, written, options, work.shards)
@@ -200,11 +202,20 @@ def _tasks(
 ) -> list[Task]:
     """One for each shard, in order. Paths are absolute: workers run elsewhere."""
     tasks = []
+    targets = options.intervals.targets_file
+    if targets:
+        mark = "^" if targets.startswith("^") else ""
+        targets = mark + _absolute(targets.removeprefix("^"))
     for i, sample in enumerate(plan.samples):
         kind = _kind(plan.settings["output"][i])
         for k, shard in enumerate(sample.shards):
             name = f"{i + 1}-{k + 1:06}"
-            intervals = replace(options.intervals, regions=shard.regions(), regions_overlap="pos")
+            intervals = replace(
+                options.intervals,
+                regions=shard.regions(),
+                regions_overlap="pos",
+                targets_file=targets,
+            )
             tasks.append(
                 Task(
                     name,
@@ -234,7 +245,21 @@ def _kind(mode: str) -> str:
 
 
 def _absolute(name: str) -> str:
-    return name if "://" in name or "##idx##" in name else str(Path(name).absolute())
+    parts = name.split("##idx##")
+    return "##idx##".join(part if "://" in part else str(Path(part).absolute()) for part in parts)
+
+
+def _for_workers(engine: EngineSettings) -> EngineSettings:
+    """With absolute names of files: workers run elsewhere."""
+    model, files = engine.model, (engine.token_file, engine.tls_ca)
+    if (
+        model
+        and not (engine.server or is_address(model))
+        and (model.endswith(".onnx") or "/" in model)
+    ):
+        model = _absolute(model)
+    token, authority = (name and _absolute(name) for name in files)
+    return replace(engine, model=model, token_file=token, tls_ca=authority)
 
 
 def _check_room(folder: WorkFolder, plan: Plan, missing: int, progress: Progress) -> None:

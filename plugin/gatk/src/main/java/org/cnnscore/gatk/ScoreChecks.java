@@ -3,6 +3,7 @@ package org.cnnscore.gatk;
 import htsjdk.variant.variantcontext.Allele;
 import htsjdk.variant.variantcontext.VariantContext;
 import java.util.Locale;
+import java.util.regex.Pattern;
 import org.apache.logging.log4j.Logger;
 import org.broadinstitute.hellbender.exceptions.UserException;
 import org.cnnscore.v1.Description;
@@ -12,6 +13,8 @@ import org.cnnscore.v1.Description;
  * native/records/checks.c.
  */
 final class ScoreChecks {
+
+  private static final Pattern SEQUENCE = Pattern.compile("[ACGTNacgtn]+");
 
   private final Description network;
 
@@ -36,7 +39,7 @@ final class ScoreChecks {
   }
 
   private boolean isSequence(Allele allele) {
-    return allele.getDisplayString().matches("[ACGTNacgtn]+");
+    return SEQUENCE.matcher(allele.getDisplayString()).matches();
   }
 
   /** Ends a run without any score. */
