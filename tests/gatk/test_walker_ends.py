@@ -14,6 +14,7 @@ import pytest
 from conftest import DATA, scores_of
 from hosts.gatk import ENGINE, Gatk, ToolHost, run
 from hosts.processes import children, runs, seconds_worked
+from hosts.server import StartServer
 from hosts.waiting import wait_until
 from kill.killing import preloaded
 
@@ -22,9 +23,9 @@ SOON = 10  # seconds, on a machine with other work; without the leash it would b
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """For temporary files; at the end none of ours is there."""
-    folder = tmp_path / "t"
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """For temporary files, and a socket: a short name. At the end none of ours is there."""
+    folder = tmp_path_factory.mktemp("t") / "t"
     folder.mkdir()
     yield folder
     assert _ours(folder) == []
@@ -130,6 +131,19 @@ def test_tmp_dir_too_long_for_a_socket(tools: ToolHost, tiny: dict[str, str], fo
     assert ran.ok, ran.answer
     assert f"{long} is too long for a socket" in ran.log
     assert _ours(long) == []
+
+
+@pytest.mark.parametrize("length", [106, 107])
+def test_the_longest_path_of_a_server(
+    length: int, tools: ToolHost, tiny: dict[str, str], folder: Path, start: StartServer
+) -> None:
+    path = folder / ("s" * (length - len(f"{folder}/")))
+    out = folder.with_name("out.vcf")
+    server = start(tiny["reads"], listen=f"unix:{path}")
+    ran = tools.score(*INPUTS, "-O", out, "--server", server.address)
+    assert ran.ok == (length == 106)
+    if not ran.ok:
+        assert f"unix:{path} is too long for a socket of Java's (over 106 bytes)" in ran.answer
 
 
 def test_tmp_dir_that_holds_no_folder(tools: ToolHost, tmp_path: Path) -> None:

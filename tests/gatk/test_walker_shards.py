@@ -15,6 +15,14 @@ from hosts.server import Server
 Records = list[tuple[str, ...]]
 
 
+def as_bcftools_writes(path: Path) -> Path:
+    """It writes numbers anew: 1.00 is 1."""
+    out = path.with_suffix(".b.gz")
+    run = bcftools("view", "--no-version", "-Oz", "-o", out, path)
+    assert run.code == 0, run.err
+    return out
+
+
 def records_of(path: Path) -> Records:
     data = path.read_bytes()
     text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
@@ -56,7 +64,7 @@ def test_a_deletion_over_the_border(
         assert records_of(out) == first + second
     run = bcftools("concat", "-a", "-D", "--no-version", "-Oz", "-o", joined, *made)
     assert run.code == 0, run.err
-    assert records_of(joined) == everything
+    assert records_of(joined) == records_of(as_bcftools_writes(tmp_path / "whole.vcf.gz"))
 
 
 def test_shards_that_meet_between_calls(

@@ -42,6 +42,13 @@ final class EngineAddress implements AutoCloseable {
       throw new UserException.BadInput(
           "the server's address is unix:PATH or tcp:HOST:PORT, not " + text);
     }
+    if (text.startsWith(UNIX) && !UnixChannel.takes(text.substring(UNIX.length()))) {
+      throw new UserException.BadInput(
+          text
+              + " is too long for a socket of Java's (over "
+              + UnixChannel.MAX_PATH
+              + " bytes): choose a shorter path");
+    }
     this.text = text;
     this.certificates = certificates;
     plain = text.startsWith(UNIX) || (!hasToken && LOOPBACK.matcher(tcp.group(1)).matches());

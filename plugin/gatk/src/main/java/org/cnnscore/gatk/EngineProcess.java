@@ -23,9 +23,6 @@ import org.broadinstitute.hellbender.exceptions.UserException;
  */
 final class EngineProcess implements AutoCloseable {
 
-  /** The system's limit for a socket's path, in bytes. */
-  private static final int MAX_SOCKET_PATH = 107;
-
   private static final int KEPT_LINES = 20;
   private static final long POLL_MILLISECONDS = 20;
 
@@ -71,7 +68,7 @@ final class EngineProcess implements AutoCloseable {
     Path here = Path.of("").toAbsolutePath();
     for (Path parent : List.of(absolute, here.relativize(absolute))) {
       PrivateFolder folder = new PrivateFolder(parent);
-      if (socket(folder).toString().getBytes(StandardCharsets.UTF_8).length <= MAX_SOCKET_PATH) {
+      if (UnixChannel.takes(socket(folder).toString())) {
         return folder;
       }
       folder.close();

@@ -14,6 +14,7 @@ import java.net.SocketAddress;
 import java.net.StandardProtocolFamily;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 
 /**
  * Netty's channel over a Unix socket of Java's own. The netty in GATK has such channels only in
@@ -34,11 +35,19 @@ public final class UnixChannel extends AbstractNioByteChannel {
     }
   }
 
+  /** Of a socket's path, in bytes: Java's limit, one below the system's. */
+  static final int MAX_PATH = 106;
+
   private final ChannelConfig config = new Config(this);
 
   /** Netty makes one for each connection. */
   public UnixChannel() {
     super(null, open());
+  }
+
+  /** Whether a socket can have this path. */
+  static boolean takes(String path) {
+    return path.getBytes(StandardCharsets.UTF_8).length <= MAX_PATH;
   }
 
   private static SocketChannel open() {
