@@ -77,7 +77,8 @@ def run_training(
             "`resume=` goes on from a checkpoint, `overwrite=` starts again: give one or the other"
         )
     torch.set_num_threads(options.threads)
-    torch.use_deterministic_algorithms(True)
+    # Not use_deterministic_algorithms: the same, but it imports torch's compiler, which takes seconds.
+    torch.set_deterministic_debug_mode("error")
     network_path = output / f"{config.name}.onnx"
     with one_run(output, "train"), temporary(output / CACHE):
         sources = [find_model(name) for name in (options.init, *options.teachers) if name]
