@@ -3,23 +3,28 @@
 
 #include "calls.h"
 
+/* Hidden from bcf_hdr_remove: no type that htslib knows. */
+static const int hidden = -1;
+
+static void show(bcf_hdr_t *header, int type) {
+    for (int i = 0; i < header->nhrec; i++)
+        if (header->hrec[i]->type == hidden) header->hrec[i]->type = type;
+}
+
 /* Of kinds that htslib does not know it removes all lines with the ID at once: the others hide meanwhile. */
 void cnnscore_calls_remove_header(cnnscore_calls *calls, const char *kind, const char *id) {
     bcf_hdr_t *header = calls->header;
-    const int hidden = -1;
     if (strcmp(kind, "INFO") == 0) bcf_hdr_remove(header, BCF_HL_INFO, id);
     if (strcmp(kind, "FILTER") == 0) bcf_hdr_remove(header, BCF_HL_FLT, id);
     for (int i = 0; i < header->nhrec; i++)
         if (header->hrec[i]->type == BCF_HL_STR && strcmp(header->hrec[i]->key, kind) != 0)
             header->hrec[i]->type = hidden;
     bcf_hdr_remove(header, BCF_HL_STR, id);
-    for (int i = 0; i < header->nhrec; i++)
-        if (header->hrec[i]->type == hidden) header->hrec[i]->type = BCF_HL_STR;
+    show(header, BCF_HL_STR);
 }
 
 int cnnscore_calls_drop_header(cnnscore_calls *calls, const char *line, cnnscore_error *err) {
     bcf_hdr_t *header = calls->header;
-    const int hidden = -1;
     bcf_hrec_t *found = NULL;
     kstring_t text = KS_INITIALIZE;
     size_t length = strlen(line);
@@ -37,8 +42,7 @@ int cnnscore_calls_drop_header(cnnscore_calls *calls, const char *line, cnnscore
     for (int i = 0; i < header->nhrec; i++)
         if (header->hrec[i]->type == type && header->hrec[i] != found) header->hrec[i]->type = hidden;
     bcf_hdr_remove(header, type, type == BCF_HL_GEN ? found->key : found->vals[id]);
-    for (int i = 0; i < header->nhrec; i++)
-        if (header->hrec[i]->type == hidden) header->hrec[i]->type = type;
+    show(header, type);
     return bcf_hdr_sync(header) < 0 ? cnnscore_fail_memory(err) : CNNSCORE_OK;
 }
 

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import DATA, Finished, run_cli, scores_of
 from hosts.plugin import Ran, plugin
-from hosts.read_files import edit_reads, rename_sample
+from hosts.read_files import edit_reads, rename_sample, slice_reads
 from hosts.server import StartServer
 from oracles.sample_depth import expected
 
@@ -33,17 +33,6 @@ def depth_lines(path: Path) -> list[str]:
 def depth_line(path: Path) -> str:
     (line,) = depth_lines(path)
     return line
-
-
-def slice_reads(box: Path) -> Path:
-    """The reads of the beginning of synA alone."""
-    path = box / "reads.bam"
-
-    def wanted(_: int, read: pysam.AlignedSegment) -> bool:
-        return read.reference_name == "synA" and 19_000 < read.reference_start < 23_000
-
-    edit_reads(path, wanted)
-    return path
 
 
 def score(box: Path, model: str, out: Path, *arguments: object, reads: Path = READS) -> Finished:

@@ -9,7 +9,7 @@ import pysam
 import pytest
 
 from conftest import DATA, Finished, run_cli
-from hosts.read_files import as_duplicate, edit_reads, refused
+from hosts.read_files import as_duplicate, edit_reads, refused, slice_reads
 
 READS, REF = DATA / "reads.bam", DATA / "ref.fa"
 REGION = "synA:20000-21500"
@@ -37,14 +37,6 @@ def texts(box: Path, *options: object, reads: Path = READS) -> tuple[list[str], 
 def keep(box: Path, wanted: Callable[[int, pysam.AlignedSegment], bool]) -> Path:
     edit_reads(box / "reads.bam", wanted)
     return box / "reads.bam"
-
-
-def slice_reads(box: Path) -> Path:
-    """The reads of the beginning of synA alone."""
-    return keep(
-        box,
-        lambda _, read: read.reference_name == "synA" and 19_000 < read.reference_start < 23_000,
-    )
 
 
 def test_a_slice_with_the_depth_of_the_whole(box: Path) -> None:

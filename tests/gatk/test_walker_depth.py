@@ -11,7 +11,7 @@ import pytest
 from conftest import DATA, run_cli, scores_of
 from hosts.gatk import Ran, ToolHost
 from hosts.plugin import bcftools
-from hosts.read_files import as_duplicate, edit_reads, split_by_group
+from hosts.read_files import as_duplicate, edit_reads, slice_reads, split_by_group
 from hosts.server import Server, StartServer
 
 READS, REFERENCE = DATA / "reads.bam", DATA / "ref.fa"
@@ -77,16 +77,6 @@ def rename_column(path: Path, sample: str) -> None:
     path.write_bytes(made.out)
     index = bcftools("index", "-ft", path)
     assert index.code == 0, index.err
-
-
-def slice_reads(box: Path) -> Path:
-    """The reads of the beginning of synA alone."""
-
-    def wanted(_: int, read: pysam.AlignedSegment) -> bool:
-        return read.reference_name == "synA" and 19_000 < read.reference_start < 23_000
-
-    edit_reads(box / "reads.bam", wanted)
-    return box / "reads.bam"
 
 
 def test_a_slice_with_the_depth_of_the_whole(doors: Doors, box: Path) -> None:

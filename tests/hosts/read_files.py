@@ -67,6 +67,16 @@ def edit_reads(path: Path, change: Callable[[int, pysam.AlignedSegment], bool]) 
     pysam.index(str(path))
 
 
+def slice_reads(box: Path) -> Path:
+    """Leave the reads of the beginning of synA alone in the `box`'s reads.bam: where that is."""
+
+    def wanted(_: int, read: pysam.AlignedSegment) -> bool:
+        return read.reference_name == "synA" and 19_000 < read.reference_start < 23_000
+
+    edit_reads(box / "reads.bam", wanted)
+    return box / "reads.bam"
+
+
 def as_duplicate(_: int, read: pysam.AlignedSegment) -> bool:
     """For `edit_reads`: marked as one."""
     read.is_duplicate = True
