@@ -77,7 +77,7 @@ def run_training(
             "`resume=` goes on from a checkpoint, `overwrite=` starts again: give one or the other"
         )
     torch.set_num_threads(options.threads)
-    # Not use_deterministic_algorithms: the same, but it imports torch's compiler, which takes seconds.
+    # use_deterministic_algorithms does this too, but imports torch's compiler: seconds.
     torch.set_deterministic_debug_mode("error")
     network_path = output / f"{config.name}.onnx"
     with one_run(output, "train"), temporary(output / CACHE):
