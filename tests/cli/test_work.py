@@ -10,13 +10,22 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pysam
 import pytest
 
+import cnnscore
+from cnnscore.calls.output import OutputOptions
+from cnnscore.calls.records import Intervals
+from cnnscore.errors import BadInput
+from cnnscore.network.session import Session
+from cnnscore.scatter.task import Task, score_in_worker
 from cnnscore.scatter.work import _absolute, _for_workers
 from cnnscore.score.open import EngineSettings
+from cnnscore.score.options import ScoreOptions
 from conftest import DATA, Finished, run_cli
 from hosts.processes import children, runs
 from hosts.waiting import wait_until
@@ -130,6 +139,48 @@ def test_what_is_done_is_not_done_again(work: Path, whole: bytes, tmp_path: Path
         name: shard["sha256"] for name, shard in files.items()
     }
     assert len(list((work / "shards").iterdir())) == N
+
+
+def test_the_network_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    begin = Session.__init__
+
+    def counted(self: Session, *arguments: Any, **options: Any) -> None:
+        opened.append(arguments)
+        begin(self, *arguments, **options)
+
+    monkeypatch.setattr(Session, "__init__", counted)
+    run = score(tmp_path / "out.vcf", tmp_path / "work")
+    assert run.code == 0, run.err
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [({"network": "0" * 64}, "has another network reads"), ({"version": "9.9"}, "has cnnscore")],
+)
+def test_workers_are_like_the_plan(other: dict[str, Any], said: str, tmp_path: Path) -> None:
+    """A node with another release, or another file of the network's name, scores nothing."""
+    settings = EngineSettings(model="reads")
+    task = Task(
+        name="1-000001",
+        engine=settings,
+        network=settings.open(has_reads=True).description.network,
+        version=cnnscore.__version__,
+        calls=str(DATA / "calls.vcf.gz"),
+        reference=str(REF),
+        reads=(str(DATA / "reads.bam"),),
+        options=ScoreOptions(intervals=Intervals(regions="synB"), is_shard=True),
+        written=OutputOptions(output_type="z"),
+        output=str(tmp_path / "shard.vcf.gz"),
+        logs=str(tmp_path),
+        threads=1,
+    )
+    assert score_in_worker(task)["sites"] == 62
+    Path(task.output).unlink()
+    with pytest.raises(BadInput, match=said):
+        score_in_worker(replace(task, **other))
+    assert not Path(task.output).exists()
 
 
 def test_killed_and_gone_on_with(whole: bytes, tmp_path: Path) -> None:

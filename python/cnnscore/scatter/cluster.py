@@ -19,12 +19,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnscore.description import Description
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.extras import need
 from cnnscore.files import writing
 from cnnscore.scatter.folder import LOGS
-from cnnscore.scatter.task import Task, score_shard
+from cnnscore.scatter.task import Task, score_in_worker
 from cnnscore.scatter.work import ATTEMPTS, Runner, ThisProcess
+from cnnscore.score.open import EngineSettings
 from cnnscore.score.run import usable_cores
 
 if TYPE_CHECKING:
@@ -49,6 +51,12 @@ class DaskRunner:
         self._resources = dict(resources)
         self._server = server
 
+    def network(self, engine: EngineSettings, *, has_reads: bool) -> Description:
+        """What the workers are to score with, opened here to look at it."""
+        opened = engine.open(has_reads=has_reads)
+        opened.close()
+        return opened.description
+
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | Exception]]:
         """Each task with its result, or what it ended with, as they come."""
         from distributed import as_completed
@@ -59,7 +67,7 @@ class DaskRunner:
             if self._server:
                 sent = replace(task, engine=replace(task.engine, server=self._server))
             future = self._client.submit(
-                score_shard, sent, pure=False, resources=self._resources or None
+                score_in_worker, sent, pure=False, resources=self._resources or None
             )
             by_key[future.key] = task, future
         for future in as_completed(

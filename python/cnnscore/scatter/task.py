@@ -1,4 +1,4 @@
-"""What a worker does: score one shard into the work folder, with one network for all its shards."""
+"""A shard is scored into the work folder, by a worker with one network for all its shards."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from cnnscore.errors import BadInput
 from cnnscore.score.open import EngineSettings
 from cnnscore.score.options import ScoreOptions
 from cnnscore.score.run import score_calls
+from cnnscore.version import __version__
 
 log = logging.getLogger("cnnscore")
 
@@ -29,6 +30,10 @@ class Task:
 
     name: str
     engine: EngineSettings
+    network: str
+    """SHA-256 of the plan's network: a worker that has another one scores nothing."""
+    version: str
+    """Of cnnscore, likewise."""
     calls: str
     reference: str
     reads: tuple[str, ...]
@@ -44,25 +49,44 @@ class Task:
 _opened: tuple[EngineSettings, bool, WindowScorer] | None = None
 
 
-def score_shard(task: Task, *, in_worker: bool = True) -> dict[str, Any]:
-    """Score a shard: its file's bytes and digest, counts, and who did it.
+def score_in_worker(task: Task) -> dict[str, Any]:
+    """`score_shard` by the network that this process keeps open.
 
     Warnings go to the worker's log: what is to say of all shards is said once, by who has the plan.
-    Errors: those of score_calls.
+    Errors: BadInput for a worker with another network or version; those of score_calls.
     """
     os.environ.setdefault("REF_PATH", os.devnull)
     htslib_verbosity(0)
-    with _logged(Path(task.logs) / f"{worker_name()}.log" if in_worker else None):
-        summary = score_calls(
-            task.calls,
-            _engine(task),
-            reference=task.reference,
-            reads=task.reads,
-            output=task.output,
-            written=task.written,
-            options=task.options,
-            threads=task.threads,
+    if task.version != __version__:
+        raise BadInput(
+            f"the worker {worker_name()} has cnnscore {__version__}, where the plan was made with "
+            f"{task.version}: install one version everywhere"
         )
+    with _logged(Path(task.logs) / f"{worker_name()}.log"):
+        engine = _engine(task)
+        if engine.description.network != task.network:
+            raise BadInput(
+                f"the worker {worker_name()} has another network {engine.description.model} than "
+                "the plan: install the same everywhere"
+            )
+        return score_shard(task, engine)
+
+
+def score_shard(task: Task, engine: WindowScorer) -> dict[str, Any]:
+    """Score a shard: its file's bytes and digest, counts, and who did it.
+
+    Errors: those of score_calls.
+    """
+    summary = score_calls(
+        task.calls,
+        engine,
+        reference=task.reference,
+        reads=task.reads,
+        output=task.output,
+        written=task.written,
+        options=task.options,
+        threads=task.threads,
+    )
     digest, size = digest_of(Path(task.output))
     return {
         "shard": task.name,
@@ -106,12 +130,23 @@ def _engine(task: Task) -> WindowScorer:
 
 
 @contextmanager
-def _logged(path: Path | None) -> Iterator[None]:
-    """Messages of the block go to a worker's log; without one, nowhere."""
-    handler: logging.Handler = logging.NullHandler()
-    if path:
-        handler = logging.FileHandler(path, delay=True)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+def unheard() -> Iterator[None]:
+    """Messages of the block go nowhere."""
+    with _to(logging.NullHandler()):
+        yield
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Messages of the block go to a worker's log."""
+    handler = logging.FileHandler(path, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    with _to(handler):
+        yield
+
+
+@contextmanager
+def _to(handler: logging.Handler) -> Iterator[None]:
     before, propagates = log.handlers, log.propagate
     log.handlers, log.propagate = [handler], False
     try:

@@ -13,17 +13,18 @@ from typing import Any, Protocol
 from cnnscore.calls.output import OutputOptions, open_output
 from cnnscore.calls.read_checks import ReadChecks
 from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
-from cnnscore.description import Description
+from cnnscore.description import Description, WindowScorer
 from cnnscore.errors import BadInput, BadOutput, CnnscoreError, UsageError
 from cnnscore.progress import Progress
 from cnnscore.scatter.folder import WorkFolder, opened
 from cnnscore.scatter.gather import append
 from cnnscore.scatter.plan import Plan, Sample, identities, known_depth
 from cnnscore.scatter.shards import Shard, cut_into_shards
-from cnnscore.scatter.task import Task, score_shard
+from cnnscore.scatter.task import Task, score_shard, unheard
 from cnnscore.score.open import EngineSettings
 from cnnscore.score.options import NOT_SCORED, ScoreOptions, Summary
 from cnnscore.score.run import open_to_score
+from cnnscore.version import __version__
 from cnnscore.wire.address import is_address
 
 log = logging.getLogger("cnnscore")
@@ -36,6 +37,9 @@ ROOM = 1.5
 class Runner(Protocol):
     """Who scores shards."""
 
+    def network(self, engine: EngineSettings, *, has_reads: bool) -> Description:
+        """What they are scored with; asked for once, before `run`."""
+
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | Exception]]:
         """Each task with its result, or what it ended with, as they come."""
 
@@ -46,13 +50,23 @@ class Runner(Protocol):
 class ThisProcess:
     """The embedded default: one shard after the other, by the threads of this process."""
 
+    _engine: WindowScorer
+
+    def network(self, engine: EngineSettings, *, has_reads: bool) -> Description:
+        """What they are scored with: it stays open."""
+        self._engine = engine.open(has_reads=has_reads)
+        return self._engine.description
+
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | Exception]]:
         """Each task with its result, or what it ended with."""
         for task in tasks:
+            outcome: dict[str, Any] | Exception
             try:
-                yield task, score_shard(task, in_worker=False)
+                with unheard():  # what is to say of all shards is said once
+                    outcome = score_shard(task, self._engine)
             except CnnscoreError as error:
-                yield task, error
+                outcome = error
+            yield task, outcome
 
     def workers(self) -> int:
         """This one."""
@@ -142,11 +156,11 @@ def score_in_shards(
         raise UsageError("`downsampling=gatk` runs through a whole file in order, without shards")
     start = time.monotonic()
     engine = _for_workers(engine)
-    network = engine.open(has_reads=any(job.reads for job in jobs)).description
+    network = runner.network(engine, has_reads=any(job.reads for job in jobs))
     opened_calls = [_Opened(job, network, reference, written, options) for job in jobs]
     plan = _plan(opened_calls, network, reference, engine, written, options, work.shards)
     with opened(work.folder, plan) as folder:
-        tasks = _tasks(plan, folder, reference, engine, written, options, work.threads)
+        tasks = _tasks(plan, folder, reference, engine, options, work.threads)
         missing = [task for task in tasks if not folder.check(task.name, task.output)]
         _check_room(folder, plan, len(missing), progress)
         _score(missing, tasks, folder, plan, runner, progress)
@@ -196,7 +210,6 @@ def _tasks(
     folder: WorkFolder,
     reference: str,
     engine: EngineSettings,
-    written: OutputOptions,
     options: ScoreOptions,
     threads: int | None,
 ) -> list[Task]:
@@ -220,6 +233,8 @@ def _tasks(
                 Task(
                     name,
                     engine,
+                    plan.settings["network"],
+                    __version__,
                     _absolute(sample.calls),
                     _absolute(reference),
                     tuple(map(_absolute, sample.reads)),
