@@ -145,8 +145,19 @@ def test_a_file_is_cut_as_often_as_it_can(tmp_path: Path) -> None:
     assert run.code == 0
     assert "can be cut into 2, not into 10" in run.err
     assert (tmp_path / "shards.tsv").read_text() == "big:1-8\t3\nbig:9-\t1\n"
-    empty = indexed(header_of({"big": 100}), tmp_path / "empty.vcf.gz")
-    run = run_cli("shards", empty)
+
+
+def test_a_file_without_records(tmp_path: Path) -> None:
+    """It is one shard, so that a workflow scores and gathers it as any other."""
+    empty = indexed(header_of({"synA": 40_000, "synB": 10_000}), tmp_path / "empty.vcf.gz")
+    run = run_cli("shards", empty, "-n", 3)
+    assert (run.code, run.out) == (0, "synA\t0\n")
+    (made,) = scored(empty, tmp_path, 3, "--no-version")
+    assert run_cli("gather", made, "-o", tmp_path / "out.vcf").code == 0
+    assert run_cli("score", empty, "-R", REF, "--no-version", "-o", tmp_path / "one.vcf").code == 0
+    assert (tmp_path / "out.vcf").read_text() == (tmp_path / "one.vcf").read_text()
+    nowhere = indexed(header_of({}), tmp_path / "nowhere.vcf.gz")
+    run = run_cli("shards", nowhere)
     assert (run.code, run.out) == (0, "")
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from cnnscore.calls.layout import Layout
+from cnnscore.calls.records import Calls
 from cnnscore.errors import BadInput, UsageError
 
 SITES_PER_SHARD = 20_000
@@ -40,6 +41,7 @@ class Span:
         return f"{name}:{self.begin + 1}-{self.end}"
 
 
+_CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
 _SPAN = re.compile(r"(?:\{([^}]*)\}|([^:,{}]+))(?::([0-9]+)-([0-9]*))?(?:,|$)")
 
 
@@ -72,10 +74,13 @@ class Shard:
 def cut_into_shards(path: str, number: int | None = None) -> list[Shard]:
     """The shards of a call file, in its order; fewer than `number` where there is no more to cut.
 
-    Without `number` a shard has about SITES_PER_SHARD sites. Errors: BadInput for a stream, an
+    Without `number` a shard has about SITES_PER_SHARD sites. A file without records is one shard:
+    the first contig of its header, if it has any. Errors: BadInput for a stream, an
     index that is missing or damaged, damaged records.
     """
     with Layout(path) as layout:
+        if not layout.contigs:
+            return [Shard((Span(name, 0, None),), 0) for name in _declared(path)[:1]]
         density = 0.0
         if any(contig.records is None for contig in layout.contigs):
             density = layout.density()
@@ -86,6 +91,14 @@ def cut_into_shards(path: str, number: int | None = None) -> list[Shard]:
         total = sum(sites)
         number = number or min(MOST_SHARDS, max(1, round(total / SITES_PER_SHARD)))
         return _shards(layout, _cuts(layout, sites, number))
+
+
+def _declared(path: str) -> list[str]:
+    """The contigs of a call file's header."""
+    calls = Calls(path, sites_only=True)
+    lines = calls.header()
+    calls.close()
+    return [match[1] for line in lines if (match := _CONTIG.match(line))]
 
 
 @dataclass(frozen=True, order=True)
@@ -112,7 +125,7 @@ def _cuts(layout: Layout, sites: Sequence[float], number: int) -> list[_Cut]:
             cuts[-1].position,
         ):
             cuts.append(cut)
-    return [*cuts, _Cut(len(sites), 0, sum(sites))] if sites else []
+    return [*cuts, _Cut(len(sites), 0, sum(sites))]
 
 
 def _cut(
