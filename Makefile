@@ -99,6 +99,20 @@ $(WORK)/train: pyproject.toml $(WORK)/built
 	@$(BIN)/python -m pip -q install --disable-pip-version-check 'cnnscore[train]'
 	@touch $@
 
+# Snakemake, cwltool and miniwdl bring 50 packages: they have an environment of their own.
+ENGINES := $(WORK)/engines/ready
+$(ENGINES): tests/workflows/engines.txt $(WORK)/venv
+	@echo "installing workflow engines, for tests"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip -q install --disable-pip-version-check -r $<
+	@touch $@
+
+NEXTFLOW := $(WORK)/nextflow/ready
+$(NEXTFLOW): tests/workflows/pom.xml
+	@command -v mvn >/dev/null || { echo "missing: Maven, which brings Nextflow" >&2; exit 1; }
+	@mvn -q -B -ntp -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(@D)
+	@touch $@
+
 $(LIBRARY): $(NATIVE) native/build_shim.py python/cnnscore/shim.py $(WORK)/built
 	@$(BIN)/python native/build_shim.py $(@D)
 
@@ -207,7 +221,7 @@ export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
 # Files of tests are shared out to two processes, in their order: long ones stand early. tests/seam loads libcnnscore into
 # its own Python, so it has one to itself.
 TESTS := -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/seam
-test: build $(WORK)/train gatk $(MODELS) $(OLD_GATKS) $(WORK)/apt-test $(WORK)/apt-web
+test: build $(WORK)/train $(ENGINES) $(NEXTFLOW) gatk $(MODELS) $(OLD_GATKS) $(WORK)/apt-test $(WORK)/apt-web
 	@export CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) CNNSCORE_TEST_ALL=1; \
 	  $(BIN)/python $(TESTS) && $(BIN)/python -m pytest tests/seam
 
