@@ -46,7 +46,7 @@ OPTIONS_ALONE = OUTPUT_ALONE
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_option(parser, "calls")
+    add_option(parser, "calls", nargs="?")
     files = parser.add_argument_group("files")
     add_input_arguments(files)
     add_output_arguments(files)
@@ -93,6 +93,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--work",
         metavar="DIR",
         help="score in shards, kept in this folder: the same command goes on where it ended",
+    )
+    shards.add_argument(
+        "--table",
+        metavar="TSV",
+        help="many call files in one plan, in place of CALLS, -I, --sample and -o: the first line "
+        "names the columns calls, reads (with commas between), sample and out",
     )
     shards.add_argument(
         "--shards",
@@ -174,8 +180,13 @@ def _run_in_shards(options: argparse.Namespace, intervals: Intervals) -> None:
     from cnnscore.progress import NoProgress, Progress
     from cnnscore.scatter.cluster import cluster_runner
     from cnnscore.scatter.folder import remove
-    from cnnscore.scatter.work import Job, WorkOptions, score_in_shards
+    from cnnscore.scatter.table import Job, read_table
+    from cnnscore.scatter.work import WorkOptions, score_in_shards
 
+    if options.table:
+        jobs = read_table(options.table)
+    else:
+        jobs = [Job(options.calls, tuple(options.reads), options.output, options.sample)]
     progress = NoProgress() if options.quiet else Progress()
     with cluster_runner(
         options.cluster,
@@ -186,7 +197,7 @@ def _run_in_shards(options: argparse.Namespace, intervals: Intervals) -> None:
         say=progress.say,
     ) as (runner, threads):
         summaries = score_in_shards(
-            [Job(options.calls, tuple(options.reads), options.output, options.sample)],
+            jobs,
             reference=options.reference,
             engine=_settings(options),
             written=output_options(options, "score"),
@@ -198,8 +209,9 @@ def _run_in_shards(options: argparse.Namespace, intervals: Intervals) -> None:
     if not options.keep_work:
         remove(options.work)
     if not options.quiet:
-        for summary in summaries:
-            print(f"cnnscore: {summary.text()}", file=sys.stderr)
+        for job, summary in zip(jobs, summaries, strict=True):
+            which = f"{job.output}: " if options.table else ""
+            print(f"cnnscore: {which}{summary.text()}", file=sys.stderr)
 
 
 def _settings(options: argparse.Namespace) -> EngineSettings:
@@ -226,6 +238,16 @@ def _check_usage(options: argparse.Namespace) -> None:
         )
     if not options.server and (options.token_file or options.tls_ca or options.server_timeout):
         raise UsageError("--token-file, --tls-ca and --server-timeout go with --server")
+    if options.table and not options.work:
+        raise UsageError("--table goes with --work")
+    alone = (options.calls, options.reads, options.sample, options.output != "-")
+    if options.table and any(alone):
+        raise UsageError(
+            "--table has the calls, reads, samples and outputs: leave out CALLS, -I, "
+            "--sample and -o"
+        )
+    if not (options.table or options.calls):
+        raise UsageError("the following arguments are required: CALLS")
     of_work = ("shards", "cluster", "cluster_config", "insecure", "keep_work")
     if not options.work and any(getattr(options, name) for name in of_work):
         raise UsageError(

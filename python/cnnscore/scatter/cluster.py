@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ QUEUES = {
 }
 CORES_PER_WORKER = 4
 """Of a local cluster without a number: a network per core would take the memory."""
+MOST_SENT = 10_000
+"""So many shards the scheduler knows at a time: it takes some kB for each."""
 TABLES = ("cluster", "workers", "security", "resources")
 
 
@@ -62,20 +65,25 @@ class DaskRunner:
         from distributed import as_completed
 
         by_key = {}
-        for task in tasks:
-            sent = task
+
+        def sent(task: Task) -> Any:
             if self._server:
-                sent = replace(task, engine=replace(task.engine, server=self._server))
+                task = replace(task, engine=replace(task.engine, server=self._server))
             future = self._client.submit(
-                score_in_worker, sent, pure=False, resources=self._resources or None
+                score_in_worker, task, pure=False, resources=self._resources or None
             )
-            by_key[future.key] = task, future
-        for future in as_completed(
-            [future for _, future in by_key.values()], loop=self._client.loop
-        ):
-            task, _ = by_key.pop(future.key)
+            by_key[future.key] = task
+            return future
+
+        waiting = iter(tasks)
+        first = [sent(task) for task in islice(waiting, MOST_SENT)]
+        ended = as_completed(first, loop=self._client.loop)
+        del first
+        for future in ended:
+            for task in islice(waiting, 1):
+                ended.add(sent(task))
             error = future.exception()
-            yield task, future.result() if error is None else error
+            yield by_key.pop(future.key), future.result() if error is None else error
             future.release()
 
     def workers(self) -> int:

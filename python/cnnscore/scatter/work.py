@@ -10,20 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from cnnscore.calls.output import OutputOptions, open_output
-from cnnscore.calls.read_checks import ReadChecks
-from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
+from cnnscore.calls.output import OutputOptions
 from cnnscore.description import Description, WindowScorer
 from cnnscore.errors import BadInput, BadOutput, CnnscoreError, UsageError
 from cnnscore.progress import Progress
 from cnnscore.scatter.folder import WorkFolder, opened
-from cnnscore.scatter.gather import append
-from cnnscore.scatter.plan import Plan, Sample, identities, known_depth
-from cnnscore.scatter.shards import Shard, cut_into_shards
+from cnnscore.scatter.plan import Plan, identities, identity
+from cnnscore.scatter.sample import How, planned, write_gathered
+from cnnscore.scatter.table import Job
 from cnnscore.scatter.task import Task, score_shard, unheard
 from cnnscore.score.open import EngineSettings
-from cnnscore.score.options import NOT_SCORED, ScoreOptions, Summary
-from cnnscore.score.run import open_to_score
+from cnnscore.score.options import ScoreOptions, Summary
 from cnnscore.version import __version__
 from cnnscore.wire.address import is_address
 
@@ -74,16 +71,6 @@ class ThisProcess:
 
 
 @dataclass(frozen=True)
-class Job:
-    """A call file to score, as the command line or a row of a table has it."""
-
-    calls: str
-    reads: tuple[str, ...]
-    output: str
-    sample: str | None = None
-
-
-@dataclass(frozen=True)
 class WorkOptions:
     """How the shards are worked on."""
 
@@ -91,46 +78,6 @@ class WorkOptions:
     shards: int | None = None
     threads: int | None = None
     """Of each process."""
-
-
-class _Opened:
-    """A call file, its reads and their depth: what is checked, measured and said once for all."""
-
-    def __init__(
-        self,
-        job: Job,
-        network: Description,
-        reference: str,
-        written: OutputOptions,
-        options: ScoreOptions,
-    ) -> None:
-        self.job, self.network = job, network
-        written.mode(job.output)
-        options = replace(options, sample=job.sample)
-        self.source, key = open_to_score(
-            job.calls, network, reference, job.reads, options, must_be_sorted=True
-        )
-        windows = ReaderOptions.of_network(network, reference, job.reads, job.sample)
-        self.reader = WindowReader(windows)
-        given = options.sample_depth
-        self.checks = ReadChecks(
-            self.reader, network.model, uses_depth=network.uses_depth, sample_depth=given
-        )
-        if network.uses_depth:
-            self.source.add_depth(key, self.checks.depth, given=given is not None)
-        self.checks.whose(self.source, job.sample)
-
-    def check(self, counts: ReadCounts, sites: int, scored: int) -> None:
-        """Say what is to say of all shards together. Errors: BadInput where no read counts, and
-        where the network has no finite score.
-        """
-        self.checks.at_end(counts)
-        self.reader.check_scores(counts, scored, self.network)
-        for warning in self.source.annotations_warnings(self.network) if sites else ():
-            log.warning(warning)
-        if lacking := self.reader.scores_warning(counts, scored, self.network):
-            log.warning(lacking)
-        self.checks.warn(counts)
 
 
 def score_in_shards(
@@ -157,35 +104,25 @@ def score_in_shards(
     start = time.monotonic()
     engine = _for_workers(engine)
     network = runner.network(engine, has_reads=any(job.reads for job in jobs))
-    opened_calls = [_Opened(job, network, reference, written, options) for job in jobs]
-    plan = _plan(opened_calls, network, reference, engine, written, options, work.shards)
+    how = How(network, reference, written, options)
+    plan = _plan(jobs, how, engine, work.shards)
     with opened(work.folder, plan) as folder:
         tasks = _tasks(plan, folder, reference, engine, options, work.threads)
-        missing = [task for task in tasks if not folder.check(task.name, task.output)]
-        _check_room(folder, plan, len(missing), progress)
-        _score(missing, tasks, folder, plan, runner, progress)
-        return [
-            _gather(i, one, plan, tasks, folder, written, start)
-            for i, one in enumerate(opened_calls)
-        ]
+        run = _Run(jobs, plan, how, folder, tasks, runner, progress, start)
+        return run.summaries()
 
 
-def _plan(
-    all_calls: Sequence[_Opened],
-    network: Description,
-    reference: str,
-    engine: EngineSettings,
-    written: OutputOptions,
-    options: ScoreOptions,
-    number: int | None,
-) -> Plan:
+def _plan(jobs: Sequence[Job], how: How, engine: EngineSettings, number: int | None) -> Plan:
     samples = []
-    for one in all_calls:
-        depth = known_depth(one.checks.depth) if network.uses_depth else None
-        shards = tuple(cut_into_shards(one.job.calls, number))
-        samples.append(Sample(one.job.calls, one.job.reads, one.job.sample, depth, shards))
-    calls = [job.calls for job in samples]
-    others = [reference, *(name for job in samples for name in job.reads)]
+    for job in jobs:
+        try:
+            samples.append(planned(job, how, number))
+        except CnnscoreError as error:
+            if len(jobs) == 1:
+                raise
+            raise type(error)(f"{job.calls}: {error}") from None
+    options, network = how.options, how.network
+    others = [how.reference, *(name for job in samples for name in job.reads)]
     if options.intervals.targets_file:
         others.append(options.intervals.targets_file.removeprefix("^"))
     settings = {
@@ -199,9 +136,10 @@ def _plan(
         "targets": options.intervals.targets,
         "targets_file": options.intervals.targets_file,
         "targets_overlap": options.intervals.targets_overlap,
-        "reference": reference,
-        "output": [written.mode(one.job.output) for one in all_calls],
+        "reference": how.reference,
+        "output": [how.written.mode(job.output) for job in jobs],
     }
+    calls = [job.calls for job in samples]
     return Plan(tuple(samples), settings, identities(calls, others))
 
 
@@ -277,6 +215,122 @@ def _for_workers(engine: EngineSettings) -> EngineSettings:
     return replace(engine, model=model, token_file=token, tls_ca=authority)
 
 
+class _Run:
+    """The shards of a plan on their way: each output is written when its shards are there."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        plan: Plan,
+        how: How,
+        folder: WorkFolder,
+        tasks: Sequence[Task],
+        runner: Runner,
+        progress: Progress,
+        start: float,
+    ) -> None:
+        self._jobs, self._plan, self._how, self._folder = jobs, plan, how, folder
+        self._runner, self._progress, self._start = runner, progress, start
+        self._shards = [shard for sample in plan.samples for shard in sample.shards]
+        self._shard = dict(zip((task.name for task in tasks), self._shards, strict=True))
+        of_all = iter(tasks)
+        self._tasks = [[next(of_all) for _ in sample.shards] for sample in plan.samples]
+        self._job = {task.name: i for i, own in enumerate(self._tasks) for task in own}
+        missing = [task for task in tasks if not folder.check(task.name, task.output)]
+        self._missing = {task.name: task for task in missing}
+        self._left = [sum(task.name in self._missing for task in own) for own in self._tasks]
+        self._summaries: dict[int, Summary] = {}
+        self._failed: dict[str, Exception] = {}
+
+    def summaries(self) -> list[Summary]:
+        """What was done, of each call file. Errors: CnnscoreError that names a shard which cannot
+        be scored, or an output which cannot be written: the others are.
+        """
+        _check_room(self._folder, self._plan, len(self._missing), self._progress)
+        errors: list[CnnscoreError] = []
+        for i, left in enumerate(self._left):
+            if not left:
+                self._write(i, errors)
+        self._score(errors)
+        if self._failed:
+            raise self._failure()
+        if errors:
+            raise errors[0]
+        return [self._summaries[i] for i in range(len(self._jobs))]
+
+    def _score(self, errors: list[CnnscoreError]) -> None:
+        """Score what is missing; who fails for want of a worker is tried again."""
+        total = sum(shard.sites for shard in self._shards)
+        done = total - sum(self._shard[name].sites for name in self._missing)
+        self._progress.restart()
+        waiting = list(self._missing.values())
+        for attempt in range(1, ATTEMPTS + 1):
+            again = []
+            for task, outcome in self._runner.run(waiting):
+                if isinstance(outcome, Exception):
+                    self._failed[task.name] = outcome
+                    if attempt < ATTEMPTS and not isinstance(outcome, CnnscoreError):
+                        again.append(task)
+                        log.warning(
+                            "the shard %s failed, and is tried again: %s", task.name, outcome
+                        )
+                    continue
+                self._folder.note(outcome)
+                self._failed.pop(task.name, None)
+                del self._missing[task.name]
+                done += self._shard[task.name].sites
+                what = (
+                    f"{len(self._shards) - len(self._missing)} of {len(self._shards)} shards  "
+                    f"{self._runner.workers()} workers"
+                )
+                self._progress.show(done, "sites", what, done / max(total, 1))
+                job = self._job[task.name]
+                self._left[job] -= 1
+                if not self._left[job]:
+                    self._write(job, errors)
+            waiting = again
+            if not waiting:
+                break
+        self._progress.clear()
+
+    def _failure(self) -> CnnscoreError:
+        name, error = next(iter(self._failed.items()))
+        kind = type(error) if isinstance(error, CnnscoreError) else BadInput
+        calls = f" of {self._jobs[self._job[name]].calls}" if len(self._jobs) > 1 else ""
+        return kind(
+            f"{len(self._failed)} of {len(self._shards)} shards cannot be scored, and the others "
+            f"stay done; {name} ({self._shard[name].regions()[:200]}{calls}): {error} "
+            f"(logs: {self._folder.logs})"
+        )
+
+    def _write(self, job: int, errors: list[CnnscoreError]) -> None:
+        """Write the output of a call file, all of whose shards are there."""
+        tasks, sample = self._tasks[job], self._plan.samples[job]
+        try:
+            for task in tasks:
+                if not self._folder.check(task.name, task.output):
+                    raise BadInput(f"{task.output} has changed since it was scored: run it again")
+            for name in (sample.calls, *sample.reads, self._how.reference):
+                before = self._plan.inputs[name]
+                if identity(name).items() - before.items():
+                    raise BadInput(
+                        f"{name} has changed since the plan was made: give another folder, or "
+                        f"remove {self._folder.path}"
+                    )
+            self._summaries[job] = write_gathered(
+                self._jobs[job],
+                sample,
+                self._how,
+                [task.output for task in tasks],
+                [self._folder.done[task.name] for task in tasks],
+                time.monotonic() - self._start,
+            )
+        except CnnscoreError as error:
+            if len(self._jobs) == 1:
+                raise
+            errors.append(type(error)(f"{self._jobs[job].output}: {error}"))
+
+
 def _check_room(folder: WorkFolder, plan: Plan, missing: int, progress: Progress) -> None:
     """Say how large the work folder becomes. Errors: BadOutput where there is no room."""
     calls = {sample.calls for sample in plan.samples}
@@ -294,84 +348,3 @@ def _check_room(folder: WorkFolder, plan: Plan, missing: int, progress: Progress
             f"{folder.path} has no room: {size / 1e6:,.0f} MB are wanted, {free / 1e6:,.0f} MB "
             "are free"
         )
-
-
-def _score(
-    missing: Sequence[Task],
-    tasks: Sequence[Task],
-    folder: WorkFolder,
-    plan: Plan,
-    runner: Runner,
-    progress: Progress,
-) -> None:
-    """Score what is missing. Errors: CnnscoreError that names a shard which cannot be scored."""
-    shards = dict(zip((task.name for task in tasks), _shards(plan), strict=True))
-    total = sum(shard.sites for shard in shards.values())
-    left = {task.name for task in missing}
-    done = sum(shard.sites for name, shard in shards.items() if name not in left)
-    failed: dict[str, Exception] = {}
-    progress.restart()
-    waiting = list(missing)
-    for attempt in range(1, ATTEMPTS + 1):
-        again = []
-        for task, outcome in runner.run(waiting):
-            if isinstance(outcome, Exception):
-                failed[task.name] = outcome
-                if attempt < ATTEMPTS and not isinstance(outcome, CnnscoreError):
-                    again.append(task)
-                    log.warning("the shard %s failed, and is tried again: %s", task.name, outcome)
-                continue
-            folder.note(outcome)
-            failed.pop(task.name, None)
-            left.discard(task.name)
-            done += shards[task.name].sites
-            what = f"{len(shards) - len(left)} of {len(shards)} shards  {runner.workers()} workers"
-            progress.show(done, "sites", what, done / max(total, 1))
-        waiting = again
-        if not waiting:
-            break
-    progress.clear()
-    if failed:
-        name, error = next(iter(failed.items()))
-        kind = type(error) if isinstance(error, CnnscoreError) else BadInput
-        raise kind(
-            f"{len(failed)} of {len(shards)} shards cannot be scored, and the others stay done; "
-            f"{name} ({shards[name].regions()[:200]}): {error} (logs: {folder.logs})"
-        )
-
-
-def _shards(plan: Plan) -> Iterator[Shard]:
-    for sample in plan.samples:
-        yield from sample.shards
-
-
-def _gather(
-    number: int,
-    one: _Opened,
-    plan: Plan,
-    tasks: Sequence[Task],
-    folder: WorkFolder,
-    written: OutputOptions,
-    start: float,
-) -> Summary:
-    """Write the output of a call file. Errors: BadInput for a shard that has changed, BadOutput."""
-    own = [task for task in tasks if task.name.startswith(f"{number + 1}-")]
-    told = [folder.done[task.name] for task in own]
-    for task in own:
-        if not folder.check(task.name, task.output):
-            raise BadInput(f"{task.output} has changed since it was scored: run it again")
-    counts = sum((ReadCounts(**result["reads"]) for result in told), ReadCounts())
-    sites = sum(result["sites"] for result in told)
-    scored = sum(result["scored"] for result in told)
-    one.check(counts, sites, scored)
-    with open_output(one.source, one.job.output, written) as writer:
-        append(writer, [task.output for task in own])
-    providers = sorted({result["provider"] for result in told})
-    return Summary(
-        sites=sites,
-        scored=scored,
-        unscored={NOT_SCORED: sites - scored},
-        reads=counts,
-        seconds=time.monotonic() - start,
-        provider=", ".join(providers),
-    )
