@@ -74,6 +74,7 @@ window = builder(
     [
         "window/window.h",
         "records/records.h",
+        "records/annotations.h",
         "records/checks.h",
         "records/arrow.h",
         "records/layout.h",

@@ -213,8 +213,10 @@ int cnnscore_calls_open(const cnnscore_calls_options *o, cnnscore_calls **out, c
     calls->max_unpack = o->sites_only ? BCF_UN_STR | BCF_UN_FLT | BCF_UN_INFO : 0;
     calls->annotation = calloc((size_t)o->n_annotations + 1, sizeof *calls->annotation);
     calls->annotation_id = calloc((size_t)o->n_annotations + 1, sizeof *calls->annotation_id);
+    calls->annotation_counts = calloc((size_t)o->n_annotations + 1, sizeof *calls->annotation_counts);
     int code = CNNSCORE_OK;
-    if (!calls->path || !calls->given || !calls->annotation || !calls->annotation_id)
+    if (!calls->path || !calls->given || !calls->annotation || !calls->annotation_id ||
+        !calls->annotation_counts)
         code = cnnscore_fail_memory(err);
     for (int32_t i = 0; code == CNNSCORE_OK && i < o->n_annotations; i++) {
         calls->annotation[i] = strdup(o->annotations[i]);
@@ -243,6 +245,7 @@ void cnnscore_calls_close(cnnscore_calls *calls) {
     for (int32_t i = 0; i < calls->n_annotations; i++) free(calls->annotation[i]);
     free(calls->annotation);
     free(calls->annotation_id);
+    free(calls->annotation_counts);
     cnnscore_intervals_free(calls->regions);
     free(calls->contigs.items);
     free(calls->path);

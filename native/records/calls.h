@@ -9,13 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "annotations.h"
 #include "fail.h"
 #include "index_check.h"
 #include "intervals.h"
 #include "records.h"
-
-/* A single sample has no more, or its networks have not seen it. */
-#define HIGH_DP 500
 
 struct cnnscore_calls {
     bcf_srs_t *source;
@@ -32,9 +30,9 @@ struct cnnscore_calls {
     char **annotation;  /* [n_annotations] INFO keys, or QUAL */
     int *annotation_id; /* their numbers in the header, -1 while undeclared, ANNOTATION_QUAL */
     int32_t n_annotations;
-    int64_t with_dp, high_dp; /* records that have DP among the annotations, and more than HIGH_DP */
-    int end_id;               /* INFO/END */
-    int known_ids;            /* header dictionary size that the numbers above were looked up in */
+    cnnscore_annotation_counts *annotation_counts; /* [n_annotations] */
+    int end_id;                                    /* INFO/END */
+    int known_ids; /* header dictionary size that the numbers above were looked up in */
     bool is_bgzf, must_be_sorted, at_end;
     int64_t size; /* bytes of the file, 0 = not known */
     int32_t last_contig;

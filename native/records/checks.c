@@ -59,42 +59,8 @@ int32_t cnnscore_calls_warn_of_samples(const cnnscore_calls *calls, const char *
     return 1;
 }
 
-/* Whether a network has one of GATK's encodings, which score records; ours score alleles. */
-static bool is_gatks(const char *encoding) {
+bool cnnscore_is_gatks(const char *encoding) {
     return strncmp(encoding, "gatk-", strlen("gatk-")) == 0;
-}
-
-static void warn_of_high_dp(const cnnscore_calls *calls, const char *model, cnnscore_error *warning) {
-    cnnscore_fail(
-        warning, CNNSCORE_OK,
-        "INFO/DP of %s is above %d in %lld of %lld records: %s has not seen such depths, and gives low "
-        "scores. DP of a cohort is that of all samples: `gatk SelectVariants -sn SAMPLE` works it out "
-        "for one; cnnscore's own networks (reads, reference) do not look at it",
-        calls->given, HIGH_DP, (long long)calls->high_dp, (long long)calls->with_dp, model);
-}
-
-int32_t cnnscore_calls_warn_of_annotations(const cnnscore_calls *calls, const char *encoding,
-                                           const char *model, int32_t i, cnnscore_error *warning) {
-    char lacks[256] = "";
-    if (!is_gatks(encoding)) return 0;
-    for (int32_t a = 0; a < calls->n_annotations; a++) {
-        size_t used = strlen(lacks);
-        if (!cnnscore_calls_has_info(calls, calls->annotation[a]))
-            snprintf(lacks + used, sizeof lacks - used, "%s%s", used ? ", " : "", calls->annotation[a]);
-    }
-    if (*lacks && i-- == 0) {
-        cnnscore_fail(
-            warning, CNNSCORE_OK,
-            "%s declares no INFO/%s: %s takes 0 for them, as GATK does, and gives low scores. `gatk "
-            "VariantAnnotator` writes them; cnnscore's own networks (reads, reference) do without",
-            calls->given, lacks, model);
-        return 1;
-    }
-    if (2 * calls->high_dp > calls->with_dp && i-- == 0) {
-        warn_of_high_dp(calls, model, warning);
-        return 1;
-    }
-    return 0;
 }
 
 int32_t cnnscore_warn_of_read_samples(const cnnscore_calls *calls, const cnnscore_reader *reader,
@@ -174,7 +140,7 @@ int cnnscore_calls_add_depth(cnnscore_calls *calls, const char *key, float depth
 
 /* Sites that a network of this encoding must have a score for. */
 static int64_t answerable(const cnnscore_reader_counts *counts, const char *encoding) {
-    return is_gatks(encoding) ? counts->records : counts->with_allele;
+    return cnnscore_is_gatks(encoding) ? counts->records : counts->with_allele;
 }
 
 int cnnscore_check_scores(const cnnscore_reader_counts *counts, int64_t scored, const char *encoding,

@@ -4,6 +4,8 @@
 #ifndef CNNSCORE_CHECKS_H
 #define CNNSCORE_CHECKS_H
 
+#include <stdbool.h>
+
 #include "records.h"
 #include "window.h"
 
@@ -21,12 +23,6 @@ int cnnscore_calls_check_sample(const cnnscore_calls *calls, const char *sample,
 /* Whether scores stand for several samples, as none was named; the warning. */
 int32_t cnnscore_calls_warn_of_samples(const cnnscore_calls *calls, const char *sample,
                                        cnnscore_error *warning);
-/* What to say, at the end, of the annotations of a network of GATK's encodings, which takes a missing one for
- * 0: the `i`th warning, from 0 on; 0 past the last. Some are not declared in the header; or DP is above 500
- * in more than half of the records that have it, as of a cohort. `encoding` is the network's; of others
- * nothing is said. */
-int32_t cnnscore_calls_warn_of_annotations(const cnnscore_calls *calls, const char *encoding,
-                                           const char *model, int32_t i, cnnscore_error *warning);
 /* Whether the reads may be of somebody else, as no `sample` was named: their read groups (SM) are of several
  * samples, or none is of the calls' one sample; the warning. Nothing is said of reads without a read group
  * and of calls without a sample column. */
@@ -84,4 +80,7 @@ int cnnscore_calls_add_depth(cnnscore_calls *calls, const char *key, float depth
 int cnnscore_calls_add_score(cnnscore_calls *calls, const cnnscore_score_lines *lines, cnnscore_error *err);
 
 /* cdef end */
+
+/* Whether a network has one of GATK's encodings, which score records; ours score alleles. */
+bool cnnscore_is_gatks(const char *encoding);
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allele.h"
 #include "calls.h"
 #include "grow.h"
 
@@ -103,13 +104,17 @@ static uint8_t site_kind(const bcf1_t *record) {
     return (uint8_t)(kind < 0 ? CNNSCORE_KIND_OTHER : kind);
 }
 
-/* For cnnscore_calls_warn_of_annotations. */
-static void count_dp(cnnscore_calls *calls, const float *annotations) {
-    for (int32_t a = 0; a < calls->n_annotations; a++) {
-        if (strcmp(calls->annotation[a], "DP") != 0 || isnan(annotations[a])) continue;
-        calls->with_dp++;
-        calls->high_dp += annotations[a] > HIGH_DP;
+/* Only breakends and the like lie before a contig: an older htslib takes a POS that is no number for 0. */
+static bool has_bases_before_contig(const bcf1_t *record) {
+    const char *ref = record->d.allele[0];
+    cnnscore_allele allele;
+    if (record->pos >= 0 || !cnnscore_is_base(*ref) || (*ref & 0xDF) == 'N') return false;
+    for (int i = 1; i < record->n_allele; i++) {
+        const char *alt = record->d.allele[i];
+        if (cnnscore_allele_trim(&allele, 0, ref, (int64_t)strlen(ref), alt, (int64_t)strlen(alt)))
+            return true;
     }
+    return false;
 }
 
 static int reserve_sites(cnnscore_records *records, size_t n_annotations) {
@@ -142,6 +147,13 @@ int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, c
         if (bcf_unpack(record, BCF_UN_INFO) < 0 || record->n_allele < 1)
             return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: record %s:%lld is malformed", calls->path,
                                  bcf_hdr_id2name(calls->header, record->rid), (long long)record->pos + 1);
+        if (has_bases_before_contig(record))
+            return cnnscore_fail(
+                err, CNNSCORE_ERR_INPUT,
+                "%s: record %s:%lld (%s) lies before the contig's first base: its POS is 0, or "
+                "no number; mend or drop it",
+                calls->path, bcf_hdr_id2name(calls->header, record->rid), (long long)record->pos + 1,
+                record->d.allele[0]);
         n_alleles += record->n_allele;
         for (int a = 0; a < record->n_allele; a++) allele_bytes += strlen(record->d.allele[a]);
     }
@@ -169,7 +181,6 @@ int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, c
                 calls->annotation_id[a] == ANNOTATION_QUAL
                     ? records->qual[i]
                     : (float)info_number(record, calls->annotation_id[a]);
-        count_dp(calls, records->annotations + (size_t)i * n_annotations);
         for (int a = 0; a < record->n_allele; a++) {
             size_t length = strlen(record->d.allele[a]);
             memcpy(records->alleles + records->allele_offset[allele], record->d.allele[a], length);
@@ -196,5 +207,6 @@ int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, c
         .contig_offset = records->contig_offset,
         .contig_names = records->contig_names,
     };
+    cnnscore_annotations_count(calls, &records->sites);
     return CNNSCORE_OK;
 }

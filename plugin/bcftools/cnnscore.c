@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "annotations.h"
 #include "aside.h"
 #include "checks.h"
 #include "engine.h"
@@ -237,7 +238,7 @@ static int annotate(plugin_engine *engine, const plugin_options *o, int argc, ch
     if (code == CNNSCORE_OK) code = output_finish(&output, err);
     if (code == CNNSCORE_OK && tally.sites == 0 && cnnscore_calls_note(calls))
         report_warning("%s", cnnscore_calls_note(calls));
-    if (code == CNNSCORE_OK && tally.sites > 0) warn_of_annotations(calls, network);
+    if (code == CNNSCORE_OK) warn_of_annotations(calls, network);
     if (code == CNNSCORE_OK) pipeline_warn(pipeline, &tally);
     if (code == CNNSCORE_OK) report_summary(&tally, network->provider);
     pipeline_close(pipeline); /* before what its workers look at */

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pysam
+import pytest
 
 from conftest import DATA, run_cli, scores_of
 from hosts.plugin import plugin
@@ -157,3 +159,27 @@ def test_telomeres_pass_unscored(tiny: dict[str, str], tmp_path: Path) -> None:
         key = "CNN_2D" if reads else "CNN_1D"
         assert [score is None for score in scores_of(out, key)] == [True, True, False, True]
         assert "1 of 4 sites scored" in run.err
+
+
+@pytest.mark.parametrize("pos", ["0", "x257", "-", ""])
+@pytest.mark.parametrize("command", ["score", "filter"])
+def test_bases_before_the_contig(
+    pos: str, command: str, tiny: dict[str, str], tmp_path: Path
+) -> None:
+    """An older htslib takes a POS that is no number for 0, which is a telomere's."""
+    calls, out = tmp_path / "calls.vcf", tmp_path / "out.vcf"
+    calls.write_text(
+        "##fileformat=VCFv4.2\n##contig=<ID=synA,length=40000>\n"
+        '##INFO=<ID=CNN_1D,Number=1,Type=Float,Description="x">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+        f"synA\t{pos}\t.\tA\tG\t.\t.\tCNN_1D=1\n"
+    )
+    more = {
+        "score": ["-R", REF, "-m", tiny["reference"], "--info-key", "NEW"],
+        "filter": ["--info-key", "CNN_1D", "--threshold", 0],
+    }
+    run = run_cli(command, calls, *more[command], "-o", out)
+    assert run.code == 2
+    assert re.search("synA:0|malformed|no VCF", run.err), run.err
+    assert pos != "0" or "record synA:0 (A) lies before the contig's first base" in run.err
+    assert not out.exists()

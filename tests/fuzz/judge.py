@@ -34,13 +34,22 @@ def faults(
         found.append(f"exit {ran.status}")
     if len(re.findall(ERROR[program], ran.said, re.MULTILINE)) != 1:
         found.append("not one line of error")
-    elif not re.search(
-        rf"{re.escape(file.partition('.')[0])}|is the reference the one|record \S+:\d+", ran.said
-    ):
+    elif not names(file, ran.said):
         found.append("neither file nor record named")
     if ran.written:
         found.append(f"left over: {', '.join(ran.written)}")
     return found
+
+
+def names(file: str, said: str) -> bool:
+    """Whether a message names the file, or what it is an index of, or the network in it, or a
+    record: not as a part of another word.
+    """
+    known = [file, re.sub(r"\.(fai|gzi|bai|tbi|csi|crai)$", "", file)]
+    if file.endswith(".onnx"):
+        known.append(f"network {file.removesuffix('.onnx')}")
+    named = "|".join(rf"(?<![\w.-]){re.escape(name)}(?![\w-])" for name in known)
+    return bool(re.search(rf"{named}|is the reference the one|record \S+:\d+", said))
 
 
 def _of_output(ran: Ran, promise: Promise, whole: Ran, records: int | None) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import DATA
-from fuzz import layers
+from fuzz import judge, layers
 from fuzz.kinds import KINDS
 from fuzz.mutations import MUTATIONS, mutated
 from hosts.bgzf import END, bgzf
@@ -91,6 +91,26 @@ def test_planted_faults_are_found(tmp_path: Path) -> None:
     assert [int(number) for number in again] == list(range(3, 3 + len(FAULTS)))
     kept = {path.name for path in failures.iterdir()}
     assert kept == {f"fai-2-{number}-ref.fa.fai" for number in again}
+
+
+@pytest.mark.parametrize(
+    ("file", "said", "named"),
+    [
+        ("ref.fa", "cannot read the reference: gone", False),
+        ("ref.fa", "cannot read ref.fa: gone", True),
+        ("ref.fa.fai", "box/ref.fa has another length", True),
+        ("ref.fa.fai", "the index ref.fa.fai is cut short", True),
+        ("reads.bam.bai", "samtools index reads.bam", True),
+        ("reads.bam", "no reads count", False),
+        ("calls.bcf", "calls.vcf.gz is truncated", False),
+        ("calls.bcf", "standard calls.bcf-like", False),
+        ("calls.bcf", "it lies at record synA:12", True),
+        ("read-set.onnx", "the network read-set has no finite score", True),
+        ("read-set.onnx", "networks of the encoding read-set", False),
+    ],
+)
+def test_what_names_a_file(file: str, said: str, named: bool) -> None:
+    assert judge.names(file, said) == named
 
 
 def test_mutations_are_those_of_their_seed() -> None:

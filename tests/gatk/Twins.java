@@ -57,6 +57,7 @@ public class Twins {
         .put("read_rule", readRules())
         .put("sample_depth", sampleDepths())
         .put("info_key", infoKeys())
+        .put("annotation_range", annotationRanges())
         .put("model_line", modelLines())
         .put("read_letters", readLetters());
   }
@@ -198,6 +199,14 @@ public class Twins {
     var all = new JSONArray();
     for (JSONObject vector : list("info_key")) {
       all.put(DescriptionCheck.INFO_KEY.matcher(vector.getString("key")).matches());
+    }
+    return all;
+  }
+
+  private JSONArray annotationRanges() {
+    var all = new JSONArray();
+    for (JSONObject vector : list("annotation_range")) {
+      all.put(AnnotationChecks.isOutside(vector.getString("key"), vector.getFloat("value")));
     }
     return all;
   }

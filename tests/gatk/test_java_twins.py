@@ -65,6 +65,11 @@ def test_info_keys(answers: dict[str, Any]) -> None:
     assert answers["info_key"] == [vector["good"] for vector in VECTORS["info_key"]]
 
 
+def test_what_gatks_callers_write(answers: dict[str, Any]) -> None:
+    outside = [vector["outside"] for vector in VECTORS["annotation_range"]]
+    assert answers["annotation_range"] == outside
+
+
 def test_lines_of_scores(answers: dict[str, Any]) -> None:
     assert answers["model_line"] == [vector["line"] for vector in VECTORS["model_line"]]
 

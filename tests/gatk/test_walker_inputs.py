@@ -146,6 +146,13 @@ def test_only_telomeres(tool: Tool, tmp_path: Path) -> None:
     assert tool.out.read_text().endswith(record)
 
 
+@pytest.mark.parametrize("pos", ["0", "x257"])
+def test_bases_before_the_contig(pos: str, tool: Tool, tmp_path: Path) -> None:
+    record = f"synA\t{pos}\t.\tA\tG\t50\t.\tDP=9\tGT\t0/1\n"
+    said = tool.refused(written(tmp_path / "calls.vcf", [record, *RECORDS]))
+    assert ("record synA:0 (A) lies before" if pos == "0" else pos) in said
+
+
 @pytest.mark.parametrize("pos", [-5, 12002, 2_000_000_000])
 def test_position_that_there_is_not(pos: int, tool: Tool, tmp_path: Path) -> None:
     record = RECORDS[-1].split("\t")

@@ -1,6 +1,7 @@
 /* at_event.c: preloaded into a program, sends it a signal when it has done its Nth step with a file.
  * A step makes, renames or removes a name under $KILL_UNDER; $KILL_AFTER is N, $KILL_SIGNAL the signal.
- * $KILL_LOG gets a line for each step, as a list of the moments that there are. */
+ * $KILL_SENT is made when it is sent. $KILL_LOG gets a line for each step, as a list of the moments that
+ * there are. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -44,7 +45,11 @@ static void step(const char *what, const char *path) {
         if (fd < 0 || write(fd, line, (size_t)n) != n) abort();
         close(fd);
     }
-    if (after && number && now == atoi(after)) kill(getpid(), atoi(number));
+    if (!after || !number || now != atoi(after)) return;
+    const char *sent = getenv("KILL_SENT");
+    int fd = sent ? NEXT(open)(sent, O_WRONLY | O_CREAT, 0666) : -1;
+    if (fd >= 0) close(fd);
+    kill(getpid(), atoi(number));
 }
 
 #define STEP(what, folder, path, call)               \

@@ -40,6 +40,10 @@ class Moment:
     seconds: float | None = None
     step: int | None = None
 
+    def sooner(self) -> Moment:
+        """For a run that was over before; a step comes when it comes."""
+        return self if self.seconds is None else Moment(self.seconds * 0.8)
+
     def __str__(self) -> str:
         return f"at {self.seconds:.2f} s" if self.step is None else f"after step {self.step}"
 
@@ -63,6 +67,7 @@ class Box:
     def __init__(self, subject: Subject, folder: Path) -> None:
         self.subject, self.out, self.tmp = subject, folder / "out", folder / "tmp"
         self._before, self._made = folder / "before", folder / "made"
+        self._sent = folder / "sent"
         for path in (self.out, self.tmp):
             path.mkdir(parents=True)
         self.whole("before")
@@ -111,6 +116,7 @@ class Box:
     def end(self, number: signal.Signals, moment: Moment, *, replaces: bool) -> Ended:
         """A run that a signal ends, with or without outputs of an earlier run there."""
         self._reset(replaces)
+        self._sent.unlink(missing_ok=True)
         mark = uuid.uuid4().hex
         environment = self._environment(mark=mark, moment=moment, number=number)
         with tempfile.TemporaryFile() as err:
@@ -149,7 +155,7 @@ class Box:
         if moment.seconds is None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(MOST_SECONDS)
-            return False, time.monotonic()
+            return self._sent.exists(), time.monotonic()
         with suppress(subprocess.TimeoutExpired):
             process.wait(moment.seconds)
         begin = time.monotonic()
@@ -273,6 +279,7 @@ class Box:
             result["KILL_LOG"] = str(steps)
         if moment and moment.step and number:
             result |= {"KILL_AFTER": str(moment.step), "KILL_SIGNAL": str(int(number))}
+            result["KILL_SENT"] = str(self._sent)
         return result
 
 

@@ -9,11 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from cnnscore.cli import ENDING
-from kill.killing import SIGNALS, Box, Moment, preloaded, reader_leaves, size_of_output
+from kill.kill import end_runs
+from kill.killing import SIGNALS, Box, Ended, Moment, preloaded, reader_leaves, size_of_output
 from kill.subjects import Subject, subjects, to_stdout
 
 CAUGHT = [number for number in SIGNALS if number != signal.SIGKILL]
@@ -67,6 +70,40 @@ def test_while_outputs_take_their_names(
     for step in range(first, len(box.steps) + 1):
         ended = box.end(number, Moment(step=step), replaces=True)
         assert not ended.faults, box.steps[step - 1]
+
+
+def test_a_moment_that_does_not_come_is_told(box_of: Callable[[str], Box]) -> None:
+    box = box_of("filter")
+    for moment in (Moment(step=len(box.steps) + 1), Moment(60.0)):
+        ended = box.end(signal.SIGTERM, moment, replaces=True)
+        assert (ended.sent, ended.faults) == (False, [])
+    assert box.end(signal.SIGTERM, Moment(step=1), replaces=True).sent
+
+
+class Quick:
+    """In place of a box: runs that take so many seconds."""
+
+    subject = SimpleNamespace(name="quick")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def end(self, number: signal.Signals, moment: Moment, *, replaces: bool) -> Ended:
+        del number, replaces
+        sent = moment.seconds is not None and moment.seconds < self.seconds
+        return Ended([], sent, 0.0, 0.0)
+
+
+def test_make_kill_demands_every_moment(capsys: pytest.CaptureFixture[str]) -> None:
+    moments = [Moment(float(i)) for i in range(10)]
+    assert (
+        end_runs(cast("Box", Quick(5.0)), signal.SIGTERM, moments) == 0
+    )  # the later ones came sooner
+    assert capsys.readouterr().out.split()[2:5] == ["10", "10", "0"]
+    assert end_runs(cast("Box", Quick(0.0)), signal.SIGTERM, [*moments, Moment(step=1)]) == 11
+    said = capsys.readouterr().out
+    assert said.count("no signal met the run") == 11
+    assert said.split()[-7:-4] == ["11", "0", "11"]
 
 
 @pytest.mark.parametrize("name", ["score", "plugin-u", "filter", "view"])

@@ -230,13 +230,6 @@ class Calls:
         name = ffi.NULL if sample is None else sample.encode()
         return warning_of(lib.cnnscore_calls_warn_of_samples, self.handle, name)
 
-    def annotations_warnings(self, network: Description) -> Iterator[str]:
-        """What to say, at the end, of annotations that a network of GATK's lacks, or has not seen
-        the like of.
-        """
-        texts = network.encoding.encode(), network.model.encode()
-        return warnings_of(lib.cnnscore_calls_warn_of_annotations, self.handle, *texts)
-
     def check_key(self, key: str, *, overwrite: bool = False) -> None:
         """Errors: BadInput when there is an INFO/key already and it is not to be replaced."""
         call(ffi, lib.cnnscore_calls_check_key, self.handle, key.encode(), overwrite)

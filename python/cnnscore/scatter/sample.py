@@ -12,6 +12,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from cnnscore.calls.annotations import (
+    AnnotationCounts,
+    add_annotation_counts,
+    annotation_counts,
+    annotations_warnings,
+)
 from cnnscore.calls.output import OutputOptions, open_output
 from cnnscore.calls.read_checks import ReadChecks
 from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
@@ -62,13 +68,13 @@ class _Opened:
                 self.source.add_depth(key, self.checks.depth, given=given is not None)
             self.checks.whose(self.source, job.sample)
 
-    def check(self, counts: ReadCounts, sites: int, scored: int) -> None:
+    def check(self, counts: ReadCounts, scored: int) -> None:
         """Say what is to say of all shards together. Errors: BadInput where no read counts, and
         where the network has no finite score.
         """
         self.checks.at_end(counts)
         self.reader.check_scores(counts, scored, self.network)
-        for warning in self.source.annotations_warnings(self.network) if sites else ():
+        for warning in annotations_warnings(self.source, self.network):
             log.warning(warning)
         if lacking := self.reader.scores_warning(counts, scored, self.network):
             log.warning(lacking)
@@ -111,7 +117,11 @@ def write_gathered(
     sites = sum(result["sites"] for result in told)
     scored = sum(result["scored"] for result in told)
     with _Opened(job, how, depth=sample.depth, again=True) as opened:
-        opened.check(counts, sites, scored)
+        for result in told:
+            parts = {name: AnnotationCounts(**of) for name, of in result["annotations"].items()}
+            add_annotation_counts(opened.source, how.network, parts)
+        annotations = annotation_counts(opened.source, how.network)
+        opened.check(counts, scored)
         with open_output(opened.source, job.output, how.written) as writer:
             append(writer, shards)
     providers = sorted({result["provider"] for result in told})
@@ -122,4 +132,5 @@ def write_gathered(
         reads=counts,
         seconds=seconds,
         provider=", ".join(providers),
+        annotations=annotations,
     )

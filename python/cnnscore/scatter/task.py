@@ -95,6 +95,7 @@ def score_shard(task: Task, engine: WindowScorer) -> dict[str, Any]:
         "sites": summary.sites,
         "scored": summary.scored,
         "reads": asdict(summary.reads),
+        "annotations": {name: asdict(of) for name, of in summary.annotations.items()},
         "seconds": round(summary.seconds, 3),
         "provider": summary.provider,
         "worker": worker_name(),

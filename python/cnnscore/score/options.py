@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cnnscore.calls.annotations import AnnotationCounts
 from cnnscore.calls.records import Intervals
 from cnnscore.calls.windows import ReadCounts
 from cnnscore.html import html_table
@@ -45,6 +46,8 @@ class Summary:
     reads: ReadCounts
     seconds: float
     provider: str
+    annotations: dict[str, AnnotationCounts]
+    """Which of the network's annotations records have."""
 
     def __repr__(self) -> str:
         return f"<cnnscore.Summary: {self.text()}>"

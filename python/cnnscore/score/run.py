@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.calls.annotations import annotation_counts, annotations_warnings
 from cnnscore.calls.output import OutputOptions, open_output
 from cnnscore.calls.read_checks import check_depth
 from cnnscore.calls.records import Calls, check_info_key
@@ -210,8 +211,9 @@ class ScoringRun:
             reads=self._pipeline.counts(),
             seconds=time.monotonic() - self._start,
             provider=network.provider,
+            annotations=annotation_counts(self._source, network),
         )
-        for warning in self._source.annotations_warnings(network) if self._sites else ():
+        for warning in annotations_warnings(self._source, network):
             log.warning(warning)
         self._pipeline.warn(self._scored)
         return summary

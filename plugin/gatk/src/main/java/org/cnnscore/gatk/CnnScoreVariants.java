@@ -342,7 +342,7 @@ public final class CnnScoreVariants extends VariantWalker {
             reads,
             reads == null ? null : getHeaderForReads().getSequenceDictionary(),
             sampleDepth);
-    scoreChecks = new ScoreChecks(network);
+    scoreChecks = new ScoreChecks(network, drivingVariantFile, getHeaderForVariants());
     pipeline = new ScoringPipeline(client, network, windows, transferBatchSize, this::write);
   }
 

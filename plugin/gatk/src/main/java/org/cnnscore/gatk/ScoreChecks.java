@@ -1,30 +1,30 @@
 package org.cnnscore.gatk;
 
-import htsjdk.variant.variantcontext.Allele;
 import htsjdk.variant.variantcontext.VariantContext;
+import htsjdk.variant.vcf.VCFHeader;
 import java.util.Locale;
-import java.util.regex.Pattern;
 import org.apache.logging.log4j.Logger;
+import org.broadinstitute.hellbender.engine.GATKPath;
 import org.broadinstitute.hellbender.exceptions.UserException;
 import org.cnnscore.v1.Description;
 
 /**
- * What is said of a network without finite scores: the rules and the words of
- * native/records/checks.c.
+ * What is said of a network without finite scores, and of annotations that it is not used to: the
+ * rules and the words of native/records/checks.c.
  */
 final class ScoreChecks {
 
-  private static final Pattern SEQUENCE = Pattern.compile("[ACGTNacgtn]+");
-
   private final Description network;
+  private final AnnotationChecks annotations;
 
   /** Networks of ours score alleles, those of GATK's encodings score records. */
   private final boolean byAllele;
 
   private long sites;
 
-  ScoreChecks(Description network) {
+  ScoreChecks(Description network, GATKPath calls, VCFHeader header) {
     this.network = network;
+    annotations = new AnnotationChecks(network, calls.toString(), header);
     byAllele = !network.getEncoding().startsWith("gatk-");
   }
 
@@ -33,13 +33,13 @@ final class ScoreChecks {
     boolean finite =
         network.getAnnotationsList().stream()
             .noneMatch(key -> Float.isInfinite(Sites.annotation(record, key)));
-    if (finite && (!byAllele || record.getAlternateAlleles().stream().anyMatch(this::isSequence))) {
+    boolean hasSequence = record.getAlternateAlleles().stream().anyMatch(Sites::isSequence);
+    if (finite && (!byAllele || hasSequence)) {
       sites++;
     }
-  }
-
-  private boolean isSequence(Allele allele) {
-    return SEQUENCE.matcher(allele.getDisplayString()).matches();
+    if (hasSequence) {
+      annotations.add(record);
+    }
   }
 
   /** Ends a run without any score. */
@@ -56,8 +56,9 @@ final class ScoreChecks {
     }
   }
 
-  /** Says at the end how many sites have none. */
+  /** Says at the end how many sites have none, and what the network is not used to. */
   void warn(long scored, Logger logger) {
+    annotations.warn(logger);
     if (scored < sites) {
       logger.warn(
           String.format(

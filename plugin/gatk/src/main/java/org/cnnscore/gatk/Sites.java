@@ -9,6 +9,7 @@ import java.math.RoundingMode;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.broadinstitute.hellbender.exceptions.UserException;
 
 /**
  * What a network is told of a record: kind, end, annotations. The rules of native/records, on
@@ -32,14 +33,35 @@ final class Sites {
   private static final Pattern INFINITE =
       Pattern.compile("\\s*([+-]?)inf.*", Pattern.CASE_INSENSITIVE);
 
+  private static final Pattern BASES = Pattern.compile("[ACGTacgt]");
+  private static final Pattern SEQUENCE = Pattern.compile("[ACGTNacgtn]+");
+
   private Sites() {}
+
+  /** Whether an allele is a sequence, not `*`, a symbol or a breakend. */
+  static boolean isSequence(Allele allele) {
+    return SEQUENCE.matcher(allele.getDisplayString()).matches();
+  }
 
   static int start(VariantContext record) {
     return record.getStart() - 1;
   }
 
-  /** Whether a record lies beside its contig: VCF's POS 0 and N + 1, which have no bases. */
+  /**
+   * Whether a record lies beside its contig: VCF's POS 0 and N + 1, which have no bases. Refuses
+   * one with bases before the first (native/records/columns.c).
+   */
   static boolean isTelomere(VariantContext record, int contigLength) {
+    String reference = record.getReference().getDisplayString();
+    if (start(record) < 0
+        && BASES.matcher(reference).lookingAt()
+        && record.getAlternateAlleles().stream().anyMatch(Sites::isSequence)) {
+      throw new UserException.BadInput(
+          String.format(
+              "record %s:%d (%s) lies before the contig's first base: its POS is 0; mend or drop"
+                  + " it",
+              record.getContig(), record.getStart(), reference));
+    }
     return start(record) == -1 || start(record) == contigLength;
   }
 
