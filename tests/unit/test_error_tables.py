@@ -84,6 +84,7 @@ WALKER = {
         "bases in the reads' header but %d in the reference",
         "lies past the end of contig",
         "but the reference has %c",
+        "lies before the contig's first base",
     ],
     "a compressed call file with a damaged block": ["is damaged: …; copy it"],
     "an interruption while it waits": ["stopped before all its blocks", "interrupted"],
