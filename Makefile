@@ -275,6 +275,7 @@ fuzz: build $(WORK)/apt-test
 
 kill: build $(WORK)/train gatk $(WORK)/apt-test
 	@$(BIN)/python tests/kill/kill.py
+	@$(BIN)/python tests/kill/cluster.py
 
 tsan: build $(WORK)/apt-test
 	@bash tests/native/tsan.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# slurm.sh: `score --cluster slurm` on a real SLURM of this machine alone, one job of which is cancelled:
-# equal to the byte to one process, nothing left over. As root, with Debian's slurmctld, slurmd,
+# slurm.sh: `score --cluster slurm` on a real SLURM of this machine alone, whose jobs are cancelled at three
+# moments: equal to the byte to one process, nothing left over. As root, with Debian's slurmctld, slurmd,
 # slurm-client and munge, and the extra cnnscore[cluster]; it ends what it starts.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -61,11 +61,22 @@ END
 cd "$folder"
 calls=("$data/calls.vcf.gz" -R "$data/ref.fa" -I "$data/reads.bam" --no-version)
 "$cnnscore" score "${calls[@]}" -o one.vcf
-"$cnnscore" score "${calls[@]}" -o jobs.vcf --work work --shards 8 --cluster slurm --cluster-config cluster.toml &
-run=$!
-until [ -s work/shards.jsonl ]; do kill -0 $run && sleep 0.1; done
-scancel "$(squeue -h -t running -o %i | head -1)"
-wait $run
-cmp one.vcf jobs.vcf
-[ ! -e work ]
-echo "a SLURM with one job cancelled: equal to the byte, nothing left over"
+
+# cancelled NAME SHARDS WHICH: when so many shards are done, the first job or all of them are cancelled.
+cancelled() {
+  local name=$1 shards=$2 which=$3 run
+  "$cnnscore" score "${calls[@]}" -o "$name.vcf" --work work --shards 8 --cluster slurm --cluster-config cluster.toml &
+  run=$!
+  until [ -n "$(squeue -h -t running -o %i)" ] && [ "$(cat work/shards.jsonl 2>/dev/null | grep -c sha256)" -ge "$shards" ]; do
+    kill -0 $run && sleep 0.1
+  done
+  scancel $(squeue -h -t running -o %i | if [ "$which" = all ]; then cat; else head -1; fi)
+  wait $run
+  cmp one.vcf "$name.vcf"
+  [ ! -e work ]
+  until [ -z "$(squeue -h -o %i)" ]; do sleep 0.1; done
+  echo "$name: equal to the byte, nothing left over"
+}
+cancelled a-job-that-starts 0 first
+cancelled a-job-at-work 1 first
+cancelled all-jobs 3 all

@@ -7,7 +7,6 @@ import gzip
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -27,7 +26,6 @@ from cnnscore.scatter.work import _absolute, _for_workers
 from cnnscore.score.open import EngineSettings
 from cnnscore.score.options import ScoreOptions
 from conftest import DATA, Finished, run_cli
-from hosts.processes import children, runs
 from hosts.waiting import wait_until
 
 REF = DATA / "ref.fa"
@@ -338,36 +336,6 @@ def test_addresses_and_configurations(tmp_path: Path) -> None:
         run = score(out, folder, "--cluster", "tls://[::1]:8786", "--cluster-config", config)
         assert run.code == 2
         assert said in run.err
-    assert not folder.exists()
-
-
-@pytest.mark.usefixtures("dask")
-def test_a_worker_is_killed(whole: bytes, tmp_path: Path) -> None:
-    """The others, and the one that takes its place, do its shard; nothing is left over."""
-    out, folder = tmp_path / "out.vcf", tmp_path / "work"
-    run = started(out, folder, "--cluster", "local:2")
-    wait_until(lambda: len(done(folder)) >= 1, 60)
-    workers = {str(shard["worker"]).rpartition("-")[2] for shard in done(folder)}
-    os.kill(int(workers.pop()), signal.SIGKILL)
-    _, said = run.communicate(timeout=120)
-    assert run.returncode == 0, said
-    assert out.read_bytes() == whole
-    assert not folder.exists()
-
-
-@pytest.mark.usefixtures("dask")
-def test_the_scheduler_is_killed(whole: bytes, tmp_path: Path) -> None:
-    """Its workers end with it; the same command goes on."""
-    out, folder = tmp_path / "out.vcf", tmp_path / "work"
-    run = started(out, folder, "--cluster", "local:2")
-    wait_until(lambda: len(done(folder)) >= 1, 60)
-    below = children(run.pid)
-    workers = [int(str(shard["worker"]).rpartition("-")[2]) for shard in done(folder)]
-    run.kill()
-    run.communicate()
-    wait_until(lambda: not any(runs(pid) for pid in [*below, *workers]), 60)
-    assert score(out, folder).code == 0
-    assert out.read_bytes() == whole
     assert not folder.exists()
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from hosts.processes import marked
 from hosts.waiting import wait_until
 from kill.subjects import Subject
 
@@ -293,28 +294,18 @@ def preloaded() -> Path:
     return result
 
 
-def _marked(mark: str) -> list[int]:
-    """Processes that have the mark in their environment, and run."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if mark.encode() in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
-    return found
-
-
 def _wait_for_children(mark: str) -> float | None:
     """Seconds until no process has the mark; None: some still do."""
     begin = time.monotonic()
     try:
-        wait_until(lambda: not _marked(mark), CHILDREN_END_WITHIN)
+        wait_until(lambda: not marked(mark), CHILDREN_END_WITHIN)
     except AssertionError:
         return None
     return time.monotonic() - begin
 
 
 def _kill_marked(mark: str) -> None:
-    for pid in _marked(mark):
+    for pid in marked(mark):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 

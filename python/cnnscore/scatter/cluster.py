@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
 import os
 import signal
 import threading
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -43,6 +45,7 @@ CORES_PER_WORKER = 4
 """Of a local cluster without a number: a network per core would take the memory."""
 MOST_SENT = 10_000
 """So many shards the scheduler knows at a time: it takes some kB for each."""
+ASK_AGAIN_S = 5.0
 TABLES = ("cluster", "workers", "security", "resources")
 
 
@@ -53,6 +56,7 @@ class DaskRunner:
         self._client = client
         self._resources = dict(resources)
         self._server = server
+        self._workers, self._asked = 0, -math.inf
 
     def network(self, engine: EngineSettings, *, has_reads: bool) -> Description:
         """What the workers are to score with, opened here to look at it."""
@@ -87,8 +91,12 @@ class DaskRunner:
             future.release()
 
     def workers(self) -> int:
-        """How many are there now."""
-        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+        """How many are there; asked for now and then, as the answer tells of each."""
+        now = time.monotonic()
+        if now - self._asked > ASK_AGAIN_S:
+            self._workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
+            self._asked = now
+        return self._workers
 
 
 @contextmanager
@@ -204,7 +212,14 @@ def _local(n: int, settings: Mapping[str, Mapping[str, Any]]) -> Iterator[Any]:
         "resources": settings["resources"] or None,
         **settings["cluster"],
     }
-    with LocalCluster(**wanted) as cluster:
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            cluster = LocalCluster(**wanted)
+            break
+        except (RuntimeError, OSError) as error:  # a worker that ends while it starts
+            if not left:
+                raise BadInput(f"the workers of this machine do not start: {error}") from None
+    with cluster:
         yield cluster
 
 
@@ -234,7 +249,8 @@ def _queue(
     except (TypeError, ValueError) as error:
         raise BadInput(f"[cluster] of the configuration: {error}") from None
     with cluster:
-        cluster.scale(jobs=int(settings["workers"].get("jobs", 1)))
+        jobs = int(settings["workers"].get("jobs", 1))
+        cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)  # one that ends is replaced
         yield cluster
 
 

@@ -1,0 +1,73 @@
+"""scatter.py BENCH_DATA [--shards N] [--turns N] [--targets REGION]: `score --cluster local:2`.
+
+113,000 sites on 113 Mb in 200 shards, scored by two workers of one thread, against `score --threads
+2`, in turns. The start-up of workers is left out: of either side a run over no site is taken off.
+The records must be equal to the byte. `--targets` takes a part of the sites, for a quick look.
+"""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from timing import print_row, run_once
+
+MOST = {"reads": 1.15, "gatk-2d": 1.05}
+SHARDS, TURNS, WORKERS = 200, 3, 2
+
+
+def main() -> None:
+    """Print one row per claim; exit 1 when one fails."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--shards", type=int, default=SHARDS)
+    parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--targets")
+    parser.add_argument("--model", action="append", choices=list(MOST))
+    options = parser.parse_args()
+    large, ok = options.data / "large", True
+    for model in options.model or MOST:
+        with tempfile.TemporaryDirectory(prefix="scatter-") as name:
+            ok = _compare(large, Path(name), model, options) and ok
+    sys.exit(0 if ok else 1)
+
+
+def _compare(data: Path, folder: Path, model: str, options: argparse.Namespace) -> bool:
+    targets = ["-t", options.targets] if options.targets else []
+    contig = (data / "ref.fa.fai").read_text().split("\t")[0]
+    none = ["-t", f"{contig}:1-1"]
+
+    def one(out: str, where: list[str]) -> float:
+        return _seconds(data, model, folder / out, [*where, "--threads", str(WORKERS)])
+
+    def cluster(out: str, where: list[str], shards: int) -> float:
+        work = ["--work", str(folder / "work"), "--cluster", f"local:{WORKERS}", "--threads", "1"]
+        more = [*where, *work, "--shards", str(shards)]
+        return _seconds(data, model, folder / out, more)
+
+    ratios, equal = [], True
+    for turn in range(options.turns):
+        sides = [
+            lambda: one("one.vcf", targets) - one("none.vcf", none),
+            lambda: cluster("shards.vcf", targets, options.shards) - cluster("none.vcf", none, 2),
+        ]
+        times = {side: sides[side]() for side in ((0, 1) if turn % 2 == 0 else (1, 0))}
+        ratios.append(times[1] / times[0])
+        equal &= filecmp.cmp(folder / "one.vcf", folder / "shards.vcf", shallow=False)
+    label = f"{model}: {options.shards} shards, 2 workers / 2 threads"
+    told = f"{statistics.median(ratios):.2f}x ({min(ratios):.2f}-{max(ratios):.2f})"
+    ok = print_row(label, told, f"<= {MOST[model]}x", statistics.median(ratios) <= MOST[model])
+    return print_row(f"{model}: records", "equal" if equal else "differ", "equal", equal) and ok
+
+
+def _seconds(data: Path, model: str, out: Path, more: list[str]) -> float:
+    calls = [str(data / "sparse.vcf.gz"), "-R", str(data / "ref.fa"), "-I", str(data / "30x.bam")]
+    command = [sys.executable, "-m", "cnnscore", "score", *calls, "-m", model]
+    return run_once([*command, "--no-version", "--quiet", "-o", str(out), *more]).seconds
+
+
+main()
