@@ -10,8 +10,6 @@
 
 #define MAPQ_MIN 20             /* HaplotypeCaller's --minimum-mapping-quality */
 #define MAPQ_UNKNOWN 255        /* SAM: not available */
-#define TAIL_QUALITY 9          /* its reads are cut at both ends while qualities are no higher */
-#define LOW_QUALITY 18          /* its --base-quality-score-threshold */
 #define LOW_MATCH_LOSS 0.125    /* -log10 of 1 - 10^-0.6 */
 #define LOW_MISMATCH_LOSS 1.077 /* -log10 of 10^-0.6 / 3 */
 #define LOSS_PER_ERROR 4        /* a read may have one error in 50 bases, two at most, of 10^-4 each */
@@ -29,26 +27,22 @@
 /* Whether HaplotypeCaller would leave out a read as one that no haplotype explains: when its likelihood
  * falls below 10^-8 (10^-4 where it is short). Bases below quality 18 count there as quality 6. Good
  * mismatches are left to the haplotypes, which are not known here. */
-static bool badly_modelled(const cnnscore_bam_record *record, const cnnscore_evidence *e, int64_t first,
-                           int64_t last) {
-    int64_t low = 0;
-    for (int64_t i = first; i <= last; i++) low += record->qual[i] < LOW_QUALITY;
-    double loss = LOW_MATCH_LOSS * (double)low +
+static bool badly_modelled(const cnnscore_qualities *qualities, const cnnscore_evidence *e) {
+    double loss = LOW_MATCH_LOSS * (double)qualities->n_low +
                   (LOW_MISMATCH_LOSS - LOW_MATCH_LOSS) * (double)(e->mismatches - e->mismatches_q20);
-    return loss > LOSS_PER_ERROR * (last - first + 1 > ERROR_LENGTH ? 2 : 1);
+    return loss > LOSS_PER_ERROR * (qualities->end - qualities->begin > ERROR_LENGTH ? 2 : 1);
 }
 
 cnnscore_annotated_read cnnscore_annotated(const cnnscore_bam_record *record, const cnnscore_evidence *e) {
     /* Tails of low quality are cut off, and with them what stands there. */
-    int64_t first = 0, last = record->l_seq - 1;
-    while (first <= last && record->qual[first] <= TAIL_QUALITY) first++;
-    while (last >= first && record->qual[last] <= TAIL_QUALITY) last--;
+    cnnscore_qualities between =
+        record->is_part ? record->qualities : cnnscore_qualities_of(record->qual, record->n_held);
     uint16_t lone = CNNSCORE_FLAG_PAIRED | CNNSCORE_FLAG_MATE_UNMAPPED;
     bool mate_afar = (record->flag & lone) == CNNSCORE_FLAG_PAIRED && record->mate_contig != record->contig;
     int64_t from_end = record->l_seq - 1 - e->index;
     return (cnnscore_annotated_read){
         .counts = record->mapq >= MAPQ_MIN && record->mapq != MAPQ_UNKNOWN && !mate_afar &&
-                  e->index >= first && e->index <= last && !badly_modelled(record, e, first, last),
+                  e->index >= between.begin && e->index < between.end && !badly_modelled(&between, e),
         .supports_ref = e->leaning == CNNSCORE_SUPPORTS_REF,
         .supports_alt = e->leaning == CNNSCORE_SUPPORTS_ALT,
         .reverse = (record->flag & CNNSCORE_FLAG_REVERSE) != 0,

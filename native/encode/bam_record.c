@@ -1,6 +1,8 @@
 /* bam_record.c: bounds-checked reading of one BAM record. */
 #include "bam_record.h"
 
+#include <string.h>
+
 /* block_size is an i32 in a BAM file. The bound also keeps every sum of CIGAR lengths (at most
  * 2^29 operators of 2^28 bases) far from overflow. */
 #define RECORD_SIZE_MAX INT32_MAX
@@ -66,6 +68,24 @@ static const char *find_long_cigar(const uint8_t *p, const uint8_t *end, const u
     return NULL;
 }
 
+/* What a record that ends with the tag of a part says of its read. */
+static const char *read_part(cnnscore_bam_record *self, const uint8_t *tag) {
+    uint32_t numbers[CNNSCORE_PART_NUMBERS];
+    for (int i = 0; i < CNNSCORE_PART_NUMBERS; i++)
+        numbers[i] = cnnscore_le32(tag + CNNSCORE_PART_TAG_SIZE + 4 * i);
+    const cnnscore_read_part part = {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]};
+    if (part.length > RECORD_SIZE_MAX || part.begin > part.length ||
+        self->n_held > (int64_t)part.length - part.begin || part.good_begin > part.good_end ||
+        part.good_end > part.length || part.low > part.good_end - part.good_begin)
+        return "its tag cn contradicts itself, or the bases that it holds";
+    self->is_part = true;
+    self->l_seq = part.length;
+    self->first = part.begin;
+    self->left_out = part.n_indels;
+    self->qualities = (cnnscore_qualities){part.good_begin, part.good_end, part.low};
+    return NULL;
+}
+
 const char *cnnscore_bam_record_read(cnnscore_bam_record *self, const uint8_t *bytes, int64_t size) {
     if (size < CNNSCORE_BAM_FIXED_SIZE) return "it is shorter than the fixed part of a BAM record";
     if (size > RECORD_SIZE_MAX) return "it is longer than a BAM record can be";
@@ -75,7 +95,10 @@ const char *cnnscore_bam_record_read(cnnscore_bam_record *self, const uint8_t *b
     self->mapq = bytes[9];
     self->n_cigar = le16(bytes + 12);
     self->flag = le16(bytes + 14);
-    self->l_seq = cnnscore_le32(bytes + 16);
+    self->l_seq = self->n_held = cnnscore_le32(bytes + 16);
+    self->first = 0;
+    self->left_out = 0;
+    self->is_part = false;
 
     int64_t cigar_at = CNNSCORE_BAM_FIXED_SIZE + (int64_t)bytes[CNNSCORE_BAM_NAME_LENGTH_AT];
     int64_t seq_at = cigar_at + (int64_t)self->n_cigar * 4;
@@ -86,12 +109,17 @@ const char *cnnscore_bam_record_read(cnnscore_bam_record *self, const uint8_t *b
     self->seq = bytes + seq_at;
     self->qual = bytes + qual_at;
 
+    const uint8_t *end = bytes + size;
+    if (size - tags_at >= CNNSCORE_PART_SIZE &&
+        memcmp(end - CNNSCORE_PART_SIZE, CNNSCORE_PART_TAG, CNNSCORE_PART_TAG_SIZE) == 0) {
+        const char *problem = read_part(self, end - CNNSCORE_PART_SIZE);
+        if (problem) return problem;
+    }
     if (self->n_cigar == 2) {
         uint32_t first = cnnscore_bam_cigar(self, 0), second = cnnscore_bam_cigar(self, 1);
-        if (cnnscore_cigar_op(first) == CNNSCORE_CIGAR_S && cnnscore_cigar_length(first) == self->l_seq &&
+        if (cnnscore_cigar_op(first) == CNNSCORE_CIGAR_S && cnnscore_cigar_length(first) == self->n_held &&
             cnnscore_cigar_op(second) == CNNSCORE_CIGAR_N) {
-            const char *problem =
-                find_long_cigar(bytes + tags_at, bytes + size, &self->cigar, &self->n_cigar);
+            const char *problem = find_long_cigar(bytes + tags_at, end, &self->cigar, &self->n_cigar);
             if (problem) return problem;
         }
     }

@@ -5,8 +5,11 @@
 #ifndef CNNSCORE_BAM_RECORD_H
 #define CNNSCORE_BAM_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "read_part.h"
 
 enum {
     CNNSCORE_CIGAR_M = 0,
@@ -42,12 +45,16 @@ enum {
 /* Pointers go into the record's own bytes; all that they promise has been checked. */
 typedef struct {
     const uint8_t *cigar; /* n_cigar little-endian u32, unaligned */
-    const uint8_t *seq;   /* (l_seq + 1) / 2 bytes, first base in the high nibble */
-    const uint8_t *qual;  /* l_seq bytes */
+    const uint8_t *seq;   /* (n_held + 1) / 2 bytes, first base in the high nibble */
+    const uint8_t *qual;  /* n_held bytes */
     int32_t contig, mate_contig;
-    int64_t pos;  /* 0-based, -1 = none */
-    int64_t clip; /* soft-clipped bases before the alignment, hard clips skipped over */
-    int64_t l_seq;
+    int64_t pos;                  /* 0-based, -1 = none */
+    int64_t clip;                 /* soft-clipped bases before the alignment, hard clips skipped over */
+    int64_t l_seq;                /* bases of the read: an index of one lies in [0, l_seq) */
+    int64_t first, n_held;        /* the bases that the record holds, [first, first + n_held) */
+    cnnscore_qualities qualities; /* of a part of a read, whose other qualities are not here */
+    uint32_t left_out;            /* insertions and deletions that the CIGAR of a part leaves out */
+    bool is_part;
     uint32_t n_cigar;
     uint32_t n_insertions;
     uint32_t n_deletions;
@@ -76,10 +83,18 @@ static inline uint32_t cnnscore_bam_cigar(const cnnscore_bam_record *self, uint3
     return cnnscore_le32(self->cigar + (size_t)i * 4);
 }
 
-/* The 4-bit base at index i, which must lie in [0, l_seq). */
+/* The 4-bit base at index i; 0, which is no base, where the record does not hold it. */
 static inline uint8_t cnnscore_bam_base(const cnnscore_bam_record *self, int64_t i) {
+    i -= self->first;
+    if (i < 0 || i >= self->n_held) return 0;
     uint8_t pair = self->seq[i / 2];
     return (uint8_t)(i % 2 ? pair & 15 : pair >> 4);
+}
+
+/* The quality of the base at index i; 0 where the record does not hold it. */
+static inline uint8_t cnnscore_bam_quality(const cnnscore_bam_record *self, int64_t i) {
+    i -= self->first;
+    return i < 0 || i >= self->n_held ? 0 : self->qual[i];
 }
 
 /* Bases [from, from + n) of a record's `seq`, one per byte. */

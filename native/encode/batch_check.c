@@ -46,3 +46,18 @@ int cnnscore_batch_check(const cnnscore_window_batch *batch, cnnscore_error *err
     }
     return CNNSCORE_OK;
 }
+
+int cnnscore_batch_has_parts(const cnnscore_window_batch *batch, int32_t *any, cnnscore_error *err) {
+    *any = 0;
+    int rc = cnnscore_batch_open(batch, CNNSCORE_VIEW_READS, err);
+    for (int64_t i = 0; rc == CNNSCORE_OK && i < batch->n_sites; i++) {
+        cnnscore_site site;
+        rc = cnnscore_site_open(batch, i, CNNSCORE_VIEW_READS, &site, err);
+        for (int64_t read = 0; rc == CNNSCORE_OK && !*any && read < site.n_reads; read++) {
+            cnnscore_bam_record record;
+            rc = cnnscore_site_read(batch, &site, read, &record, err);
+            *any |= rc == CNNSCORE_OK && record.is_part;
+        }
+    }
+    return rc;
+}

@@ -55,6 +55,10 @@ const char *cnnscore_cigar_letters(void);
  * Returns 0 or CNNSCORE_ERR_BATCH with a message that names the site. */
 int cnnscore_batch_check(const cnnscore_window_batch *batch, cnnscore_error *err);
 
+/* Whether a record of a batch that was checked holds a part of its read alone (docs/protocol.md), into *any.
+ * Errors: BATCH. */
+int cnnscore_batch_has_parts(const cnnscore_window_batch *batch, int32_t *any, cnnscore_error *err);
+
 /* gatk-reference: reference[n][window] codes of the n sites listed in `order` (indices into
  * the batch). POS stands at column window/2; near a contig's start the sequence is shifted
  * left and runs to min(window, pos + len(REF) + window/2). The batch must hold at least

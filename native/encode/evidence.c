@@ -13,6 +13,7 @@
 #define RATIO_CONVINCES 40 /* of a read that spans the site without the indel */
 #define RATIO_ALONE 15     /* of a read that does not span it */
 #define RATIO_LEANS 10     /* of a read, for annotations */
+#define LEFT_OUT_MAX 1000  /* far above what the count of indels is cut to */
 
 /* What the walk along a CIGAR finds, for `haplotype_ratio` and `support_of`. */
 typedef struct {
@@ -80,8 +81,8 @@ static void count_mismatches(const uint8_t *restrict read, const uint8_t *restri
     }
 }
 
-/* Aligned bases of a read: `index` stands at `pos`; [begin, end) is what of them lies in the window, and
- * is unpacked. */
+/* Aligned bases of a read: that which is number `index` of those it holds stands at `pos`; [begin, end) is
+ * what of them lies in the window, and is unpacked. */
 typedef struct {
     int64_t pos, index, begin, end;
 } stretch;
@@ -111,18 +112,24 @@ static void count_within(const cnnscore_evidence_scratch *self, const walk *w, c
 /* The changed bases of a SNP or an MNP that lie in an aligned stretch. */
 static void compare_changed(walk *w, const cnnscore_allele *allele, int64_t pos, int64_t index, int64_t n) {
     int64_t from = max64(pos, allele->begin), to = min64(pos + n, allele->begin + allele->ref_length);
-    for (int64_t p = from; p < to; p++) {
+    if (from >= to) return;
+    /* What the record does not hold is not known. */
+    int64_t held = w->record->first - index + pos, held_end = held + w->record->n_held;
+    held = max64(from, min64(to, held));
+    held_end = max64(held, min64(to, held_end));
+    w->covered += to - from;
+    w->unknown += to - from - (held_end - held);
+    for (int64_t p = held; p < held_end; p++) {
         int64_t i = index + (p - pos);
         uint8_t base = cnnscore_bam_base(w->record, i);
         uint8_t alt = cnnscore_base_bits[(uint8_t)allele->alt[p - allele->begin]];
         uint8_t ref = cnnscore_base_bits[(uint8_t)allele->ref[p - allele->begin]];
         bool known = base == 1 || base == 2 || base == 4 || base == 8;
         bool is_alt = known && base == alt, is_ref = known && !is_alt && (base & ref) != 0;
-        w->covered++;
         w->unknown += !known;
         w->equal_alt += is_alt;
         w->equal_ref += is_ref;
-        w->ratio += (is_alt - is_ref) * w->record->qual[i];
+        w->ratio += (is_alt - is_ref) * cnnscore_bam_quality(w->record, i);
     }
 }
 
@@ -137,9 +144,12 @@ static void walk_aligned(cnnscore_evidence_scratch *self, walk *w, cnnscore_evid
     if (allele->begin >= pos && allele->begin < pos + n) w->at = index + (allele->begin - pos);
     if (allele->ref_length == allele->alt_length) compare_changed(w, allele, pos, index, n);
 
-    stretch s = {pos, index, max64(pos, row->begin), min64(pos + n, row->end)};
+    const cnnscore_bam_record *record = w->record;
+    stretch s = {pos, index - record->first, max64(pos, row->begin), min64(pos + n, row->end)};
+    s.begin = max64(s.begin, pos - s.index);
+    s.end = min64(s.end, pos - s.index + record->n_held);
     if (s.begin >= s.end) return;
-    cnnscore_bam_bases(w->record->seq, index + (s.begin - pos), s.end - s.begin, self->read);
+    cnnscore_bam_bases(record->seq, s.index + (s.begin - pos), s.end - s.begin, self->read);
     int32_t near = 0; /* along the read, as its mismatches are listed */
     count_within(self, w, &s, s.begin, site - NEAR, &e->mismatches, &e->mismatches_q20);
     count_within(self, w, &s, site - NEAR, site, &near, &e->mismatches_q20);
@@ -207,6 +217,7 @@ static void walk_cigar(cnnscore_evidence_scratch *self, walk *w, cnnscore_eviden
                 break;
         }
     }
+    e->indels += (int32_t)min64(record->left_out, LEFT_OUT_MAX);
     w->aligned_end = pos;
 }
 
@@ -251,19 +262,21 @@ static int64_t haplotype_ratio(const cnnscore_evidence_scratch *self, const walk
     int64_t ratio = 0;
     if (left < 0 && right < 0) return 0;
     if (right < 0 || (left >= 0 && before >= after)) {
-        n = min64(n, record->l_seq - 1 - left);
-        for (int64_t i = 0; i < n; i++) {
+        n = min64(n, record->first + record->n_held - 1 - left);
+        for (int64_t i = max64(0, record->first - 1 - left); i < n; i++) {
             int64_t pos = allele->repeat_begin + i;
-            ratio += base_ratio(cnnscore_bam_base(record, left + 1 + i), record->qual[left + 1 + i],
-                                reference_at(self, pos), alternate_at(self, pos - allele->begin));
+            ratio += base_ratio(cnnscore_bam_base(record, left + 1 + i),
+                                cnnscore_bam_quality(record, left + 1 + i), reference_at(self, pos),
+                                alternate_at(self, pos - allele->begin));
         }
     } else {
-        n = min64(n, right);
+        n = min64(n, right - record->first);
         int64_t change = allele->alt_length - allele->ref_length;
-        for (int64_t i = 0; i < n; i++) {
+        for (int64_t i = max64(0, right - record->first - record->n_held); i < n; i++) {
             int64_t pos = allele->repeat_end - 1 - i;
-            ratio += base_ratio(cnnscore_bam_base(record, right - 1 - i), record->qual[right - 1 - i],
-                                reference_at(self, pos), alternate_at(self, pos - allele->begin + change));
+            ratio += base_ratio(cnnscore_bam_base(record, right - 1 - i),
+                                cnnscore_bam_quality(record, right - 1 - i), reference_at(self, pos),
+                                alternate_at(self, pos - allele->begin + change));
         }
     }
     return ratio;
@@ -318,5 +331,5 @@ void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_re
     e->ratio = w.ratio;
     e->support = support_of(&w, allele, e->spans);
     e->leaning = leaning_of(&w, allele, e);
-    if (e->index >= 0) e->quality = record->qual[e->index];
+    if (e->index >= 0) e->quality = cnnscore_bam_quality(record, e->index);
 }

@@ -201,6 +201,20 @@ static void mark_used(row_writer *row, int64_t n) {
     row->last_used = row->at - 1;
 }
 
+/* n bases from index `from` on; nothing where the record does not hold them. */
+static void write_bases(row_writer *row, const cnnscore_bam_record *record, int64_t from, int64_t n) {
+    uint8_t *bases = row->bases + row->at, *quals = row->quals + row->at;
+    int64_t begin = from - record->first, held = max64(begin, 0);
+    int64_t held_end = max64(held, min64(begin + n, record->n_held));
+    if (held_end - held < n) {
+        memset(bases, CNNSCORE_READ_NONE, (size_t)n);
+        memset(quals, 0, (size_t)n);
+    }
+    if (held == held_end) return;
+    cnnscore_bam_bases(record->seq, held, held_end - held, bases + (held - begin));
+    memcpy(quals + (held - begin), record->qual + held, (size_t)(held_end - held));
+}
+
 /* Cells [from, to) of the source. */
 static void write_source(row_writer *row, const row_source *source, int64_t from, int64_t to) {
     to = min64(to, from + row->width - row->at);
@@ -212,9 +226,7 @@ static void write_source(row_writer *row, const row_source *source, int64_t from
         from += n;
     }
     if (from < to) {
-        int64_t base = source->drop + from - source->skip;
-        cnnscore_bam_bases(source->record->seq, base, to - from, row->bases + row->at);
-        memcpy(row->quals + row->at, source->record->qual + base, (size_t)(to - from));
+        write_bases(row, source->record, source->drop + from - source->skip, to - from);
         mark_used(row, to - from);
     }
 }

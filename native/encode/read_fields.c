@@ -18,6 +18,7 @@ int cnnscore_read_fields_of(const uint8_t *record, int64_t size, cnnscore_read_f
     cnnscore_bam_record read;
     const char *problem = cnnscore_bam_record_read(&read, record, size);
     if (problem) return cnnscore_fail(err, CNNSCORE_ERR_BATCH, "a read: %s", problem);
+    if (read.is_part) return cnnscore_fail(err, CNNSCORE_ERR_BATCH, "a read: it is a part of one");
     const char *name = (const char *)record + CNNSCORE_BAM_FIXED_SIZE;
     const uint8_t most = record[CNNSCORE_BAM_NAME_LENGTH_AT];
     const char *end = memchr(name, 0, most);

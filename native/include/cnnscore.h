@@ -95,7 +95,9 @@ typedef struct {
     const uint8_t *reference;     /**< [N*W] ASCII, upper case; 0 = beyond the contig */
     const int64_t *site_read;     /**< [N+1] first read of each site */
     const int64_t *read_offset;   /**< [site_read[N]+1] byte offsets into `reads` */
-    const uint8_t *reads;         /**< BAM records (SAM spec 4.2) without block_size, tags optional */
+    /** BAM records (SAM spec 4.2) without block_size, tags optional; of a long read a part will do
+     * (docs/protocol.md) */
+    const uint8_t *reads;
     int32_t n_contigs;            /**< C */
     const int64_t *contig_length; /**< [C] bases, 0 = not known */
     const int64_t *contig_offset; /**< [C+1] byte offsets into `contig_names` */

@@ -4,6 +4,7 @@
 
 #include <htslib/sam.h>
 
+#include "cut.h"
 #include "window.h"
 
 struct cnnscore_windows {
@@ -16,8 +17,9 @@ struct cnnscore_windows {
         sample_depth_capacity;
 };
 
-/* Make read n of the batch one of the site's contig: a BAM record without tags. Reads are appended in
- * order. Returns 0, or -1 when memory is short. */
-int cnnscore_windows_append(cnnscore_windows *windows, int64_t n, const bam1_t *read, int32_t contig);
+/* Make what is kept of a read number n of the batch, one of the site's contig: a BAM record without tags but
+ * its own. Reads are appended in order. Returns 0, or -1 when memory is short. */
+int cnnscore_windows_append(cnnscore_windows *windows, int64_t n, const bam1_t *read,
+                            const cnnscore_kept_read *kept, int32_t contig);
 
 #endif

@@ -22,6 +22,7 @@
 struct cnnscore_pooled_read {
     bam1_t *read;
     int64_t pos, begin, end;
+    cnnscore_read_cursor *cursor; /* of a long one that counts, else NULL */
     int32_t file;
     bool counts;
 };
@@ -36,6 +37,10 @@ int cnnscore_site_reads_open(cnnscore_site_reads *self, const cnnscore_reader_op
     self->read_limit = o->read_limit;
     self->downsampling = o->downsampling;
     self->gatk_random = cnnscore_random_seeded(CNNSCORE_GATK_SEED);
+    self->cutter = (cnnscore_cutter){.read_rule = o->read_rule,
+                                     .reference_left = o->reference_left,
+                                     .reference_width = o->reference_width,
+                                     .whole = o->whole_reads};
     self->chosen = calloc((size_t)o->read_limit + 1, sizeof *self->chosen);
     self->at = calloc((size_t)o->n_reads + 1, sizeof *self->at);
     if (!self->chosen || !self->at || cnnscore_merge_init(&self->merge, o->n_reads) < 0)
@@ -44,7 +49,11 @@ int cnnscore_site_reads_open(cnnscore_site_reads *self, const cnnscore_reader_op
 }
 
 void cnnscore_site_reads_close(cnnscore_site_reads *self) {
-    for (size_t i = 0; i < self->n_pool; i++) bam_destroy1(self->pool[i].read);
+    for (size_t i = 0; i < self->n_pool; i++) {
+        bam_destroy1(self->pool[i].read);
+        free(self->pool[i].cursor);
+    }
+    cnnscore_cutter_free(&self->cutter);
     cnnscore_reads_close(&self->reads);
     cnnscore_merge_free(&self->merge);
     free(self->pool);
@@ -57,10 +66,12 @@ void cnnscore_site_reads_close(cnnscore_site_reads *self) {
 static void pool_trim(cnnscore_site_reads *self, int64_t pos) {
     size_t kept = 0;
     for (size_t i = 0; i < self->n_pool; i++) {
-        if (self->pool[i].end > pos)
+        if (self->pool[i].end > pos) {
             self->pool[kept++] = self->pool[i];
-        else
+        } else {
             cnnscore_reads_give_back(&self->reads, self->pool[i].read);
+            free(self->pool[i].cursor);
+        }
     }
     self->n_pool = kept;
 }
@@ -99,9 +110,26 @@ static void reservoir_start(cnnscore_reservoir *r, cnnscore_site_reads *self, in
     cnnscore_reservoir_start(r, self->contig, pos, runs_on ? &self->gatk_random : NULL);
 }
 
-static int keep_chosen(cnnscore_site_reads *self, cnnscore_windows *windows, int32_t site, int64_t seen,
-                       int32_t contig, cnnscore_error *err) {
-    int64_t n = seen < self->read_limit ? seen : self->read_limit, first = windows->site_read[site];
+/* Append what an encoding can see of a read. */
+static int keep(cnnscore_site_reads *self, const cnnscore_pooled_read *chosen, int64_t number,
+                const cnnscore_wanted_site *site, cnnscore_windows *windows, cnnscore_error *err) {
+    const bam1_t *read = chosen->read;
+    cnnscore_read_cursor passing = {0}, *cursor = chosen->cursor ? chosen->cursor : &passing;
+    cnnscore_kept_read kept = cnnscore_whole_read(read);
+    if (!cursor->known) { /* a long read is looked through once */
+        int code = cnnscore_reads_check_cigar(&self->reads, chosen->file, read, err);
+        if (code != CNNSCORE_OK) return code;
+    }
+    if (cnnscore_is_long(&self->cutter, read) &&
+        cnnscore_cut_read(&self->cutter, read, cursor, site, &kept) < 0)
+        return cnnscore_fail_memory(err);
+    return cnnscore_windows_append(windows, number, read, &kept, site->contig) < 0 ? cnnscore_fail_memory(err)
+                                                                                   : CNNSCORE_OK;
+}
+
+static int keep_chosen(cnnscore_site_reads *self, const cnnscore_wanted_site *site, cnnscore_windows *windows,
+                       int64_t seen, cnnscore_error *err) {
+    int64_t n = seen < self->read_limit ? seen : self->read_limit, first = windows->site_read[site->index];
     self->reads.counts.sites++;
     if (seen > self->read_limit) self->reads.counts.sites_sampled++;
     if (n == 0) self->reads.counts.sites_empty++;
@@ -109,21 +137,20 @@ static int keep_chosen(cnnscore_site_reads *self, cnnscore_windows *windows, int
                          sizeof(int64_t)) < 0)
         return cnnscore_fail_memory(err);
     for (int64_t i = 0; i < n; i++) {
-        int code = cnnscore_reads_check_cigar(&self->reads, self->chosen[i].file, self->chosen[i].read, err);
+        int code = keep(self, &self->chosen[i], first + i, site, windows, err);
         if (code != CNNSCORE_OK) return code;
-        if (cnnscore_windows_append(windows, first + i, self->chosen[i].read, contig) < 0)
-            return cnnscore_fail_memory(err);
     }
-    windows->site_read[site + 1] = first + n;
-    windows->site_depth[site] = seen < INT32_MAX ? (int32_t)seen : INT32_MAX;
+    windows->site_read[site->index + 1] = first + n;
+    windows->site_depth[site->index] = seen < INT32_MAX ? (int32_t)seen : INT32_MAX;
     return CNNSCORE_OK;
 }
 
 /* ---- a long site ---- */
 
 /* Of READS_GATK: no other rule has sites that long. A query of its own merges as the site's pool would. */
-static int append_long(cnnscore_site_reads *self, int64_t pos, int64_t end, cnnscore_windows *windows,
-                       int32_t site, int32_t contig, cnnscore_error *err) {
+static int append_long(cnnscore_site_reads *self, const cnnscore_wanted_site *site, cnnscore_windows *windows,
+                       cnnscore_error *err) {
+    int64_t pos = site->pos, end = site->end;
     cnnscore_reservoir sample;
     reservoir_start(&sample, self, pos);
     cnnscore_site_reads_end_query(self);
@@ -139,7 +166,7 @@ static int append_long(cnnscore_site_reads *self, int64_t pos, int64_t end, cnns
         }
         cnnscore_reads_give_back(&self->reads, unwanted);
     }
-    if (code == CNNSCORE_OK) code = keep_chosen(self, windows, site, sample.seen, contig, err);
+    if (code == CNNSCORE_OK) code = keep_chosen(self, site, windows, sample.seen, err);
     int64_t held = sample.seen < self->read_limit ? sample.seen : self->read_limit;
     for (int64_t i = 0; i < held; i++) cnnscore_reads_give_back(&self->reads, self->chosen[i].read);
     return code;
@@ -160,14 +187,20 @@ static int64_t clip_length(const bam1_t *read, bool last) {
     return length < CLIP_REACH ? length : CLIP_REACH;
 }
 
-static cnnscore_pooled_read pooled(const cnnscore_site_reads *self, const cnnscore_taken_read *taken) {
+/* Returns -1 when memory is short. */
+static int pool_add(cnnscore_site_reads *self, const cnnscore_taken_read *taken) {
     int64_t pos = taken->read->core.pos;
-    cnnscore_pooled_read read = {taken->read, pos, pos, taken->end, taken->file, taken->counts};
+    cnnscore_pooled_read read = {taken->read, pos, pos, taken->end, NULL, taken->file, taken->counts};
     if (is_primary(self)) {
         read.begin -= clip_length(read.read, false);
         read.end += clip_length(read.read, true);
     }
-    return read;
+    if (read.counts && cnnscore_is_long(&self->cutter, read.read)) {
+        read.cursor = calloc(1, sizeof *read.cursor);
+        if (!read.cursor) return -1;
+    }
+    self->pool[self->n_pool++] = read;
+    return 0;
 }
 
 /* Pool the reads that may overlap [pos, end), and those between. What does not count is of use only where
@@ -178,10 +211,11 @@ static int pool_fill(cnnscore_site_reads *self, int64_t pos, int64_t end, cnnsco
         if (cnnscore_reserve(&self->pool, &self->pool_capacity, self->n_pool + 1, sizeof *self->pool) < 0)
             return cnnscore_fail_memory(err);
         int code = cnnscore_reads_take(&self->reads, pos - reach(self), &taken, err);
-        if (taken.read && (taken.counts || self->reads.n_files > 1))
-            self->pool[self->n_pool++] = pooled(self, &taken);
-        else
+        bool wanted = taken.read && (taken.counts || self->reads.n_files > 1);
+        if (!wanted || pool_add(self, &taken) < 0) {
             cnnscore_reads_give_back(&self->reads, taken.read);
+            if (wanted && code == CNNSCORE_OK) code = cnnscore_fail_memory(err);
+        }
         if (code != CNNSCORE_OK) return code;
     }
     return CNNSCORE_OK;
@@ -269,9 +303,10 @@ static int64_t choose_by_hash(cnnscore_site_reads *self, int64_t pos, int64_t en
     return (int64_t)n;
 }
 
-int cnnscore_site_reads_append(cnnscore_site_reads *self, int64_t pos, int64_t end, cnnscore_windows *windows,
-                               int32_t site, int32_t contig, cnnscore_error *err) {
-    if (end - pos > LONG_SITE) return append_long(self, pos, end, windows, site, contig, err);
+int cnnscore_site_reads_append(cnnscore_site_reads *self, const cnnscore_wanted_site *site,
+                               cnnscore_windows *windows, cnnscore_error *err) {
+    int64_t pos = site->pos, end = site->end;
+    if (end - pos > LONG_SITE) return append_long(self, site, windows, err);
     int code = enter_query(self, pos, end, err);
     if (code != CNNSCORE_OK) return code;
     pool_trim(self, pos);
@@ -279,5 +314,5 @@ int cnnscore_site_reads_append(cnnscore_site_reads *self, int64_t pos, int64_t e
     if (code != CNNSCORE_OK) return code;
     int64_t seen = is_primary(self) ? choose_by_hash(self, pos, end) : choose_by_reservoir(self, pos, end);
     if (seen < 0) return cnnscore_fail_memory(err);
-    return keep_chosen(self, windows, site, seen, contig, err);
+    return keep_chosen(self, site, windows, seen, err);
 }

@@ -6,6 +6,7 @@
 #define CNNSCORE_SITE_READS_H
 
 #include "buffers.h"
+#include "cut.h"
 #include "reads.h"
 #include "sampling.h"
 
@@ -27,6 +28,7 @@ typedef struct {
     cnnscore_merge merge;         /* of the pooled reads of one site */
     size_t *at;                   /* [n_files] index into the pool of each file's next read there */
     cnnscore_pooled_read *chosen; /* the reservoir, read_limit wide */
+    cnnscore_cutter cutter;
     cnnscore_hashed_read *hashed;
     size_t hashed_capacity;
 } cnnscore_site_reads;
@@ -37,9 +39,9 @@ void cnnscore_site_reads_close(cnnscore_site_reads *self);
 /* The contig of the sites that follow; `contig` is borrowed until the next call. Ends the running query. */
 void cnnscore_site_reads_enter(cnnscore_site_reads *self, const char *contig, int64_t contig_length);
 void cnnscore_site_reads_end_query(cnnscore_site_reads *self);
-/* Append up to read_limit of the reads over [pos, end) to the windows, for `site` of contig number `contig`;
- * how many there were is its depth. After an error the running query is to be ended. */
-int cnnscore_site_reads_append(cnnscore_site_reads *self, int64_t pos, int64_t end, cnnscore_windows *windows,
-                               int32_t site, int32_t contig, cnnscore_error *err);
+/* Append up to read_limit of the reads over a site to the windows; how many there were is its depth. After an
+ * error the running query is to be ended. */
+int cnnscore_site_reads_append(cnnscore_site_reads *self, const cnnscore_wanted_site *site,
+                               cnnscore_windows *windows, cnnscore_error *err);
 
 #endif

@@ -210,12 +210,19 @@ static int64_t site_end(const cnnscore_reader *reader, const cnnscore_window_bat
 static int read_site(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
                      cnnscore_windows *windows, cnnscore_error *err) {
     const uint8_t *reference = windows->reference + (size_t)site * (size_t)reader->reference_width;
-    int64_t pos = sites->pos[site], end = site_end(reader, sites, site, reference);
-    if (pos < 0 || pos >= reader->contig_length) { /* a telomere */
+    const int64_t *ref = sites->allele_offset + sites->site_allele[site];
+    cnnscore_wanted_site wanted = {
+        .pos = sites->pos[site],
+        .end = site_end(reader, sites, site, reference),
+        .ref_length = ref[1] - ref[0],
+        .index = site,
+        .contig = sites->contig[site],
+    };
+    if (wanted.pos < 0 || wanted.pos >= reader->contig_length) { /* a telomere */
         windows->site_read[site + 1] = windows->site_read[site];
         return CNNSCORE_OK;
     }
-    return cnnscore_site_reads_append(&reader->reads, pos, end, windows, site, sites->contig[site], err);
+    return cnnscore_site_reads_append(&reader->reads, &wanted, windows, err);
 }
 
 /* Whether a network must have an answer for the site, and whether it has an allele to look at. */
@@ -235,45 +242,74 @@ static void count_site(cnnscore_reader *reader, const cnnscore_window_batch *sit
     counts->with_allele += has_allele;
 }
 
-int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *sites,
-                         cnnscore_windows *windows, cnnscore_error *err) {
-    if (!reader->reference.index) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "windows need a reference");
-    size_t n = (size_t)sites->n_sites, width = (size_t)reader->reference_width;
+/* The reference around a site, and the reads over it. */
+static int read_window(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,
+                       cnnscore_windows *windows, cnnscore_error *err) {
+    int64_t begin = sites->pos[site] - reader->reference_left;
+    uint8_t *reference = windows->reference + (size_t)site * (size_t)reader->reference_width;
+    int code = enter_contig(reader, sites, site, err);
+    if (code == CNNSCORE_OK)
+        code = cnnscore_reference_check(&reader->reference, reader->contig, reader->contig_length, sites,
+                                        site, err);
+    if (code == CNNSCORE_OK)
+        code = cnnscore_reference_copy(&reader->reference, reader->contig, reader->contig_length, begin,
+                                       begin + reader->reference_width, reference, err);
+    if (code != CNNSCORE_OK) return code;
+    count_site(reader, sites, site);
+    if (!reader->reads.reads.n_files) return CNNSCORE_OK;
+    return read_site(reader, sites, site, windows, err);
+}
+
+/* The site columns of `sites` from site `first` on. */
+static cnnscore_window_batch sites_from(const cnnscore_window_batch *sites, int32_t first) {
+    cnnscore_window_batch rest = *sites;
+    if (first == 0) return rest;
+    rest.n_sites -= first;
+    rest.contig += first;
+    rest.pos += first;
+    rest.end += first;
+    rest.kind += first;
+    rest.site_allele += first;
+    if (rest.annotations) rest.annotations += (size_t)first * (size_t)rest.n_annotations;
+    if (rest.qual) rest.qual += first;
+    return rest;
+}
+
+static int make_room(const cnnscore_reader *reader, size_t n, cnnscore_windows *windows) {
+    size_t width = (size_t)reader->reference_width;
     if (cnnscore_reserve(&windows->reference, &windows->reference_capacity, n * width + 1, 1) < 0 ||
         cnnscore_reserve(&windows->site_read, &windows->site_capacity, n + 1, sizeof(int64_t)) < 0 ||
         cnnscore_reserve(&windows->read_offset, &windows->read_capacity, 1, sizeof(int64_t)) < 0 ||
         cnnscore_reserve(&windows->site_depth, &windows->depth_capacity, n + 1, sizeof(int32_t)) < 0 ||
         cnnscore_reserve(&windows->sample_depth, &windows->sample_depth_capacity, n + 1, sizeof(float)) < 0 ||
         cnnscore_reserve(&windows->reads, &windows->reads_capacity, 1, 1) < 0)
-        return cnnscore_fail_memory(err);
+        return -1;
     memset(windows->site_read, 0, (n + 1) * sizeof(int64_t));
     memset(windows->site_depth, 0, n * sizeof(int32_t));
     for (size_t i = 0; i < n; i++) windows->sample_depth[i] = reader->sample_depth;
     windows->read_offset[0] = 0;
+    return 0;
+}
 
-    int code = CNNSCORE_OK;
-    for (int32_t site = 0; site < sites->n_sites; site++) {
-        int64_t begin = sites->pos[site] - reader->reference_left;
-        code = enter_contig(reader, sites, site, err);
-        if (code == CNNSCORE_OK)
-            code = cnnscore_reference_check(&reader->reference, reader->contig, reader->contig_length, sites,
-                                            site, err);
-        if (code == CNNSCORE_OK)
-            code = cnnscore_reference_copy(&reader->reference, reader->contig, reader->contig_length, begin,
-                                           begin + reader->reference_width,
-                                           windows->reference + (size_t)site * width, err);
-        if (code != CNNSCORE_OK) return code;
-        count_site(reader, sites, site);
-    }
-    for (int32_t site = 0; site < sites->n_sites && reader->reads.reads.n_files; site++) {
-        code = enter_contig(reader, sites, site, err);
-        if (code == CNNSCORE_OK) code = read_site(reader, sites, site, windows, err);
+int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *all, int32_t first,
+                         int64_t most_bytes, cnnscore_windows *windows, cnnscore_error *err) {
+    if (!reader->reference.index) return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "windows need a reference");
+    if (first < 0 || first > all->n_sites)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "windows from site %ld of %ld on", (long)first,
+                             (long)all->n_sites);
+    const cnnscore_window_batch sites = sites_from(all, first);
+    if (make_room(reader, (size_t)sites.n_sites, windows) < 0) return cnnscore_fail_memory(err);
+
+    int32_t n = 0;
+    while (n < sites.n_sites && (n == 0 || windows->read_offset[windows->site_read[n]] < most_bytes)) {
+        int code = read_window(reader, &sites, n++, windows, err);
         if (code != CNNSCORE_OK) {
             cnnscore_site_reads_end_query(&reader->reads); /* it stopped halfway */
             return code;
         }
     }
-    windows->batch = *sites;
+    windows->batch = sites;
+    windows->batch.n_sites = n;
     windows->batch.reference_left = reader->reference_left;
     windows->batch.reference_width = reader->reference_width;
     windows->batch.reference = windows->reference;

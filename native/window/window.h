@@ -28,6 +28,7 @@ typedef struct {
     int32_t reference_left;  /* columns of reference before POS */
     int32_t reference_width; /* columns of reference in all */
     int32_t is_another;      /* a reader of the same files is open: their indexes are checked */
+    int32_t whole_reads;     /* long reads are not cut to what an encoding can see of them */
 } cnnscore_reader_options;
 
 /* What a reader has met so far. A read that does not count is one of one kind, the first that fits. */
@@ -90,12 +91,17 @@ cnnscore_windows *cnnscore_windows_new(void);
 void cnnscore_windows_free(cnnscore_windows *windows);
 const cnnscore_window_batch *cnnscore_windows_batch(const cnnscore_windows *windows);
 
-/* Fill `windows` for the site columns of `sites` (its reference and read columns are ignored).
+/* A good size of a batch's reads: enough of them to fill network calls, and little beside a network. */
+#define CNNSCORE_BATCH_BYTES 8388608
+
+/* Fill `windows` for the site columns of `sites` (its reference and read columns are ignored) from site
+ * number `first` on: all of them, or those up to the one whose reads bring the batch to `most_bytes`.
+ * The batch says how many there are; of any sites, one at least.
  * Sites may come in any order; sorted ones are fastest, as neighbours share one region query.
  * Errors: an unknown contig, another contig length, a position past the end, a REF allele that
  * differs from the reference, a truncated or undecodable reads file. */
-int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *sites,
-                         cnnscore_windows *windows, cnnscore_error *err);
+int cnnscore_reader_read(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t first,
+                         int64_t most_bytes, cnnscore_windows *windows, cnnscore_error *err);
 
 /* cdef end */
 #endif

@@ -18,7 +18,8 @@
 
 typedef struct {
     cnnscore_records *records;
-    cnnscore_windows *windows;
+    cnnscore_windows *windows; /* that the caller read: from site `first` on */
+    int32_t first;
     float *scores; /* of its sites, or of their ALT alleles */
     size_t capacity;
     bool done;
@@ -30,6 +31,7 @@ typedef struct {
     pthread_t thread;
     bool started;
     cnnscore_reader *reader;
+    cnnscore_windows *windows;
     cnnscore_reader_counts counts; /* the reader's after its last job; guarded by the mutex */
 } worker;
 
@@ -90,28 +92,38 @@ static int open_readers(plugin_pipeline *p, const cnnscore_calls *calls, cnnscor
     return CNNSCORE_OK;
 }
 
-static void read_windows(worker *w, job *j) {
-    if (cnnscore_reader_read(w->reader, cnnscore_records_sites(j->records), j->windows, &j->error) ==
-        CNNSCORE_OK)
-        j->error.code = CNNSCORE_OK;
-}
-
 /* ALT alleles of the first n sites. */
 static int64_t count_alleles(const cnnscore_window_batch *sites, int32_t n) {
     return sites->site_allele[n] - sites->site_allele[0] - n;
 }
 
-static void score(plugin_pipeline *p, job *j) {
-    const cnnscore_window_batch *batch = cnnscore_windows_batch(j->windows);
+/* Score the windows of sites [first, first + n) of a job. */
+static int score_part(plugin_pipeline *p, job *j, const cnnscore_windows *windows, int32_t first) {
+    const cnnscore_window_batch *batch = cnnscore_windows_batch(windows);
     bool per_allele = p->options->per_allele;
-    int64_t n = per_allele ? count_alleles(batch, batch->n_sites) : batch->n_sites;
-    if (cnnscore_reserve(&j->scores, &j->capacity, (size_t)n + 1, sizeof(float)) < 0) {
-        cnnscore_fail_memory(&j->error);
-        return;
+    int64_t at = per_allele ? count_alleles(cnnscore_records_sites(j->records), first) : first;
+    return (per_allele ? p->engine->score_alleles : p->engine->score)(p->engine->handle, batch,
+                                                                      j->scores + at, &j->error);
+}
+
+/* Read the windows of a job and score them, in parts of bounded size. The last part is left unscored where
+ * that is wanted; *first is then its first site. */
+static int read_and_score(plugin_pipeline *p, job *j, cnnscore_reader *reader, cnnscore_windows *windows,
+                          bool but_last, int32_t *first) {
+    const cnnscore_window_batch *sites = cnnscore_records_sites(j->records);
+    int64_t n = p->options->per_allele ? count_alleles(sites, sites->n_sites) : sites->n_sites;
+    if (cnnscore_reserve(&j->scores, &j->capacity, (size_t)n + 1, sizeof(float)) < 0)
+        return cnnscore_fail_memory(&j->error);
+    for (*first = 0; *first < sites->n_sites;) {
+        int code = cnnscore_reader_read(reader, sites, *first, CNNSCORE_BATCH_BYTES, windows, &j->error);
+        if (code != CNNSCORE_OK) return code;
+        int32_t end = *first + cnnscore_windows_batch(windows)->n_sites;
+        if (but_last && end == sites->n_sites) break;
+        code = score_part(p, j, windows, *first);
+        if (code != CNNSCORE_OK) return code;
+        *first = end;
     }
-    if ((per_allele ? p->engine->score_alleles : p->engine->score)(p->engine->handle, batch, j->scores,
-                                                                   &j->error) == CNNSCORE_OK)
-        j->error.code = CNNSCORE_OK;
+    return CNNSCORE_OK;
 }
 
 /* Sites that have a score, or an ALT allele that has one. */
@@ -137,8 +149,10 @@ static void *work(void *data) {
         if (p->stop) break;
         job *j = &p->jobs[p->taken++ % p->n_jobs];
         pthread_mutex_unlock(&p->mutex);
-        if (!p->in_order) read_windows(w, j);
-        if (j->error.code == CNNSCORE_OK) score(p, j);
+        int32_t scored = 0;
+        int code = p->in_order ? score_part(p, j, j->windows, j->first)
+                               : read_and_score(p, j, w->reader, w->windows, false, &scored);
+        if (code == CNNSCORE_OK) j->error.code = CNNSCORE_OK;
         pthread_mutex_lock(&p->mutex);
         if (!p->in_order) cnnscore_reader_count(w->reader, &w->counts);
         j->done = true;
@@ -183,7 +197,11 @@ int pipeline_open(plugin_engine *engine, const plugin_options *o, const cnnscore
         if (!p->jobs[i].records || !p->jobs[i].windows) code = cnnscore_fail_memory(err);
     }
     if (p->workers) p->n_workers = o->threads;
-    for (int32_t i = 0; i < p->n_workers; i++) p->workers[i].pipeline = p;
+    for (int32_t i = 0; i < p->n_workers; i++) {
+        p->workers[i].pipeline = p;
+        p->workers[i].windows = cnnscore_windows_new();
+        if (!p->workers[i].windows) code = cnnscore_fail_memory(err);
+    }
     if (code == CNNSCORE_OK) code = open_readers(p, calls, err);
     if (code == CNNSCORE_OK) code = start_workers(p, err);
     if (code != CNNSCORE_OK) {
@@ -203,6 +221,7 @@ void pipeline_close(plugin_pipeline *p) {
     for (int32_t i = 0; i < p->n_workers; i++) {
         if (p->workers[i].started) pthread_join(p->workers[i].thread, NULL);
         cnnscore_reader_close(p->workers[i].reader);
+        cnnscore_windows_free(p->workers[i].windows);
     }
     for (uint64_t i = 0; p->jobs && i < p->n_jobs; i++) {
         cnnscore_records_free(p->jobs[i].records);
@@ -226,11 +245,11 @@ static int fill(plugin_pipeline *p, cnnscore_calls *calls, bool *more, cnnscore_
     j->done = false;
     j->error.code = CNNSCORE_OK;
     if (p->in_order) {
-        read_windows(&p->workers[0], j);
+        int code = read_and_score(p, j, p->workers[0].reader, j->windows, true, &j->first);
         cnnscore_reader_count(p->workers[0].reader, &p->workers[0].counts);
-        if (j->error.code != CNNSCORE_OK) {
+        if (code != CNNSCORE_OK) {
             *err = j->error;
-            return err->code;
+            return code;
         }
     }
     pthread_mutex_lock(&p->mutex);

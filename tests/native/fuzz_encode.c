@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "encode.h"
+#include "read_part.h"
 
 #define MAX_SITES 4
 #define MAX_ALLELES 4
@@ -75,6 +76,17 @@ static void put32(uint8_t *p, uint32_t value) {
     for (int i = 0; i < 4; i++) p[i] = (uint8_t)(value >> (8 * i));
 }
 
+/* The tag of a part that has l_seq bases, and its size. Some of its numbers lie. */
+static size_t put_part(input *in, uint8_t *out, uint32_t l_seq) {
+    uint32_t begin = take(in), length = begin + l_seq + take(in), good = take(in) % (length + 1);
+    uint32_t numbers[CNNSCORE_PART_NUMBERS] = {length, begin, take(in), good, length, (length - good) / 2};
+    uint8_t lie = take(in);
+    if (lie >= 128) numbers[lie % CNNSCORE_PART_NUMBERS] = (uint32_t)take_lie(in);
+    memcpy(out, CNNSCORE_PART_TAG, CNNSCORE_PART_TAG_SIZE);
+    for (int i = 0; i < CNNSCORE_PART_NUMBERS; i++) put32(out + CNNSCORE_PART_TAG_SIZE + 4 * i, numbers[i]);
+    return CNNSCORE_PART_SIZE;
+}
+
 /* Appends a record to `out` and returns its size: raw bytes, or one whose lengths agree. */
 static size_t make_record(input *in, uint8_t *out, int64_t site_pos) {
     uint8_t shape = take(in);
@@ -117,6 +129,7 @@ static size_t make_record(input *in, uint8_t *out, int64_t site_pos) {
         for (size_t i = 0; i < n_cigar; i++, at += 4) put32(out + at, ops[i]);
         at -= take(in) > 250 ? take(in) % 4u : 0u;
     }
+    if (shape >= 192) at += put_part(in, out + at, (uint32_t)l_seq);
     if (take(in) > 250) out[take(in) % 32u] = take(in);
     return at;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cnnscore._encode import ffi, lib
 from cnnscore.errors import BadBatch
-from cnnscore.network.encode import read_fields
+from cnnscore.network.encode import READ_SCALARS, read_fields
 from hosts import native_encode
 from hosts.native_encode import Batch, EncodeError
 from oracles.encode import Read, Site
@@ -183,6 +184,49 @@ def test_lying_records_are_refused(at: int, value: bytes, words: str) -> None:
     record[at : at + len(value)] = value
     for said in refusals(with_record(bytes(record)))[:2]:
         assert words in said
+
+
+def part_tag(**lies: int) -> bytes:
+    """Of a part that holds the 21 bases of READ: from base 100 on, of 1000."""
+    numbers = {"length": 1000, "begin": 100, "indels": 3, "good": 5, "good_end": 990, "low": 9}
+    return b"cnBI\6\0\0\0" + struct.pack("<6I", *(numbers | lies).values())
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        {"length": 120},  # fewer bases than it holds
+        {"length": 2**31, "good_end": 2**31},
+        {"length": 2**32 - 1},
+        {"begin": 980},
+        {"begin": 2**32 - 1},
+        {"good": 991},
+        {"good_end": 1001},
+        {"low": 986},
+        {"good": 990, "low": 1},
+    ],
+)
+def test_parts_of_reads_that_contradict_themselves_are_refused(lies: dict[str, int]) -> None:
+    checked, reads, _ = refusals(with_record(native_encode.record_bytes(READ, part_tag(**lies))))
+    assert "read 0 is no BAM record: its tag cn contradicts itself" in checked
+    assert reads == checked
+    for other in (b"", b"NMC\1"):  # alone, or after other tags
+        sound = native_encode.record_bytes(READ, other + part_tag())
+        assert refusals(with_record(sound)) == ["", "", ""]
+
+
+def test_bases_that_a_part_does_not_hold_are_not_there() -> None:
+    """Whatever CIGAR and tag say: no encoder looks beyond the record."""
+    for begin in (0, 3, 19, 20, 21, 100, 10**9):
+        tag = part_tag(length=begin + 40, begin=begin, good=0, good_end=30, low=1)
+        read = Read(280, [("M", begin + 40)], READ.seq, READ.qual)
+        batch = with_record(native_encode.record_bytes(read, tag))
+        assert refusals(batch) == ["", "", ""]
+        planes, mask, _ = native_encode.encode_read_set(batch, [(0, 1)], WINDOW, 1)
+        assert mask.tolist() == [[1.0]]
+        held = begin <= 20 < begin + 21
+        quality = planes[0, 0, READ_SCALARS.index("base_quality")]
+        assert quality == np.float32(0.5 if held else 0), begin
 
 
 def test_unknown_tag_types_are_refused_where_tags_matter() -> None:

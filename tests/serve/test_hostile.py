@@ -96,7 +96,7 @@ def test_what_came_before_a_lie_is_answered(victim: Server, windows: dict[str, W
 @pytest.mark.parametrize(
     ("changes", "code", "words"),
     [
-        ({"protocol_version": 2}, Codes.FAILED_PRECONDITION, "version 2"),
+        ({"protocol_version": 3}, Codes.FAILED_PRECONDITION, "version 3"),
         ({"protocol_version": 0}, Codes.FAILED_PRECONDITION, "version 0"),
         ({"network": "other"}, Codes.FAILED_PRECONDITION, "another network"),
         ({"kind": b"\x09" * 24}, Codes.INVALID_ARGUMENT, "unknown kind"),

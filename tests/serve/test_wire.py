@@ -216,8 +216,8 @@ def test_offsets_begin_with_zero_and_rise(name: str, windows: dict[str, Windows]
 
 def test_other_versions_and_networks_are_refused(windows: dict[str, Windows]) -> None:
     batch = windows["reference"].batch
-    with pytest.raises(ServerError, match="version 2"):
-        decode_batch(lie(batch, protocol_version=2), network="n")
+    with pytest.raises(ServerError, match="version 3"):
+        decode_batch(lie(batch, protocol_version=3), network="n")
     with pytest.raises(ServerError, match="another network"):
         decode_batch(lie(batch), network="m")
     with pytest.raises(BadBatch, match="no WindowBatch"):

@@ -208,7 +208,7 @@ def read_windows(engine: Engine, asked: WindowRequest) -> Windows:
     check_sample(calls, network, ScoreOptions(sample=asked.sample))
     batches: list[WindowBatch] = []
     options = ReaderOptions.of_network(network, asked.reference, reads, asked.sample)
-    with WindowReader(options) as reader:
+    with WindowReader(replace(options, whole_reads=True)) as reader:  # people look at them
         checks = ReadChecks(
             reader, network.model, uses_depth=network.uses_depth, sample_depth=asked.sample_depth
         )

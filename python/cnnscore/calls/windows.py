@@ -28,6 +28,9 @@ READ_RULES = {
     "gatk": lib.CNNSCORE_READS_GATK,
     "primary": lib.CNNSCORE_READS_PRIMARY,
 }
+BATCH_BYTES = int(lib.CNNSCORE_BATCH_BYTES)
+"""A good size of a batch's reads."""
+_ANY_SIZE = (1 << 63) - 1
 DOWNSAMPLING = {"site": lib.CNNSCORE_DOWNSAMPLE_SITE, "gatk": lib.CNNSCORE_DOWNSAMPLE_GATK}
 
 
@@ -39,6 +42,7 @@ class ReaderOptions:
     "gatk", is "site" (a site's sample depends on the site alone) or "gatk" (GATK's running random
     state: one reader, file order). `reference_left` and `reference_width` are columns. `is_another`
     says that a reader of the same files is open: their indexes are not checked again.
+    `whole_reads`: long reads are not cut to what an encoding can see of them (docs/encodings.md).
     """
 
     reference: str | None
@@ -51,6 +55,7 @@ class ReaderOptions:
     reference_left: int = 64
     reference_width: int = 192
     is_another: bool = False
+    whole_reads: bool = False
 
     @classmethod
     def of_network(
@@ -141,14 +146,23 @@ class WindowReader:
                 "reference_left": options.reference_left,
                 "reference_width": options.reference_width,
                 "is_another": options.is_another,
+                "whole_reads": options.whole_reads,
             },
         )
         call(ffi, lib.cnnscore_reader_open, native, handle)
         self._handle = ffi.gc(handle[0], lib.cnnscore_reader_close)
         self._n_reads = len(paths)
 
-    def read(self, sites: WindowBatch, buffers: WindowBuffers | None = None) -> WindowBatch:
-        """Windows of the site columns of `sites`, which the result shares.
+    def read(
+        self,
+        sites: WindowBatch,
+        buffers: WindowBuffers | None = None,
+        *,
+        first: int = 0,
+        most_bytes: int = _ANY_SIZE,
+    ) -> WindowBatch:
+        """Windows of the site columns of `sites`, which the result shares, from site `first` on:
+        all of them, or those up to the one whose reads bring the batch to `most_bytes`.
 
         Errors: BadInput for an unknown contig, another contig length, a position past the
         contig's end, a REF that differs from the reference, reads that cannot be decoded.
@@ -160,9 +174,21 @@ class WindowReader:
             lib.cnnscore_reader_read,
             self._handle,
             to_native(ffi, sites),
+            first,
+            most_bytes,
             buffers.handle,
         )
         return from_native(ffi, lib.cnnscore_windows_batch(buffers.handle), (buffers, sites))
+
+    def parts(self, sites: WindowBatch, buffers: WindowBuffers) -> Iterator[WindowBatch]:
+        """Windows of `sites` as `read` gives them, in batches of bounded size; each is valid until
+        the next is asked for.
+        """
+        first = 0
+        while first < len(sites):
+            part = self.read(sites, buffers, first=first, most_bytes=BATCH_BYTES)
+            yield part
+            first += len(part)
 
     def measure_depth(self) -> float:
         """How many reads usually count at a locus that has any: of the files as a whole, whatever

@@ -185,9 +185,11 @@ def _write(
             allele=found.allele,
             sample=np.full(len(found.site), name, object),
         )
-        if len(found.site):
-            writer.write(reader.read(sites.take_sites(found.site), buffers), rows)
-            checks.so_far(reader.counts())
+        begin = 0
+        for part in reader.parts(sites.take_sites(found.site), buffers):
+            writer.write(part, rows.part(begin, begin + len(part)))
+            begin += len(part)
+        checks.so_far(reader.counts())
         done = end
         progress.update(n_sites, sites.locus(-1), source.progress())
     if next(chosen, None) is not None:
@@ -287,6 +289,7 @@ def _reader_options(
         read_limit=options.read_limit if reads else 0,
         reference_left=left,
         reference_width=left + max(width - left for left, width in columns),
+        whole_reads=True,  # a data set is for people to look at, and for windows of other sizes
     )
 
 

@@ -71,6 +71,10 @@ class LabelledRows:
     def __len__(self) -> int:
         return len(self.label)
 
+    def part(self, begin: int, end: int) -> LabelledRows:
+        """Rows [begin, end)."""
+        return LabelledRows(**{name: values[begin:end] for name, values in vars(self).items()})
+
 
 class DatasetWriter:
     """One Parquet file that is being written. Made by `open_dataset`."""

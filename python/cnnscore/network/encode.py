@@ -153,6 +153,12 @@ class NativeBatch:
         """Check counts, offsets and BAM records of a batch from outside. Errors: BadBatch."""
         call(ffi, lib.cnnscore_batch_check, self.struct)
 
+    def has_parts(self) -> bool:
+        """Whether any record holds a part of its read alone. Errors: BadBatch."""
+        any_part = ffi.new("int32_t *")
+        call(ffi, lib.cnnscore_batch_has_parts, self.struct, any_part)
+        return bool(any_part[0])
+
 
 def _gatk_annotations(native: NativeBatch, rows: PlaneRows) -> NDArray[np.float32]:
     # GATK's networks take 0 for a missing value; their batch normalisation is all the scaling.

@@ -36,6 +36,7 @@ class Slot:
 
     records: Records = field(default_factory=Records)
     buffers: WindowBuffers = field(default_factory=WindowBuffers)
+    """Of windows that the calling thread reads."""
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Pipeline:
         self._all_readers = [
             WindowReader(another if i else options) for i in range(1 if in_order else threads)
         ]
-        self._readers: queue.SimpleQueue[WindowReader] = queue.SimpleQueue()
+        self._readers: queue.SimpleQueue[tuple[WindowReader, WindowBuffers]] = queue.SimpleQueue()
         self.checks = ReadChecks(
             self._all_readers[0],
             engine.description.model,
@@ -76,7 +77,7 @@ class Pipeline:
         )
         for reader in self._all_readers:
             reader.set_depth(self.checks.depth)
-            self._readers.put(reader)
+            self._readers.put((reader, WindowBuffers()))
         self.checks.whose(source, options.sample)
         # One job per worker, one waiting for it, one being written.
         self._slots = [Slot() for _ in range(2 * threads + 1)]
@@ -119,17 +120,27 @@ class Pipeline:
         self._slots.pop()
         sites = slot.records.sites()
         if self._in_order:  # GATK's random state runs from site to site
-            windows = self._all_readers[0].read(sites, slot.buffers)
-            return Job(slot, sites, self._pool.submit(self._score_batch, windows))
-        return Job(slot, sites, self._pool.submit(self._score, sites, slot.buffers))
+            return Job(slot, sites, self._read_here(sites, slot.buffers))
+        return Job(slot, sites, self._pool.submit(self._score, sites))
 
-    def _score(self, sites: WindowBatch, buffers: WindowBuffers) -> NDArray[np.float32]:
-        reader = self._readers.get()
+    def _read_here(self, sites: WindowBatch, buffers: WindowBuffers) -> Future[NDArray[np.float32]]:
+        """Read windows on this thread. Workers get the last part alone, mostly all there is: those
+        before it are scored here, as there is one memory for all.
+        """
+        before: list[NDArray[np.float32]] = []
+        n = 0
+        for windows in self._all_readers[0].parts(sites, buffers):
+            n += len(windows)
+            if n < len(sites):
+                before.append(self._score_batch(windows))
+        return self._pool.submit(lambda: np.concatenate([*before, self._score_batch(windows)]))
+
+    def _score(self, sites: WindowBatch) -> NDArray[np.float32]:
+        reader, buffers = self._readers.get()
         try:
-            windows = reader.read(sites, buffers)
+            return np.concatenate([*map(self._score_batch, reader.parts(sites, buffers))])
         finally:
-            self._readers.put(reader)
-        return self._score_batch(windows)
+            self._readers.put((reader, buffers))
 
     def counts(self) -> ReadCounts:
         """What all readers have met so far."""

@@ -140,7 +140,9 @@ class Looker:
         network = engine.description
         self._name, self._said, self._depth = name, said, sample_depth
         self.engine, self.sample, self.runs, self.threads = engine, sample, runs, threads
-        self._options = ReaderOptions.of_network(network, reference, reads, sample)
+        self._options = replace(
+            ReaderOptions.of_network(network, reference, reads, sample), whole_reads=True
+        )
         # Reads beside the inputs of a network that takes them in another form, or not at all.
         self.pileup_options = replace(
             self._options,

@@ -26,6 +26,9 @@ from cnnscore.network.encode import NativeBatch
 from cnnscore.version import __version__
 
 PROTOCOL_VERSION = 1
+PARTS_VERSION = 2
+"""Of a batch whose records hold parts of long reads: a server that knows no such records must not
+take them for whole ones."""
 PROTO = "cnnscore.proto"
 _TYPES = {
     "int32": FieldDescriptorProto.TYPE_INT32,
@@ -148,7 +151,7 @@ def encode_batch(batch: WindowBatch, begin: int, end: int, *, id: int, network: 
     }
     return _encoded(
         "WindowBatch",
-        protocol_version=PROTOCOL_VERSION,
+        protocol_version=PARTS_VERSION if NativeBatch(part).has_parts() else PROTOCOL_VERSION,
         id=id,
         network=network,
         n_sites=len(part),
@@ -167,7 +170,7 @@ def decode_batch(data: bytes, *, network: str) -> tuple[int, WindowBatch]:
     itself, ServerError when it is of another version of the rules or for another network.
     """
     message = _parse("WindowBatch", data, BadBatch)
-    _check_version(message.protocol_version, "the client")
+    _check_version(message.protocol_version, "the client", PARTS_VERSION)
     if message.network != network:
         raise ServerError(
             f"the batch is for another network than the one served ({message.network[:12]!r}, not "
@@ -237,8 +240,8 @@ def _parse(name: str, data: bytes, error: type[CnnscoreError] = ServerError) -> 
     return message
 
 
-def _check_version(version: int, who: str) -> None:
-    if version != PROTOCOL_VERSION:
+def _check_version(version: int, who: str, most: int = PROTOCOL_VERSION) -> None:
+    if not PROTOCOL_VERSION <= version <= most:
         raise ServerError(
             f"{who} speaks version {version} of the protocol, this cnnscore {__version__} speaks "
             f"{PROTOCOL_VERSION}: install the same cnnscore on both sides"
