@@ -217,7 +217,7 @@ def test_parts_of_reads_that_contradict_themselves_are_refused(lies: dict[str, i
 
 def test_bases_that_a_part_does_not_hold_are_not_there() -> None:
     """Whatever CIGAR and tag say: no encoder looks beyond the record."""
-    for begin in (0, 3, 19, 20, 21, 100, 10**9):
+    for begin in (0, 3, 19, 20, 21, 100, 10**8):
         tag = part_tag(length=begin + 40, begin=begin, good=0, good_end=30, low=1)
         read = Read(280, [("M", begin + 40)], READ.seq, READ.qual)
         batch = with_record(native_encode.record_bytes(read, tag))
