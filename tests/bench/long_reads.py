@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 import tempfile
+from array import array
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def write_reads(path: Path, haplotypes: list[Bases], length: int) -> None:
             sequence, cigar = read_at(rng, haplotypes[number % 2][start : start + length])
             read.query_sequence, read.cigartuples = sequence, cigar
             quality = rng.choice([12, 20, 30, 40], p=[0.02, 0.08, 0.2, 0.7], size=len(sequence))
-            read.query_qualities = quality.astype(np.uint8)
+            read.query_qualities = array("B", quality.astype(np.uint8).tobytes())
             read.set_tag("RG", "1")
             out.write(read)
     pysam.index(str(path))

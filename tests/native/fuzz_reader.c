@@ -28,7 +28,7 @@
 #include "records.h"
 #include "window.h"
 
-#define WINDOW 128
+#define WINDOW 32 /* so that reads of 100 bases are long ones, which are cut */
 #define LEFT (WINDOW / 2)
 #define WIDTH (LEFT + WINDOW)
 #define BATCH 7      /* records read at a time */
@@ -183,17 +183,24 @@ static void start(void) {
     REQUIRE(windows && records);
 }
 
-/* A record of a reader's ends where its lengths say, as it has no tags, but for a CIGAR in one. */
+/* A record of a reader's ends where its lengths say, as it has no tags, but for a CIGAR in one, and what a
+ * part says of its read. */
 static void check_record(const uint8_t *record, int64_t size) {
     REQUIRE(size >= 32);
     cnnscore_bam_record read;
     const uint8_t *first_operator = record + 32 + record[8];
     REQUIRE(record[8] > 0 && first_operator[-1] == 0);
     if (cnnscore_bam_record_read(&read, record, size) == NULL && read.cigar == first_operator)
-        REQUIRE(read.qual + read.l_seq == record + size);
+        REQUIRE(read.qual + read.n_held == record + size - (read.is_part ? CNNSCORE_PART_SIZE : 0));
 }
 
-static void encode_alleles(const cnnscore_window_batch *batch, int32_t n_rows) {
+/* FNV-1a. */
+static void add_to(uint64_t *digest, const void *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        *digest = (*digest ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3);
+}
+
+static void encode_alleles(const cnnscore_window_batch *batch, int32_t n_rows, uint64_t *digest) {
     int64_t n = 0, room = batch->site_allele[batch->n_sites] + 1;
     int64_t *sites = calloc((size_t)room, sizeof *sites), *alleles = calloc((size_t)room, sizeof *alleles);
     cnnscore_error err;
@@ -210,12 +217,16 @@ static void encode_alleles(const cnnscore_window_batch *batch, int32_t n_rows) {
     REQUIRE(scalars && mask && variant && annotations);
     int status = cnnscore_encode_read_set(batch, &rows, scalars, mask, variant, annotations, &err);
     REQUIRE_SAID(status == CNNSCORE_OK, &err);
+    add_to(digest, scalars, reads * CNNSCORE_READ_SCALARS * sizeof(float));
+    add_to(digest, mask, reads * sizeof(float));
+    add_to(digest, variant, all * CNNSCORE_VARIANT_FEATURES * sizeof(float));
+    add_to(digest, annotations, all * (size_t)batch->n_annotations * sizeof(float));
     void *blocks[] = {sites, alleles, scalars, mask, variant, annotations};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
 }
 
-/* What a reader makes can be encoded. */
-static void check_and_encode(const cnnscore_window_batch *batch, int32_t n_rows) {
+/* What a reader makes can be encoded; a digest of the planes. */
+static uint64_t check_and_encode(const cnnscore_window_batch *batch, int32_t n_rows) {
     static uint8_t bases[N_SITES * MAX_ROWS * WINDOW], quals[sizeof bases];
     static uint8_t rows[N_SITES * MAX_ROWS * 2], reference[N_SITES * WINDOW];
     int64_t order[N_SITES], n = batch->n_sites;
@@ -229,7 +240,14 @@ static void check_and_encode(const cnnscore_window_batch *batch, int32_t n_rows)
     REQUIRE_SAID(status == CNNSCORE_OK, &err);
     status = cnnscore_encode_gatk_reads(batch, order, n, WINDOW, n_rows, bases, quals, rows, reference, &err);
     REQUIRE_SAID(status == CNNSCORE_OK, &err);
-    encode_alleles(batch, n_rows);
+    uint64_t digest = UINT64_C(0xcbf29ce484222325);
+    size_t sites = (size_t)n, cells = sites * (size_t)n_rows;
+    add_to(&digest, bases, cells * WINDOW);
+    add_to(&digest, quals, cells * WINDOW);
+    add_to(&digest, rows, cells * 2);
+    add_to(&digest, reference, sites * WINDOW);
+    encode_alleles(batch, n_rows, &digest);
+    return digest;
 }
 
 /* The part of data[at..size) before the first record whose lengths, the sum of its first `fields`
@@ -263,7 +281,7 @@ static int score_calls(cnnscore_calls *calls, int flags, cnnscore_error *err) {
         REQUIRE(read->n_sites == n && n <= BATCH);
         double progress = cnnscore_calls_progress(calls);
         REQUIRE(progress >= 0 && progress <= 1);
-        int code = cnnscore_reader_read(call_reader, read, windows, err);
+        int code = cnnscore_reader_read(call_reader, read, 0, INT64_MAX, windows, err);
         if (code == CNNSCORE_OK)
             check_and_encode(cnnscore_windows_batch(windows), CALL_READS);
         else
@@ -411,6 +429,20 @@ static bool in_header_order(const uint8_t *data, size_t size) {
     return true;
 }
 
+/* A few sites at a time. */
+static void read_in_parts(cnnscore_reader *reader, const cnnscore_window_batch *wanted) {
+    cnnscore_error err;
+    for (int32_t first = 0; first < wanted->n_sites;) {
+        int code = cnnscore_reader_read(reader, wanted, first, 500, windows, &err);
+        REQUIRE_SAID(code == CNNSCORE_OK || code == CNNSCORE_ERR_INPUT, &err);
+        if (code != CNNSCORE_OK) return;
+        const cnnscore_window_batch *part = cnnscore_windows_batch(windows);
+        REQUIRE(part->n_sites > 0 && part->n_sites <= wanted->n_sites - first);
+        check_and_encode(part, READ_LIMIT);
+        first += part->n_sites;
+    }
+}
+
 static void fuzz_reads(int flags, const uint8_t *data, size_t size) {
     static uint8_t parts[2][INPUT_SIZE_MAX];
     static const char *const names[] = {"1.bam", "1.bam.bai", "2.bam", "2.bam.bai"};
@@ -429,10 +461,12 @@ static void fuzz_reads(int flags, const uint8_t *data, size_t size) {
     options.downsampling = flags & READS_GATK ? CNNSCORE_DOWNSAMPLE_GATK : CNNSCORE_DOWNSAMPLE_SITE;
     options.sample = flags & READS_SAMPLE ? "s1" : NULL;
     if (flags & READS_OURS) options.read_rule = CNNSCORE_READS_PRIMARY;
-    cnnscore_reader *reader = NULL;
+    cnnscore_reader *reader = NULL, *whole = NULL;
     cnnscore_error err;
     int code = CNNSCORE_ERR_INPUT;
     if (indexed) code = cnnscore_reader_open(&options, &reader, &err);
+    options.whole_reads = options.is_another = 1;
+    if (code == CNNSCORE_OK) REQUIRE_SAID(cnnscore_reader_open(&options, &whole, &err) == CNNSCORE_OK, &err);
     /* All is open by now: what comes may crash and leave nothing behind. */
     for (int i = 0; i < 4; i++) unlink(path[i]);
     REQUIRE(rmdir(folder) == 0);
@@ -444,15 +478,22 @@ static void fuzz_reads(int flags, const uint8_t *data, size_t size) {
     if (code != CNNSCORE_OK) return;
     const cnnscore_window_batch *wanted = &sites[flags & READS_BACKWARD ? 1 : 0];
     for (int round = 0; round < 2; round++) { /* the second goes on with a reader that has been used */
-        code = cnnscore_reader_read(reader, wanted, windows, &err);
-        REQUIRE_SAID(code == CNNSCORE_OK || code == CNNSCORE_ERR_INPUT, &err);
-        if (code == CNNSCORE_OK) check_and_encode(cnnscore_windows_batch(windows), READ_LIMIT);
+        uint64_t digest[2] = {0, 0};
+        for (int uncut = 0; uncut < 2; uncut++) {
+            int result = cnnscore_reader_read(uncut ? whole : reader, wanted, 0, INT64_MAX, windows, &err);
+            REQUIRE_SAID(result == CNNSCORE_OK || result == CNNSCORE_ERR_INPUT, &err);
+            if (result == CNNSCORE_OK)
+                digest[uncut] = check_and_encode(cnnscore_windows_batch(windows), READ_LIMIT);
+        }
+        REQUIRE(digest[0] == digest[1]);
         float depth = 0;
         code = cnnscore_reader_measure_depth(reader, &depth, &err);
         REQUIRE_SAID(code == CNNSCORE_OK || code == CNNSCORE_ERR_INPUT, &err);
         if (code == CNNSCORE_OK) cnnscore_reader_set_depth(reader, depth);
     }
+    read_in_parts(reader, wanted);
     cnnscore_reader_close(reader);
+    cnnscore_reader_close(whole);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
