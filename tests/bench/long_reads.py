@@ -1,7 +1,7 @@
-"""long_reads.py BENCH_DATA: peak memory and CPU time of `score`, by the length of reads.
+"""long_reads.py BENCH_DATA: peak memory and CPU time of `score` by length of reads and by depth.
 
-The same sites and the same number of bases over each of them, from 150 bases to 100,000 a read. The
-data are simulated here and seeded: BENCH_DATA is not looked at.
+The same sites and the same number of bases over each of them, from 150 bases to 100,000 per read;
+and amplicons. The data are simulated here and seeded: BENCH_DATA is not looked at.
 """
 
 import argparse
@@ -21,6 +21,7 @@ SEED, DEPTH, SPACING = 20261129, 30, 1000
 LENGTHS = (150, 20_000, 100_000)
 PEAK_MB = {150: 300, 20_000: 300, 100_000: 500}
 CPU = 3.0  # times that of 150 bp
+AMPLICONS, AMPLICON, AMPLICON_DEPTH, AMPLICON_MB = 128, 250, 3000, 300
 MISMATCHES, INDELS = 0.003, 0.004  # per base
 ACGT = np.frombuffer(b"ACGT", np.uint8)
 M, I, D = 0, 1, 2  # noqa: E741 - BAM's operators
@@ -47,15 +48,14 @@ def read_at(rng: np.random.Generator, bases: Bases) -> tuple[str, list[tuple[int
     return b"".join(parts).decode(), cigar
 
 
-def write_reads(path: Path, haplotypes: list[Bases], length: int) -> None:
-    """An indexed BAM: DEPTH times the contig, of both haplotypes."""
+def write_reads(path: Path, haplotypes: list[Bases], length: int, starts: list[int]) -> None:
+    """An indexed BAM: reads of both haplotypes that start there."""
     rng = np.random.default_rng([SEED, length])
     n = len(haplotypes[0])
     header = {"HD": {"VN": "1.6", "SO": "coordinate"}, "SQ": [{"SN": "chr1", "LN": n}]}
     header["RG"] = [{"ID": "1", "SM": "sample"}]
-    starts = np.sort(rng.integers(-length // 2, n - length // 2, DEPTH * n // length))
     with pysam.AlignmentFile(str(path), "wb", header=header) as out:
-        for number, start in enumerate(np.maximum(starts, 0).tolist()):
+        for number, start in enumerate(starts):
             read = pysam.AlignedSegment(out.header)
             read.query_name, read.flag = f"r{number}", 16 * int(rng.integers(2))
             read.reference_id, read.reference_start, read.mapping_quality = 0, start, 60
@@ -68,11 +68,20 @@ def write_reads(path: Path, haplotypes: list[Bases], length: int) -> None:
     pysam.index(str(path))
 
 
-def write_calls(folder: Path, n_sites: int) -> list[Bases]:
-    """ref.fa and calls.vcf, of which half are in the sample; the two haplotypes."""
+def spread(n: int, length: int) -> list[int]:
+    """Starts of reads of this length, DEPTH times over n bases."""
+    rng = np.random.default_rng([SEED, length, DEPTH])
+    starts = np.sort(rng.integers(-length // 2, n - length // 2, DEPTH * n // length))
+    return [max(start, 0) for start in starts.tolist()]
+
+
+def write_calls(folder: Path, n_sites: int) -> tuple[list[Bases], list[int]]:
+    """ref.fa and calls.vcf, of which half are in the sample; the two haplotypes, and the calls'
+    positions.
+    """
     rng = np.random.default_rng(SEED)
     first = rng.choice(ACGT, (n_sites + 1) * SPACING)
-    second = first.copy()
+    second, sites = first.copy(), []
     (folder / "ref.fa").write_bytes(b">chr1\n" + first.tobytes() + b"\n")
     pysam.faidx(str(folder / "ref.fa"))
     with (folder / "calls.vcf").open("w") as vcf:
@@ -81,6 +90,7 @@ def write_calls(folder: Path, n_sites: int) -> list[Bases]:
         vcf.write("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tsample\n")
         for site in range(n_sites):
             pos = SPACING // 2 + site * SPACING + int(rng.integers(SPACING // 2))
+            sites.append(pos)
             alt = int(rng.choice(ACGT[first[pos] != ACGT]))
             ref = chr(first[pos])
             if site % 5 == 0:  # a deletion, made up
@@ -90,7 +100,15 @@ def write_calls(folder: Path, n_sites: int) -> list[Bases]:
             vcf.write(f"chr1\t{pos + 1}\t.\t{ref}\t{chr(alt)}\t300\t.\t.\tGT\t0/1\n")
             if site % 2:
                 second[pos] = alt
-    return [first, second]
+    return [first, second], sites
+
+
+def score(folder: Path, reads: str, model: str, region: str = "") -> list[str]:
+    """A command that scores the calls, of a region or all."""
+    command = [sys.executable, "-m", "cnnscore", "score", str(folder / "calls.vcf")]
+    command += ["-R", str(folder / "ref.fa"), "-I", str(folder / reads)]
+    command += ["-t", region] if region else []
+    return [*command, "-m", model, "-o", os.devnull, "--quiet", "--threads", "2"]
 
 
 def main() -> None:
@@ -98,20 +116,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data")
     parser.add_argument("--sites", type=int, default=2500)
-    parser.add_argument("--models", nargs="+", default=["reads"])
+    parser.add_argument("--models", nargs="+", default=["reads", "gatk-2d"])
     wanted = parser.parse_args()
     ok = True
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        haplotypes = write_calls(folder, wanted.sites)
+        haplotypes, sites = write_calls(folder, wanted.sites)
         for length in LENGTHS:
-            write_reads(folder / f"{length}.bam", haplotypes, length)
+            starts = spread(len(haplotypes[0]), length)
+            write_reads(folder / f"{length}.bam", haplotypes, length, starts)
+        starts = [pos - AMPLICON // 2 for pos in sites[:AMPLICONS] for _ in range(AMPLICON_DEPTH)]
+        write_reads(folder / "amplicons.bam", haplotypes, AMPLICON, starts)
         for model in wanted.models:
             runs: dict[int, Run] = {}
             for length in LENGTHS:
-                command = [sys.executable, "-m", "cnnscore", "score", str(folder / "calls.vcf")]
-                command += ["-R", str(folder / "ref.fa"), "-I", str(folder / f"{length}.bam")]
-                command += ["-m", model, "-o", os.devnull, "--quiet", "--threads", "2"]
+                command = score(folder, f"{length}.bam", model)
                 run_once(command)
                 runs[length] = min(
                     (run_once(command) for _ in range(3)), key=lambda r: r.cpu_seconds
@@ -125,6 +144,11 @@ def main() -> None:
                 claim = f"{model}, {length:,} bp: CPU / that of 150 bp"
                 said = f"{ratio:.2f}x, {each:.2f} ms per site"
                 ok = print_row(claim, said, f"<= {CPU}x", ratio <= CPU) and ok
+            region = f"chr1:1-{sites[min(AMPLICONS, len(sites)) - 1] + 1}"
+            peak = run_once(score(folder, "amplicons.bam", model, region)).peak_rss / 1e6
+            claim = f"{model}, {AMPLICONS} amplicons at {AMPLICON_DEPTH}x of {AMPLICON} bp: peak"
+            fits = peak <= AMPLICON_MB
+            ok = print_row(claim, f"{peak:.0f} MB", f"<= {AMPLICON_MB} MB", fits) and ok
     sys.exit(0 if ok else 1)
 
 
