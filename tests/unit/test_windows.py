@@ -271,7 +271,7 @@ def test_more_operators_than_16_bits_count(tmp_path: Path) -> None:
     cigar = [(0, 1), (1, 1)] * 35_000
     path = bam_with(tmp_path, ("long", cigar, 70_000))
     (sites,) = batches(DATA / "calls.vcf.gz", 10, intervals=Intervals(regions="synA:257-257"))
-    batch = reader(path).read(sites)
+    batch = reader(path, whole_reads=True).read(sites)
     assert names(batch, 0) == ["long/0"]
     record = batch.reads.tobytes()
     assert struct.unpack_from("<H", record, 12)[0] == 2
