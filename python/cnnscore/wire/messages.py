@@ -242,8 +242,7 @@ def _parse(name: str, data: bytes, error: type[CnnscoreError] = ServerError) -> 
 
 def _check_version(version: int, who: str, most: int = PROTOCOL_VERSION) -> None:
     if not PROTOCOL_VERSION <= version <= most:
-        speaks = " and ".join(map(str, range(PROTOCOL_VERSION, most + 1)))
         raise ServerError(
             f"{who} speaks version {version} of the protocol, this cnnscore {__version__} speaks "
-            f"{speaks}: install the same cnnscore on both sides"
+            f"{most}: install the same cnnscore on both sides"
         )
