@@ -23,18 +23,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bam_record.h"
-#include "encode.h"
+#include "fuzz_planes.h"
 #include "records.h"
 #include "window.h"
 
-#define WINDOW 32 /* so that reads of 100 bases are long ones, which are cut */
 #define LEFT (WINDOW / 2)
 #define WIDTH (LEFT + WINDOW)
 #define BATCH 7      /* records read at a time */
 #define CALL_READS 6 /* reads per site of a call file */
 #define READ_LIMIT 5 /* and of a read file */
-#define MAX_ROWS 6   /* the larger of both */
 #define INPUT_SIZE_MAX 65536
 
 /* Bits of the first byte. */
@@ -49,22 +46,6 @@
 #define READS_SAMPLE 32    /* those of one sample */
 #define READS_OURS 64      /* the rule READS_PRIMARY */
 #define READS_BY_TURNS 128 /* two files, each with every second read */
-
-#define REQUIRE(condition)                                                           \
-    do {                                                                             \
-        if (!(condition)) {                                                          \
-            fprintf(stderr, "%s:%d: %s is false\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                 \
-        }                                                                            \
-    } while (0)
-
-#define REQUIRE_SAID(condition, err)                              \
-    do {                                                          \
-        bool holds = (condition);                                 \
-        if (!holds) fprintf(stderr, "%s: ", (err)->message);      \
-        if (!holds) fprintf(stderr, "%s is false\n", #condition); \
-        if (!holds) abort();                                      \
-    } while (0)
 
 static const char CALLS_HEADER[] =
     "##fileformat=VCFv4.2\n"
@@ -90,6 +71,7 @@ static const struct {
              {0, 5000, 1, 5001},   {0, 5900, 1, 6100}, {0, 10000, 1, 33000}, {0, 20000, 200, 20200},
              {0, 39999, 1, 40000}, {1, 0, 1, 1},       {1, 6000, 2, 6002},   {1, 11999, 1, 12000}};
 #define N_SITES ((int32_t)(sizeof SITES / sizeof *SITES))
+_Static_assert(N_SITES <= MAX_SITES && CALL_READS <= MAX_ROWS && READ_LIMIT <= MAX_ROWS, "room for planes");
 
 static char reference_path[4096], reads_path[4096];
 static cnnscore_reader *call_reader; /* over the reads of the test data */
@@ -181,73 +163,6 @@ static void start(void) {
     windows = cnnscore_windows_new();
     records = cnnscore_records_new();
     REQUIRE(windows && records);
-}
-
-/* A record of a reader's ends where its lengths say, as it has no tags, but for a CIGAR in one, and what a
- * part says of its read. */
-static void check_record(const uint8_t *record, int64_t size) {
-    REQUIRE(size >= 32);
-    cnnscore_bam_record read;
-    const uint8_t *first_operator = record + 32 + record[8];
-    REQUIRE(record[8] > 0 && first_operator[-1] == 0);
-    if (cnnscore_bam_record_read(&read, record, size) == NULL && read.cigar == first_operator)
-        REQUIRE(read.qual + read.n_held == record + size - (read.is_part ? CNNSCORE_PART_SIZE : 0));
-}
-
-/* FNV-1a. */
-static void add_to(uint64_t *digest, const void *bytes, size_t size) {
-    for (size_t i = 0; i < size; i++)
-        *digest = (*digest ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3);
-}
-
-static void encode_alleles(const cnnscore_window_batch *batch, int32_t n_rows, uint64_t *digest) {
-    int64_t n = 0, room = batch->site_allele[batch->n_sites] + 1;
-    int64_t *sites = calloc((size_t)room, sizeof *sites), *alleles = calloc((size_t)room, sizeof *alleles);
-    cnnscore_error err;
-    REQUIRE(sites && alleles);
-    REQUIRE_SAID(cnnscore_batch_alleles(batch, sites, alleles, &n, &err) == CNNSCORE_OK, &err);
-    static const int32_t codes[] = {CNNSCORE_ANNOTATION_MQ, CNNSCORE_ANNOTATION_DP, CNNSCORE_ANNOTATION_QD};
-    REQUIRE(batch->n_annotations <= 3);
-    cnnscore_rows rows = {sites, alleles, n, WINDOW, n_rows, CNNSCORE_ANNOTATIONS_FILL, codes};
-    size_t all = (size_t)n, reads = all * (size_t)n_rows;
-    float *scalars = calloc(reads + 1, CNNSCORE_READ_SCALARS * sizeof(float));
-    float *mask = calloc(reads + 1, sizeof(float));
-    float *variant = calloc(all + 1, CNNSCORE_VARIANT_FEATURES * sizeof(float));
-    float *annotations = calloc(all + 1, 3 * sizeof(float));
-    REQUIRE(scalars && mask && variant && annotations);
-    int status = cnnscore_encode_read_set(batch, &rows, scalars, mask, variant, annotations, &err);
-    REQUIRE_SAID(status == CNNSCORE_OK, &err);
-    add_to(digest, scalars, reads * CNNSCORE_READ_SCALARS * sizeof(float));
-    add_to(digest, mask, reads * sizeof(float));
-    add_to(digest, variant, all * CNNSCORE_VARIANT_FEATURES * sizeof(float));
-    add_to(digest, annotations, all * (size_t)batch->n_annotations * sizeof(float));
-    void *blocks[] = {sites, alleles, scalars, mask, variant, annotations};
-    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
-}
-
-/* What a reader makes can be encoded; a digest of the planes. */
-static uint64_t check_and_encode(const cnnscore_window_batch *batch, int32_t n_rows) {
-    static uint8_t bases[N_SITES * MAX_ROWS * WINDOW], quals[sizeof bases];
-    static uint8_t rows[N_SITES * MAX_ROWS * 2], reference[N_SITES * WINDOW];
-    int64_t order[N_SITES], n = batch->n_sites;
-    REQUIRE(n <= N_SITES);
-    for (int64_t i = 0; i < n; i++) order[i] = n - 1 - i;
-    for (int64_t i = 0; i < batch->site_read[n]; i++)
-        check_record(batch->reads + batch->read_offset[i], batch->read_offset[i + 1] - batch->read_offset[i]);
-    cnnscore_error err;
-    REQUIRE_SAID(cnnscore_batch_check(batch, &err) == CNNSCORE_OK, &err);
-    int status = cnnscore_encode_gatk_reference(batch, order, n, WINDOW, reference, &err);
-    REQUIRE_SAID(status == CNNSCORE_OK, &err);
-    status = cnnscore_encode_gatk_reads(batch, order, n, WINDOW, n_rows, bases, quals, rows, reference, &err);
-    REQUIRE_SAID(status == CNNSCORE_OK, &err);
-    uint64_t digest = UINT64_C(0xcbf29ce484222325);
-    size_t sites = (size_t)n, cells = sites * (size_t)n_rows;
-    add_to(&digest, bases, cells * WINDOW);
-    add_to(&digest, quals, cells * WINDOW);
-    add_to(&digest, rows, cells * 2);
-    add_to(&digest, reference, sites * WINDOW);
-    encode_alleles(batch, n_rows, &digest);
-    return digest;
 }
 
 /* The part of data[at..size) before the first record whose lengths, the sum of its first `fields`
