@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from cnnscore.api.functions import evaluate, filter, models, view
+from cnnscore.api.training import dataset, train
 from cnnscore.errors import BadInput, BadOutput, CnnscoreError, ServerError, UsageError, WrongType
 from cnnscore.version import __version__
 
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from cnnscore.api.scorer import Scorer
     from cnnscore.api.table import Table
     from cnnscore.api.windows import Tensors, Window, Windows
+    from cnnscore.dataset.summary import DatasetSummary
     from cnnscore.filter.summary import FilterSummary
     from cnnscore.score.options import Summary
+    from cnnscore.train.summary import TrainingSummary
 
 # ONNX Runtime's wheels report their use to their maker unless told otherwise before they load, and
 # whoever scores a genome has not agreed to that. A user who sets the variable decides.
@@ -42,6 +45,7 @@ __all__ = [
     "BadInput",
     "BadOutput",
     "CnnscoreError",
+    "DatasetSummary",
     "Evaluation",
     "Explained",
     "FilterSummary",
@@ -52,15 +56,18 @@ __all__ = [
     "Summary",
     "Table",
     "Tensors",
+    "TrainingSummary",
     "UsageError",
     "Window",
     "Windows",
     "WrongType",
     "__version__",
+    "dataset",
     "evaluate",
     "filter",
     "models",
     "open",
+    "train",
     "view",
 ]
 
@@ -72,13 +79,19 @@ _LATER = {
     "Table": "cnnscore.api.table",
     "Evaluation": "cnnscore.api.evaluation",
     "Explained": "cnnscore.api.explained",
+    "DatasetSummary": "cnnscore.dataset.summary",
     "FilterSummary": "cnnscore.filter.summary",
     "Model": "cnnscore.api.models",
     "Page": "cnnscore.api.page",
     "Tensors": "cnnscore.api.windows",
+    "TrainingSummary": "cnnscore.train.summary",
     "Window": "cnnscore.api.windows",
     "Windows": "cnnscore.api.windows",
 }
+
+
+_FUNCTIONS = {one.__name__: one for one in (dataset, evaluate, filter, train)}
+"""Those whose names packages have too."""
 
 
 class _Package(ModuleType):
@@ -87,18 +100,22 @@ class _Package(ModuleType):
     """
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("filter", "evaluate") and isinstance(value, ModuleType):
-            return
-        super().__setattr__(name, value)
+        if not (name in _FUNCTIONS and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package
+for _name, _function in _FUNCTIONS.items():
+    # `import cnnscore.filter.run as run` looks for a module of this name and then `.run`
+    _function.__name__ = f"{__name__}.{_name}"
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
-    raise AttributeError(f"module 'cnnscore' has no attribute {name!r}")
+if not TYPE_CHECKING:  # to a type checker it would say that there is every name
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            return getattr(import_module(_LATER[name]), name)
+        raise AttributeError(f"module 'cnnscore' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -73,6 +73,13 @@ class WindowBatch:
         return np.diff(self.site_read)
 
     @property
+    def is_alt(self) -> NDArray[np.bool_]:
+        """[alleles] whether each is an ALT allele of its site, and not REF."""
+        is_alt = np.ones(int(self.site_allele[-1]), bool)
+        is_alt[self.site_allele[:-1]] = False
+        return is_alt
+
+    @property
     def layout(self) -> tuple[int, ...]:
         """Widths of the columns, and which optional ones there are: batches alike can be joined."""
         widths = self.annotations.shape[1], self.reference_left, self.reference.shape[1]

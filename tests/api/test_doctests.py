@@ -10,6 +10,7 @@ import pytest
 
 import cnnscore
 from conftest import DATA
+from hosts.training_data import need_extra
 
 API = Path(cnnscore.__file__).parent / "api"
 MODULES = [
@@ -28,6 +29,8 @@ NAMES = {
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name == "cnnscore.api.training":
+        need_extra("pyarrow", "torch", "tensorboard")
     monkeypatch.chdir(tmp_path)
     module = import_module(name)
     found = doctest.DocTestFinder(exclude_empty=False).find(module, extraglobs=NAMES)

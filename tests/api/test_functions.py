@@ -166,5 +166,7 @@ def test_functions_keep_their_names() -> None:
         "assert callable(cnnscore.filter) and callable(cnnscore.evaluate)\n"
         "assert cnnscore.filter is not cnnscore.evaluate\n"
         "assert run.evaluate is not cnnscore.evaluate\n"
+        "import cnnscore.filter.run as other, cnnscore.evaluate.run as second\n"
+        "assert other.filter_calls is filter_calls and second is run\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

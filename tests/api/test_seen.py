@@ -11,6 +11,7 @@ import pytest
 
 import cnnscore
 from cnnscore.api import windows as windows_module
+from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.score.engine import Engine
 from conftest import DATA, SHARED
 from hosts.server import Server
@@ -126,3 +127,19 @@ def test_gatks_networks(shared: Path) -> None:
     assert tensors["bases"].shape[0] == 2
     explained = scorer.explain(windows[0], runs=8)
     assert explained.score == scorer.table(CALLS, reference=REF, reads=READS)["score"][0]
+
+
+def test_one_reader_draws_all_sites(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are opened once, not at every site that is drawn."""
+    _, windows = opened("reads")
+    opens: list[ReaderOptions] = []
+
+    def counted(options: ReaderOptions) -> WindowReader:
+        opens.append(options)
+        return WindowReader(options)
+
+    monkeypatch.setattr(windows_module, "WindowReader", counted)
+    found = [window.site() for window in windows[:5]]
+    assert len(opens) == 1
+    assert [site.record for site in found] == [window.record for window in windows[:5]]
+    assert all(len(site.reads) for site in found)

@@ -22,6 +22,7 @@ import pyarrow.parquet
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
+from cnnscore.dataset import make as make_module
 from cnnscore.dataset.parquet import SPLITS, Dataset
 from cnnscore.dataset.splits import SplitRule
 from cnnscore.description import LABELS
@@ -260,7 +261,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
 def test_row_groups_hold_what_one_does(
     synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnnscore.dataset.make.SITES_PER_BATCH", 50)
+    monkeypatch.setattr(make_module, "SITES_PER_BATCH", 50)
     parts = list(Dataset(make(tmp_path / "parts.parquet")).batches())
     ((whole, _),) = Dataset(synthetic).batches()
     assert len(parts) == 6

@@ -24,7 +24,12 @@ OUR_COMMAND = re.compile(r"^cnnscore [a-z]+ ")
 PROGRAM_ARGUMENT = re.compile(r"--[a-z-]+")
 """A whole literal: what another program is run with."""
 ARGUMENT = re.compile(r"`([a-z_]+)(\.[A-Z]+)?=")
-PYTHON_ALONE = {"api/functions.py", "api/windows.py", "calls/record_lines.py"}
+PYTHON_ALONE = {
+    "api/functions.py",
+    "api/training.py",
+    "api/windows.py",
+    "calls/record_lines.py",
+}
 """Modules whose messages callers of the Python functions alone see: what they name is no option."""
 
 

@@ -153,9 +153,7 @@ class TableParts:
             values = records.numbers("INFO", key)
             refs = values[sites.site_allele[:-1]]
             if self._per_allele:
-                is_alt = np.ones(len(values), bool)
-                is_alt[sites.site_allele[:-1]] = False
-                part[key] = values[is_alt]
+                part[key] = values[sites.is_alt]
             else:  # a field with a value per ALT has none for REF
                 first_alt = np.minimum(sites.site_allele[:-1] + 1, len(values) - 1)
                 part[key] = np.where(np.isnan(refs) & (alts > 0), values[first_alt], refs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -117,7 +118,13 @@ class Windows(Sequence[Window]):
         self.engine, self._looker = engine, looker
         self._batches, self._records = batches, records
         self._typical = typical
+        self._drawing = Lock()
         self._first = np.cumsum([0, *(len(batch) for batch in batches)])
+
+    @cached_property
+    def _pileups(self) -> WindowReader:
+        """Reads the pileups that are drawn; its files stay open as long as the windows are held."""
+        return WindowReader(self._looker.pileup_options)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -145,8 +152,8 @@ class Windows(Sequence[Window]):
         """A site as it is shown, with the reads that are drawn beside a network's inputs."""
         batch = pileup = window.batch
         if self._looker.beside:
-            with WindowReader(self._looker.pileup_options) as reader:
-                pileup = reader.read(batch.take_sites(np.zeros(1, np.int64)))
+            with self._drawing:  # a reader is one thread's at a time
+                pileup = self._pileups.read(batch.take_sites(np.zeros(1, np.int64)))
         columns = shown_window(self.engine, beside=self._looker.beside)
         return look_at(self.engine, window.record, batch, pileup, columns, self._typical, -1)
 

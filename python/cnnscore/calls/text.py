@@ -111,7 +111,6 @@ def joined_alts(sites: WindowBatch) -> Text:
 
 def _alts(sites: WindowBatch) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Begins and lengths of all ALT alleles, and their number at each site."""
-    is_alt = np.ones(int(sites.site_allele[-1]), bool)
-    is_alt[sites.site_allele[:-1]] = False
+    is_alt = sites.is_alt
     lengths = np.diff(sites.allele_offset)[is_alt]
     return sites.allele_offset[:-1][is_alt], lengths, np.diff(sites.site_allele) - 1

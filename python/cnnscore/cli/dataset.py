@@ -14,7 +14,6 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import shlex
 import sys
@@ -31,8 +30,6 @@ from cnnscore.cli.arguments import (
 )
 from cnnscore.errors import UsageError
 from cnnscore.extras import need
-
-log = logging.getLogger("cnnscore")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,39 +115,24 @@ def run(options: argparse.Namespace) -> None:
     """Make a data set of a call file."""
     os.environ.setdefault("REF_PATH", os.devnull)
     from cnnscore.calls.records import htslib_verbosity
-    from cnnscore.calls.windows import READ_RULES
     from cnnscore.dataset.make import ANNOTATIONS, DatasetOptions, make_dataset
-    from cnnscore.dataset.splits import SplitRule, table
-    from cnnscore.description import LABELS
+    from cnnscore.dataset.splits import SplitRule
     from cnnscore.progress import NoProgress, Progress
 
     need("dataset", "pyarrow")
     htslib_verbosity(3 if options.log_level == "debug" else 0)
-    if options.read_rule not in (None, *READ_RULES):
-        raise UsageError(f"--read-rule {options.read_rule}: one of {', '.join(READ_RULES)}")
-    sizes = [options.window, options.read_limit, 1 if options.block is None else options.block]
-    if min(sizes) < 1 or not options.weight > 0:
-        raise UsageError("--window, --read-limit, --block and --weight must be above 0")
-    calls = Path(options.calls)
-    name = options.name or options.sample or calls.name.split(".")[0]
-    output = Path(options.output)
-    if output.suffix != ".parquet":
-        output = output / f"{name}.parquet"
-    if output.exists() and not options.overwrite:
-        raise UsageError(
-            f"{output} is there already: --overwrite replaces it, --name makes another file"
-        )
-    counts = make_dataset(
+    done = make_dataset(
         options.calls,
         reference=options.reference,
         reads=options.reads,
         truth=options.truth,
         confident=options.confident,
-        output=output,
+        output=Path(options.output),
         options=DatasetOptions(
             sample=options.sample,
             all_alleles=options.all_alleles,
-            name=name,
+            name=options.name,
+            overwrite=options.overwrite,
             keep={key: _number(value) for key, value in pairs("--keep", options.keep)},
             weight=options.weight,
             tags=dict(pairs("--tag", options.tag)),
@@ -171,11 +153,8 @@ def run(options: argparse.Namespace) -> None:
         command=shlex.join(["cnnscore", *sys.argv[1:]]),
         progress=NoProgress() if options.quiet else Progress(),
     )
-    missing = [label for label, n in zip(LABELS, counts.sum(axis=0), strict=True) if not n]
-    if missing:
-        log.warning("%s has no row of class %s", output, " and ".join(missing))
     if not options.quiet:
-        for line in (f"{output}: {counts.sum():,} rows", *table(counts.tolist())):
+        for line in done.text().splitlines():
             print(f"cnnscore: {line}", file=sys.stderr)
 
 

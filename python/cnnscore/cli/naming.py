@@ -10,9 +10,7 @@ import re
 # What is not the argument's name with dashes. A value joins an option that ends in "=".
 OPTIONS = {
     "address": "--server",
-    "allow_empty": "--allow-empty-splits",
     "annotations_from": "--annotations",
-    "held_out": "--hold-out",
     "limit": "--sites",
     "max_message_mb": "--max-message",
     "near": "--near-threshold",

@@ -15,6 +15,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from cnnscore.cli.arguments import add_list, add_option, add_running_arguments, pairs
@@ -85,13 +86,13 @@ def run(options: argparse.Namespace) -> None:
     config = load_config(options.config, settings, start)
     files, rehearsal = dataset_files(options.data), dataset_files(options.rehearsal)
     need("train", "pyarrow", "torch", "matplotlib", "tensorboard")
-    from cnnscore.train.run import RunOptions, run_training, say, summary
+    from cnnscore.progress import NoProgress, Progress
+    from cnnscore.train.run import RunOptions, run_training
 
-    output = Path(options.output)
-    manifest = run_training(
+    done = run_training(
         config,
         files,
-        output,
+        Path(options.output),
         RunOptions(
             init=options.init,
             teachers=tuple(options.teacher),
@@ -101,9 +102,9 @@ def run(options: argparse.Namespace) -> None:
             overwrite=options.overwrite,
             device=options.device,
             threads=options.threads,
-            quiet=options.quiet,
+            progress=NoProgress() if options.quiet else Progress(),
         ),
     )
     if not options.quiet:
-        for line in summary(manifest, output):
-            say(line)
+        for line in done.text().splitlines():
+            print(f"cnnscore: {line}", file=sys.stderr)

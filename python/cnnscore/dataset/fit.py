@@ -15,7 +15,7 @@ def annotation_columns(layout: Layout, spec: PlaneSpec, path: Path) -> list[int]
     if missing:
         raise BadInput(
             f"{path} lacks the annotation {missing[0]}: make it again with "
-            f"`cnnscore dataset --info {','.join((*layout.annotations, *missing))}`"
+            f"`info={','.join((*layout.annotations, *missing))}`"
         )
     return [layout.annotations.index(key) for key in spec.annotations]
 
@@ -33,12 +33,12 @@ def check_layout(layout: Layout, encoding: Encoding, spec: PlaneSpec, path: Path
     ):
         raise BadInput(
             f"{path} holds {layout.reference_left} columns before a site, and a window of "
-            f"{spec.window} needs {left}: make it again with ``window={spec.window}``"
+            f"{spec.window} needs {left}: make it again with `window={spec.window}`"
         )
     if encoding.needs_reads and layout.read_rule != encoding.read_rule:
         was = "no reads" if layout.read_rule == "none" else f"reads by the rule {layout.read_rule}"
         raise BadInput(
             f"{path} holds {was}, and the encoding {encoding.name} takes the rule "
             f"{encoding.read_rule}: make it again with "
-            f"`cnnscore dataset -I READS --read-rule {encoding.read_rule}`"
+            f"`reads=` and `read_rule={encoding.read_rule}`"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from cnnscore.batch import WindowBatch
 from cnnscore.calls.read_checks import ReadChecks, check_depth
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.spool import readable_twice
-from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
+from cnnscore.calls.windows import READ_RULES, ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.dataset.parquet import (
     COLUMNS,
     SPLITS,
@@ -26,6 +27,7 @@ from cnnscore.dataset.parquet import (
     open_dataset,
 )
 from cnnscore.dataset.splits import Loci, SplitPlan, SplitRule, hash_text, plan_splits
+from cnnscore.dataset.summary import DatasetSummary
 from cnnscore.description import LABELS
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.network.encode import ENCODINGS
@@ -35,6 +37,7 @@ from cnnscore.truth.regions import Regions
 from cnnscore.truth.truth_set import TruthSet
 from cnnscore.version import __version__
 
+log = logging.getLogger("cnnscore")
 SITES_PER_BATCH = 512
 ANNOTATIONS = (
     "QUAL",
@@ -60,7 +63,9 @@ class DatasetOptions:
     all_alleles: bool = False
     """Rows for ALT alleles that the sample does not carry, too."""
     name: str | None = None
-    """The rows' sample; None takes `sample`, or the call file's name."""
+    """The rows' sample; None takes `sample`, or the call file's name. And a file of a folder."""
+    overwrite: bool = False
+    """Whether an existing file is replaced."""
     keep: Mapping[str, float] = field(default_factory=dict)
     """Part of each class that is kept, 1 where it is not named."""
     weight: float = 1.0
@@ -87,22 +92,23 @@ def make_dataset(
     options: DatasetOptions,
     command: str = "",
     progress: Progress | None = None,
-) -> NDArray[np.int64]:
-    """Write the labelled windows of a call file to the Parquet file `output`; rows by split and
-    class, [SPLITS, LABELS]. The calls are read twice; a stream is spooled to $TMPDIR.
+) -> DatasetSummary:
+    """Write the labelled windows of a call file to `output`, a Parquet file or the folder of one.
+    The calls are read twice; a stream is spooled to $TMPDIR.
 
     Rows are ALT alleles that the sample carries, that can be compared with the truth set and lie in
-    the confident regions (None: everywhere). Errors: BadInput when calls, truth, regions and
-    reference do not fit each other or nothing is left; BadOutput; no file is left under its name
-    then.
+    the confident regions (None: everywhere). Errors: UsageError for options out of range and a file
+    that is there; BadInput when calls, truth, regions and reference do not fit each other or
+    nothing is left; BadOutput; no file is left under its name then.
     """
     progress = progress or NoProgress()
     _check(options)
+    name = options.name or options.sample or Path(calls).name.split(".")[0]
+    output = _file_of(output, name, overwrite=options.overwrite)
     rule = options.read_rule or ENCODINGS["read-set"].read_rule
     reader_options = _reader_options(reference, reads, rule, options)
     uses_depth = reader_options.read_rule == "primary" and "RelativeDepth" in options.annotations
     check_depth(options.sample_depth, "the data set", uses_depth=uses_depth)
-    name = options.name or options.sample or Path(calls).name.split(".")[0]
     with readable_twice(calls) as (path, called):
 
         def open_calls() -> Calls:
@@ -153,7 +159,20 @@ def make_dataset(
             reader.set_depth(checks.depth)
             _write(open_calls(), reader, checks, writer, first, split, options, name, progress)
         progress.clear()
-    return counts
+    done = DatasetSummary(str(output), counts)
+    if done.missing:
+        log.warning("%s has no row of class %s", output, " and ".join(done.missing))
+    return done
+
+
+def _file_of(output: Path, name: str, *, overwrite: bool) -> Path:
+    """The file of the rows called `name`. Errors: UsageError where it is there already."""
+    path = output if output.suffix == ".parquet" else output / f"{name}.parquet"
+    if path.exists() and not overwrite:
+        raise UsageError(
+            f"{path} is there already: `overwrite=` replaces it, `name=` makes another file"
+        )
+    return path
 
 
 def _write(
@@ -340,6 +359,12 @@ def _splits(rule: SplitRule, plan: SplitPlan, counts: NDArray[np.int64]) -> dict
 
 
 def _check(options: DatasetOptions) -> None:
+    if options.read_rule not in (None, *READ_RULES):
+        raise UsageError(f"`read_rule={options.read_rule}`: one of {', '.join(READ_RULES)}")
+    block = options.split.block
+    sizes = [options.window, options.read_limit, 1 if block is None else block]
+    if min(sizes) < 1 or not options.weight > 0:
+        raise UsageError("`window=`, `read_limit=`, `block=` and `weight=` must be above 0")
     for label, part in options.keep.items():
         if label not in LABELS or not 0 < part <= 1:
             raise UsageError(

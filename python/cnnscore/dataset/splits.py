@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -133,9 +132,9 @@ def _check_held_out(rows: Loci, rule: SplitRule) -> None:
     for name in rule.held_out:
         if name not in rows.contigs:
             names = ", ".join(rows.contigs[:5]) + (", ..." if len(rows.contigs) > 5 else "")
-            raise UsageError(f"`held_out={name}`: the calls have no such contig; they have {names}")
+            raise UsageError(f"`hold_out={name}`: the calls have no such contig; they have {names}")
         if name not in there:
-            raise UsageError(f"`held_out={name}`: no row lies there, so nothing would be tested")
+            raise UsageError(f"`hold_out={name}`: no row lies there, so nothing would be tested")
 
 
 def _neighbours(output: Path, rows: Loci) -> tuple[Loci, NDArray[np.int8], int | None]:
@@ -201,8 +200,8 @@ def _plan(
 def _say_conflict(contig: str, rule: SplitRule, block: int) -> None:
     if contig in rule.held_out:
         raise UsageError(
-            f"`held_out={contig}`: another data set of the folder trains on it, or validates: make "
-            "that again with `held_out=`, or choose another folder"
+            f"`hold_out={contig}`: another data set of the folder trains on it, or validates: make "
+            "that again with `hold_out=`, or choose another folder"
         )
     raise UsageError(
         f"another data set of the folder splits {contig} in blocks of another size than "
@@ -341,18 +340,6 @@ def _remedy(rule: SplitRule, block: int) -> str:
     smaller = [size for size in BLOCKS if size < block]
     first = f"smaller blocks (`block={smaller[0]}`), " if rule.block and smaller else ""
     return (
-        f"{first}more calls or looser ones; or `allow_empty=`, if other data sets that are "
+        f"{first}more calls or looser ones; or `allow_empty_splits=`, if other data sets that are "
         "trained on with it have such rows"
     )
-
-
-def table(counts: Sequence[Sequence[int]]) -> list[str]:
-    """Rows by split and class [split, class], as lines for the user; splits without rows have
-    none."""
-    lines = [f"{'':<12}" + "".join(f"{label:>12}" for label in LABELS)]
-    lines += [
-        f"{name:<12}" + "".join(f"{n:>12,}" for n in of_split)
-        for name, of_split in zip(SPLITS, counts, strict=True)
-        if any(of_split)
-    ]
-    return lines

@@ -193,7 +193,7 @@ class Reader:
             sites = records.sites()
             dosage = records.dosage(column, partial=True)
             labels = source.label(sites, dosage if genotyped else None)
-            by_unit = labels.record if self._unit == "record" else labels.allele[_alts(sites)]
+            by_unit = labels.record if self._unit == "record" else labels.allele[sites.is_alt]
             counts += [np.count_nonzero(by_unit == label) for label in _LEFT_OUT]
             values = {s.name: s.sign * records.numbers(s.field, s.key, column) for s in scores}
             reads = records.numbers("FORMAT" if has_depth else "INFO", "DP", column)
@@ -327,12 +327,6 @@ def _filter_key(score: Score, numbers: dict[str, str]) -> str | None:
 
 def _locus(contig: NDArray[np.int64], pos: NDArray[np.int64]) -> NDArray[np.uint64]:
     return (contig.astype(np.uint64) << np.uint64(LOCUS_BITS)) | pos.astype(np.uint64)
-
-
-def _alts(sites: WindowBatch) -> NDArray[np.bool_]:
-    is_alt = np.ones(int(sites.site_allele[-1]), bool)
-    is_alt[sites.site_allele[:-1]] = False
-    return is_alt
 
 
 def _stem(path: str) -> str:

@@ -6,10 +6,11 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from importlib.resources import files
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from cnnscore.errors import BadInput, UsageError
+from cnnscore.errors import BadInput, UsageError, WrongType
 from cnnscore.network.encode import PlaneSpec
 
 LOSSES = ("cross-entropy", "focal", "soft-f1")
@@ -20,7 +21,7 @@ REFINING: dict[str, Any] = {
     "evaluate_every": 25,
     "patience": 8,
 }
-"""[training] where --init is given and nothing else is said: few steps, low rate, held back."""
+"""[training] where `init` is given and nothing else is said: few steps, low rate, held back."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class TrainingOptions:
     learning_rate: float = 2e-3
     """The peak of a one-cycle schedule."""
     weight_decay: float = 1e-2
-    """Pull of the weights towards 0; with --init, towards those that it started from."""
+    """Pull of the weights towards 0; with `init`, towards those that it started from."""
     loss: str = "cross-entropy"
     class_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
     """Of NOT_SNP, NOT_INDEL, SNP, INDEL in the loss."""
@@ -93,12 +94,12 @@ class TrainingOptions:
     patience: int = 6
     """Looks without a better average precision before it stops early; 0: never."""
     rehearsal: float = 0.75
-    """With --init, the part of a minibatch that is drawn from the rehearsal data."""
+    """With `init`, the part of a minibatch that is drawn from the rehearsal data."""
     least_gained: float = 0.005
-    """With --init, by how much the mean average precision on the validation rows must be above that
+    """With `init`, by how much the mean average precision on the validation rows must be above that
     of the start for a step to be kept: less may be chance."""
     most_lost: float = 0.002
-    """With --init, the most that a type's ROC AUC on the rehearsal data may fall below what it was
+    """With `init`, the most that a type's ROC AUC on the rehearsal data may fall below what it was
     for a step to be kept."""
     mixed_precision: bool = True
     """On a GPU."""
@@ -163,7 +164,7 @@ def load_config(
     """A TOML file, or one that comes with cnnscore by its name; `settings` are KEY=VALUE with a
     dotted KEY and a TOML VALUE, which replace what the file says.
 
-    `start` is the configuration of the network that --init names (empty where its maker is
+    `start` is the configuration of the network that `init` names (empty where its maker is
     another): its [data] and [network] take the place of the file's, REFINING is the default of
     [training], and what the file says under [refining] takes the place of its [training]. Errors:
     BadInput naming the file and the key, UsageError for a setting that is none.
@@ -198,7 +199,7 @@ def load_config(
 
 
 def _check_start(raw: dict[str, Any], start: Mapping[str, Any], source: str) -> None:
-    """Errors: BadInput when the file is for networks of another kind than --init's."""
+    """Errors: BadInput when the file is for networks of another kind than that of `init`."""
     default = Config()
     for table, key in (("network", "architecture"), ("data", "encoding")):
         ours = raw.get(table, {}).get(key, getattr(getattr(default, table), key))
@@ -235,23 +236,28 @@ def bundled_configs() -> list[str]:
 
 def to_toml(config: Config) -> str:
     """The configuration as a TOML file, every value spelled out."""
-
-    def text(value: Any) -> str:
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, str):
-            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-            return f'"{escaped}"'
-        if isinstance(value, (list, tuple)):
-            return f"[{', '.join(map(text, value))}]"
-        return repr(value)
-
     raw = config.to_dict()
-    lines = [f"{key} = {text(value)}" for key, value in raw.items() if not isinstance(value, dict)]
-    for key, table in raw.items():
-        if isinstance(table, dict):
-            lines += ["", f"[{key}]", *(f"{name} = {text(value)}" for name, value in table.items())]
+    tables = {key: table for key, table in raw.items() if isinstance(table, dict)}
+    lines = [f"{key} = {toml_value(value)}" for key, value in raw.items() if key not in tables]
+    for key, table in tables.items():
+        lines += ["", f"[{key}]", *(f"{k} = {toml_value(value)}" for k, value in table.items())]
     return "\n".join(lines) + "\n"
+
+
+def toml_value(value: object) -> str:
+    """A value as TOML has it. Errors: WrongType for what it has not."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Real):
+        return repr(float(value))
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(toml_value, value))}]"
+    raise WrongType(f"`settings=` takes numbers, texts and lists of them, not {value!r}")
 
 
 def _apply(raw: dict[str, Any], setting: str) -> None:

@@ -254,6 +254,6 @@ def check_splits(samples: Samples) -> None:
             others = ", ".join(f"{there[LABELS.index(label)]:,} {label}" for label in lacking)
             raise BadInput(
                 f"the {name} rows have no {' and no '.join(lacking)}, of which the others have "
-                f"{others}: make the data sets again with smaller blocks (`cnnscore dataset "
-                "--block`), or add samples"
+                f"{others}: make the data sets again with smaller blocks (`block=`), "
+                "or add samples"
             )

@@ -53,7 +53,7 @@ def load_weights(network: Network, config: Config, path: Path) -> Manifest:
         raise BadInput(
             f"`init={path}`: it has no {missing[0]} of shape "
             f"{tuple(wanted[missing[0]].shape)}; give the configuration that it was trained with "
-            "(its manifest: `cnnscore model info --json`)"
+            "(config.toml in the folder of its run)"
         )
     found = {name: torch.from_numpy(np.array(weights[name], np.float32)) for name in wanted}
     network.load_state_dict(found, strict=False)

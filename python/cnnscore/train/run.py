@@ -6,10 +6,10 @@ import copy
 import hashlib
 import logging
 import os
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from cnnscore.network.store import find_model
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.train import checkpoint as checkpoints
 from cnnscore.train.calibrate import class_counts
-from cnnscore.train.card import GENERAL, HELD_OUT, write_card
+from cnnscore.train.card import HELD_OUT, write_card
 from cnnscore.train.config import Config, to_toml
 from cnnscore.train.export import make_manifest, save_checked, write_onnx
 from cnnscore.train.figures import Before, check_splits, finish
@@ -39,6 +39,7 @@ from cnnscore.train.loop import Teacher, train
 from cnnscore.train.network import Network, make_network
 from cnnscore.train.rehearsal import Rehearsal, bundled
 from cnnscore.train.samples import Samples, load_samples
+from cnnscore.train.summary import TrainingSummary
 from cnnscore.version import __version__
 
 log = logging.getLogger("cnnscore")
@@ -58,13 +59,13 @@ class RunOptions:
     overwrite: bool = False
     device: str = "auto"
     threads: int = 1
-    quiet: bool = False
+    progress: Progress = field(default_factory=NoProgress)
 
 
 def run_training(
     config: Config, files: Sequence[Path], output: Path, options: RunOptions
-) -> dict[str, Any]:
-    """Train, calibrate, write and check; the manifest of the network, OUTPUT/NAME.onnx.
+) -> TrainingSummary:
+    """Train, calibrate, write and check the network OUTPUT/NAME.onnx.
 
     Errors: UsageError, BadInput, BadOutput; then there is no network under its name.
     """
@@ -76,11 +77,12 @@ def run_training(
         raise UsageError(
             "`resume=` goes on from a checkpoint, `overwrite=` starts again: give one or the other"
         )
-    torch.set_num_threads(options.threads)
-    # use_deterministic_algorithms does this too, but imports torch's compiler: seconds.
-    torch.set_deterministic_debug_mode("error")
     network_path = output / f"{config.name}.onnx"
-    with one_run(output, "train"), temporary(output / CACHE):
+    with (
+        _torch_for_us(options.threads, device),
+        one_run(output, "train"),
+        temporary(output / CACHE),
+    ):
         sources = [find_model(name) for name in (options.init, *options.teachers) if name]
         checkpoint = prepare(
             output, network_path, sources, resume=options.resume, overwrite=options.overwrite
@@ -88,8 +90,7 @@ def run_training(
         made_of = _made_of(config, files, options)
         if options.resume:
             checkpoints.load(checkpoint, made_of)
-        progress = NoProgress() if options.quiet else Progress()
-        logs = Logs(output, progress)
+        logs = Logs(output, options.progress)
         try:
             network, source, start = start_network(config, options.init)
             teachers = [_teacher(name, config) for name in options.teachers]
@@ -98,7 +99,7 @@ def run_training(
                 config.data,
                 output / CACHE,
                 leave_out=options.leave_out,
-                progress=progress,
+                progress=options.progress,
             )
             check_splits(samples)
             rehearsal = _rehearsal(config, output / CACHE / "rehearsal", options)
@@ -146,7 +147,25 @@ def run_training(
             log.info("ONNX Runtime and PyTorch differ by at most %.2g", difference)
         finally:
             logs.close()
-    return manifest
+    return TrainingSummary(str(network_path), manifest)
+
+
+@contextmanager
+def _torch_for_us(threads: int, device: str) -> Iterator[None]:
+    """PyTorch's settings for a run, which are the whole process's: its caller's come back after.
+    Equal seeds give equal networks.
+    """
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    devices = [torch.cuda.current_device()] if device == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.set_num_threads(threads)
+        # use_deterministic_algorithms does this too, but imports torch's compiler: seconds.
+        torch.set_deterministic_debug_mode("error")
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before[0])
+            torch.set_deterministic_debug_mode(before[1])
 
 
 def start_network(
@@ -197,7 +216,7 @@ def _made_of(config: Config, files: Sequence[Path], options: RunOptions) -> dict
 
 
 def _rehearsal(config: Config, cache: Path, options: RunOptions) -> Rehearsal | None:
-    """The rows that a network of --init must not forget."""
+    """The rows that a network of `init` must not forget."""
     if options.init is None or not config.training.rehearsal:
         return None
     if options.rehearsal:
@@ -273,53 +292,3 @@ def _device(wanted: str) -> str:
         return "cpu"
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # equal seeds, equal curves
     return "cuda"
-
-
-def summary(manifest: Mapping[str, Any], output: Path) -> list[str]:
-    """Lines for the user: where the network is, and its figures; of a refined one those before, on
-    the user's rows and on the rehearsal data."""
-    training = manifest["training"]
-    metrics, before = training["metrics"], training["metrics"].get("before", {})
-    lines = [
-        f"{output / manifest['name']}.onnx: weights of step {training['best_step']:,} of "
-        f"{training['steps']:,}, in {training['seconds']} s"
-    ]
-    for name, of_rows in metrics.items():
-        if name == "before":
-            continue
-        for variant_type, now in of_rows.items():
-            if now["roc_auc"] is None:
-                continue
-            then = before.get(name, {}).get(variant_type)
-            cells = [
-                f"{text} {_change(then and get(then), get(now))}"
-                for text, get in _SHOWN.items()
-                if get(now) is not None
-            ]
-            called = name if name == GENERAL else f"your {name} rows"
-            lines.append(f"{called}, {variant_type}: {', '.join(cells)}")
-    return lines
-
-
-def _kept(key: str) -> Any:
-    def get(figures: Mapping[str, Any]) -> float | None:
-        found: float | None = figures["kept"].get("99.0", {}).get(key)
-        return found
-
-    return get
-
-
-_SHOWN: dict[str, Any] = {
-    "ROC AUC": lambda figures: figures["roc_auc"],
-    "true calls kept at 99.0 %": _kept("true"),
-    "artefacts kept": _kept("false"),
-}
-
-
-def _change(then: float | None, now: float) -> str:
-    return f"{now:.4f}" if then is None else f"{then:.4f} -> {now:.4f}"
-
-
-def say(text: str) -> None:
-    """A closing line on stderr."""
-    print(f"cnnscore: {text}", file=sys.stderr)

@@ -104,7 +104,7 @@ class ClassSampler:
             self._cumulative.append(np.cumsum(samples.weight[of_class], dtype=np.float64))
         if not self._rows:
             raise BadInput(
-                "the data has no training rows: `held_out=`, `validation=` and `leave_out=` took "
+                "the data has no training rows: `hold_out=`, `validation=` and `leave_out=` took "
                 "all"
             )
 
