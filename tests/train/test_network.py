@@ -15,6 +15,7 @@ import onnx
 import torch
 
 from cnnscore.errors import BadInput
+from cnnscore.network.cutoffs import BareCutoffs
 from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.network.session import Session
 from cnnscore.train.config import load_config
@@ -81,7 +82,7 @@ def written(name: str, folder: Path) -> tuple[Network, Session, Path]:
     network.annotations.fit(planes_of(name, 200)["annotations"])
     network.calibration.slope[:] = torch.tensor([1.7, 0.6])
     network.calibration.offset[:] = torch.tensor([0.4, -0.9])
-    manifest = make_manifest(config, network, {}, {}, {"made_by": "a test"})
+    manifest = make_manifest(config, network, {}, BareCutoffs(), {}, {"made_by": "a test"})
     path = folder / f"{name}.onnx"
     path.write_bytes(write_onnx(network, config, manifest))
     assert path.read_bytes() == write_onnx(network, config, manifest)

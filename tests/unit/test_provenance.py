@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from cnnscore.errors import BadInput
+from cnnscore.network.cutoffs import cutoffs_text, round_score
 from cnnscore.network.manifest import parse_manifest
-from cnnscore.network.provenance import cutoffs_text, read_model_lines, round_score
+from cnnscore.network.provenance import read_model_lines
 from cnnscore.network.session import Session
 from conftest import DATA, run_cli
 from hosts.tiny_network import with_manifest
@@ -82,6 +84,6 @@ def test_a_manifest_with_bad_cutoffs_is_refused(
     cutoffs: object, says: str, tiny: dict[str, str]
 ) -> None:
     manifest = Session(Path(tiny["reference"])).manifest
-    fields = {**vars(manifest), "schema": 1, "cutoffs": cutoffs}
+    fields = {**asdict(manifest), "schema": 1, "cutoffs": cutoffs}
     with pytest.raises(BadInput, match=says):
         parse_manifest(json.dumps(fields), "net.onnx")

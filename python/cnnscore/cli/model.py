@@ -80,7 +80,7 @@ def _list(names_alone: bool) -> None:
 def _info(name: str, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from cnnscore.network.provenance import cutoffs_text
+    from cnnscore.network.cutoffs import cutoffs_text
     from cnnscore.network.store import find_model
 
     path = find_model(name)
@@ -98,7 +98,7 @@ def _info(name: str, as_json: bool) -> None:
         "labels": " ".join(manifest.labels),
         "score": manifest.score,
         "INFO key": manifest.info_key,
-        "cut-offs": cutoffs_text(manifest.cutoffs) or "none of its own",
+        "cut-offs": cutoffs_text(manifest.cutoffs, manifest.bare_cutoffs) or "none of its own",
         **{f"source {key}": str(value) for key, value in manifest.source.items()},
     }
     width = max(map(len, rows))

@@ -18,8 +18,9 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.filter.sources import REMEDY
 from cnnscore.filter.summary import Outlook
 from cnnscore.filter.tranches import TypeCutoffs, threshold_cutoffs
+from cnnscore.network.cutoffs import round_score
 from cnnscore.network.manifest import Manifest
-from cnnscore.network.provenance import read_model_lines, round_score
+from cnnscore.network.provenance import read_model_lines
 from cnnscore.network.session import Session
 from cnnscore.network.store import find_model
 

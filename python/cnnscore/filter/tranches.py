@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.errors import UsageError
-from cnnscore.network.provenance import round_score
+from cnnscore.network.cutoffs import round_score
 
 KEPT, NOT_JUDGED, NO_CUT_OFF = -1, -2, -3
 """Verdicts other than the number of a FILTER: a type that is never judged passes, one whose cut-off

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnnscore.description import LABELS, VARIANT_TYPES, Description
+from cnnscore.description import LABELS, Description
 from cnnscore.errors import BadInput
+from cnnscore.network.cutoffs import (
+    BareCutoffs,
+    Cutoffs,
+    bare_cutoffs_of_manifest,
+    cutoffs_of_manifest,
+    cutoffs_text,
+)
 from cnnscore.network.encode import ENCODINGS, Encoding, PlaneSpec
-from cnnscore.network.provenance import Cutoffs, cutoffs_text
 
 MANIFEST_KEY = "cnnscore.manifest"
 SCHEMA = 1
@@ -18,7 +23,6 @@ SCHEMA = 1
 SCORES = {"gatk-log-odds": "probabilities", "log-odds": "log_odds"}
 MAX_WINDOW, MAX_READS = 4096, 4096
 MAX_DEPTH = 32
-LARGEST_SCORE = 1e30  # which no NaN is below
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Manifest:
     """Where the weights come from: file, SHA-256, and what else is known."""
     cutoffs: Cutoffs = field(default_factory=dict)
     """The score that a percentage (the level) of true calls reaches, by type; may be empty."""
+    bare_cutoffs: BareCutoffs = field(default_factory=BareCutoffs)
+    """Those of calls without the caller's annotations, where these were apart."""
     training: dict[str, Any] = field(default_factory=dict)
     """Data, configuration, code version and metrics of `cnnscore train`; else empty."""
 
@@ -68,7 +74,7 @@ class Manifest:
             sites_per_job=self.encoder.sites_per_job,
             annotations=self.annotations,
             network=network,
-            cutoffs=cutoffs_text(self.cutoffs),
+            cutoffs=cutoffs_text(self.cutoffs, self.bare_cutoffs),
         )
 
     def planes(self, annotations_from: str | None = None) -> PlaneSpec:
@@ -108,6 +114,7 @@ def parse_manifest(text: str | None, file: str) -> Manifest:
             f"{file}: manifest schema {raw['schema']}, this cnnscore knows {SCHEMA}: "
             "upgrade cnnscore or import the network again"
         )
+    cutoffs, bare_cutoffs = _all_cutoffs(raw, file)
     manifest = Manifest(
         name=field("name", str),
         encoding=field("encoding", str),
@@ -119,7 +126,8 @@ def parse_manifest(text: str | None, file: str) -> Manifest:
         info_key=field("info_key", str),
         info_description=field("info_description", str),
         source=field("source", dict),
-        cutoffs=_cutoffs(raw.get("cutoffs", {}), file),
+        cutoffs=cutoffs,
+        bare_cutoffs=bare_cutoffs,
         training=field("training", dict) if "training" in raw else {},
     )
     problem = _problem(manifest)
@@ -143,40 +151,16 @@ def _check_plain(raw: Any) -> None:
     raise ValueError("nested too deeply")
 
 
-def _cutoffs(raw: Any, file: str) -> Cutoffs:
-    """{"SNP": {"99.0": 1.2, ...}, "INDEL": ...}: levels within 0-100; scores fall with them."""
-
-    def sound(variant_type: Any, levels: Any) -> bool:
-        if variant_type not in VARIANT_TYPES or not isinstance(levels, dict) or not levels:
-            return False
-        return all(
-            re.fullmatch(r"[0-9]+(\.[0-9]+)?", level)
-            and 0 < float(level) < 100
-            and isinstance(score, int | float)
-            and not isinstance(score, bool)
-            and abs(score) < LARGEST_SCORE
-            for level, score in levels.items()
-        )
-
-    if not isinstance(raw, dict) or not all(
-        sound(variant_type, levels) for variant_type, levels in raw.items()
-    ):
-        raise BadInput(
-            f"{file}: manifest field 'cutoffs' must give SNP and INDEL scores by level, as in "
-            '{"SNP": {"99.0": 1.5}}; make the network again'
-        )
-    cutoffs = {
-        variant_type: {float(level): float(score) for level, score in levels.items()}
-        for variant_type, levels in raw.items()
-    }
-    for variant_type, levels in cutoffs.items():
-        scores = [score for _, score in sorted(levels.items())]
-        if scores != sorted(scores, reverse=True):
-            raise BadInput(
-                f"{file}: manifest field 'cutoffs': more sensitivity means a lower score, and "
-                f"those of {variant_type} rise; make the network again"
-            )
-    return cutoffs
+def _all_cutoffs(raw: dict[str, Any], file: str) -> tuple[Cutoffs, BareCutoffs]:
+    name = "cutoffs"
+    try:
+        cutoffs = cutoffs_of_manifest(raw.get(name, {}))
+        name = "bare_cutoffs"
+        if name not in raw:
+            return cutoffs, BareCutoffs()
+        return cutoffs, bare_cutoffs_of_manifest(raw[name], cutoffs)
+    except ValueError as fault:
+        raise BadInput(f"{file}: manifest field {name!r} {fault}; make the network again") from None
 
 
 def _problem(manifest: Manifest) -> str | None:

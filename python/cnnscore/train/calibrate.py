@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.description import LABELS, TYPE_LABELS
-from cnnscore.network.provenance import Cutoffs
+from cnnscore.network.cutoffs import LEVELS, BareCutoffs, Cutoffs
 
 Array = NDArray[np.float64]
 FEWEST_TO_CALIBRATE = 30
 """Of true calls and of artefacts, each; with fewer a type's log-odds stay as they are."""
-SENSITIVITIES = ("99.0", "99.9")
 _NEWTON_STEPS = 50
 _MAX_SLOPE = 10.0
 
@@ -141,28 +140,26 @@ def _platt(scores: Array, true: NDArray[np.bool_], weight: Array) -> tuple[float
     return float(np.clip(slope, 1e-2, _MAX_SLOPE)), float(offset)
 
 
-def rows_needed(sensitivity: str) -> int:
+def rows_needed(level: float) -> int:
     """True calls that a cut-off needs: one at least must lie beyond it."""
-    return round(1 / (1 - float(sensitivity) / 100))
+    return round(1 / (1 - level / 100))
 
 
-def cutoffs(
-    scores: Array, label: NDArray[np.int8], weight: NDArray[np.float32]
-) -> dict[str, dict[str, float]]:
-    """Type -> sensitivity in % -> the score at which that part of its true calls is kept; a type
-    with too few true calls for a sensitivity (`rows_needed`) lacks it.
+def cutoffs(scores: Array, label: NDArray[np.int8], weight: NDArray[np.float32]) -> Cutoffs:
+    """Type -> level (of LEVELS) -> the score at which this percentage of its true calls is kept; a
+    type with too few true calls for a level (`rows_needed`) lacks it.
     """
-    result: dict[str, dict[str, float]] = {}
+    result: Cutoffs = {}
     for name, (_, true_label) in TYPE_LABELS.items():
         true = label == true_label
         order = np.argsort(scores[true])
         ranked, share = scores[true][order], np.cumsum(weight[true][order], dtype=np.float64)
         of_type = {}
-        for text in SENSITIVITIES:
-            lost = 1 - float(text) / 100
-            if len(ranked) >= rows_needed(text):
-                at = int(np.searchsorted(share, lost * share[-1] * (1 + 1e-9), side="right"))
-                of_type[text] = float(ranked[min(at, len(ranked) - 1)])
+        for level in LEVELS:
+            if len(ranked) >= rows_needed(level):
+                lost = (1 - level / 100) * share[-1]
+                at = int(np.searchsorted(share, lost * (1 + 1e-9), side="right"))
+                of_type[level] = float(ranked[min(at, len(ranked) - 1)])
         if of_type:
             result[name] = of_type
     return result
@@ -173,30 +170,36 @@ def cutoffs_that_keep(
     scores: Array,
     label: NDArray[np.int8],
     weight: NDArray[np.float32],
-) -> dict[str, dict[str, float]]:
-    """Type -> sensitivity in % -> the highest score at which this part of its true calls is kept;
-    `parts`: type -> sensitivity -> part, more than 0.
+) -> Cutoffs:
+    """Type -> level -> the highest score at which this part of its true calls is kept; `parts`:
+    type -> level -> part, more than 0.
     """
-    result: dict[str, dict[str, float]] = {}
+    result: Cutoffs = {}
     for variant_type, levels in parts.items():
         true = label == TYPE_LABELS[variant_type][1]
         order = np.argsort(-scores[true], kind="stable")
         ranked, share = scores[true][order], np.cumsum(weight[true][order], dtype=np.float64)
         for level, part in levels.items():
             at = int(np.searchsorted(share, part * share[-1] * (1 - 1e-9)))
-            result.setdefault(variant_type, {})[f"{level:.1f}"] = float(ranked[at])
+            result.setdefault(variant_type, {})[level] = float(ranked[at])
     return result
 
 
 def kept_at(
-    scores: Array, label: NDArray[np.int8], weight: NDArray[np.float32], cutoffs: Cutoffs
+    scores: Array,
+    label: NDArray[np.int8],
+    weight: NDArray[np.float32],
+    cutoffs: Cutoffs,
+    bare: NDArray[np.bool_],
+    of_bare: BareCutoffs,
 ) -> dict[str, dict[float, dict[str, float]]]:
     """Type -> level -> the parts of its true calls and of its artefacts, `true` and `false`, that
-    score the cut-off at least."""
+    score the cut-off at least; of rows that are `bare` [n] it is theirs, where they have one."""
     kept: dict[str, dict[float, dict[str, float]]] = {}
     for variant_type, levels in cutoffs.items():
         for level, score in levels.items():
-            passed = scores >= score
+            theirs = of_bare.cutoffs.get(variant_type, {}).get(level, score)
+            passed = scores >= np.where(bare, theirs, score)
             parts = {
                 key: float(weight[(label == number) & passed].sum() / weight[label == number].sum())
                 for key, number in zip(("false", "true"), TYPE_LABELS[variant_type], strict=True)

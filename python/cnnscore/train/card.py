@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnnscore.network.cutoffs import DEFAULT_LEVELS, default_levels, ranges_text
+
 GENERAL = "general"
 """What figures on the rehearsal data's validation rows are called."""
 HELD_OUT = ("validation", "calibration")
@@ -40,7 +42,7 @@ def write_card(manifest: dict[str, Any], size: int | None = None) -> str:
     if training:
         lines += _training(training)
     if manifest.get("cutoffs"):
-        lines += _cutoffs(manifest["cutoffs"], training or {})
+        lines += _cutoffs(manifest, training or {})
     if training:
         lines += _limits(training)
     return "\n".join(lines) + "\n"
@@ -204,7 +206,7 @@ def _rows_used(sets: list[str], used: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _cutoffs(cutoffs: dict[str, dict[str, float]], training: dict[str, Any]) -> list[str]:
+def _cutoffs(manifest: dict[str, Any], training: dict[str, Any]) -> list[str]:
     of = "held-out true calls" if training else "true calls"
     if training and not any(_used(training)["cutoffs"]):
         of = "true calls that set them for the network that it started from"
@@ -212,14 +214,28 @@ def _cutoffs(cutoffs: dict[str, dict[str, float]], training: dict[str, Any]) -> 
         "",
         "## Cut-offs",
         "",
-        f"Scores at which this percentage of the {of} is kept; `cnnscore filter` takes them where "
-        "it has no resource.",
+        f"Scores at which this percentage of the {of} is kept; `cnnscore filter` takes those of "
+        f"{' and '.join(f'{level:g}' for level in DEFAULT_LEVELS)} % where it has no resource, and "
+        "others by name (`--snp-tranche`, `--indel-tranche`).",
         "",
     ]
-    for variant_type, of_type in cutoffs.items():
-        text = ", ".join(f"{level} %: {score:z.3f}" for level, score in of_type.items())
-        lines.append(f"- {variant_type}: {text}")
+    bare = manifest.get("bare_cutoffs", {}).get("cutoffs", {})
+    for variant_type, of_type in manifest["cutoffs"].items():
+        lines.append(f"- {variant_type}: {_levels(of_type)}")
+        if variant_type in bare:
+            lines.append(
+                f"- {variant_type} without most of the caller's annotations "
+                f"({' '.join(manifest['bare_cutoffs']['annotations'])}): "
+                f"{_levels(bare[variant_type])}"
+            )
     return lines
+
+
+def _levels(of_type: dict[Any, float]) -> str:
+    levels = {float(level): score for level, score in of_type.items()}
+    shown = default_levels(levels) or [max(levels)]
+    text = ", ".join(f"{level:g} %: {levels[level]:z.3f}" for level in shown)
+    return text if len(levels) == len(shown) else f"{text}; any from {ranges_text(levels)} %"
 
 
 def _limits(training: dict[str, Any]) -> list[str]:

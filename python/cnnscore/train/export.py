@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cnnscore.description import LABELS
 from cnnscore.errors import InternalError
 from cnnscore.files import aside, undisturbed, writing
+from cnnscore.network.cutoffs import BareCutoffs, Cutoffs, cutoffs_for_manifest
 from cnnscore.network.graph_builder import GraphBuilder
 from cnnscore.network.manifest import MANIFEST_KEY, SCHEMA
 from cnnscore.network.session import Session
@@ -32,7 +33,8 @@ _SITES_PER_RUN = 96
 def make_manifest(
     config: Config,
     network: Network,
-    cutoffs: dict[str, dict[str, float]],
+    cutoffs: Cutoffs,
+    bare_cutoffs: BareCutoffs,
     training: dict[str, Any],
     source: dict[str, Any],
 ) -> dict[str, Any]:
@@ -58,7 +60,12 @@ def make_manifest(
     if isinstance(network.annotations, Annotations) and network.output == "log_odds":
         manifest["annotation_normalisation"] = network.annotations.describe()
     if cutoffs:
-        manifest["cutoffs"] = cutoffs
+        manifest["cutoffs"] = cutoffs_for_manifest(cutoffs)
+    if bare_cutoffs.cutoffs:
+        manifest["bare_cutoffs"] = {
+            "annotations": list(bare_cutoffs.annotations),
+            "cutoffs": cutoffs_for_manifest(bare_cutoffs.cutoffs),
+        }
     return manifest
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import offsets_of
 from cnnscore.errors import InternalError
+from cnnscore.network.cutoffs import bare, callers_annotations
 from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES
 from cnnscore.train.config import DataOptions
 from cnnscore.train.samples import ANNOTATIONS_FROM_READS, Samples
@@ -129,6 +130,7 @@ def _unpack(
         if data.annotations_from == "fill":
             planes["annotations"] = np.where(np.isnan(caller), from_reads, caller)
             planes[ANNOTATIONS_FROM_READS] = from_reads
+    callers = [data.annotations.index(key) for key in callers_annotations(data.annotations)]
     depth = arrays["depth"].astype(np.int64)
     if "reads" in arrays:
         planes["reads"] = _rows(arrays["reads"], np.float32) / _read_parts()
@@ -143,6 +145,7 @@ def _unpack(
         label=label,
         split=arrays["split"],
         weight=np.ones(len(label), np.float32),
+        bare=bare(np.isfinite(caller[:, callers])),
     )
 
 

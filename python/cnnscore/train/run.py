@@ -31,12 +31,13 @@ from cnnscore.train.calibrate import class_counts
 from cnnscore.train.card import HELD_OUT, write_card
 from cnnscore.train.config import Config, to_toml
 from cnnscore.train.export import make_manifest, save_checked, write_onnx
-from cnnscore.train.figures import Before, check_splits, finish
+from cnnscore.train.figures import check_splits, finish
 from cnnscore.train.folder import digest, digests, prepare
 from cnnscore.train.init import load_weights
 from cnnscore.train.logs import Logs
 from cnnscore.train.loop import Teacher, train
 from cnnscore.train.network import Network, make_network
+from cnnscore.train.own_cutoffs import Before
 from cnnscore.train.rehearsal import Rehearsal, bundled
 from cnnscore.train.samples import Samples, load_samples
 from cnnscore.train.summary import TrainingSummary
@@ -106,7 +107,11 @@ def run_training(
             if start is None:
                 fit_annotations(network, samples, config)
             rows = rehearsal.samples if rehearsal else None
-            before = Before(copy.deepcopy(network), start.cutoffs, rows) if start else None
+            before = (
+                Before(copy.deepcopy(network), start.cutoffs, start.bare_cutoffs, rows)
+                if start
+                else None
+            )
             write_whole(str(output / "config.toml"), to_toml(config).encode())
             trained = train(
                 network,
@@ -139,7 +144,9 @@ def run_training(
                 "used": found.used,
                 "metrics": found.metrics,
             }
-            manifest = make_manifest(config, network, found.cutoffs, training, source)
+            manifest = make_manifest(
+                config, network, found.cutoffs, found.bare_cutoffs, training, source
+            )
             content = write_onnx(network, config, manifest)
             checked = _checked_rows(samples)
             card = write_card(manifest, len(content))

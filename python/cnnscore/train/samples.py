@@ -22,6 +22,7 @@ from cnnscore.dataset.parquet import SPLITS, Dataset, LabelledRows
 from cnnscore.dataset.splits import hash_text
 from cnnscore.description import LABELS, TYPE_LABELS
 from cnnscore.errors import BadInput, BadOutput
+from cnnscore.network.cutoffs import bare, callers_annotations
 from cnnscore.network.encode import ENCODINGS, READ_NONE, Encoding, NativeBatch, PlaneRows, Planes
 from cnnscore.progress import Progress
 from cnnscore.train.config import DataOptions
@@ -46,9 +47,15 @@ class Samples:
     weight: NDArray[np.float32]
     known_annotations: NDArray[np.bool_] = field(default_factory=lambda: np.ones(0, bool))
     """[A] whether a training row has the annotation; empty where nobody looked."""
+    bare: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    """[N] whether the call lacks the caller's annotations (network/cutoffs.py); empty: none is."""
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def are_bare(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Of some rows, whether they are bare."""
+        return self.bare[rows] if len(self.bare) else np.zeros(len(rows), bool)
 
     def of_split(self, name: str) -> NDArray[np.int64]:
         """Indices of a split's rows."""
@@ -138,6 +145,8 @@ def load_samples(
     store, loci = _Store(folder), _Loci()
     rows: list[LabelledRows] = []
     known = np.zeros(len(spec.annotations), bool)
+    callers = [spec.annotations.index(key) for key in callers_annotations(spec.annotations)]
+    are_bare = [np.zeros(0, bool)]
     total, unused = 0, set(leave_out)
     try:
         for path in files:
@@ -160,6 +169,7 @@ def load_samples(
                     part = keep[begin : begin + SITES_PER_CALL]
                     found = _encode(native, beside, part, options, store)
                     known |= found[beside.split[part] == TRAIN].any(axis=0)
+                    are_bare.append(bare(np.isfinite(native.batch.annotations[part][:, callers])))
                 rows.append(_take(beside, keep))
                 loci.add(batch, rows[-1], keep)
                 total += len(keep)
@@ -183,6 +193,7 @@ def load_samples(
         split=np.concatenate([part.split for part in rows]),
         weight=np.concatenate([part.weight for part in rows]),
         known_annotations=known,
+        bare=np.concatenate(are_bare),
     )
 
 
