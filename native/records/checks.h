@@ -70,7 +70,7 @@ typedef struct {
     int32_t per_allele;      /* one score per ALT allele */
     const char *model;       /* name of the network */
     const char *network;     /* SHA-256 of its file, hex */
-    const char *cutoffs;     /* its own, TYPE:LEVEL:SCORE, comma-separated; or "" */
+    const char *cutoffs;     /* its own, as network/cutoffs.py writes them; or "" */
     const char *version;     /* of cnnscore */
 } cnnscore_score_lines;
 /* Add the line ##cnnscore_sample_depth: which one scores under `key` were made with; NaN: unknown. */

@@ -54,7 +54,9 @@ def joined(*parts: Samples) -> Samples:
 
     scores = np.concatenate([part.planes["score"] for part in parts])
     label, split, weight, bare = map(of, ("label", "split", "weight", "bare"))
-    return Samples({"score": scores}, np.zeros(len(scores) + 1), label, split, weight, bare=bare)
+    return Samples(
+        {"score": scores}, np.zeros(len(scores) + 1, np.int64), label, split, weight, bare=bare
+    )
 
 
 @pytest.mark.usefixtures("scores_are_stored")

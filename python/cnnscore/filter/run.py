@@ -49,6 +49,7 @@ from cnnscore.filter.tranches import (
     sensitivities,
     too_few,
 )
+from cnnscore.network.cutoffs import bare
 from cnnscore.progress import NoProgress, Progress
 
 log = logging.getLogger("cnnscore")
@@ -272,10 +273,7 @@ class _Run:
         for cutoffs in () if options.soft else self.cutoffs:
             for line in cutoffs.header_lines():
                 calls.add_header(line)
-        described = "".join(
-            f',{c.variant_type}="' + " ".join(f"{cut.label}:{cut.shown}" for cut in c.cuts) + '"'
-            for c in self.cutoffs
-        )
+        described = "".join(cutoffs.header_fields() for cutoffs in self.cutoffs)
         calls.add_header(f'##cnnscore_cutoffs=<ID={key},From="{origin}"{described}>')
         for new, line in _info_lines(key, options):
             check_new_key(calls.header(), new, line, calls.path)
@@ -335,7 +333,9 @@ class _Run:
         for cutoffs in self.cutoffs:
             index = VARIANT_TYPES.index(cutoffs.variant_type)
             rows = np.flatnonzero(scored & (judged == index))
-            grades = cutoffs.grades(scores[rows])
+            are_bare = self._bare(records, sites, cutoffs.bare_without)
+            of_bare = None if are_bare is None else are_bare[rows]
+            grades = cutoffs.grades(scores[rows], of_bare)
             verdict[rows] = np.where(grades == 0, KEPT, first_name + grades - 1)
             if cutoffs.unscored is not None:
                 missing = ~scored & (judged == index)
@@ -345,7 +345,7 @@ class _Run:
             sensitivity[rows] = sensitivities(scores[rows], self._resource_scores[index])
             summary.judged[cutoffs.variant_type] += len(rows)
             summary.failed[cutoffs.variant_type] += int(np.count_nonzero(grades))
-            summary.outlooks[cutoffs.variant_type].count(scores[rows])
+            summary.outlooks[cutoffs.variant_type].count(scores[rows], of_bare)
             if counted is not None:
                 changes, genotypes = counted
                 of_rows = [genotype[rows] for genotype in genotypes]
@@ -358,6 +358,15 @@ class _Run:
         summary.unscored += int(np.count_nonzero(~scored & (verdict < KEPT)))
         summary.not_judged += int(np.count_nonzero(scored & (verdict == NOT_JUDGED)))
         return verdict, sensitivity
+
+    def _bare(
+        self, records: Records, sites: WindowBatch, annotations: Sequence[str]
+    ) -> NDArray[np.bool_] | None:
+        """[N] whether a record lacks most of the annotations; None where nobody asks."""
+        if not annotations:
+            return None
+        known = [~np.isnan(read_scores(records, sites, key)) for key in annotations]
+        return bare(np.stack(known, axis=1))
 
     def _zygosities(self, records: Records, sites: WindowBatch) -> list[NDArray[np.int8]]:
         return [zygosities(sites, records.dosage(sample)) for sample in range(self._samples)]

@@ -11,9 +11,17 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from cnnscore.errors import UsageError
-from cnnscore.filter.summary import Outlook, next_stricter
+from cnnscore.filter.summary import STRICTER, Outlook, next_stricter
 from cnnscore.filter.tranches import TypeCutoffs, network_cutoffs, threshold_cutoffs
-from cnnscore.network.provenance import Cutoffs, read_model_lines
+from cnnscore.network.cutoffs import (
+    DEFAULT_LEVELS,
+    BareCutoffs,
+    Cutoffs,
+    cutoff_at,
+    default_levels,
+    ranges_text,
+)
+from cnnscore.network.provenance import read_model_lines
 from cnnscore.network.store import find_model
 
 REMEDY = "give cut-offs with `thresholds=`, or known variants with `resources=`"
@@ -63,45 +71,38 @@ class NetworkCutoffs:
     """The network's own cut-offs, from the header of the scored file or, with `model`, from its
     manifest.
 
-    `levels` (per cent, by type) choose some of the network's levels; a type without `levels` takes
-    all.
+    `levels` (per cent, by type) choose any that the network's curve reaches; a type without
+    `levels` takes DEFAULT_LEVELS.
     """
 
     levels: dict[str, list[float]]
     model: str | None = None
     _network: str = field(default="", init=False)
-    _known: dict[str, TypeCutoffs] = field(default_factory=dict, init=False)
+    _curves: dict[str, _Curve] = field(default_factory=dict, init=False)
 
     def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
         """Errors: UsageError when the network is unknown, or lacks a cut-off that is asked for."""
-        cutoffs = self._find(key, header)
-        self._known = {
-            name: network_cutoffs(name, key, levels, self._network)
+        cutoffs, bare = self._find(key, header)
+        for variant_type, asked in self.levels.items():
+            if asked and variant_type not in cutoffs:
+                raise UsageError(
+                    f"the network {self._network} has no {variant_type} cut-off at "
+                    f"{asked[0]:g} %, nor any other for {variant_type}s: "
+                    "give `thresholds=` or `resources=`"
+                )
+        self._curves = {
+            name: _Curve(name, key, self._network, levels, bare.cutoffs.get(name), bare.annotations)
             for name, levels in cutoffs.items()
         }
         found = []
-        for variant_type, levels in self.levels.items():
-            if variant_type not in cutoffs:
-                raise UsageError(
-                    f"the network {self._network} has no {variant_type} cut-off at "
-                    f"{levels[0]:g} %, nor any other for {variant_type}s: "
-                    "give `thresholds=` or `resources=`"
-                )
-        for variant_type, known in cutoffs.items():
-            wanted = self.levels.get(variant_type) or list(known)
-            missing = [level for level in wanted if level not in known]
-            if missing:
-                has = ", ".join(f"{level:g}" for level in sorted(known))
-                raise UsageError(
-                    f"the network {self._network} has no {variant_type} cut-off at "
-                    f"{missing[0]:g} %: it has them at {has}; "
-                    "take one of these, or give `thresholds=` or `resources=`"
-                )
-            found.append(
-                network_cutoffs(
-                    variant_type, key, {lvl: known[lvl] for lvl in wanted}, self._network
-                )
-            )
+        for variant_type, curve in self._curves.items():
+            wanted = self.levels.get(variant_type) or curve.default_levels()
+            curve.check(wanted)
+            if wanted:
+                found.append(curve.at(wanted))
+        if not found:
+            curve = next(iter(self._curves.values()))
+            curve.check(DEFAULT_LEVELS)
         return tuple(found)
 
     def name(self) -> str:
@@ -109,25 +110,27 @@ class NetworkCutoffs:
         return f"network {self._network}"
 
     def outlook(self, cutoffs: TypeCutoffs) -> Outlook:
-        """Its stricter levels, and a score of 0: even odds, at the share of true calls that its
-        calibration had."""
+        """Stricter levels of its own, and a score of 0: even odds, at the share of true calls that
+        its calibration had."""
         name = cutoffs.variant_type
-        lowest = min(float(cut.label) for cut in cutoffs.cuts)
-        known = self._known[name]
-        even = threshold_cutoffs(name, "", ["0"]).cuts[0]
-        cuts = sorted((*known.cuts, even), key=lambda cut: cut.score, reverse=True)
+        taken = [float(cut.label) for cut in cutoffs.cuts]
+        lowest = min(taken)
+        known = self._curves[name].at(self._curves[name].choices(taken))
+        # Bare calls' cut-offs are others: 0 has no place among both.
+        even = () if known.bare_without else threshold_cutoffs(name, "", ["0"]).cuts
+        cuts = sorted((*known.cuts, *even), key=lambda cut: cut.score, reverse=True)
         return Outlook(
             f", as are {lowest:g} % of the true {name}s where the network {self._network} was "
             "measured",
             next_stricter(cutoffs, replace(known, cuts=tuple(cuts))),
         )
 
-    def _find(self, key: str, header: Sequence[str]) -> Cutoffs:
+    def _find(self, key: str, header: Sequence[str]) -> tuple[Cutoffs, BareCutoffs]:
         if self.model is not None:
             from cnnscore.network.session import Session
 
             manifest = Session(find_model(self.model), "cpu").manifest
-            self._network, cutoffs = manifest.name, manifest.cutoffs
+            self._network, cutoffs, bare = manifest.name, manifest.cutoffs, manifest.bare_cutoffs
         else:
             line = read_model_lines(header).get(key)
             if line is None:
@@ -135,7 +138,59 @@ class NetworkCutoffs:
                     f"the header does not say which network made INFO/{key}, whose own cut-offs "
                     f"would be taken: name it with `model=`, or {REMEDY}"
                 )
-            self._network, cutoffs = line.model, line.cutoffs
+            self._network, cutoffs, bare = line.model, line.cutoffs, line.bare_cutoffs
         if not cutoffs:
             raise UsageError(f"the network {self._network} has no cut-offs of its own: {REMEDY}")
-        return cutoffs
+        return cutoffs, bare
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """What a network knows of one type."""
+
+    variant_type: str
+    key: str
+    network: str
+    levels: dict[float, float]
+    bare: dict[float, float] | None
+    """Of bare calls, where these are apart."""
+    bare_without: tuple[str, ...]
+
+    def default_levels(self) -> list[float]:
+        return [level for level in default_levels(self.levels) if self._known(level)]
+
+    def choices(self, taken: Sequence[float]) -> list[float]:
+        """Levels to offer, among them those that are taken."""
+        return sorted({*taken, *filter(self._known, STRICTER)})
+
+    def check(self, wanted: Sequence[float]) -> None:
+        """Errors: UsageError when a level is not known."""
+        missing = [level for level in wanted if not self._known(level)]
+        if missing:
+            short = self.bare if cutoff_at(self.levels, missing[0]) is not None else None
+            of = " of calls without the caller's annotations" if short else ""
+            raise UsageError(
+                f"the network {self.network} has no {self.variant_type} cut-off{of} at "
+                f"{missing[0]:g} %: it has them at {ranges_text(short or self.levels)}; take one "
+                f"of these with `tranches.{self.variant_type}=`, or give `thresholds=` or "
+                "`resources=`"
+            )
+
+    def at(self, levels: Sequence[float]) -> TypeCutoffs:
+        """The cut-offs at levels that are known."""
+        curves = [{level: cutoff_at(of, level) for level in levels} for of in self._curves()]
+        known = [{at: score for at, score in of.items() if score is not None} for of in curves]
+        return network_cutoffs(
+            self.variant_type,
+            self.key,
+            known[0],
+            self.network,
+            known[1] if self.bare else None,
+            self.bare_without,
+        )
+
+    def _known(self, level: float) -> bool:
+        return all(cutoff_at(of, level) is not None for of in self._curves())
+
+    def _curves(self) -> list[dict[float, float]]:
+        return [self.levels] if self.bare is None else [self.levels, self.bare]

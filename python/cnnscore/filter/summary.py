@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.description import VARIANT_TYPES
-from cnnscore.filter.tranches import TypeCutoffs, resource_cutoffs
+from cnnscore.filter.tranches import Cut, TypeCutoffs, resource_cutoffs
 
 STRICTER = (90.0, 95.0, 98.0, 99.0, 99.5, 99.9)
 """Tranches that are counted where the user's is higher."""
@@ -26,11 +26,11 @@ class Outlook:
     stricter: TypeCutoffs | None = None
     _grades: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64), init=False)
 
-    def count(self, scores: NDArray[np.float32]) -> None:
-        """Count judged scores [n]."""
+    def count(self, scores: NDArray[np.float32], bare: NDArray[np.bool_] | None = None) -> None:
+        """Count judged scores [n], of calls that are `bare` [n] or not."""
         if self.stricter is not None:
             n = len(self.stricter.cuts) + 1
-            grades = np.bincount(self.stricter.grades(scores), minlength=n)
+            grades = np.bincount(self.stricter.grades(scores, bare), minlength=n)
             self._grades = grades + self._grades if len(self._grades) else grades
 
     def text(self) -> str:
@@ -39,9 +39,13 @@ class Outlook:
             return ""
         left = np.cumsum(self._grades)
         cuts = [
-            f"{left[i]:,} at {cut.shown} ({cut.label})" for i, cut in enumerate(self.stricter.cuts)
+            f"{left[i]:,} at {_both(cut)} ({cut.label})" for i, cut in enumerate(self.stricter.cuts)
         ]
         return f"; stricter: {', '.join(reversed(cuts))}"
+
+
+def _both(cut: Cut) -> str:
+    return cut.shown if cut.bare_score is None else f"{cut.shown} or {cut.bare_shown}"
 
 
 def resource_outlook(cutoffs: TypeCutoffs, key: str, scores: NDArray[np.float32]) -> Outlook:
@@ -58,7 +62,7 @@ def next_stricter(cutoffs: TypeCutoffs, known: TypeCutoffs) -> TypeCutoffs | Non
     """Of the `known` cut-offs, strictest first, the last few that are above all of `cutoffs`."""
     strictest = max(cut.score for cut in cutoffs.cuts)
     above = [cut for cut in known.cuts if cut.score > strictest][-CHOICES:]
-    return TypeCutoffs(known.variant_type, tuple(above), known.at_cutoff_fails) if above else None
+    return replace(known, cuts=tuple(above)) if above else None
 
 
 @dataclass
@@ -103,10 +107,9 @@ class FilterSummary:
     def _of_type(self, cutoffs: TypeCutoffs) -> Sequence[str]:
         name = cutoffs.variant_type
         judged, failed = self.judged[name], self.failed[name]
-        cuts = ", ".join(f"{cut.shown} ({cut.label})" for cut in cutoffs.cuts)
         n = self.resource_calls.get(name)
         of = "" if n is None else f"; {n:,} resource calls"
-        lines = [f"{failed:,} of {judged:,} {name}s fail {self.key}, cut-offs {cuts}{of}"]
+        lines = [f"{failed:,} of {judged:,} {name}s fail {self.key}, cut-offs {cutoffs.shown}{of}"]
         outlook = self.outlooks.get(name, Outlook())
         keeps, stricter = outlook.keeps, outlook.text()
         if judged and (keeps or stricter):

@@ -34,13 +34,18 @@ class Cut:
     filter: str
     """FILTER of the records that fail this cut-off and pass the next one."""
     description: str
+    bare_score: np.float32 | None = None
+    """The score for bare calls, where these have cut-offs of their own."""
 
     @property
     def shown(self) -> str:
         """The score as text for people; "none" where there were no resource calls."""
-        if self.score == np.inf:
-            return "inf"
-        return f"{self.score:z.3f}" if np.isfinite(self.score) else "none"
+        return _shown(self.score)
+
+    @property
+    def bare_shown(self) -> str:
+        """The same of the score for bare calls."""
+        return _shown(self.score if self.bare_score is None else self.bare_score)
 
 
 @dataclass(frozen=True)
@@ -54,16 +59,47 @@ class TypeCutoffs:
     """Whether a record fails whose score equals the cut-off: by GATK's rule it does."""
     unscored: Cut | None = None
     """The FILTER of records without a score, if they fail."""
+    bare_without: tuple[str, ...] = ()
+    """The annotations that tell bare calls apart (network/cutoffs.py); none: they are not apart."""
 
-    def grades(self, scores: NDArray[np.float32]) -> NDArray[np.int32]:
-        """[N] how many cut-offs each score fails: those of cuts[:g] for a grade g."""
-        # Count, from the lowest cut-off upwards, those that a score does not fail.
-        ascending = np.array([cut.score for cut in reversed(self.cuts)], np.float32)
-        side: Literal["left", "right"] = "left" if self.at_cutoff_fails else "right"
-        failed: NDArray[np.int32] = len(self.cuts) - np.searchsorted(
-            ascending, scores, side=side
-        ).astype(np.int32)
+    def grades(
+        self, scores: NDArray[np.float32], bare: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.int32]:
+        """[N] how many cut-offs each score fails: those of cuts[:g] for a grade g.
+
+        `bare` [N]: which calls are judged by the scores for bare ones.
+        """
+        failed = self._failed([cut.score for cut in self.cuts], scores)
+        if bare is not None and self.bare_without:
+            theirs = [cut.score if cut.bare_score is None else cut.bare_score for cut in self.cuts]
+            failed[bare] = self._failed(theirs, scores[bare])
         return failed
+
+    def _failed(self, cuts: Sequence[np.float32], scores: NDArray[np.float32]) -> NDArray[np.int32]:
+        # Count, from the lowest cut-off upwards, those that a score does not fail.
+        ascending = np.array(cuts[::-1], np.float32)
+        side: Literal["left", "right"] = "left" if self.at_cutoff_fails else "right"
+        kept = np.searchsorted(ascending, scores, side=side).astype(np.int32)
+        failed: NDArray[np.int32] = len(cuts) - kept
+        return failed
+
+    @property
+    def shown(self) -> str:
+        """The cut-offs for people, the strictest first."""
+        text = ", ".join(f"{cut.shown} ({cut.label})" for cut in self.cuts)
+        if self.bare_without:
+            theirs = ", ".join(f"{cut.bare_shown} ({cut.label})" for cut in self.cuts)
+            text += f", of those without the caller's annotations {theirs}"
+        return text
+
+    def header_fields(self) -> str:
+        """What a ##cnnscore_cutoffs line has of them."""
+        text = " ".join(f"{cut.label}:{cut.shown}" for cut in self.cuts)
+        fields = f',{self.variant_type}="{text}"'
+        if self.bare_without:
+            text = " ".join(f"{cut.label}:{cut.bare_shown}" for cut in self.cuts)
+            fields += f',{self.variant_type}_bare="{text}"'
+        return fields
 
     def header_lines(self) -> list[str]:
         """FILTER lines."""
@@ -124,9 +160,16 @@ def resource_cutoffs(
 
 
 def network_cutoffs(
-    variant_type: str, key: str, levels: dict[float, float], network: str
+    variant_type: str,
+    key: str,
+    levels: dict[float, float],
+    network: str,
+    bare_levels: dict[float, float] | None = None,
+    bare_without: tuple[str, ...] = (),
 ) -> TypeCutoffs:
-    """A network's own cut-offs: `levels` in per cent of true calls -> the lowest score kept."""
+    """A network's own cut-offs: `levels` in per cent of true calls -> the lowest score kept; where
+    bare calls are apart, `bare_levels` are the same levels' of these.
+    """
     ascending = sorted(levels)
     cuts = []
     for level, above in zip(ascending, [*ascending[1:], 100.0], strict=True):
@@ -138,9 +181,15 @@ def network_cutoffs(
                 filter=_tranche_name(variant_type, key, level, above),
                 description=f"{variant_type} sensitivity {between} by the own cut-offs of network "
                 f"{network} for info key {key}",
+                bare_score=np.float32(round_score(bare_levels[level])) if bare_levels else None,
             )
         )
-    return TypeCutoffs(variant_type, tuple(cuts), at_cutoff_fails=False)
+    return TypeCutoffs(
+        variant_type,
+        tuple(cuts),
+        at_cutoff_fails=False,
+        bare_without=bare_without if bare_levels else (),
+    )
 
 
 def threshold_cutoffs(variant_type: str, key: str, thresholds: Sequence[str]) -> TypeCutoffs:
@@ -185,6 +234,12 @@ def too_few(n: int, level: float) -> bool:
 def two_decimals(value: float) -> str:
     """A number as Java's %.2f prints it: the shortest decimal form, rounded half up."""
     return str(Decimal(repr(float(value))).quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def _shown(score: np.float32) -> str:
+    if score == np.inf:
+        return "inf"
+    return f"{score:z.3f}" if np.isfinite(score) else "none"
 
 
 def _tranche_name(variant_type: str, key: str, level: float, above: float) -> str:
