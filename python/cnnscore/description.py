@@ -59,7 +59,7 @@ class Description:
     network: str = ""
     """SHA-256 of the network's file, hex."""
     cutoffs: str = ""
-    """The network's own cut-offs as provenance.cutoffs_text writes them."""
+    """The network's own cut-offs as network/cutoffs.py writes them."""
 
     @property
     def needs_reads(self) -> bool:

@@ -44,9 +44,9 @@ def lines_of(path: Path) -> list[str]:
         ),
         ({"resources": TRUTH}, ["--resource", TRUTH]),
         (
-            {"resources": [TRUTH], "tranches": {"SNP": 99.0}, "types": "vqsr", "clear": True},
+            {"resources": [TRUTH], "tranches": {"SNP": 99.0}, "types": "gatk", "clear": True},
             [
-                *("--resource", TRUTH, "--snp-tranche", "99", "--types", "vqsr"),
+                *("--resource", TRUTH, "--snp-tranche", "99", "--types", "gatk"),
                 "--invalidate-previous-filters",
             ],
         ),

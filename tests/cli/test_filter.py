@@ -17,7 +17,7 @@ import pytest
 from conftest import DATA, run_cli, run_process
 from hosts.tiny_network import with_manifest
 from hosts.tranche_cases import Case, write_case
-from hosts.tranche_runs import RUNS, Run, filter_column, filter_lines
+from hosts.tranche_runs import AS_GATK, RUNS, Run, filter_column, filter_lines
 from oracles.tranches import filters
 
 CUTOFFS = {"SNP": {"99.0": 1.2, "99.9": -0.5}, "INDEL": {"99.0": 0.3, "99.9": -2.0}}
@@ -54,7 +54,7 @@ def expected(case: Case) -> list[str]:
 
 def of(case: Case, *resources: int) -> list[object]:
     named = [("--resource", case.resources[i]) for i in resources]
-    return ["--info-key", "CNN_2D", *(part for pair in named for part in pair)]
+    return [*AS_GATK, "--info-key", "CNN_2D", *(part for pair in named for part in pair)]
 
 
 # ---- GATK's rule ----
@@ -63,7 +63,7 @@ def of(case: Case, *resources: int) -> list[object]:
 @pytest.mark.parametrize("run", RUNS, ids=[f"seed{run.seed}" for run in RUNS])
 def test_what_gatk_wrote(run: Run, tmp_path: Path) -> None:
     case = run.case(tmp_path)
-    column = run_filter(tmp_path / "out.vcf", case.calls, *run.arguments(case))
+    column = run_filter(tmp_path / "out.vcf", case.calls, *AS_GATK, *run.arguments(case))
     assert [*column, *sorted(filter_lines(tmp_path / "out.vcf"))] == run.golden()
 
 
@@ -154,9 +154,7 @@ def other_forms(original: Path, folder: Path) -> dict[str, Path]:
 def test_forms_of_resources(case: Case, tmp_path: Path) -> None:
     once = run_filter(tmp_path / "out.vcf", case.calls, *of(case, 0))
     for name, path in other_forms(case.resources[0], tmp_path).items():
-        again = run_filter(
-            tmp_path / "out.vcf", case.calls, "--info-key", "CNN_2D", "--resource", path
-        )
+        again = run_filter(tmp_path / "out.vcf", case.calls, *of(case), "--resource", path)
         assert again == once, name
 
 

@@ -8,7 +8,7 @@ import pysam
 import pytest
 
 from conftest import run_cli
-from hosts.tranche_runs import RUNS, Run, filter_column, filter_lines, gatk
+from hosts.tranche_runs import AS_GATK, RUNS, Run, filter_column, filter_lines, gatk
 
 
 @pytest.mark.parametrize("run", RUNS, ids=[f"seed{run.seed}" for run in RUNS])
@@ -16,7 +16,9 @@ def test_as_gatk(run: Run, gatk_jars: Path, tmp_path: Path) -> None:
     case = run.case(tmp_path)
     arguments = run.arguments(case)
     gatk(gatk_jars, case.calls, tmp_path / "gatk.vcf", arguments)
-    done = run_cli("filter", case.calls, "-o", tmp_path / "ours.vcf", "--quiet", *arguments)
+    done = run_cli(
+        "filter", case.calls, "-o", tmp_path / "ours.vcf", "--quiet", *AS_GATK, *arguments
+    )
     assert done.code == 0, done.err
     theirs = filter_column(tmp_path / "gatk.vcf")
     assert filter_column(tmp_path / "ours.vcf") == theirs
@@ -32,7 +34,7 @@ def test_as_gatk_on_real_calls(gatk_jars: Path, shared: Path, tmp_path: Path) ->
     arguments = ["--info-key", "CNN_2D", "--resource", str(truth)]
     arguments += [word for level in levels for word in level.split("=")]
     gatk(gatk_jars, calls, tmp_path / "gatk.vcf", arguments)
-    done = run_cli("filter", calls, "-o", tmp_path / "ours.vcf", "--quiet", *arguments)
+    done = run_cli("filter", calls, "-o", tmp_path / "ours.vcf", "--quiet", *AS_GATK, *arguments)
     assert done.code == 0, done.err
     theirs = filter_column(tmp_path / "gatk.vcf")
     assert filter_column(tmp_path / "ours.vcf") == theirs
@@ -46,7 +48,9 @@ def test_gatk_reads_what_we_wrote(gatk_jars: Path, tmp_path: Path) -> None:
     case = run.case(tmp_path)
     ours = tmp_path / "ours.vcf"
     more = ["--soft", "--sensitivity-field=CALIBRATION_SENSITIVITY"]
-    done = run_cli("filter", case.calls, "-o", ours, "--quiet", *run.arguments(case), *more)
+    done = run_cli(
+        "filter", case.calls, "-o", ours, "--quiet", *AS_GATK, *run.arguments(case), *more
+    )
     assert done.code == 0, done.err
     model = '##cnnscore_model=<ID=CNN_2D,Model="a b",Network=0,Version=1,Cutoffs="SNP:99.0:1.000">'
     text = ours.read_text()
@@ -70,7 +74,16 @@ def test_a_resource_of_another_ref(odd: str, gatk_jars: Path, tmp_path: Path) ->
     calls = tmp_path / "calls.vcf.gz"
     arguments = ["--info-key", "CNN_2D", "--snp-tranche", "50", "--indel-tranche", "50"]
     arguments += ["--resource", str(tmp_path / "known.vcf.gz")]
-    command = ["filter", calls, "-o", tmp_path / "ours.vcf", *arguments, "--ref-mismatch", "gatk"]
+    command = [
+        "filter",
+        calls,
+        "-o",
+        tmp_path / "ours.vcf",
+        *arguments,
+        *AS_GATK,
+        "--ref-mismatch",
+        "gatk",
+    ]
     done = run_cli(*command)
     if len(odd) == 1:
         with pytest.raises(AssertionError, match="inconsistent references for the same position"):

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from hosts.tranche_cases import Case, write_case
 
+AS_GATK = ("--types", "gatk")
+"""What makes `cnnscore filter` judge the types of records that FilterVariantTranches judges."""
 GOLDEN = Path(__file__).parents[1] / "golden" / "tranches"
 
 

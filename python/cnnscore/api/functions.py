@@ -34,7 +34,7 @@ def filter(
     expect_false: Mapping[str, float] | None = None,
     model: str | None = None,
     info_key: str | None = None,
-    types: str | None = None,
+    types: str = "vqsr",
     fail_unscored: bool = False,
     clear: bool = False,
     soft: bool = False,
@@ -47,9 +47,10 @@ def filter(
     Cut-offs come from `resources` (VCFs of known variants) at `tranches` (percentages to keep, by
     type: `{"SNP": 99.9, "INDEL": [99.0, 99.5]}`); or from `thresholds` (scores, by type); or from
     the percentage of false calls that is expected, `expect_false`; by default from the network,
-    which the header or `model` names, at its own levels or those of `tranches`. `types` is "gatk"
-    or "vqsr". `clear` drops the filters that records have, `soft` leaves FILTER as it is and writes
-    the verdict into INFO.
+    which the header or `model` names, at 99 and 99.9 or those of `tranches`. `types` "vqsr"
+    judges MNPs as SNPs, mixed and symbolic records as indels; "gatk" lets them pass, as
+    FilterVariantTranches does. `clear` drops the filters that records have, `soft` leaves FILTER
+    as it is and writes the verdict into INFO.
 
     Errors: UsageError, BadInput, BadOutput; then no output is left under its name.
 

@@ -2,7 +2,8 @@
 
 Where the cut-offs come from:
   --resource    known variants: the cut-off keeps a given percentage (the tranche) of the calls
-                that are among them. Rule, names and header lines are FilterVariantTranches'.
+                that are among them. Rule, names and header lines are FilterVariantTranches',
+                and with --types gatk so are the records that are judged.
                 Reads the calls twice; standard input is copied to $TMPDIR first.
   (nothing)     the network's own cut-offs, which the header of the scored file names
   --threshold   your own
@@ -98,8 +99,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     records.add_argument(
         "--types",
         choices=["gatk", "vqsr"],
-        help="gatk: SNPs and indels are judged, all else is left alone; vqsr: MNPs are judged as "
-        "SNPs, mixed and symbolic records as indels [gatk with --resource, else vqsr]",
+        default="vqsr",
+        help="vqsr: MNPs are judged as SNPs, mixed and symbolic records as indels; gatk: SNPs and "
+        "indels are judged, all else passes, as in FilterVariantTranches [vqsr]",
     )
     records.add_argument(
         "--unscored",

@@ -103,8 +103,8 @@ class FilterOptions:
     """Records without a score fail, if their type has a cut-off."""
     sensitivity_key: str | None = None
     """INFO key for the fraction of resource calls that score at least as high."""
-    types: str | None = None
-    """A name of TYPE_RULES; by default gatk with resources, otherwise vqsr."""
+    types: str = "vqsr"
+    """A name of TYPE_RULES."""
     table: str | None = None
     """Path of the tranche table."""
     ref_mismatch: str = "skip"
@@ -178,7 +178,7 @@ class _Run:
         self, key: str, options: FilterOptions, resources: Sequence[str], progress: Progress
     ) -> None:
         self._options = options
-        self._rule = TYPE_RULES[options.types or ("gatk" if resources else "vqsr")]
+        self._rule = TYPE_RULES[options.types]
         self._resources = [
             Resource(path, ends_at_mismatch=options.ref_mismatch == "gatk") for path in resources
         ]
