@@ -36,6 +36,7 @@ from cnnscore.calls.spool import readable_twice
 from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.files import aside, writing
+from cnnscore.filter.doubts import say_doubts
 from cnnscore.filter.score_key import check_new_key, choose_key, read_scores
 from cnnscore.filter.sources import CutoffSource
 from cnnscore.filter.summary import FilterSummary, resource_outlook
@@ -47,9 +48,9 @@ from cnnscore.filter.tranches import (
     TypeCutoffs,
     resource_cutoffs,
     sensitivities,
-    too_few,
 )
 from cnnscore.network.cutoffs import bare
+from cnnscore.network.provenance import Provenance, read_model_lines
 from cnnscore.progress import NoProgress, Progress
 
 log = logging.getLogger("cnnscore")
@@ -150,7 +151,9 @@ def filter_calls(
         if resources:
             first = Calls(path, name=name, must_be_sorted=True, threads=threads, sites_only=True)
             run.calibrate(first)
-        run.cutoffs = given or run.tranche_cutoffs(tranches or {})
+        run.cutoffs = given or run.tranche_cutoffs(
+            tranches or {}, read_model_lines(header).get(key)
+        )
         run.look_out(source)
         if options.fail_unscored:
             run.cutoffs = tuple(cutoffs.failing_unscored(key) for cutoffs in run.cutoffs)
@@ -227,8 +230,12 @@ class _Run:
         for variant_type, known_scores in zip(VARIANT_TYPES, self._resource_scores, strict=True):
             self.summary.resource_calls[variant_type] = len(known_scores)
 
-    def tranche_cutoffs(self, tranches: dict[str, list[float]]) -> tuple[TypeCutoffs, ...]:
-        """Cut-offs from the resource calls' scores; a warning if there are few of them."""
+    def tranche_cutoffs(
+        self, tranches: dict[str, list[float]], network: Provenance | None
+    ) -> tuple[TypeCutoffs, ...]:
+        """Cut-offs from the resource calls' scores; warnings of those that they cannot bear.
+        `network`: what made the scores, if the header tells."""
+        found = []
         for variant_type, scores in zip(VARIANT_TYPES, self._resource_scores, strict=True):
             if self._scored[variant_type] and not len(scores):
                 names, them = ", ".join(r.path for r in self._resources), f"{variant_type}s"
@@ -236,21 +243,14 @@ class _Run:
                     f"{self._scored[variant_type]:,} {them} have a score, and none is in {names}: "
                     f"take resources that have {them} where the calls are, or give `thresholds=`"
                 )
-            strict = [level for level in tranches[variant_type] if too_few(len(scores), level)]
-            if self._scored[variant_type] and strict:
-                log.warning(
-                    "the resources have %s of the %s scored %ss, too few for the tranche %g, whose "
-                    "cut-off a single call sets: take a lower `tranches.%s=`, or more resources",
-                    f"{len(scores):,}",
-                    f"{self._scored[variant_type]:,}",
-                    variant_type,
-                    strict[0],
-                    variant_type,
-                )
-        return tuple(
-            resource_cutoffs(variant_type, self.summary.key, tranches[variant_type], scores)
-            for variant_type, scores in zip(VARIANT_TYPES, self._resource_scores, strict=True)
-        )
+            cutoffs = resource_cutoffs(
+                variant_type, self.summary.key, tranches[variant_type], scores
+            )
+            if self._scored[variant_type]:
+                scored = self._scored[variant_type]
+                say_doubts(cutoffs, tranches[variant_type], scores, scored, network)
+            found.append(cutoffs)
+        return tuple(found)
 
     def look_out(self, source: CutoffSource | None) -> None:
         """Find what the cut-offs are expected to keep, and which stricter ones to count."""

@@ -228,7 +228,7 @@ def sensitivities(
 
 def too_few(n: int, level: float) -> bool:
     """Whether fewer than two of n resource calls lie beyond the cut-off, which chance sets then."""
-    return n * (1 - level / 100.0) < 2
+    return n * (100.0 - level) / 100.0 < 2 * (1 - 1e-9)
 
 
 def two_decimals(value: float) -> str:

@@ -1,0 +1,121 @@
+"""`filter`: one default for the types that are judged, whatever sets the cut-offs; and warnings
+where a single known call sets one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conftest import run_cli
+from hosts.tiny_network import with_manifest
+from hosts.tranche_runs import AS_GATK, filter_column
+
+Row = tuple[str, str, object]
+
+
+def write(path: Path, rows: list[Row], model: str = "") -> Path:
+    """Records 10 bases apart: REF, ALT, CNN_1D."""
+    lines = [
+        "##fileformat=VCFv4.2",
+        "##contig=<ID=chr1,length=90000>",
+        '##INFO=<ID=CNN_1D,Number=1,Type=Float,Description="Score">',
+        *([model] if model else []),
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO",
+    ]
+    for i, (ref, alt, score) in enumerate(rows):
+        lines.append(f"chr1\t{10 * i + 10}\t.\t{ref}\t{alt}\t30\t.\tCNN_1D={score}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("source", ["resource", "network", "threshold", "expect-false"])
+def test_no_false_mnp_passes_by_default(source: str, tiny: dict[str, str], tmp_path: Path) -> None:
+    """freebayes writes them. Wherever the cut-off comes from, they are judged as SNPs are."""
+    rows: list[Row] = [("A", alt, i) for alt in ("G", "AT") for i in range(10)]
+    rows += [("AC", "GT", -9), ("ACG", "TCA", -9), ("A", "G,AT", -9), ("AC", "GT", 9)]
+    calls = write(tmp_path / "calls.vcf", rows)
+    levels = {name: {"99.0": 0.0} for name in ("SNP", "INDEL")}
+    shares = {"calibrated": ["SNP", "INDEL"], "true_share": {"SNP": 0.5, "INDEL": 0.5}}
+    network = with_manifest(
+        tiny["reference"], tmp_path / "n.onnx", cutoffs=levels, training={"used": shares}
+    )
+    how: dict[str, list[object]] = {
+        "resource": ["--resource", write(tmp_path / "known.vcf", rows[:20])],
+        "network": ["-m", network],
+        "threshold": ["--threshold", "0"],
+        "expect-false": ["-m", network, "--expect-false", "50"],
+    }
+
+    def verdicts(*more: object) -> list[str]:
+        done = run_cli("filter", calls, "-o", tmp_path / "out.vcf", *how[source], *more)
+        assert done.code == 0, done.err
+        return filter_column(tmp_path / "out.vcf")[20:]
+
+    mnp, longer, mixed, good = verdicts()
+    assert "CNN_1D_SNP_" in mnp
+    assert longer == mnp
+    assert "CNN_1D_INDEL_" in mixed
+    assert good == "PASS"
+    assert verdicts(*AS_GATK) == ["PASS"] * 4
+
+
+MODEL = (
+    '##cnnscore_model=<ID=CNN_1D,Model="own",Network=0,Version=1,'
+    'Cutoffs="SNP:99.0:1.000,SNP:99.9:-1.000">'
+)
+
+
+def outcome(tmp_path: Path, known: list[float], model: str, *more: object) -> tuple[str, Path]:
+    """What is said of known calls with these scores, at the default tranche of SNPs."""
+    rows: list[Row] = [("A", "G", score) for score in known]
+    calls = write(tmp_path / "calls.vcf", rows, model)
+    resource = write(tmp_path / "known.vcf", rows)
+    out = tmp_path / "out.vcf"
+    done = run_cli("filter", calls, "--resource", resource, "-o", out, *more)
+    assert done.code == 0, done.err
+    return done.err, out
+
+
+def test_a_cutoff_that_a_single_known_call_sets(tmp_path: Path) -> None:
+    """The warning names the cut-off to prefer: the network's own, where it has one."""
+    known = [3.0] * 3998 + [-5.0]
+    said, _ = outcome(tmp_path, known, MODEL)
+    assert "3,999 of the 3,999 scored SNPs, too few for the tranche 99.95" in said
+    assert "a single call sets" in said
+    assert "whose cut-off (3.000) a single call sets: prefer a lower --snp-tranche" in said
+    assert "without --resource, --snp-tranche 99.9 takes the network's own" in said
+    assert "(own: -1.000)" in said
+    said, _ = outcome(tmp_path, known, "")
+    assert "too few for the tranche 99.95" in said
+    assert "prefer a lower --snp-tranche, or take more resources" in said
+    assert "network" not in said
+    said, _ = outcome(tmp_path, [3.0] * 4000, MODEL)
+    assert "too few" not in said
+    said, _ = outcome(tmp_path, [3.0] * 20, MODEL, "--snp-tranche", "90")
+    assert "too few" not in said, "two calls lie beyond, and 1 - .9 is a little less than .1"
+
+
+def test_a_cutoff_far_below_the_networks_own(tmp_path: Path) -> None:
+    known = [3.0] * 9990 + [-5.0] * 10
+    said, _ = outcome(tmp_path, known, MODEL)
+    (line,) = [line for line in said.splitlines() if "warning" in line]
+    assert "the cut-off of the known SNPs at the tranche 99.95, -5.000, is 4.0 below" in line
+    assert "keeps 99.9 % of the network's own true calls (own: -1.000)" in line
+    assert "prefer a lower --snp-tranche" in line
+    said, _ = outcome(tmp_path, [3.0] * 9990 + [-1.9] * 10, MODEL)
+    assert "warning" not in said, "less than 1 below it is not far"
+    said, _ = outcome(tmp_path, known, "")
+    assert "warning" not in said, "a network that says nothing"
+    said, _ = outcome(tmp_path, known, MODEL, "--snp-tranche", "99")
+    assert "warning" not in said
+
+
+def test_what_it_names_can_be_used(tmp_path: Path) -> None:
+    known = [3.0] * 9990 + [-5.0] * 10
+    said, out = outcome(tmp_path, known, MODEL)
+    assert filter_column(out).count("PASS") == 9990, "that of GATK: the cut-off itself fails"
+    assert "without --resource, --snp-tranche 99.9" in said
+    calls, again = tmp_path / "calls.vcf", tmp_path / "again.vcf"
+    assert run_cli("filter", calls, "--snp-tranche", "99.9", "-o", again).code == 0
+    assert filter_column(again).count("PASS") == 9990
