@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnscore.filter.expectation import even_odds
+from cnnscore.network.calibration import even_odds
 from conftest import DATA, run_cli
 from hosts.tiny_network import with_manifest
 

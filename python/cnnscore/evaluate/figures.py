@@ -17,6 +17,7 @@ from cnnscore.evaluate.blocks import Blocks
 from cnnscore.evaluate.intervals import FEWEST
 from cnnscore.evaluate.labelled import ComparedCalls
 from cnnscore.evaluate.metrics import Bools
+from cnnscore.evaluate.mixture import calibrated_shares, mixture
 from cnnscore.evaluate.sampled import Sampled, sample
 
 SENSITIVITIES = (90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 100.0)
@@ -35,9 +36,10 @@ def figures_of(files: list[ComparedCalls], blocks: Blocks | None) -> dict[str, A
     strata: list[dict[str, Any]] = []
     differences: list[dict[str, Any]] = []
     several = len(files) > 1
+    shares = [calibrated_shares(rows.header) for rows in files]
     for index, variant_type in enumerate((*VARIANT_TYPES, ALL)):
         by_file: list[list[_Column]] = []
-        for rows in files:
+        for rows, of_keys in zip(files, shares, strict=True):
             at = (
                 rows.type == index
                 if variant_type in VARIANT_TYPES
@@ -49,7 +51,8 @@ def figures_of(files: list[ComparedCalls], blocks: Blocks | None) -> dict[str, A
             ]
             scored = _scored(columns, [np.arange(int(at.sum()))] * len(columns), blocks)
             for one in scored:
-                scores.append(_one_score(one.column, one.sampled, variant_type))
+                of_key = of_keys.get(one.column.key, {}).get(variant_type)
+                scores.append(_one_score(one.column, one.sampled, variant_type, of_key))
                 strata += _strata(one.column, variant_type)
             for a, b in combinations(scored, 2):
                 differences += _pair(a, b, variant_type)
@@ -114,7 +117,10 @@ def _meaning(name: str) -> str | None:
     return "log-odds" if name.startswith("CNN_") else "phred" if name == "QUAL" else None
 
 
-def _one_score(column: _Column, sampled: Sampled, variant_type: str) -> dict[str, Any]:
+def _one_score(
+    column: _Column, sampled: Sampled, variant_type: str, calibrated_true: float | None
+) -> dict[str, Any]:
+    """`calibrated_true`: the share of true calls where the score was calibrated, if it is known."""
     values, is_true = column.values, column.is_true
     meaning = _meaning(column.key)
     found = sampled.figures
@@ -137,6 +143,7 @@ def _one_score(column: _Column, sampled: Sampled, variant_type: str) -> dict[str
         "curve": None,
         "histogram": None,
         "calibration": [],
+        "mixture": None,
         "filter": _filter(column.rows, column.key, variant_type),
         "mistakes": _mistakes(column),
     }
@@ -146,7 +153,11 @@ def _one_score(column: _Column, sampled: Sampled, variant_type: str) -> dict[str
     has = np.isfinite(column.given)
     if has.any():
         score["histogram"] = metrics.histogram(values[has], is_true[has])
-        score["calibration"] = metrics.calibration(values[has], is_true[has], meaning)
+        n_true = int(is_true[has].sum())
+        score["mixture"] = mixed = mixture(calibrated_true, n_true, int(has.sum()) - n_true)
+        score["calibration"] = metrics.calibration(
+            values[has], is_true[has], meaning, shift=mixed["shift"] if mixed else None
+        )
     return score
 
 

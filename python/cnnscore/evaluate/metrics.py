@@ -153,14 +153,20 @@ def histogram(scores: Floats, is_true: Bools, bins: int = 60) -> dict[str, list[
 
 
 def calibration(
-    scores: Floats, is_true: Bools, meaning: str | None, bins: int = 10
+    scores: Floats,
+    is_true: Bools,
+    meaning: str | None,
+    bins: int = 10,
+    shift: float | None = None,
 ) -> list[dict[str, float | None]]:
-    """Scores in bins of equal size: mean predicted probability, and the part that is true.
+    """Scores in bins of equal size: mean predicted probability, and the part that is true; with
+    `shift` also the mean of the probabilities of log-odds that are moved by it.
 
     `meaning` says how a score is a probability: "log-odds" (natural), "phred" (of being wrong), or
     None when it is none. `low` and `high` are Wilson's 95 % interval.
     """
     predicted = probability(scores, meaning)
+    shifted = None if shift is None else probability(scores + shift, meaning)
     edges = np.unique(np.quantile(scores, np.linspace(0, 1, bins + 1)))
     index = np.clip(np.searchsorted(edges, scores, "right") - 1, 0, max(len(edges) - 2, 0))
     rows: list[dict[str, float | None]] = []
@@ -174,6 +180,7 @@ def calibration(
             {
                 "score": float(scores[at].mean()),
                 "predicted": None if predicted is None else float(predicted[at].mean()),
+                "shifted": None if shifted is None else float(shifted[at].mean()),
                 "observed": part,
                 "low": float(middle - half),
                 "high": float(middle + half),

@@ -8,16 +8,14 @@ logit(p) - logit(1 - f).
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.filter.sources import REMEDY
 from cnnscore.filter.summary import Outlook
 from cnnscore.filter.tranches import TypeCutoffs, threshold_cutoffs
+from cnnscore.network.calibration import even_odds, installed_manifest, true_share
 from cnnscore.network.cutoffs import round_score
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.provenance import read_model_lines
@@ -82,54 +80,15 @@ class ExpectedFalse:
                 f"`expect_false=` moves: name it with `model=`, or {REMEDY}"
             )
         try:
-            path = find_model(line.model)
+            manifest = installed_manifest(line)
         except BadInput as fault:
             raise UsageError(
                 f"{fault}. It made INFO/{key}, and its log-odds are asked for: name its file with "
                 f"`model=`, or {REMEDY}"
             ) from None
-        if hashlib.sha256(path.read_bytes()).hexdigest() != line.network:
+        if manifest is None:
             raise UsageError(
                 f"the network {line.model} that is installed here is not the one that made "
                 f"INFO/{key}: name that one's file with `model=`, or {REMEDY}"
             )
-        return Session(path, "cpu").manifest
-
-
-def true_share(manifest: Manifest, variant_type: str) -> float | None:
-    """The share of true calls at which a network's scores of a type are log-odds; None where they
-    are not calibrated."""
-    training = manifest.training
-    said = _within(training, "used", "true_share", variant_type)
-    if isinstance(said, float) and 0 < said < 1:
-        return float(said)
-    # Networks that do not say it, as the bundled ones: from the numbers of rows, of equal weight.
-    metrics = _within(training, "metrics")
-    calibrated = _within(metrics, "calibrated") or _within(training, "used", "calibrated") or []
-    if variant_type not in calibrated:
-        return None
-    if _within(training, "configuration", "training", "calibration_odds") == "even":
-        return 0.5
-    rows: list[Any] = [
-        _within(metrics, "calibration", variant_type, kind) for kind in ("true", "false")
-    ]
-    if not all(isinstance(n, int) and n > 0 for n in rows):
-        return None
-    return float(rows[0] / (rows[0] + rows[1]))
-
-
-def _within(found: Any, *keys: str) -> Any:
-    """What lies under these keys; None where there is nothing."""
-    for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
-
-
-def even_odds(true: float, false: float) -> float:
-    """The score of even odds where a share `false` of the calls is false, of log-odds that were
-    calibrated where a share `true` is true."""
-    return _logit(true) - _logit(1 - false)
-
-
-def _logit(share: float) -> float:
-    return math.log(share / (1 - share))
+        return manifest

@@ -115,6 +115,12 @@ function drawCalibration() {
   $("calibration-title").textContent = isProbability
     ? `Calibration: ${words[score.meaning]} against what is true`
     : "Part that is true, by score (this score is no probability)";
+  const mixture = score.mixture;
+  $("calibration-note").textContent = mixture
+    ? `The score is log-odds where ${percent(mixture.calibrated_true)} of the ${score.type}s are true: there it was `
+      + `calibrated. Of these calls ${percent(mixture.true)} are true. Hollow: the score `
+      + `${mixture.shift < 0 ? "−" : "+"} ${Math.abs(mixture.shift).toFixed(2)}, its log-odds at that share.`
+    : "";
   const traces = [{
     mode: "lines+markers", x: bins.map((bin) => (isProbability ? bin.predicted : bin.score)),
     y: bins.map((bin) => bin.observed), showlegend: false,
@@ -126,6 +132,14 @@ function drawCalibration() {
     customdata: bins.map((bin) => [bin.n.toLocaleString("en"), bin.score.toPrecision(4)]),
     hovertemplate: "%{y:.2%} true of %{customdata[0]} calls<br>mean score %{customdata[1]}<extra></extra>",
   }];
+  if (mixture) {
+    traces.push({ mode: "lines+markers", x: bins.map((bin) => bin.shifted), y: bins.map((bin) => bin.observed),
+      showlegend: false, line: { color: colour(score.name), width: 1, dash: "dash" },
+      marker: { size: 8, symbol: `${symbol(score.name)}-open` },
+      customdata: bins.map((bin) => (bin.score + mixture.shift).toPrecision(4)),
+      hovertemplate: "%{y:.2%} true, at this share of false calls %{x:.2%} predicted"
+        + "<br>mean log-odds %{customdata}<extra></extra>" });
+  }
   if (isProbability) {
     traces.push({ x: [0, 1], y: [0, 1], mode: "lines", showlegend: false, hoverinfo: "skip",
       line: { color: cssColour("--muted"), width: 1, dash: "dot" } });

@@ -99,6 +99,16 @@ def _calibration(score: dict[str, Any], path: Path) -> Path:
     below = [max(0.0, row["observed"] - row["low"]) for row in bins]
     above = [max(0.0, row["high"] - row["observed"]) for row in bins]
     axes.errorbar(x, y, yerr=[below, above], marker="o", color=COLOURS[0], capsize=2)
+    mixture = score.get("mixture")  # evaluations of earlier versions have none
+    if mixture:
+        axes.plot(
+            [row["shifted"] for row in bins], y, marker="o", mfc="none", ls="--", color=COLOURS[0]
+        )
+        axes.set_title(
+            f"true: {mixture['calibrated_true']:.0%} where it was calibrated, here "
+            f"{mixture['true']:.0%}; dashed: score {mixture['shift']:+.2f}",
+            fontsize="small",
+        )
     if is_probability:
         axes.plot([0, 1], [0, 1], color="#888888", linestyle=":", linewidth=1)
     axes.set_xlabel("Predicted: true" if is_probability else f"{score['name']}, mean of the bin")
