@@ -212,6 +212,7 @@ def test_filtering_again_replaces_header_lines(case: Case, tmp_path: Path) -> No
         assert sum(line.startswith(text) for line in header(second)) == 1
     named = [line for line in header(second) if line.startswith("##cnnscore_cutoffs")]
     assert 'From="resources resource1.vcf.gz"' in named[0]
+    assert 'Pass="CNN_2D above the first cut-off of its type, or not judged' in named[0]
 
 
 def test_score_and_filter_by_pipe(tiny: dict[str, str], tmp_path: Path) -> None:
@@ -361,7 +362,9 @@ def test_own_cutoffs_are_read_from_the_header_alone(tiny: dict[str, str], tmp_pa
     (line,) = [line for line in header(tmp_path / "out.vcf") if "##cnnscore_cutoffs" in line]
     assert line == (
         '##cnnscore_cutoffs=<ID=CNN_1D,From="network own",SNP="99:1.200 99.9:-0.500",'
-        'INDEL="99:0.300 99.9:-2.000">'
+        'INDEL="99:0.300 99.9:-2.000",'
+        'Pass="CNN_1D at or above the first cut-off of its type, or not judged; '
+        'not odds of being true">'
     )
     done = run_cli("filter", scored, "-o", tmp_path / "out.vcf")
     assert "cut-offs 1.200 (99), -0.500 (99.9)" in done.err

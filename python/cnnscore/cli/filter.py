@@ -9,6 +9,10 @@ Where the cut-offs come from:
   --threshold   your own
   --expect-false  the network's log-odds, and the share of false calls that you expect
 
+PASS: the score reaches the first cut-off of the record's type, or the record is not judged. By
+default that keeps 99 % of true calls, and some that are likelier false than true; `--threshold 0`
+keeps those that are likelier true, where artefacts are as frequent as in training.
+
 Examples:
   cnnscore filter scored.vcf.gz --resource hapmap.vcf.gz --resource mills.vcf.gz -o out.vcf.gz -W
   cnnscore filter scored.vcf.gz --threshold SNP=0 --threshold INDEL=-0.5 -o out.vcf.gz

@@ -2,7 +2,8 @@
 
 The score is a log-odds: the higher, the likelier the variant is real; 0 is even odds, where
 artefacts are as frequent as in training. `cnnscore filter` turns scores into PASS, by default
-with cut-offs that keep 99 % of true calls.
+with cut-offs that keep 99 % of true calls: they lie below 0, and so a call that passes can be
+likelier false than true. A cut-off at 0 is stricter.
 A network that looks at reads needs them indexed (BAM or CRAM); every network needs the FASTA
 that the variants were called against. For single samples: score a cohort one sample at a time.
 

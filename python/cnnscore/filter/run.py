@@ -274,7 +274,11 @@ class _Run:
             for line in cutoffs.header_lines():
                 calls.add_header(line)
         described = "".join(cutoffs.header_fields() for cutoffs in self.cutoffs)
-        calls.add_header(f'##cnnscore_cutoffs=<ID={key},From="{origin}"{described}>')
+        above = "above" if any(c.at_cutoff_fails for c in self.cutoffs) else "at or above"
+        means = (
+            f"{key} {above} the first cut-off of its type, or not judged; not odds of being true"
+        )
+        calls.add_header(f'##cnnscore_cutoffs=<ID={key},From="{origin}"{described},Pass="{means}">')
         for new, line in _info_lines(key, options):
             check_new_key(calls.header(), new, line, calls.path)
             calls.add_header(line)
