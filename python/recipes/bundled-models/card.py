@@ -12,6 +12,79 @@ from typing import Any
 
 from accuracy_table import NETWORKS, OTHERS, table
 
+SETS = {
+    "na12878.52x.haplotypecaller": ("HaplotypeCaller", "52x, 101 bp", "NA12878"),
+    "na12878.52x.bcftools": ("bcftools", "52x, 101 bp", "NA12878"),
+    "na12878.52x.freebayes": ("freebayes", "52x, 101 bp", "NA12878"),
+    "na12878.7x.haplotypecaller": ("HaplotypeCaller", "7x", "NA12878"),
+    "na12878.7x.bcftools": ("bcftools", "7x", "NA12878"),
+    "na12878.7x.freebayes": ("freebayes", "7x", "NA12878"),
+    "na12878-chr22-tiny": ("freebayes", "39x, 151 bp", "NA12878, 12 kb"),
+    "sars-cov-2": ("freebayes, haploid", "330x, amplicons", "SARS-CoV-2"),
+    "another simulator": ("HaplotypeCaller", "simulated", "tests/data/synthetic"),
+    "simulated, all families": ("HaplotypeCaller", "simulated, 6 to 200x", "the recipe's held-out"),
+}
+"""Sets that a user may know himself in, real ones first: caller, depth and reads, sample."""
+RIVALS = ("QUAL", "QD")
+WEAK = 0.96
+"""An artefact family below this ROC AUC is named."""
+
+
+def auc(row: dict[str, Any], key: str) -> float:
+    """As the tables show it."""
+    return round(float(row["scores"][key]["roc_auc"]), 3)
+
+
+def lead(row: dict[str, Any], keys: tuple[str, ...]) -> str:
+    """The best of these, and those that are within its interval, best first."""
+    there = sorted((key for key in keys if key in row["scores"]), key=lambda key: -auc(row, key))
+    low = round(float(row["scores"][there[0]]["roc_auc_interval"][0]), 3)
+    return ", ".join(f"`{key}`" for key in there if auc(row, key) >= low)
+
+
+def choice(rows: list[dict[str, Any]], network: str) -> list[str]:
+    """What a user looks for first: his calls, which network, how good; and where it is weak."""
+    lines = [
+        "## For your calls",
+        "",
+        "ROC AUC. *Take* names the network with the highest, and those within its 95 % interval: "
+        "with few false calls these are many, and none is shown to be better. Where QUAL or QD has "
+        "the highest figure, it ranks these calls best. Intervals and more sets: "
+        "[Against other scores](#against-other-scores).",
+        "",
+        "| caller | depth, reads | sample | type | true ; false | take, with reads "
+        "| take, without | " + " | ".join((*NETWORKS, *RIVALS)) + " |",
+        "|---" * (7 + len(NETWORKS) + len(RIVALS)) + "|",
+    ]
+    for name, cells in SETS.items():
+        for row in rows:
+            if row["set"] == name:
+                figures = [
+                    f"{auc(row, key):.3f}" if key in row["scores"] else ""
+                    for key in (*NETWORKS, *RIVALS)
+                ]
+                counts = f"{row['true']} ; {row['false']}"
+                take = lead(row, NETWORKS), lead(row, ("reference", "gatk-1d"))
+                lines.append(
+                    "| " + " | ".join((*cells, row["type"], counts, *take, *figures)) + " |"
+                )
+    weak = [
+        f"{row['set'].removeprefix('simulated, ')} ({row['type']}s, {auc(row, network):.3f})"
+        for row in rows
+        if row["set"].startswith("simulated, ")
+        and row["set"] not in SETS
+        and network in row["scores"]
+        and auc(row, network) < WEAK
+    ]
+    lines += [
+        "",
+        f"False calls that `{network}` tells worst, of those it was tested on: "
+        + ("; ".join(weak) or f"none is below {WEAK}")
+        + ". "
+        "Not tested: long reads, somatic calls, other species than human and virus.",
+    ]
+    return lines
+
 
 def losses(rows: list[dict[str, Any]], network: str) -> list[str]:
     """Sets where another score is ahead of this network."""
@@ -31,9 +104,10 @@ def losses(rows: list[dict[str, Any]], network: str) -> list[str]:
 
 def sections(figures: dict[str, Any], network: str) -> list[str]:
     """What the card says beyond training."""
-    rows = [row for row in figures["rows"] if row["scores"]]
-    whole = [row for row in rows if not row["set"].startswith("left out")]
-    left_out = [row for row in rows if row["set"].startswith("left out")]
+    whole = rows_of(figures)
+    left_out = [
+        row for row in figures["rows"] if row["scores"] and row["set"].startswith("left out")
+    ]
     lines = [
         "",
         "## Against other scores",
@@ -72,9 +146,22 @@ def sections(figures: dict[str, Any], network: str) -> list[str]:
 
 def main() -> None:
     """Read the card and the figures, write both as one."""
-    card, figures, network = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-    text = card.read_text().rstrip("\n")
-    print(text + "\n" + "\n".join(sections(json.loads(figures.read_text()), network)))
+    card, file, network = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    figures = json.loads(file.read_text())
+    text = with_choice(card.read_text(), choice(rows_of(figures), network)).rstrip("\n")
+    print(text + "\n" + "\n".join(sections(figures, network)))
+
+
+def with_choice(card: str, lines: list[str]) -> str:
+    """The card with these lines before its first section."""
+    before, heading, after = card.partition("\n## ")
+    return before + "\n" + "\n".join(lines) + "\n" + heading + after
+
+
+def rows_of(figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sets that a network was tested on whole."""
+    rows = [row for row in figures["rows"] if row["scores"]]
+    return [row for row in rows if not row["set"].startswith("left out")]
 
 
 if __name__ == "__main__":
