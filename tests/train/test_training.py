@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -390,6 +390,6 @@ def test_a_manifest_with_training_and_cutoffs_is_read(synthetic: Path, tmp_path:
     manifest = Session(tmp_path / "annotations.onnx", "cpu").manifest
     rows = manifest.training["data"]["rows"]
     assert sum(sum(counts.values()) for counts in rows.values()) == 295
-    text = json.dumps({**vars(manifest), "schema": 1, "training": ["no table"]}, default=list)
+    text = json.dumps({**asdict(manifest), "schema": 1, "training": ["no table"]}, default=list)
     with pytest.raises(Exception, match="'training' is missing or wrong"):
         parse_manifest(text, "a file")
