@@ -10,6 +10,7 @@ from cnnscore.calls.records import Calls, check_info_key, is_bed
 from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
 from cnnscore.description import Description
 from cnnscore.errors import BadInput, UsageError
+from cnnscore.network.cutoffs import cutoffs_text
 from cnnscore.network.provenance import read_model_lines
 from cnnscore.version import __version__
 from conftest import DATA
@@ -68,7 +69,9 @@ def test_lines_of_scores(vector: dict[str, str], tmp_path: Path) -> None:
     key = vector["key"]
     wanted = f'##INFO=<ID={key},Number=A,Type=Float,Description="What it is">'
     assert [text for text in header if f"ID={key},N" in text and "INFO" in text] == [wanted]
-    assert read_model_lines(header)[key].model == vector["model"]
+    found = read_model_lines(header)[key]
+    assert found.model == vector["model"]
+    assert cutoffs_text(found.cutoffs, found.bare_cutoffs) == vector["cutoffs"]
 
 
 def test_samples(tmp_path: Path) -> None:
