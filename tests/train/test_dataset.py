@@ -160,7 +160,7 @@ def test_a_cohorts_rows_are_the_samples_own(tmp_path: Path) -> None:
     done = run_cli("dataset", cohort, "-R", DATA / "ref.fa", "--truth", DATA / "truth.vcf.gz",
                    "-o", tmp_path / "none.parquet")  # fmt: skip
     assert done.code == 2
-    assert "has 2 samples (A, B): name the one to compare" in done.err
+    assert "has 2 samples (A, B): name the one to compare with --sample\n" in done.err
 
 
 def test_provenance_and_schema(synthetic: Path, tmp_path: Path) -> None:

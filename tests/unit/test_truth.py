@@ -208,8 +208,10 @@ def test_samples(tmp_path: Path) -> None:
     path.write_text(
         "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tX\tY\n"
     )
-    with pytest.raises(BadInput, match=r"2 samples \(X, Y\): name the one"):
+    with pytest.raises(BadInput, match=r"2 samples \(X, Y\): name the one .* `sample=`$"):
         sample_column(Calls(str(path)), None)
+    with pytest.raises(BadInput, match=r"view -c1 -s NAME\), .* `truth_sample=`$"):
+        TruthSet.read(str(path))
     with pytest.raises(BadInput, match="no sample Z: `bcftools query -l` lists"):
         sample_column(Calls(str(path)), "Z")
     assert sample_column(Calls(str(path)), "Y") == 1

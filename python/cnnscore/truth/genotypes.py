@@ -16,10 +16,15 @@ from cnnscore.errors import BadInput
 from cnnscore.truth.alleles import Alleles
 
 
-def sample_column(calls: Calls, sample: str | None) -> int:
+OF_CALLS = "name the one to compare with `sample=`"
+OF_TRUTH = "take one out (bcftools view -c1 -s NAME), or for evaluate name it with `truth_sample=`"
+"""What to do where a file has several samples."""
+
+
+def sample_column(calls: Calls, sample: str | None, remedy: str = OF_CALLS) -> int:
     """The sample column to take; 0 for a file without samples, which then has no genotypes.
 
-    Errors: BadInput for an unknown sample, or several and none named.
+    Errors: BadInput for an unknown sample, or several and none named (with the `remedy`).
     """
     names = calls.sample_names
     if sample is not None:
@@ -27,7 +32,7 @@ def sample_column(calls: Calls, sample: str | None) -> int:
         return names.index(sample)
     if len(names) > 1:
         some = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        raise BadInput(f"{calls.path} has {len(names)} samples ({some}): name the one to compare")
+        raise BadInput(f"{calls.path} has {len(names)} samples ({some}): {remedy}")
     return 0
 
 

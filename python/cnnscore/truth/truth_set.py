@@ -15,7 +15,13 @@ from cnnscore.calls.record_types import HET, HOM, NO_GENOTYPE
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.errors import BadInput
 from cnnscore.truth.alleles import Alleles, Normaliser, contig_names
-from cnnscore.truth.genotypes import carried, has_genotypes, sample_column, zygosity_of
+from cnnscore.truth.genotypes import (
+    OF_TRUTH,
+    carried,
+    has_genotypes,
+    sample_column,
+    zygosity_of,
+)
 
 BATCH = 20_000
 
@@ -77,7 +83,7 @@ class TruthSet:
         may be none).
         """
         calls, records = Calls(path, intervals=intervals, reference=reference), Records()
-        column = sample_column(calls, sample)
+        column = sample_column(calls, sample, OF_TRUTH)
         genotypes = has_genotypes(calls)
         normaliser = Normaliser(reference)
         parts: list[tuple[Alleles, NDArray[np.uint8]]] = []
