@@ -56,7 +56,7 @@ static int finish_index(plugin_output *output, cnnscore_error *err) {
 }
 
 static int remove_index(const char *index, cnnscore_error *err) {
-    if (unlink(index) == 0 || errno == ENOENT) return CNNSCORE_OK;
+    if (unlink(index) == 0 || errno == ENOENT || errno == ENAMETOOLONG) return CNNSCORE_OK;
     return cnnscore_fail(err, CNNSCORE_ERR_OUTPUT, "cannot write %s: %s", index, strerror(errno));
 }
 

@@ -218,6 +218,16 @@ def test_names_up_to_the_limit(door: Door, out: Path, letter: str) -> None:
     assert len(names(out)) == 4
 
 
+@pytest.mark.parametrize("letter", ["x", "é"])
+def test_names_that_leave_no_room_for_an_index(door: Door, out: Path, letter: str) -> None:
+    """None is asked for, and of what was there before there can be none."""
+    room = os.pathconf(out, "PC_NAME_MAX") - len(".vcf")
+    name = letter * (room // len(letter.encode())) + ".vcf"
+    for _ in "12":  # new, and replaced
+        door.good("-o", out / name)
+        assert names(out) == {name}
+
+
 def test_an_open_file_is_written_as_it_is(door: Door, out: Path) -> None:
     """/dev/stdout is a link in /proc: nothing is renamed over what it leads to."""
     file = out / "a.vcf"

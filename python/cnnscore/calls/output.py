@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -141,7 +142,11 @@ def _remove_indexes(path: str, replaced: str | None = None) -> None:
             if name == path and suffix == f".{replaced}":
                 index = Path(os.path.realpath(index))
             with writing(index):
-                index.unlink(missing_ok=True)
+                try:
+                    index.unlink(missing_ok=True)
+                except OSError as error:
+                    if error.errno != errno.ENAMETOOLONG:  # then there is none
+                        raise
 
 
 @contextmanager
