@@ -15,7 +15,6 @@ from cnnscore.calls.records import Calls
 from cnnscore.errors import BadInput
 from cnnscore.truth.alleles import Alleles
 
-
 OF_CALLS = "name the one to compare with `sample=`"
 OF_TRUTH = "take one out (bcftools view -c1 -s NAME), or for evaluate name it with `truth_sample=`"
 """What to do where a file has several samples."""
