@@ -12,7 +12,9 @@ folder=$(mktemp -d) host=$(hostname -s)
 export SLURM_CONF=$folder/slurm.conf
 finish() {
   scancel -u "$(id -un)" 2>/dev/null || true
-  for pid in "$folder"/*.pid; do kill "$(cat "$pid")" 2>/dev/null || true; done
+  for file in "$folder"/*.pid; do
+    pid=$(cat "$file") && kill "$pid" 2>/dev/null && while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done || true
+  done
   rm -rf "$folder"
 }
 trap finish EXIT
@@ -64,19 +66,22 @@ calls=("$data/calls.vcf.gz" -R "$data/ref.fa" -I "$data/reads.bam" --no-version)
 
 # cancelled NAME SHARDS WHICH: when so many shards are done, the first job or all of them are cancelled.
 cancelled() {
-  local name=$1 shards=$2 which=$3 run
-  "$cnnscore" score "${calls[@]}" -o "$name.vcf" --work work --shards 8 --cluster slurm --cluster-config cluster.toml &
+  local name=$1 shards=$2 which=$3 run before jobs
+  before=$(squeue -h -t all -o %i | wc -l)
+  "$cnnscore" score "${calls[@]}" -o "$name.vcf" --work work --shards 60 --cluster slurm --cluster-config cluster.toml &
   run=$!
   until [ -n "$(squeue -h -t running -o %i)" ] && [ "$(cat work/shards.jsonl 2>/dev/null | grep -c sha256)" -ge "$shards" ]; do
     kill -0 $run && sleep 0.1
   done
   scancel $(squeue -h -t running -o %i | if [ "$which" = all ]; then cat; else head -1; fi)
   wait $run
+  jobs=$(squeue -h -t all -o %i | wc -l)
   cmp one.vcf "$name.vcf"
   [ ! -e work ]
   until [ -z "$(squeue -h -o %i)" ]; do sleep 0.1; done
-  echo "$name: equal to the byte, nothing left over"
+  echo "$name: equal to the byte, nothing left over; $((jobs - before)) jobs"
+  [ "$which" = first ] || [ $((jobs - before)) -gt 2 ]
 }
 cancelled a-job-that-starts 0 first
 cancelled a-job-at-work 1 first
-cancelled all-jobs 3 all
+cancelled all-jobs 3 all # others take their place
