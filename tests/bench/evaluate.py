@@ -1,4 +1,5 @@
-"""A million calls against a million truth alleles: within 3 minutes and 1.5 GB on 2 cores.
+"""A million calls against a million truth alleles: within 3 minutes and 1.5 GB on 2 cores; with
+`--calls N` as much per million.
 
 The data are made here, seeded: a random genome of 120 Mb with a repeat every 400 bases, 85 % SNPs,
 15 % indels (a third of them written away from their leftmost place), 3 % false calls, four scores.
@@ -104,10 +105,13 @@ def main() -> None:
         ]
     )  # fmt: skip
     done = f"{run.seconds:.0f} s ({run.cpu_seconds:.0f} s of CPU)"
-    name = f"evaluate {options.calls:,} calls, four scores"
-    ok = print_row(name, done, f"<= {MOST_SECONDS} s", run.seconds <= MOST_SECONDS)
+    name, millions = f"evaluate {options.calls:,} calls, four scores", options.calls / CALLS
+    most = MOST_SECONDS * millions
+    ok = print_row(name, done, f"<= {most:.0f} s", run.seconds <= most)
     memory = f"{run.peak_rss / 1e9:.2f} GB"
-    ok &= print_row(f"{name}: peak memory", memory, "<= 1.5 GB", run.peak_rss <= MOST_BYTES)
+    most = MOST_BYTES * millions
+    told = f"<= {most / 1e9:.1f} GB"
+    ok &= print_row(f"{name}: peak memory", memory, told, run.peak_rss <= most)
     sys.exit(0 if ok else 1)
 
 

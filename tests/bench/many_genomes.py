@@ -8,9 +8,8 @@ the plan's process does per shard. The rest is arithmetic: no cluster is simulat
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -27,20 +25,11 @@ from cnnscore.scatter.folder import WorkFolder
 from cnnscore.scatter.shards import SITES_PER_SHARD
 from cnnscore.scatter.task import digest_of
 from cnnscore.score.open import EngineSettings
+from cnnscore.score.run import score_calls
 
 DATA = Path(__file__).parents[1] / "data" / "synthetic"
 TASKS = 2000
 NOTES = 50
-GENOME = 3.1e9
-
-
-@dataclass(frozen=True)
-class Requests:
-    """What a web server was asked for."""
-
-    number: int
-    sent: int
-    """Bytes."""
 
 
 def main() -> None:
@@ -59,16 +48,15 @@ def main() -> None:
     begin = time.perf_counter()
     EngineSettings(model="reads").open(has_reads=True)
     opening = time.perf_counter() - begin
-    asked, cpu = shard_by_web()
-    note = note_seconds()
-    cpu = options.cpu_ms / 1e3 if options.cpu_ms else cpu
+    asked, note = shard_by_web(), note_seconds()
+    cpu = options.cpu_ms / 1e3 if options.cpu_ms else site_seconds()
     rows = [
         ("scheduler, per shard", f"{per_task * 1e3:.2f} ms"),
         ("the plan's log and digest, per shard", f"{note * 1e3:.2f} ms"),
         ("worker: Python, libraries, network", f"{start:.2f} s"),
         ("  of which the network", f"{opening:.2f} s"),
-        ("shard over http: requests beside the reads'", f"{asked.number}"),
-        ("CPU per site", f"{cpu * 1e3:.2f} ms"),
+        ("shard over http", f"{asked} requests"),
+        ("CPU per site, network `reads`", f"{cpu * 1e3:.2f} ms"),
     ]
     print("measured here:")
     for name, value in rows:
@@ -79,7 +67,7 @@ def main() -> None:
     wall = work / options.workers
     bytes_read = options.genomes * options.bam_gb * 1e9
     # Reads stream through a shard: a request each time htslib jumps, one per group of near sites.
-    requests = shards * asked.number
+    requests = shards * asked
     central = shards * (per_task + note)
     print(f"{options.genomes:,} genomes of {options.sites:,} sites, {options.workers:,} workers:")
     rows = [
@@ -139,25 +127,35 @@ def worker_seconds() -> float:
     )
 
 
-def shard_by_web() -> tuple[Requests, float]:
-    """What a shard asks of a web server, and the CPU seconds of a site."""
+def site_seconds() -> float:
+    """CPU of a site with reads, by the network `reads`."""
+    engine = EngineSettings(model="reads").open(has_reads=True)
+    for _ in range(2):  # the second counts
+        begin = time.process_time()
+        done = score_calls(
+            str(DATA / "calls.vcf.gz"),
+            engine,
+            reference=str(DATA / "ref.fa"),
+            reads=[str(DATA / "reads.bam")],
+            output=os.devnull,
+            threads=1,
+        )
+    return (time.process_time() - begin) / done.sites
+
+
+def shard_by_web() -> int:
+    """Requests of one more shard to a web server."""
     with tempfile.TemporaryDirectory() as name, _counting(DATA) as (url, counted):
         work = Path(name) / "work"
         command = [sys.executable, "-m", "cnnscore", "score", f"{url}/calls.vcf.gz", "--quiet"]
         command += ["-R", str(DATA / "ref.fa"), "-I", f"{url}/reads.bam", "-o", f"{name}/out.vcf"]
-        command += ["--work", str(work), "--keep-work", "--threads", "1"]
+        command += ["--work", str(work), "--threads", "1"]
         asked = []
         for shards in (1, 3):
             before = len(counted)
             subprocess.run([*command, "--shards", str(shards)], check=True, cwd=name)
-            asked.append((len(counted) - before, sum(counted[before:])))
-            told = [
-                json.loads(line) for line in (work / "shards.jsonl").read_text().split("\n") if line
-            ]
-            shutil.rmtree(work)
-        (one, one_sent), (three, three_sent) = asked
-        seconds = sum(shard["seconds"] for shard in told) / sum(shard["sites"] for shard in told)
-    return Requests(max(1, round((three - one) / 2)), (three_sent - one_sent) // 2), seconds
+            asked.append(len(counted) - before)
+    return round((asked[1] - asked[0]) / 2)
 
 
 def note_seconds() -> float:
@@ -166,17 +164,19 @@ def note_seconds() -> float:
         folder = WorkFolder(Path(name))
         file = Path(name) / "shard"
         file.write_bytes(os.urandom(1 << 20))  # of 20,000 records
-        begin = time.perf_counter()
+        seconds = []
         for i in range(NOTES):
+            begin = time.perf_counter()
             digest, size = digest_of(file)
             folder.note({"shard": f"1-{i:06}", "sha256": digest, "bytes": size})
-        return (time.perf_counter() - begin) / NOTES
+            seconds.append(time.perf_counter() - begin)
+        return statistics.median(seconds)
 
 
 @contextmanager
-def _counting(folder: Path) -> Iterator[tuple[str, list[int]]]:
-    """A web server of the folder, and the bytes of each of its answers."""
-    counted: list[int] = []
+def _counting(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """A web server of the folder, and what it was asked for."""
+    counted: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
@@ -198,7 +198,7 @@ def _counting(folder: Path) -> Iterator[tuple[str, list[int]]]:
                 self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{len(data)}")
             self.send_header("Content-Length", str(end - begin))
             self.end_headers()
-            counted.append(end - begin if with_body else 0)
+            counted.append(self.path)
             if with_body:
                 try:
                     self.wfile.write(data[begin:end])

@@ -238,7 +238,13 @@ def test_folders_that_are_not_trusted(work: Path, tmp_path: Path) -> None:
     refused(work, "1-000004.vcf.gz is a symbolic link")
     shard.unlink()
     aside.rename(shard)
-    for name in ("plan.json", "shards.jsonl", "shards"):
+    for name in ("plan.json", "shards.jsonl", "shards", "logs"):
+        there = work / name
+        there.rename(aside)
+        there.symlink_to(aside)
+        refused(work, f"{name} is a symbolic link")
+        there.unlink()
+        aside.rename(there)
         mode = (work / name).stat().st_mode
         (work / name).chmod(mode | 0o002)
         refused(work, f"{name} may be written by everybody")
@@ -252,8 +258,10 @@ def test_folders_that_are_not_trusted(work: Path, tmp_path: Path) -> None:
     (others / "thesis.txt").write_text("mine")
     refused(others, "holds other files (thesis.txt)")
     if os.geteuid() == 0:
-        os.chown(work, 12345, -1)
-        refused(work, "belongs to somebody else")
+        for path in (work / "plan.json", work / "shards.jsonl", shard, work):
+            os.chown(path, 12345, -1)
+            refused(work, f"{path.name} belongs to somebody else")
+            os.chown(path, os.geteuid(), -1)
 
 
 def test_one_run_at_a_time(work: Path, tmp_path: Path) -> None:
@@ -337,6 +345,39 @@ def test_addresses_and_configurations(tmp_path: Path) -> None:
         assert run.code == 2
         assert said in run.err
     assert not folder.exists()
+
+
+@pytest.mark.usefixtures("dask")
+def test_no_key_is_written_where_others_write(work: Path, tmp_path: Path) -> None:
+    """A queueing system's jobs find the certificate of the run in the work folder."""
+    out, logs, aside = tmp_path / "out.vcf", work / "logs", tmp_path / "aside"
+    logs.rename(aside)
+    logs.symlink_to(aside)
+    run = score(out, work, "--cluster", "slurm")
+    assert run.code == 2
+    assert "logs is a symbolic link" in run.err
+    logs.unlink()
+    aside.rename(logs)
+    work.chmod(0o777)
+    run = score(out, work, "--cluster", "slurm")
+    assert run.code == 2
+    assert "may be written by everybody" in run.err
+    assert not list(work.rglob("tls.*"))
+
+
+@pytest.mark.usefixtures("dask")
+def test_the_key_of_a_run_is_the_users_alone(tmp_path: Path) -> None:
+    from cnnscore.scatter.cluster import _of_this_run
+
+    bait = tmp_path / "bait"
+    bait.write_text("")
+    key = tmp_path / f"tls.{os.getpid()}.key"
+    key.symlink_to(bait)
+    security = _of_this_run(tmp_path)
+    assert security.require_encryption
+    assert key.lstat().st_mode & 0o777 == 0o600
+    assert not key.is_symlink()
+    assert not bait.read_text()
 
 
 def test_workers_get_absolute_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

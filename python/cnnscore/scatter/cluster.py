@@ -26,7 +26,7 @@ from cnnscore.description import Description
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.extras import need
 from cnnscore.files import writing
-from cnnscore.scatter.folder import LOGS
+from cnnscore.scatter.folder import LOGS, check_ours
 from cnnscore.scatter.task import Task, score_in_worker
 from cnnscore.scatter.work import ATTEMPTS, Runner, ThisProcess
 from cnnscore.score.open import EngineSettings
@@ -231,6 +231,7 @@ def _queue(
     need("cluster", "dask_jobqueue")
     import dask_jobqueue
 
+    check_ours(Path(folder))  # a key is written there
     logs = Path(folder).absolute() / LOGS
     with writing(logs):
         logs.mkdir(parents=True, exist_ok=True)
@@ -260,7 +261,8 @@ def _of_this_run(folder: Path) -> Any:
     from distributed.security import Security
 
     made = Security.temporary()
-    names = {"cert": folder / "tls.pem", "key": folder / "tls.key"}
+    # Of this process: a run that finds the folder held must not touch another's.
+    names = {what: folder / f"tls.{os.getpid()}.{what}" for what in ("cert", "key")}
     for what, path in names.items():
         with writing(path):
             path.unlink(missing_ok=True)

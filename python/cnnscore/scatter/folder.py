@@ -86,11 +86,7 @@ def opened(path: str, plan: Plan) -> Iterator[WorkFolder]:
     and for what somebody else could have put there, BadOutput.
     """
     folder = Path(path)
-    with suppress(FileNotFoundError):
-        _check_ours(folder, is_folder=True)
-        for name in OURS:
-            with suppress(FileNotFoundError):
-                _check_ours(folder / name, is_folder=name in (SHARDS, LOGS))
+    check_ours(folder)
     # A queueing system's jobs have logs there before anything else is.
     is_new = not folder.exists() or [path.name for path in folder.iterdir()] == [LOGS]
     with one_run(folder, "score"):
@@ -125,6 +121,15 @@ def opened(path: str, plan: Plan) -> Iterator[WorkFolder]:
         work = WorkFolder(folder)
         work.done = _read_log(folder)
         yield work
+
+
+def check_ours(folder: Path) -> None:
+    """Errors: BadInput for a work folder in which somebody else may have put something."""
+    with suppress(FileNotFoundError):
+        _check_ours(folder, is_folder=True)
+        for name in OURS:
+            with suppress(FileNotFoundError):
+                _check_ours(folder / name, is_folder=name in (SHARDS, LOGS))
 
 
 def _check_ours(path: Path, *, is_folder: bool) -> None:
