@@ -72,11 +72,10 @@ class Evaluation:
         Errors: UsageError where matplotlib is not installed.
         """
         need("evaluate", "matplotlib")
-        from matplotlib.figure import Figure
-
+        from cnnscore.figure import NotebookFigure
         from cnnscore.report.static import draw_curves
 
-        figure = Figure(figsize=(9, 7), layout="constrained")
+        figure: Figure = NotebookFigure(figsize=(9, 7), layout="constrained")
         for row, variant in zip(figure.subplots(2, 2), VARIANT_TYPES, strict=True):
             scores = [s for s in self.result["scores"] if s["type"] == variant and s["curve"]]
             for axes, roc in zip(row, (False, True), strict=True):

@@ -49,9 +49,9 @@ def write_picture(view: View, output: str) -> int:
 def figure_of(site: Site, manifest: Manifest) -> Figure:
     """A site as a matplotlib figure. Errors: UsageError where matplotlib is not installed."""
     need("view", "matplotlib")
-    from matplotlib.figure import Figure
+    from cnnscore.figure import NotebookFigure
 
-    figure: Figure = _draw(Figure, site, manifest)
+    figure: Figure = _draw(NotebookFigure, site, manifest)
     return figure
 
 
