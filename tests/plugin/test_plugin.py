@@ -190,15 +190,14 @@ def test_reads_choose_the_bundled_network(model: str, tmp_path: Path) -> None:
     assert by_plugin(*arguments) == by_cli(tmp_path, *arguments, "-m", model)
 
 
-@pytest.mark.usefixtures("gatk_models")
-def test_odd_reads(shared: Path, tmp_path: Path) -> None:
+def test_odd_reads(shared: Path, tiny: dict[str, str], tmp_path: Path) -> None:
     golden, out = shared / "golden" / "synthetic", tmp_path / "api.vcf"
     calls, reference = golden / "odd" / "odd.vcf.gz", golden / "ref.fa"
-    scorer = cnnscore.open("gatk-2d")
+    scorer = cnnscore.open(tiny["reads"])
     for name in ODD:
         reads = str(golden / "odd" / f"{name}.bam")
         scorer.score(str(calls), reference=str(reference), reads=[reads], output=str(out))
-        ours = by_plugin(calls, "-f", reference, "-b", reads, "-m", "gatk-2d")
+        ours = by_plugin(calls, "-f", reference, "-b", reads, "-m", tiny["reads"])
         assert ours == out.read_bytes(), name
 
 
