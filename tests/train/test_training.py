@@ -309,7 +309,7 @@ def test_configurations_round_trip_and_refuse(tmp_path: Path) -> None:
         "network.architecture=transformer": "unknown architecture",
         "network.architecture=reference": "takes the encoding reference",
         'data.annotations=["XX"]': "lacks the annotation XX",
-        "data.window=2000": "make it again with `--window 2000`",
+        "data.window=2000": "make it again with --window 2000",
         "data.annotations_from=thin-air": "must be caller, reads or fill",
     }
     data = make(tmp_path / "d.parquet", "-r", "synB")
