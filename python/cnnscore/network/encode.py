@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 Planes = dict[str, NDArray[Any]]  # uint8 or float32, by the name
 
-READ_LETTERS = str(ffi.string(lib.cnnscore_read_letters()).decode())
 CIGAR_LETTERS = str(ffi.string(lib.cnnscore_cigar_letters()).decode())
+READ_LETTERS = str(ffi.string(lib.cnnscore_read_letters()).decode())
 """BAM's own codes of bases, 0-15."""
 READ_N = READ_LETTERS.index("N")
 READ_GAP, READ_NONE = lib.CNNSCORE_READ_GAP, lib.CNNSCORE_READ_NONE
@@ -193,8 +193,7 @@ def encode_gatk_reads(native: NativeBatch, rows: PlaneRows, spec: PlaneSpec) -> 
     [n, window], `annotations` float32 [n, A].
     """
     n, n_rows, window = len(rows), native.deepest(rows), spec.window
-    bases = np.empty((n, n_rows, window), np.uint8)
-    quals = np.empty((n, n_rows, window), np.uint8)
+    bases, quals = np.empty((2, n, n_rows, window), np.uint8)
     flags = np.empty((n, n_rows, 2), np.uint8)
     reference = np.empty((n, window), np.uint8)
     call(
@@ -271,8 +270,7 @@ def encode_reference(native: NativeBatch, rows: PlaneRows, spec: PlaneSpec) -> P
     float32 [n, V] (VARIANT_FEATURES), `annotations` float32 [n, A] (the record's, NaN = missing).
     """
     n = len(rows)
-    reference = np.empty((n, spec.window), np.uint8)
-    alternate = np.empty((n, spec.window), np.uint8)
+    reference, alternate = np.empty((2, n, spec.window), np.uint8)
     variant = np.empty((n, len(VARIANT_FEATURES)), np.float32)
     call(
         ffi,
