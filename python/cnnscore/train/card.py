@@ -216,7 +216,7 @@ def _cutoffs(manifest: dict[str, Any], training: dict[str, Any]) -> list[str]:
         "",
         f"Scores at which this percentage of the {of} is kept; `cnnscore filter` takes those of "
         f"{' and '.join(f'{level:g}' for level in DEFAULT_LEVELS)} % where it has no resource, and "
-        "others by name (`--snp-tranche`, `--indel-tranche`).",
+        "others where they are asked for.",
         "",
     ]
     bare = manifest.get("bare_cutoffs", {}).get("cutoffs", {})
