@@ -394,8 +394,8 @@ static int check(const char *name, const char *index, cnnscore_indexed what,
     const char *problem = "cannot be read";
     if (what == CNNSCORE_INDEXED_CALLS) self.records = bgzf_open(data, "r");
     if (self.file && (self.records || what != CNNSCORE_INDEXED_CALLS))
-        problem =
-            what == CNNSCORE_INDEXED_CRAM ? cnnscore_slices_check(self.file, self.size) : check_bins(&self);
+        problem = what == CNNSCORE_INDEXED_CRAM ? cnnscore_slices_check(self.file, data, self.size)
+                                                : check_bins(&self);
     if (self.file && !problem && self.file->errcode) problem = "is damaged";
     if (!problem && self.records && !is_end(&self)) problem = "leaves records out";
     if (self.file) bgzf_close(self.file);

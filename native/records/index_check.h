@@ -32,8 +32,9 @@ typedef struct {
 int cnnscore_index_contigs(const char *name, const char *index, cnnscore_indexed_contigs *contigs,
                            cnnscore_error *err);
 
-/* What is wrong with a CRAI, of reads of `size` bytes (0: not known); NULL: nothing. */
-const char *cnnscore_slices_check(BGZF *index, int64_t size);
+/* What is wrong with the CRAI of the CRAM `reads` of `size` bytes; NULL: nothing. Where the size is not known
+ * (0), or the reads are remote, only the index itself is looked at. */
+const char *cnnscore_slices_check(BGZF *index, const char *reads, int64_t size);
 #define CNNSCORE_OUTSIDE "points past the end of its file, which is truncated or damaged then"
 
 #endif

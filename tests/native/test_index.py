@@ -6,6 +6,7 @@ Never a signal (it would end the test run), never fewer records.
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import random
 import struct
@@ -93,6 +94,36 @@ def test_mutated_indexes(kind: str, box: Path) -> None:
         assert written == (whole if code == 0 else b""), err
         refused += "the index" in err and index.name in err and "make it anew" in err
     assert refused > MUTATIONS // 2
+
+
+@pytest.mark.parametrize("version", ["2.1", "3.0", "3.1"])
+@pytest.mark.parametrize("slices", [1, 3])
+def test_a_slice_lies_where_its_header_says(version: str, slices: int, box: Path) -> None:
+    """Each line of a CRAI, its start and its span altered: they rise, and lie in the contig."""
+    cram, index = box / "reads.cram", box / "reads.cram.crai"
+    options = (f"version={version}", "seqs_per_slice=1500", f"slices_per_container={slices}")
+    pysam.view(
+        *("-C", "-T", str(box / "ref.fa")),
+        *(word for option in options for word in ("--output-fmt-option", option)),
+        *("-o", str(cram), str(box / "reads.bam")),
+        catch_stdout=False,
+    )
+    pysam.index(str(cram))
+    content = index.read_bytes()
+    lines = [line.split("\t") for line in gzip.decompress(content).decode().splitlines()]
+    assert len(lines) > 5
+    code, err, _ = score(box, "calls.vcf.gz", "reads.cram")
+    assert code == 0, err
+    for number, column in itertools.product(range(len(lines)), (1, 2)):
+        if lines[number][0] == "-1":
+            continue
+        changed = [list(line) for line in lines]
+        changed[number][column] = str(int(lines[number][column]) + 3)
+        text = "".join("\t".join(line) + "\n" for line in changed)
+        index.write_bytes(gzip.compress(text.encode(), 1))
+        code, err, written = score(box, "calls.vcf.gz", "reads.cram")
+        assert (code, written) == (2, b""), changed[number]
+        assert "reads.cram.crai has a slice elsewhere than it is: make it anew with" in err
 
 
 def test_an_index_is_checked_once(
