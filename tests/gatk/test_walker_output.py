@@ -147,6 +147,14 @@ def test_long_name(tool: Tool, folder: Path) -> None:
     assert names(folder) == sorted([out.name, f"{out.name}.tbi"])
 
 
+def test_a_name_that_leaves_no_room_for_an_index(tool: Tool, folder: Path) -> None:
+    out = folder / ("n" * (255 - len(".vcf")) + ".vcf")
+    ran = tool.score(out, "--create-output-variant-index", "false")
+    assert ran.ok, ran.answer
+    assert scored(out) == 294
+    assert list(folder.iterdir()) == [out]
+
+
 def test_what_is_there_stays_when_the_run_fails(tools: ToolHost, calls: Path, folder: Path) -> None:
     out = folder / "out.vcf.gz"
     out.write_text("older")

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
@@ -159,7 +160,10 @@ final class WholeOutput implements AutoCloseable {
 
   private static void deleteCompanions(Path file) throws IOException {
     for (String ending : COMPANIONS) {
-      Files.deleteIfExists(file.resolveSibling(file.getFileName() + ending));
+      Path companion = file.resolveSibling(file.getFileName() + ending);
+      if (Files.exists(companion, LinkOption.NOFOLLOW_LINKS)) { // a name may be too long for one
+        Files.deleteIfExists(companion);
+      }
     }
   }
 
