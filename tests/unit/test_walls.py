@@ -149,3 +149,18 @@ def test_no_test_waits_for_a_time() -> None:
         if re.search(r"\bsleep\(", path.read_text(encoding="utf-8"))
     ]
     assert set(sleepers) <= {"tests/hosts/waiting.py", "tests/unit/test_walls.py"}
+
+
+def test_no_file_is_a_house_of_its_own() -> None:
+    """450 lines at most, so that a file is one thing."""
+    files = [
+        path
+        for folder in ("python", "native", "plugin")
+        for path in sorted((PROJECT / folder).rglob("*"))
+        if path.suffix in {".py", ".c", ".h", ".java"} and "build" not in path.parts
+    ]
+    made = set((PROJECT / "native").glob("_*.c"))  # by cffi
+    files = [path for path in files if path not in made]
+    assert len(files) > 200
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert [path.name for path, n in lines.items() if n > 450] == []
