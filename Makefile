@@ -23,7 +23,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy build install gatk demo test test-core lint format asan fuzz kill tsan bench-data bench clean dist check-dist check-lowest release-check uninstall
+.PHONY: bundled-models accuracy build install gatk demo test test-tools test-core lint format asan fuzz kill tsan bench-data bench clean dist check-dist check-lowest release-check uninstall
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -218,10 +218,13 @@ demo: build
 export CNNSCORE_LIBRARY := $(CURDIR)/$(LIBRARY)
 export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
 
+# What tests need beside Python's packages: GATK, workflow engines, a browser.
+test-tools: $(ENGINES) $(NEXTFLOW) gatk $(MODELS) $(OLD_GATKS) $(WORK)/apt-test $(WORK)/apt-web
+
 # Files of tests are shared out to two processes, in their order: long ones stand early. tests/seam loads libcnnscore into
 # its own Python, so it has one to itself.
 TESTS := -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/seam
-test: build $(WORK)/train $(ENGINES) $(NEXTFLOW) gatk $(MODELS) $(OLD_GATKS) $(WORK)/apt-test $(WORK)/apt-web
+test: build $(WORK)/train test-tools
 	@export CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) CNNSCORE_TEST_ALL=1; \
 	  $(BIN)/python $(TESTS) && $(BIN)/python -m pytest tests/seam
 
