@@ -36,7 +36,10 @@ def chromium() -> Iterator[Browser]:
     if not path:
         pytest.skip("needs Chromium: run by `make test`, not by `make test-core`")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        # Frames are drawn by the CPU in any case: without a process for it, which can stall.
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+        )
         yield browser
         browser.close()
 
@@ -55,7 +58,7 @@ def _open_pages(chromium: Browser) -> Iterator[OpenPage]:
             offline=True,
         )
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         this = Opened(page)
         page.on("console", lambda message: this.messages.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: this.messages.append(f"error: {error}"))

@@ -47,6 +47,7 @@ def shared_page(open_page_once: OpenPage, evaluation: Path) -> Opened:
 @pytest.fixture
 def opened(shared_page: Opened) -> Opened:
     """The page, opened once for all tests, at SNPs and QUAL."""
+    shared_page.page.bring_to_front()  # one that another hides draws nothing, and no click arrives
     shared_page.page.get_by_role("button", name="SNPs", exact=True).click()
     shared_page.page.select_option("#score", "QUAL")
     return shared_page
