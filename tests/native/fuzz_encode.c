@@ -17,20 +17,13 @@
 
 #include "encode.h"
 #include "read_part.h"
+#include "require.h"
 
 #define MAX_SITES 4
 #define MAX_ALLELES 4
 #define MAX_READS 6
 #define MAX_BYTES 65536
 #define ANNOTATIONS 4
-
-#define REQUIRE(condition)                                                           \
-    do {                                                                             \
-        if (!(condition)) {                                                          \
-            fprintf(stderr, "%s:%d: %s is false\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                 \
-        }                                                                            \
-    } while (0)
 
 /* The input, read from the front; zeros once it is used up. */
 typedef struct {

@@ -9,18 +9,11 @@
 
 #include "bam_record.h"
 #include "encode.h"
+#include "require.h"
 
 #define WINDOW 32 /* so that reads of 100 bases are long ones, which are cut */
 #define MAX_SITES 12
 #define MAX_ROWS 6 /* reads per site */
-
-#define REQUIRE(condition)                                                           \
-    do {                                                                             \
-        if (!(condition)) {                                                          \
-            fprintf(stderr, "%s:%d: %s is false\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                 \
-        }                                                                            \
-    } while (0)
 
 #define REQUIRE_SAID(condition, err)                              \
     do {                                                          \
