@@ -18,7 +18,7 @@
 # make tsan        native code under ThreadSanitizer: C ABI, plugin, readers with several files
 # make bundled-models  the networks that ship, simulated and trained anew; `make accuracy` then
 #                  compares them with GATK's
-# make bench-data  data for `make bench`, the figures of docs/performance.md
+# make bench-data  data for `make bench`, the figures of docs/how-it-works/performance.md
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:

@@ -1,7 +1,7 @@
 /* annotations.c: MQ, DP, FS, SOR, rank sums, QD and allele depths of a site.
  *
  * After the documentation and the behaviour of GATK 4.6 (RMSMappingQuality, Coverage, FisherStrand,
- * StrandOddsRatio, the RankSumTests, QualByDepth); docs/encodings.md states each formula. */
+ * StrandOddsRatio, the RankSumTests, QualByDepth); docs/reference/encodings.md states each formula. */
 #include "annotations.h"
 
 #include <math.h>

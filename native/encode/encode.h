@@ -55,8 +55,8 @@ const char *cnnscore_cigar_letters(void);
  * Returns 0 or CNNSCORE_ERR_BATCH with a message that names the site. */
 int cnnscore_batch_check(const cnnscore_window_batch *batch, cnnscore_error *err);
 
-/* Whether a record of a batch that was checked holds a part of its read alone (docs/protocol.md), into *any.
- * Errors: BATCH. */
+/* Whether a record of a batch that was checked holds a part of its read alone (docs/reference/protocol.md),
+ * into *any. Errors: BATCH. */
 int cnnscore_batch_has_parts(const cnnscore_window_batch *batch, int32_t *any, cnnscore_error *err);
 
 /* gatk-reference: reference[n][window] codes of the n sites listed in `order` (indices into
@@ -72,7 +72,7 @@ int cnnscore_encode_gatk_reference(const cnnscore_window_batch *batch, const int
  *   rows[n][n_rows][2]         ROW_* bits, MAPQ
  *   reference[n][window]       reference codes, the pileup's insertions opened with REF_GAP
  * A site with more than n_rows reads is CNNSCORE_ERR_BATCH. All cells are written.
- * Rules: docs/encodings.md. */
+ * Rules: docs/reference/encodings.md. */
 int cnnscore_encode_gatk_reads(const cnnscore_window_batch *batch, const int64_t *order, int64_t n,
                                int32_t window, int32_t n_rows, uint8_t *bases, uint8_t *quals, uint8_t *rows,
                                uint8_t *reference, cnnscore_error *err);
@@ -116,7 +116,7 @@ int cnnscore_batch_alleles(const cnnscore_window_batch *batch, int64_t *sites, i
 /* read-set: reads[n][R][F], mask[n][R] (1 where there is a read), variant[n][V], annotations[n][A] (NaN =
  * missing). Reads of a row come in an order of their content, so that the batch's does not matter. All
  * cells are written. A site with more than R reads, or an allele that cannot be scored, is
- * CNNSCORE_ERR_BATCH. Rules: docs/encodings.md. */
+ * CNNSCORE_ERR_BATCH. Rules: docs/reference/encodings.md. */
 int cnnscore_encode_read_set(const cnnscore_window_batch *batch, const cnnscore_rows *rows, float *reads,
                              float *mask, float *variant, float *annotations, cnnscore_error *err);
 

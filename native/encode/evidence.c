@@ -1,5 +1,5 @@
 /* evidence.c: one walk along a read's CIGAR, against the reference and one ALT allele.
- * The rules in words: docs/encodings.md. Their plain reading: tests/oracles/read_set.py. */
+ * The rules in words: docs/reference/encodings.md. Their plain reading: tests/oracles/read_set.py. */
 #include "evidence.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* gatk_reads.c: the gatk-reads encoding, after NVScoreVariants 4.6.2.0, quirks included.
- * The rules in words: docs/encodings.md. Their plain reading: tests/oracles/encode.py.
+ * The rules in words: docs/reference/encodings.md. Their plain reading: tests/oracles/encode.py.
  *
  * Gap columns are keyed by a column of the window before any gap is opened. The tool inserts
  * key by key into a string, highest key first, so that no insertion moves a lower key. The

@@ -1,5 +1,5 @@
 /* read_set.c: the read-set encoding: a few scalars per read, in an order that is the reads' own.
- * The rules in words: docs/encodings.md. Their plain reading: tests/oracles/read_set.py. */
+ * The rules in words: docs/reference/encodings.md. Their plain reading: tests/oracles/read_set.py. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -28,7 +28,7 @@ extern "C" {
 
 /** @name Status codes
  * 0 is success, negative is failure. The Python package maps each to one exception (errors.py),
- * docs/errors.md lists them.
+ * docs/reference/errors.md lists them.
  * @{ */
 #define CNNSCORE_OK 0            /**< success */
 #define CNNSCORE_ERR_NOMEM -1    /**< out of memory */
@@ -58,7 +58,7 @@ typedef struct {
 /** @} */
 
 /** @name Read rules
- * Which reads count; docs/encodings.md has all of it.
+ * Which reads count; docs/reference/encodings.md has all of it.
  * @{ */
 #define CNNSCORE_READS_NONE 0 /**< no read is looked at */
 /** The rule of GATK's tools: every record over the site, also duplicate, secondary, supplementary and
@@ -96,7 +96,7 @@ typedef struct {
     const int64_t *site_read;     /**< [N+1] first read of each site */
     const int64_t *read_offset;   /**< [site_read[N]+1] byte offsets into `reads` */
     /** BAM records (SAM spec 4.2) without block_size, tags optional; of a long read a part will do
-     * (docs/protocol.md) */
+     * (docs/reference/protocol.md) */
     const uint8_t *reads;
     int32_t n_contigs;            /**< C */
     const int64_t *contig_length; /**< [C] bases, 0 = not known */
@@ -116,7 +116,7 @@ typedef struct {
  * cnnscore_engine_close must come last and alone, after every ticket was collected. Nothing here
  * exits, prints or installs signal handlers; messages go to the log callback alone, which may be
  * called from any thread. A host may link the library or dlopen it, locally too; it is never
- * unloaded. docs/c-abi.md has the whole of it. */
+ * unloaded. docs/reference/c-abi.md has the whole of it. */
 /* cdef begin engine */
 
 /** Version of the functions and structs of the engine. */
@@ -152,7 +152,7 @@ typedef struct {
 typedef struct {
     uint32_t struct_size;           /**< sizeof(cnnscore_engine_description), set by the caller */
     const char *model;              /**< its name */
-    const char *encoding;           /**< how sites become its inputs: docs/encodings.md */
+    const char *encoding;           /**< how sites become its inputs: docs/reference/encodings.md */
     const char *info_key;           /**< INFO key of its scores */
     const char *info_description;   /**< of the INFO line */
     const char *provider;           /**< what was taken */

@@ -2,7 +2,7 @@
  *
  * Shared by the stage that cuts reads (native/window) and the one that looks at them (native/encode).
  * Such a record ends with the tag cn:B:I. Its l_seq, bases and qualities are those of the part; its CIGAR is
- * of the whole read, but may be simpler where no encoding looks (docs/protocol.md).
+ * of the whole read, but may be simpler where no encoding looks (docs/reference/protocol.md).
  */
 #ifndef CNNSCORE_READ_PART_H
 #define CNNSCORE_READ_PART_H

@@ -10,8 +10,8 @@
 #include "checks.h"
 #include "grouped.h"
 
-/* What GATK's callers write of a single sample, docs/errors.md says why. Not of `always`: only where reads
- * have both alleles. Vectors: tests/golden/twins.json. */
+/* What GATK's callers write of a single sample, docs/reference/errors.md says why. Not of `always`: only
+ * where reads have both alleles. Vectors: tests/golden/twins.json. */
 typedef struct {
     const char *key;
     double low, high;

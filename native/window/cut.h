@@ -1,7 +1,7 @@
 /* cut.h: what of a long read an encoding can see from a site. The rest is not copied into a window batch:
  * its size then depends on the sites and their depth, not on how long reads are.
  *
- * What is kept, and why that is enough, stands in docs/encodings.md. */
+ * What is kept, and why that is enough, stands in docs/reference/encodings.md. */
 #ifndef CNNSCORE_CUT_H
 #define CNNSCORE_CUT_H
 

@@ -2,7 +2,7 @@
  *
  * The contigs are cut into cells. The first reads of a cell show whether it has any, and how many lie
  * over a locus near its beginning. Where few loci have reads (an exome, a file of one region), the
- * cells that have any are cut finer, until there are enough. The rule in words: docs/encodings.md. */
+ * cells that have any are cut finer, until there are enough. In words: docs/reference/encodings.md. */
 #include "sample_depth.h"
 
 #include <math.h>

@@ -77,7 +77,7 @@ int32_t cnnscore_reader_has_sample(const cnnscore_reader *reader, const char *sa
 int cnnscore_reader_look(cnnscore_reader *reader, cnnscore_reader_counts *looked, cnnscore_error *err);
 /* How many reads usually count at a locus that has any, of the files as a whole: a property of theirs,
  * whatever sites are read. Looks at some hundred loci; NaN of rules other than READS_PRIMARY, and where
- * there are too few reads to tell. The rule in words: docs/encodings.md. */
+ * there are too few reads to tell. The rule in words: docs/reference/encodings.md. */
 int cnnscore_reader_measure_depth(cnnscore_reader *reader, float *depth, cnnscore_error *err);
 /* When it was measured: the parts that the contigs of the files were cut into, and how many have reads. Few
  * of a genome's have any where the file is a slice of a larger one. 0 before. */

@@ -6,8 +6,8 @@
     >>> len(scores)
     294
 
-`open` loads a network, and gives a `Scorer`; docs/python.md shows what it does. Where a file is
-meant, its name will do (str or Path), or the file as pysam has opened it. Errors are
+`open` loads a network, and gives a `Scorer`; docs/tasks/python.md shows what it does. Where a file
+is meant, its name will do (str or Path), or the file as pysam has opened it. Errors are
 `CnnscoreError`s. Positions are 1-based as in VCF, unless something else is said.
 """
 
@@ -132,15 +132,15 @@ def open(
 ) -> Scorer:
     """Open a network: a name that `cnnscore.models` shows, or the path of an .onnx file.
 
-    Or open a scoring server by its address, `unix:PATH` or `tcp:HOST:PORT` (docs/protocol.md).
-    Without a name the network is chosen by what is given to be scored: `reads` where there are
-    reads, else `reference`.
+    Or open a scoring server by its address, `unix:PATH` or `tcp:HOST:PORT`
+    (docs/reference/protocol.md). Without a name the network is chosen by what is given to be
+    scored: `reads` where there are reads, else `reference`.
 
     `provider` is "auto", "cpu", "cuda" or "tensorrt"; `threads` defaults to the cores this process
     may use; `batch_size` (sites per network call) changes speed and memory, never a score.
-    `annotations_from` is "caller", "reads" or "fill" (docs/encodings.md), by default the network's.
-    Errors: BadInput for a network that is missing or no network of ours, UsageError for a provider
-    that does not work here, ServerError for a server that is not there.
+    `annotations_from` is "caller", "reads" or "fill" (docs/reference/encodings.md), by default the
+    network's. Errors: BadInput for a network that is missing or no network of ours, UsageError for
+    a provider that does not work here, ServerError for a server that is not there.
 
     >>> import cnnscore
     >>> cnnscore.open("reference")

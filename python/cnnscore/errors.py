@@ -1,6 +1,7 @@
 """What can go wrong, as exceptions: each names the file, the record and the remedy.
 
-One table maps the status codes of native/include/cnnscore.h to these; docs/errors.md lists both.
+One table maps the status codes of native/include/cnnscore.h to these; docs/reference/errors.md
+lists both.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ import pytest
 from conftest import DATA, TESTS, run_cli
 
 ROOT = TESTS.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_python_example(
@@ -169,7 +169,7 @@ def test_commands_run(document: Path, sample: Path, tmp_path: Path) -> None:
     assert run.returncode == 0, f"{run.stderr[-3000:]}\n{text}"
 
 
-@pytest.mark.parametrize("document", [ROOT / "docs/python.md"], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [ROOT / "docs/tasks/python.md"], ids=lambda path: path.name)
 def test_python_runs(document: Path, sample: Path, tmp_path: Path) -> None:
     """The Python of a document, one block after another, on a sample of its own."""
     text = document.read_text().replace('"training.steps": 500', QUICK_SETTINGS)

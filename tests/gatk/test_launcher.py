@@ -1,4 +1,4 @@
-"""GATK's own script, with GATK_LOCAL_JAR as docs/gatk.md says: releases, options, signals."""
+"""GATK's own script, with GATK_LOCAL_JAR as docs/tasks/gatk.md says: releases, options, signals."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def test_the_reads_of_one_of_several_samples(tool: Tool, tmp_path: Path) -> None
 
 
 def test_all_reads_without_the_networks_filter(tool: Tool, bam: Path, tmp_path: Path) -> None:
-    """Reads without a group count then, as docs/gatk.md says."""
+    """Reads without a group count then, as docs/tasks/gatk.md says."""
     groupless = tmp_path / "groupless.bam"
     with (
         pysam.AlignmentFile(str(READS)) as source,

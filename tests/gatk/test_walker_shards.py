@@ -1,4 +1,4 @@
-"""Shards of a scatter, joined again: what docs/gatk.md says of a deletion that two of them have."""
+"""Shards of a scatter, joined again: docs/tasks/gatk.md on a deletion that two of them have."""
 
 from __future__ import annotations
 

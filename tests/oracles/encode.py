@@ -1,7 +1,8 @@
 """The two GATK encodings read a second time, plainly: strings, slices and dicts.
 
-Slow on purpose, and written as the rules of docs/encodings.md are stated, so that a reader can
-check it against them by eye. The C in native/encode must give the same planes, cell by cell.
+Slow on purpose, and written as the rules of docs/reference/encodings.md are stated, so that a
+reader can check it against them by eye. The C in native/encode must give the same planes, cell by
+cell.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """read-set and reference read a second time, plainly: strings, slices and dicts.
 
-Slow on purpose, and written as the rules of docs/encodings.md are stated. The C in native/encode
-must give the same numbers.
+Slow on purpose, and written as the rules of docs/reference/encodings.md are stated. The C in
+native/encode must give the same numbers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How deep a sample usually is, by a plain reading of docs/encodings.md, with pysam."""
+"""How deep a sample usually is, by a plain reading of docs/reference/encodings.md, with pysam."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which reads of a deep site are kept, by a plain reading of docs/encodings.md."""
+"""Which reads of a deep site are kept, by a plain reading of docs/reference/encodings.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/errors.md has a row for all that the GATK walker and the scoring server refuse."""
+"""docs/reference/errors.md has a row for all that the GATK walker and the scoring server refuse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
-PAGE = (PROJECT / "docs" / "errors.md").read_text(encoding="utf-8")
+PAGE = (PROJECT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
 JAVA = sorted((PROJECT / "plugin" / "gatk" / "src" / "main").rglob("*.java"))
 PACKAGE = PROJECT / "python" / "cnnscore"
 SERVER = [*sorted((PACKAGE / "serve").glob("*.py")), *sorted((PACKAGE / "wire").glob("*.py"))]

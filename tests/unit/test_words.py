@@ -56,3 +56,16 @@ def test_riddles_are_found() -> None:
     wrong = "Write a row a site.\n * One score an\n * allele; keep so many per\n# cent of them."
     assert len(riddles(wrong)) == 3
     assert riddles("One row per site, one score per allele; a file. A line is a call.") == []
+
+
+def test_pages_that_are_named_exist() -> None:
+    """Code, help and docs send their readers to pages by path."""
+    named = [
+        (path.relative_to(PROJECT).as_posix(), page)
+        for path in [*text_files(), PROJECT / "CHANGELOG.md", PROJECT / "Makefile"]
+        for page in re.findall(
+            r"\bdocs/[a-z/-]+\.(?:md|png)", path.read_text(encoding="utf-8", errors="replace")
+        )
+    ]
+    assert len(named) > 100
+    assert not [(path, page) for path, page in named if not (PROJECT / page).is_file()]

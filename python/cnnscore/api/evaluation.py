@@ -25,7 +25,7 @@ class Evaluation:
 
     def __init__(self, result: Mapping[str, Any]) -> None:
         self.result = result
-        """All of it, as evaluation.json has it (docs/evaluate.md)."""
+        """All of it, as evaluation.json has it (docs/tasks/evaluate.md)."""
 
     def table(self) -> Table:
         """One row per score and variant type: `true` and `false` calls, and the figures (NaN:

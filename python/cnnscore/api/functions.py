@@ -42,7 +42,7 @@ def filter(
     write_index: str | None = None,
     progress: bool | Progress = False,
 ) -> FilterSummary:
-    """Write scored calls with FILTER set, as `cnnscore filter` does (docs/filter.md).
+    """Write scored calls with FILTER set, as `cnnscore filter` does (docs/tasks/filter.md).
 
     Cut-offs come from `resources` (VCFs of known variants) at `tranches` (percentages to keep, by
     type: `{"SNP": 99.9, "INDEL": [99.0, 99.5]}`); or from `thresholds` (scores, by type); or from
@@ -159,8 +159,8 @@ def evaluate(
 
     `confident` is a BED of where the truth set is complete; `scores` are QUAL, INFO or FORMAT keys
     ("-FS" where low means true), by default all known ones; `unit` is "allele" or "record"; `block`
-    (bases) draws neighbouring calls together for the confidence intervals. docs/evaluate.md says
-    what the figures mean. Needs `pip install 'cnnscore[evaluate]'`.
+    (bases) draws neighbouring calls together for the confidence intervals. docs/tasks/evaluate.md
+    says what the figures mean. Needs `pip install 'cnnscore[evaluate]'`.
 
     Errors: UsageError, BadInput.
 

@@ -20,7 +20,7 @@ class Model:
     name: str
     file: str
     encoding: str
-    """How it sees a site (docs/encodings.md)."""
+    """How it sees a site (docs/reference/encodings.md)."""
     needs_reads: bool
     annotations: tuple[str, ...]
     """INFO keys that it takes."""

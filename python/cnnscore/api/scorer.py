@@ -113,8 +113,8 @@ class Scorer:
         `regions_file` names a BED. `sample` chooses the VCF column and, by SM, the reads.
         `info_key` is in place of the network's own, `overwrite` allows one that the input has.
         `per_allele` writes one score per ALT allele. `sample_depth` and `downsampling` ("site" or
-        "gatk") are explained in docs/encodings.md. `output_type` is u, b, v or z as in bcftools, by
-        default that of the suffix of `output`; `write_index` is "tbi" or "csi".
+        "gatk") are explained in docs/reference/encodings.md. `output_type` is u, b, v or z as in
+        bcftools, by default that of the suffix of `output`; `write_index` is "tbi" or "csi".
 
         Errors: UsageError, BadInput, BadOutput; then no output is left under its name.
 
@@ -327,7 +327,7 @@ class Scorer:
 
     def tensors(self, windows: Windows | Window | Sequence[Window]) -> Tensors:
         """The network's inputs, by name, for some windows: arrays [n, ...] as the network's card
-        and docs/encodings.md describe them, as deep as the deepest site.
+        and docs/reference/encodings.md describe them, as deep as the deepest site.
 
         >>> import cnnscore
         >>> scorer = cnnscore.open("reference")

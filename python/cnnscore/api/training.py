@@ -49,7 +49,7 @@ def dataset(
     progress: bool | Progress = False,
 ) -> DatasetSummary:
     """Write calls and their windows, labelled by a truth set, as `cnnscore dataset` does: what
-    `train` learns from (docs/training.md).
+    `train` learns from (docs/tasks/training.md).
 
     One row for each site and ALT allele that the sample carries (`all_alleles`: each ALT allele)
     within `confident`, a BED of where the truth set is complete (None: everywhere). `output` is a
@@ -126,7 +126,7 @@ def train(
     threads: int = 1,
     progress: bool | Progress = False,
 ) -> TrainingSummary:
-    """Train a network on data sets, or refine one, as `cnnscore train` does (docs/training.md).
+    """Train a network on data sets, or refine one, as `cnnscore train` (docs/tasks/training.md).
 
     `config` is a TOML file, or the name of one that comes with cnnscore: "reads", "reference",
     "read-set", "annotations", "separable-2d", "gatk-1d". `data` are files or folders of `dataset`.

@@ -1,7 +1,7 @@
 """VCF/BCF records -> columns of sites, and scores -> annotated VCF/BCF.
 
 A thin face of native/records: the bcftools plugin reads and writes with the same C code, so that
-both doors treat a record alike (docs/dataflow.md says why this is not pysam).
+both doors treat a record alike (docs/how-it-works/dataflow.md says why this is not pysam).
 """
 
 from __future__ import annotations

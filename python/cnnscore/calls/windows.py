@@ -42,7 +42,8 @@ class ReaderOptions:
     "gatk", is "site" (a site's sample depends on the site alone) or "gatk" (GATK's running random
     state: one reader, file order). `reference_left` and `reference_width` are columns. `is_another`
     says that a reader of the same files is open: their indexes are not checked again.
-    `whole_reads`: long reads are not cut to what an encoding can see of them (docs/encodings.md).
+    `whole_reads`: long reads are not cut to what an encoding can see of them
+    (docs/reference/encodings.md).
     """
 
     reference: str | None
@@ -192,8 +193,8 @@ class WindowReader:
 
     def measure_depth(self) -> float:
         """How many reads usually count at a locus that has any: of the files as a whole, whatever
-        sites are read (docs/encodings.md). NaN for a rule other than "primary", and where there are
-        too few reads to tell. Errors: BadInput of the files.
+        sites are read (docs/reference/encodings.md). NaN for a rule other than "primary", and where
+        there are too few reads to tell. Errors: BadInput of the files.
         """
         depth = ffi.new("float *")
         call(ffi, lib.cnnscore_reader_measure_depth, self._handle, depth)

@@ -77,7 +77,7 @@ class DatasetOptions:
     """None takes that of the encoding `read-set`."""
     read_limit: int = 256
     sample_depth: float | None = None
-    """How deep the sample usually is (docs/encodings.md); None: measured in the reads."""
+    """How deep the sample usually is (docs/reference/encodings.md); None: measured in the reads."""
     intervals: Intervals = field(default_factory=Intervals)
 
 

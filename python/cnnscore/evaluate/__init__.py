@@ -7,4 +7,4 @@ whole, and tables.py writes the result.
 """
 
 SCHEMA = "cnnscore-evaluation/4"
-"""The layout of a result, evaluation.json; docs/evaluate.md describes it."""
+"""The layout of a result, evaluation.json; docs/tasks/evaluate.md describes it."""

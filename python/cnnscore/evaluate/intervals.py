@@ -1,7 +1,8 @@
 """Sampling errors -> confidence intervals, and differences of figures with p-values.
 
 The variance of ten false calls is itself very uncertain. An interval that takes it as exact
-covers 60 to 90 % where it says 95. Two things correct this (docs/evaluate.md has the figures):
+covers 60 to 90 % where it says 95. Two things correct this (docs/tasks/evaluate.md has the
+figures):
 
 - The variance is moderated (Smyth, Stat Appl Genet Mol Biol 2004): it is moved towards that of a
   working model, equal-variance binormal scores, by PRIOR degrees of freedom, and t replaces z.

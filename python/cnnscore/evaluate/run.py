@@ -1,6 +1,6 @@
 """Call files, scores and a truth set -> one result: a plain dict that becomes evaluation.json.
 
-The layout of the result is `evaluate.SCHEMA`; docs/evaluate.md describes it.
+The layout of the result is `evaluate.SCHEMA`; docs/tasks/evaluate.md describes it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Evaluation:
 def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
     """Label all calls and compare every score with the labels.
 
-    Errors: UsageError, BadInput as docs/errors.md lists them.
+    Errors: UsageError, BadInput as docs/reference/errors.md lists them.
     """
     progress = progress or NoProgress()
     blocks = Blocks(request.block, request.replicates, request.seed) if request.block else None

@@ -2,7 +2,7 @@
 
 With resources the file is read twice. The first pass takes the scores of the calls that are in the
 resources, which give the cut-offs. The second pass writes. In between, memory holds these scores
-and one bit per record. docs/filter.md states the rules.
+and one bit per record. docs/tasks/filter.md states the rules.
 """
 
 from __future__ import annotations

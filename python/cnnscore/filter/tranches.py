@@ -1,7 +1,7 @@
 """Scores -> verdicts: where the cut-offs of a type of variant lie, and what records fail.
 
-The rule with resources is that of GATK's FilterVariantTranches 4.6.2.0 (docs/filter.md). Scores and
-cut-offs are compared as float32, the precision that htslib reads scores with.
+The rule with resources is that of GATK's FilterVariantTranches 4.6.2.0 (docs/tasks/filter.md).
+Scores and cut-offs are compared as float32, the precision that htslib reads scores with.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """WindowBatch -> the planes that a network's graph takes.
 
-A thin face of native/encode (rules: docs/encodings.md). Each encoding says what its windows must
-hold and fills the inputs of its graph.
+A thin face of native/encode (rules: docs/reference/encodings.md). Each encoding says what its
+windows must hold and fills the inputs of its graph.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ READ_SCALARS = (
     "spans",
     "mismatches_shared",
 )
-"""What `read-set` says of a read (F = 21), in the order of the planes: docs/encodings.md."""
+"""What `read-set` says of a read (F = 21), in this order: docs/reference/encodings.md."""
 
 VARIANT_FEATURES = (
     "snp",
@@ -329,7 +329,7 @@ class Encoding:
     """Which reads count: a name of windows.READ_RULES."""
     sites_per_run: int
     """Rows per network call takes by default: large enough to fill the kernels, small enough for
-    the caches (docs/performance.md)."""
+    the caches (docs/how-it-works/performance.md)."""
     sites_per_job: int
     """Sites a worker reads, encodes and scores at a time."""
     shifts: bool = True

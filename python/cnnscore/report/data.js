@@ -1,5 +1,5 @@
 "use strict";
-// The result as `cnnscore evaluate` wrote it (docs/evaluate.md), and what is chosen on the page.
+// The result as `cnnscore evaluate` wrote it (docs/tasks/evaluate.md), and what is chosen on the page.
 
 const RESULT = JSON.parse(document.getElementById("data").textContent);
 for (const score of RESULT.scores) {

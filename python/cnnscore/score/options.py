@@ -27,7 +27,7 @@ class ScoreOptions:
     per_allele: bool = False
     """One score per ALT allele; the network must be one that scores alleles."""
     sample_depth: float | None = None
-    """How deep the sample usually is (docs/encodings.md); None: measured in the reads."""
+    """How deep the sample usually is (docs/reference/encodings.md); None: measured in the reads."""
     downsampling: str = "site"
     """How a site with more reads than the network takes is sampled: "site" (by the site alone), or
     "gatk" (GATK's running random state; whole file, in order)."""

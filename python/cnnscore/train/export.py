@@ -38,7 +38,7 @@ def make_manifest(
     training: dict[str, Any],
     source: dict[str, Any],
 ) -> dict[str, Any]:
-    """The manifest of a network (docs/models.md)."""
+    """The manifest of a network (docs/reference/models.md)."""
     from cnnscore.network.encode import ENCODINGS
 
     data = config.data

@@ -34,7 +34,7 @@ from cnnscore.train.read_planes import ReadPlanes
 
 Inputs = Mapping[str, Tensor]
 _SNP = VARIANT_FEATURES.index("snp")
-_ANY_BASE, _NOTHING = 5, 6  # codes of reference planes, docs/encodings.md
+_ANY_BASE, _NOTHING = 5, 6  # codes of reference planes, docs/reference/encodings.md
 
 
 class Network(nn.Module):

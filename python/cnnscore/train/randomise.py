@@ -1,7 +1,7 @@
 """Domain randomisation: a minibatch's planes changed as other machines and aligners would.
 
 A network must not learn the simulator, nor one laboratory. Each change imitates a way in which
-samples differ that has nothing to do with whether a call is true (docs/training.md).
+samples differ that has nothing to do with whether a call is true (docs/tasks/training.md).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cnnscore.network.encode import READ_NONE, READ_SCALARS, Planes
 from cnnscore.train.config import Randomisation
 from cnnscore.train.samples import ANNOTATIONS_FROM_READS
 
-# How READ_SCALARS are scaled: docs/encodings.md.
+# How READ_SCALARS are scaled: docs/reference/encodings.md.
 _MISMATCH, _MISMATCH_LIMIT, _QUALITY = 1 / 5, 2.0, 1 / 40
 _NEAR, _INDEL, _INDEL_LIMIT = 1 / 3, 1 / 2, 2.0
 # Of odd reads: the part without its mate, and the mean mismatches of the others.

@@ -21,7 +21,7 @@ _QUALITIES = 256
 
 class ReadPlanes(nn.Module):
     """`bases`, `quals` [n, R, W], `rows` [n, R, 2], `reference` [n, W] -> the 15 channels of
-    docs/encodings.md, [n, 15, R, W], and [n, 1, R, 1]: 1 where a row has a read."""
+    docs/reference/encodings.md, [n, 15, R, W], and [n, 1, R, 1]: 1 where a row has a read."""
 
     CHANNELS = READ_CHANNELS
 

@@ -27,7 +27,7 @@ from cnnscore.train.config import DataOptions
 from cnnscore.train.samples import ANNOTATIONS_FROM_READS, Samples
 
 FOLDER = "rehearsal-data"
-# What READ_SCALARS are whole multiples of (docs/encodings.md); a clipped fraction nearly is.
+# What READ_SCALARS are whole multiples of (a clipped fraction nearly): docs/reference/encodings.md.
 _PARTS = {
     "mapq": 60,
     "likelihood_ratio": 40,

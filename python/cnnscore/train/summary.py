@@ -18,8 +18,8 @@ class TrainingSummary:
     path: str
     """The .onnx file; its card NAME.md, log.csv and curves.png lie beside it."""
     manifest: Mapping[str, Any]
-    """What the network's file says of it (docs/models.md); `["training"]["metrics"]` are its
-    figures."""
+    """What the network's file says of it (docs/reference/models.md); `["training"]["metrics"]` are
+    its figures."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-// Planes -> channels, by the rules of docs/encodings.md: the values that the network computes on.
+// Planes -> channels, by the rules of docs/reference/encodings.md: the values that the network computes on.
 
 const LETTERS = NETWORK.read_letters; // of BAM's codes 0-15
 const GAP = 16, NONE = 17, SPAN = 32;

@@ -59,7 +59,7 @@ class ViewOptions:
     sample: str | None = None
     """The VCF column that is shown, and the SM of the reads."""
     sample_depth: float | None = None
-    """How deep the sample usually is (docs/encodings.md); None: measured in the reads."""
+    """How deep the sample usually is (docs/reference/encodings.md); None: measured in the reads."""
     intervals: Intervals = field(default_factory=Intervals)
     info_key: str | None = None
     """The score to choose by, in place of the network's own key."""

@@ -12,7 +12,7 @@ import org.broadinstitute.hellbender.utils.read.SAMRecordToGATKReadAdapter;
 
 /**
  * The reads that the network was made for, as its server names them: a name of the read rules in
- * docs/encodings.md.
+ * docs/reference/encodings.md.
  */
 @DocumentedFeature(
     groupName = HelpConstants.DOC_CAT_READFILTERS,
