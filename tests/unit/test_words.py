@@ -28,7 +28,11 @@ def text_files() -> list[Path]:
         found += [
             path
             for path in sorted((PROJECT / folder).rglob("*"))
-            if path.suffix in SUFFIXES and path.is_file() and path != Path(__file__)
+            if path.suffix in SUFFIXES
+            and path.is_file()
+            and path != Path(__file__)
+            # which setuptools writes
+            and not path.parent.name.endswith(".egg-info")
         ]
     return found
 
