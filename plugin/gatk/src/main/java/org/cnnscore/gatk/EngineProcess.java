@@ -13,6 +13,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.broadinstitute.hellbender.exceptions.UserException;
@@ -25,6 +26,7 @@ final class EngineProcess implements AutoCloseable {
 
   private static final int KEPT_LINES = 20;
   private static final long POLL_MILLISECONDS = 20;
+  private static final long END_SECONDS = 10;
 
   private static final Logger logger = LogManager.getLogger(EngineProcess.class);
 
@@ -127,7 +129,7 @@ final class EngineProcess implements AutoCloseable {
     }
   }
 
-  /** Ends it at once: whatever it still works on is of no use to anybody. */
+  /** Ends it at once, and waits for its end: what it still works on is of no use to anybody. */
   @Override
   public void close() {
     end.close();
@@ -137,6 +139,11 @@ final class EngineProcess implements AutoCloseable {
   private void kill() {
     killed = true;
     process.destroyForcibly(); // and its standard input ends, for one that a wrapper started
+    try {
+      process.waitFor(END_SECONDS, TimeUnit.SECONDS); // it gives back gigabytes: no moment's work
+    } catch (InterruptedException stop) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private void readOutput() {
