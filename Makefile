@@ -10,6 +10,7 @@
 # make demo        the main job on a small data set that ships here
 # make test        everything the tests need, then all tests
 # make test-core   the same without GATK's jar and PyTorch
+# make docs        the documentation as a site: .make/docs/index.html
 # make lint        ruff, mypy, clang-format, doxygen, gcc and clang with -Werror
 # make asan        native code under AddressSanitizer, and the fuzzers, a minute each
 # make fuzz        damaged files of 13 kinds at the command and the plugin: 1,000 mutations of each,
@@ -23,7 +24,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy build install gatk demo test test-tools test-core lint format asan fuzz kill tsan bench-data bench clean dist check-dist check-lowest release-check uninstall
+.PHONY: bundled-models accuracy build install gatk demo docs test test-tools test-core lint format asan fuzz kill tsan bench-data bench clean dist check-dist check-lowest release-check uninstall
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -90,7 +91,7 @@ $(WORK)/venv: pyproject.toml $(WORK)/apt-build
 
 $(WORK)/built: $(NATIVE) setup.py pyproject.toml $(WORK)/venv
 	@echo "building the native code and installing cnnscore into .venv"
-	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint,serve,view,evaluate,cluster]'
+	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint,docs,serve,view,evaluate,cluster]'
 	@touch $@
 
 # PyTorch is 5 GB: for the tests of training, and for the recipe of the bundled networks.
@@ -212,6 +213,12 @@ demo: build
 	$(BIN)/cnnscore filter $(WORK)/scored.vcf.gz -o $(WORK)/demo.vcf.gz -W
 	@echo; echo "Real variants and artefacts ($(WORK)/demo.vcf.gz):"
 	@$(BIN)/python tests/data/demo_result.py $(WORK)/demo.vcf.gz $(DEMO)/truth.vcf.gz
+
+# ---- documentation ----
+
+docs: $(WORK)/built
+	@$(BIN)/python docs/site/build.py $(WORK)/docs
+	@echo "$(WORK)/docs/index.html"
 
 # ---- tests ----
 
