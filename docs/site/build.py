@@ -23,12 +23,12 @@ from pages import api_page, command_page, commands_page, notebook_page, source_p
 
 SITE = Path(__file__).parent
 ROOT = SITE.parents[1]
-README, NOTEBOOKS = "README.md", "docs/notebooks"
+README, NOTEBOOKS, REFERENCE = "README.md", "docs/notebooks", "docs/reference"
 FIRST_NOTEBOOK = f"{NOTEBOOKS}/1-score-and-look.md"
 CONTRACTS = (
-    ("docs/reference/header", "cnnscore.h", "[The C ABI](c-abi.md) says how it is used.", "c"),
+    (f"{REFERENCE}/header", "cnnscore.h", "[The C ABI](c-abi.md) says how it is used.", "c"),
     (
-        "docs/reference/messages",
+        f"{REFERENCE}/messages",
         "cnnscore.proto",
         "[The protocol](protocol.md) explains it.",
         "proto",
@@ -36,8 +36,8 @@ CONTRACTS = (
 )
 MADE = {
     "Reference": {
-        "Commands": "docs/reference/commands",
-        "Python API": "docs/reference/api",
+        "Commands": f"{REFERENCE}/commands",
+        "Python API": f"{REFERENCE}/api",
         **{name: page for page, name, *_ in CONTRACTS},
     },
     "Tasks": {"Workflow engines": "plugin/workflows/README"},
@@ -94,10 +94,10 @@ def lay_pages(source: Path) -> None:
         shutil.copy(path, copy)
         if path.suffix == ".ipynb":
             _write(source, f"{NOTEBOOKS}/{path.stem}.md", notebook_page(path))
-    _write(source, "docs/reference/commands.md", commands_page())
+    _write(source, f"{REFERENCE}/commands.md", commands_page())
     for name in COMMANDS:
-        _write(source, f"docs/reference/commands/{name}.md", command_page(name))
-    _write(source, "docs/reference/api.md", api_page())
+        _write(source, f"{REFERENCE}/commands/{name}.md", command_page(name))
+    _write(source, f"{REFERENCE}/api.md", api_page())
     for page, name, about, language in CONTRACTS:
         text = (ROOT / "native/include" / name).read_text(encoding="utf-8")
         _write(source, f"{page}.md", source_page(name, about, text, language))
