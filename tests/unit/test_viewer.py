@@ -1,4 +1,4 @@
-"""What a page is made of: chosen records, reads, attribution, and blobs that hold the planes."""
+"""What a page is made of: chosen records, reads, and blobs that hold the planes."""
 
 from __future__ import annotations
 
@@ -20,32 +20,16 @@ from cnnscore.network.encode import READ_SCALARS
 from cnnscore.page import embedded_json
 from cnnscore.score.engine import Engine
 from cnnscore.score.run import score_calls
-from cnnscore.viewer.attribution import Part, attribute, hide, parts_of
 from cnnscore.viewer.choose import Choice, Columns, SiteName, choose
 from cnnscore.viewer.dataset import open_dataset_view
 from cnnscore.viewer.page import site_blob
 from cnnscore.viewer.reads import OTHER, UNSEEN, shown_bases
 from cnnscore.viewer.sites import Site
-from cnnscore.viewer.view import View, ViewOptions, open_view
+from cnnscore.viewer.view import View, open_view
 from conftest import DATA, run_cli
 from hosts.stand_in import stand_in
 from hosts.training_data import make, need_extra
-
-CALLS, REF, READS = (str(DATA / name) for name in ("calls.vcf.gz", "ref.fa", "reads.bam"))
-
-
-def sites_of(network: str, choice: Choice | None = None, **options: Any) -> list[Site]:
-    reads = options.pop("reads", (READS,))
-    calls = options.pop("calls", CALLS)
-    with open_view(
-        calls,
-        Engine(network),
-        reference=REF,
-        reads=reads,
-        choice=choice,
-        options=ViewOptions(**options),
-    ) as view:
-        return list(view.sites)
+from hosts.viewed import CALLS, READS, REF, sites_of
 
 
 def decode(blob: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -121,69 +105,6 @@ def test_more_reads_than_a_byte_counts(tiny: dict[str, str]) -> None:
     for site in sites:
         order = read_of_row(batch, site, 128)
         assert sorted(order) == list(range(int(batch.depth[site])))
-
-
-def test_attribution_is_the_difference_that_a_part_makes(tiny: dict[str, str]) -> None:
-    engine = Engine(tiny["reads"])
-    typical = np.array([60, 30, 1, 2, 20, 0, 0], np.float32)
-    (site,) = sites_of(tiny["reads"], Choice(sites=(SiteName("synA", 257),)))
-    effects = attribute(engine, site.planes, site.kind, typical, 1000).effects
-    depth, window = len(site.reads), engine.manifest.window
-    assert {axis: len(values) for axis, values in effects.items()} == {
-        "row": depth,
-        "column": window,
-        "annotation": 7,
-    }
-
-    def score(changed: dict[str, np.ndarray]) -> float:
-        planes = {name: plane[None] for name, plane in (site.planes | changed).items()}
-        probabilities = engine.session.run(planes)[0].astype(np.float64)
-        not_snp, not_indel, snp, indel = probabilities
-        true, artefact = ((snp, not_snp), (indel, not_indel))[site.kind]
-        return float(np.log(1e-7 + true / (artefact + 1e-7)))
-
-    whole = score({})
-    for row in range(depth):
-        absent = {name: site.planes[name].copy() for name in ("bases", "quals", "rows")}
-        absent["bases"][row], absent["quals"][row], absent["rows"][row] = 17, 0, 0
-        assert effects["row"][row] == pytest.approx(whole - score(absent), abs=1e-4)
-    for column in (0, 63, 64, 70, 127):
-        bases, quals = site.planes["bases"].copy(), site.planes["quals"].copy()
-        reference = site.planes["reference"].copy()
-        used = (bases[:, column] & 31) != 17
-        bases[used, column] = 15 | (bases[used, column] & 32)
-        quals[:, column], reference[column] = 0, 5
-        unknown = {"bases": bases, "quals": quals, "reference": reference}
-        assert effects["column"][column] == pytest.approx(whole - score(unknown), abs=1e-4)
-    for i in range(7):
-        values = site.planes["annotations"].copy()
-        values[i] = typical[i]
-        expected = whole - score({"annotations": values})
-        assert effects["annotation"][i] == pytest.approx(expected, abs=1e-4)
-    assert np.abs(effects["row"]).max() > 1e-3
-    assert np.abs(effects["column"]).max() > 1e-3
-
-
-def test_attribution_stays_within_its_runs(tiny: dict[str, str]) -> None:
-    (site,) = sites_of(tiny["reads"], Choice(sites=(SiteName("synA", 257),)))
-    for runs in (1, 16, 64, 100, 10_000):
-        parts = parts_of(site.planes, runs)
-        assert len(parts) <= max(runs, 7 + 2)
-        for axis, size in (("row", len(site.reads)), ("column", 128), ("annotation", 7)):
-            cells = [range(part.begin, part.end) for part in parts if part.axis == axis]
-            assert [cell for part in cells for cell in part] == list(range(size))
-
-
-def test_hidden_columns_beyond_a_contig_stay_beyond() -> None:
-    planes = {
-        "reference": np.array([[0, 4, 6]], np.uint8),
-        "bases": np.array([[[1 | 32, 16 | 32, 17]]], np.uint8),
-        "quals": np.array([[[30, 0, 0]]], np.uint8),
-    }
-    hide(planes, 0, Part("column", 0, 3), np.zeros(0, np.float32))
-    assert planes["reference"].tolist() == [[5, 5, 6]]
-    assert planes["bases"].tolist() == [[[15 | 32, 15 | 32, 17]]]
-    assert not planes["quals"].any()
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,17 @@ A part is hidden, the network runs again, and the part's effect is the score of 
 minus the score without the part: above 0 it speaks for the call, below 0 against it. Hidden means:
 a read is absent; a column's bases are N in reads and reference; an annotation has its typical
 value (the median of the calls); a feature of read scalars is 0 in all reads.
+
+Where reads and columns are more than the runs that may be taken, they are hidden in blocks first,
+narrow ones at the site and wide ones far from it. Then the blocks that moved the score most are cut
+in two, again and again, until the runs are used or all that matters is measured cell by cell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +29,10 @@ from cnnscore.network.encode import (
 )
 from cnnscore.score.engine import Engine
 
-Hide = Callable[[Planes, int], None]
-"""Hides a part in copy number i of the planes, in place."""
+BLOCKS = ("row", "column")
+"""Axes whose cells may be hidden together."""
+LITTLE = 0.1
+"""A block with less than this part of its axis's largest effect is not cut further."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +55,11 @@ class Attribution:
 
 
 def parts_of(planes: Planes, runs: int) -> list[Part]:
-    """At most about `runs` parts of a site's planes (no batch axis).
+    """The parts of a site's planes (no batch axis) that are hidden first, within about `runs` runs.
 
-    Annotations and features come first, one each; the rest is shared by reads and columns, in
-    bands of equal width where there are more of them than runs.
+    Annotations and features come one by one. So do reads and columns where the runs suffice; if not
+    their blocks take half of what is left, most of it for the reads: which columns matter is known
+    beforehand, those at the site.
     """
     sizes = axes_of(planes)
     parts = [
@@ -59,16 +67,31 @@ def parts_of(planes: Planes, runs: int) -> list[Part]:
         for axis in ("annotation", "feature", "variant")
         for i in range(sizes.get(axis, 0))
     ]
-    left = max(runs - len(parts), 2)
+    left = runs - len(parts)
     rows, columns = sizes.get("row", 0), sizes.get("column", 0)
-    for_rows = min(rows, left // 2 if columns else left)
-    for_columns = min(columns, left - for_rows)
-    for_rows = min(rows, left - for_columns)
-    for axis, size, count in (("row", rows, for_rows), ("column", columns, for_columns)):
-        if count:
-            step = -(-size // count)
-            parts += [Part(axis, i, min(i + step, size)) for i in range(0, size, step)]
-    return parts
+    for_rows, for_columns = rows, columns
+    if rows + columns > left:
+        for_rows = min(rows, max(1, left // (3 if columns else 2)))
+        for_columns = min(columns, max(2, left // 2 - for_rows))
+    return [
+        *parts,
+        *_blocks("row", np.linspace(0, rows, for_rows + 1)),
+        *_blocks("column", _about_the_middle(columns, for_columns)),
+    ]
+
+
+def _about_the_middle(size: int, blocks: int) -> NDArray[np.float64]:
+    """Edges of blocks over [0, size) that widen with the distance from the middle, the site."""
+    if blocks >= size:
+        return np.arange(size + 1, dtype=np.float64)
+    away = np.geomspace(1, size / 2, blocks // 2)[:-1]
+    middle = size // 2
+    return np.concatenate([[0], middle - away[::-1], [middle], middle + away, [size]])
+
+
+def _blocks(axis: str, edges: NDArray[np.float64]) -> list[Part]:
+    whole = np.unique(np.round(edges).astype(np.int64)).tolist()
+    return [Part(axis, begin, end) for begin, end in pairwise(whole)]
 
 
 def axes_of(planes: Planes) -> dict[str, int]:
@@ -93,18 +116,58 @@ def attribute(
 ) -> Attribution:
     """Effects of the parts of one site's planes (no batch axis) on its score.
 
-    Takes about `runs` network runs, in batches of the encoding's size.
+    Takes at most about `runs` network runs, in batches of the encoding's size: what is found does
+    not depend on other sites, nor on the batches of the engine.
     """
-    parts = parts_of(planes, runs)
-    whole = _scores(engine, _copies(planes, 1), kind)[0]
-    effects = {axis: np.full(size, np.nan, np.float32) for axis, size in axes_of(planes).items()}
-    for batch in _batches(parts, engine.manifest.encoder.sites_per_run):
-        copies = _copies(planes, len(batch))
-        for i, part in enumerate(batch):
-            hide(copies, i, part, typical)
-        for part, score in zip(batch, _scores(engine, copies, kind), strict=True):
+    size = engine.manifest.encoder.sites_per_run
+    effects = {axis: np.full(n, np.nan, np.float32) for axis, n in axes_of(planes).items()}
+    parts: list[Part] = parts_of(planes, runs - 1)
+    whole: np.float32 | None = None
+    taken, measured = 0, list[Part]()
+    while parts:
+        # The whole input is the first copy of all, where nothing is hidden.
+        scores = np.concatenate(
+            [
+                _scores_without(engine, planes, kind, typical, batch)
+                for batch in _batches([*([None] if whole is None else []), *parts], size)
+            ]
+        )
+        taken += len(scores)
+        if whole is None:
+            whole, scores = scores[0], scores[1:]
+        for part, score in zip(parts, scores, strict=True):
             effects[part.axis][part.begin : part.end] = whole - score
-    return Attribution(effects, len(parts))
+        measured += parts
+        parts = _finer(measured, effects, min(size, runs - taken))
+    return Attribution(effects, taken)
+
+
+def _finer(measured: list[Part], effects: dict[str, NDArray[np.float32]], runs: int) -> list[Part]:
+    """Halves of the blocks that moved the score most for their axis, `runs` of them at most; these
+    blocks leave `measured`.
+    """
+    blocks = [part for part in measured if part.axis in BLOCKS]
+    most = {
+        axis: max((abs(_of(part, effects)) for part in blocks if part.axis == axis), default=0.0)
+        for axis in BLOCKS
+    }
+    matter = [
+        part
+        for part in blocks
+        if part.end - part.begin > 1 and abs(_of(part, effects)) > LITTLE * most[part.axis]
+    ]
+    matter.sort(key=lambda part: -abs(_of(part, effects)) / most[part.axis])  # stable
+    halves = []
+    for part in matter[: runs // 2]:
+        measured.remove(part)
+        middle = (part.begin + part.end) // 2
+        halves += [Part(part.axis, part.begin, middle), Part(part.axis, middle, part.end)]
+    return halves
+
+
+def _of(part: Part, effects: dict[str, NDArray[np.float32]]) -> float:
+    """The effect of a part, which its cells share; 0 where the network gave no score."""
+    return float(np.nan_to_num(effects[part.axis][part.begin]))
 
 
 def hide(planes: Planes, i: int, part: Part, typical: NDArray[np.float32]) -> None:
@@ -137,15 +200,22 @@ def hide(planes: Planes, i: int, part: Part, typical: NDArray[np.float32]) -> No
             planes["quals"][i, :, cells] = 0
 
 
-def _copies(planes: Planes, n: int) -> Planes:
-    return {name: np.repeat(plane[None], n, axis=0) for name, plane in planes.items()}
+def _scores_without(
+    engine: Engine,
+    planes: Planes,
+    kind: int,
+    typical: NDArray[np.float32],
+    parts: list[Part | None],
+) -> NDArray[np.float32]:
+    """The scores of copies of a site's planes that lack a part each; None: nothing is hidden."""
+    n = len(parts)
+    copies = {name: np.repeat(plane[None], n, axis=0) for name, plane in planes.items()}
+    for i, part in enumerate(parts):
+        if part is not None:
+            hide(copies, i, part, typical)
+    return engine.run(copies, np.full(n, kind, np.uint8))[1]
 
 
-def _scores(engine: Engine, planes: Planes, kind: int) -> NDArray[np.float32]:
-    n = len(next(iter(planes.values())))
-    return engine.run(planes, np.full(n, kind, np.uint8))[1]
-
-
-def _batches(parts: list[Part], size: int) -> Iterator[list[Part]]:
+def _batches(parts: list[Part | None], size: int) -> Iterator[list[Part | None]]:
     for begin in range(0, len(parts), size):
         yield parts[begin : begin + size]

@@ -34,7 +34,7 @@ from cnnscore.viewer.sites import Looker, Site
 
 log = logging.getLogger("cnnscore")
 
-RUNS, RUNS_CHEAP = 64, 300
+RUNS, RUNS_CHEAP = 32, 300
 """Runs of the network a site that attribution takes by default: where one costs 5 ms, as of GATK's
 networks over reads, and where it costs next to nothing."""
 
