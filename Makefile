@@ -11,7 +11,7 @@
 # make test        everything the tests need, then all tests
 # make test-core   the same without GATK's jar and PyTorch
 # make docs        the documentation as a site: .make/docs/index.html
-# make lint        ruff, mypy, clang-format, doxygen, gcc and clang with -Werror
+# make lint        ruff, mypy, pyright, clang-format, doxygen, gcc and clang with -Werror
 # make asan        native code under AddressSanitizer, and the fuzzers, a minute each
 # make fuzz        damaged files of 13 kinds at the command and the plugin: 1,000 mutations of each,
 #                  or as FUZZ="bam --mutations 200 --seed 7" says
@@ -257,12 +257,22 @@ $(BIOME): $(WORK)/apt-build
 	@npm install --silent --no-audit --no-fund --no-save --prefix $(WORK)/biome-2.6.8 @biomejs/biome@2.6.8
 	@touch $@
 
+# npm, as PyPI's pyright fetches its Node.js by itself.
+PYRIGHT := $(WORK)/pyright-1.1.414/node_modules/.bin/pyright
+$(PYRIGHT): $(WORK)/apt-build
+	@command -v npm >/dev/null || { echo "missing: npm and Node.js, which bring pyright" >&2; exit 1; }
+	@echo "installing pyright, which checks what users of the API see of its types"
+	@mkdir -p $(WORK)/pyright-1.1.414
+	@npm install --silent --no-audit --no-fund --no-save --prefix $(WORK)/pyright-1.1.414 pyright@1.1.414
+	@touch $@
+
 java_format = java $(addprefix --add-exports=jdk.compiler/com.sun.tools.javac.,api=ALL-UNNAMED \
   code=ALL-UNNAMED file=ALL-UNNAMED parser=ALL-UNNAMED tree=ALL-UNNAMED util=ALL-UNNAMED) \
   -jar $(JAVA_FORMAT) $(1) $(JAVA)
 
-lint: $(WORK)/built $(WORK)/apt-lint $(JAVA_FORMAT) $(BIOME)
+lint: $(WORK)/built $(WORK)/apt-lint $(JAVA_FORMAT) $(BIOME) $(PYRIGHT)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(PYRIGHT) --warnings --pythonpath $(BIN)/python tests/api/typed_caller.py
 	@$(BIN)/python tests/web/join_scripts.py $(WORK)/lint && $(BIOME) lint --error-on-warnings
 	@clang-format --dry-run -Werror $$(git ls-files '*.[ch]')
 	@$(call java_format,--dry-run --set-exit-if-changed)

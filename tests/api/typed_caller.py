@@ -1,4 +1,9 @@
-"""A user's script that names every public thing: checked by mypy, never run (test_types.py)."""
+"""A user's script that names every public thing: checked, never run.
+
+By mypy in test_types.py, and by pyright in `make lint`.
+"""
+
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
 from __future__ import annotations
 
@@ -84,7 +89,7 @@ def errors() -> None:
 
 
 def mistakes(scorer: cs.Scorer) -> None:
-    """Each line is an error of its user, and mypy says so: else its comment is one too many."""
+    """Each line is an error of its user, and checkers say so: else its comment is one too many."""
     scorer.score("calls.vcf.gz")  # type: ignore[call-arg]
     scorer.table(5, reference="ref.fa")  # type: ignore[arg-type]
     scorer.table("calls.vcf.gz", reference=["ref.fa"])  # type: ignore[arg-type]

@@ -32,8 +32,9 @@ class Explained:
 
     def __init__(self, site: Site, manifest: Manifest) -> None:
         assert site.attribution is not None
-        self.site, self._manifest = site, manifest
-        self.score = site.score
+        self._manifest = manifest
+        self.site: Site = site
+        self.score: float = site.score
         """The score of the site; of the ALT allele that scores highest."""
         self.effects: dict[str, NDArray[np.float32]] = site.attribution.effects
         """By axis (`row` of reads, `column`, `annotation`, `feature` of reads, `variant`) the

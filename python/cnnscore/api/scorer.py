@@ -56,7 +56,8 @@ class Scorer:
     ) -> None:
         if model is not None and not is_address(model) and os.path.sep in model:
             model = os.path.abspath(model)  # noqa: PTH100 - keeps links; a worker may be elsewhere
-        self._model, self.threads = model, threads
+        self._model = model
+        self.threads: int | None = threads
         self._options: dict[str, Any] = {
             "provider": provider,
             "batch_size": batch_size,

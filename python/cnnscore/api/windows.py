@@ -115,7 +115,8 @@ class Windows(Sequence[Window]):
         records: list[Record],
         typical: NDArray[np.float32],
     ) -> None:
-        self.engine, self._looker = engine, looker
+        self.engine: Engine = engine
+        self._looker = looker
         self._batches, self._records = batches, records
         self._typical = typical
         self._drawing = Lock()

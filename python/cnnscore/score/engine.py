@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP, WindowBatch
 from cnnscore.description import Description
 from cnnscore.errors import UsageError
-from cnnscore.network.encode import NativeBatch, PlaneRows, Planes, padded_depth
+from cnnscore.network.encode import NativeBatch, PlaneRows, Planes, PlaneSpec, padded_depth
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.session import Session
 from cnnscore.network.store import find_model
@@ -61,16 +61,16 @@ class Engine:
         batch_size: int | None = None,
         annotations_from: str | None = None,
     ) -> None:
-        self.session = Session(find_model(model), provider)
+        self.session: Session = Session(find_model(model), provider)
         can = self.manifest.encoder.annotations_from
         if annotations_from is not None and annotations_from not in can:
             raise UsageError(
                 f"annotations from {annotations_from!r}: the network {self.manifest.name} takes "
                 f"them from {' or '.join(can)}"
             )
-        self.spec = self.manifest.planes(annotations_from)
+        self.spec: PlaneSpec = self.manifest.planes(annotations_from)
         """What its planes are made by."""
-        self.batch_size = batch_size or self.manifest.encoder.sites_per_run
+        self.batch_size: int = batch_size or self.manifest.encoder.sites_per_run
         # TensorRT builds the network in its first call, which may take minutes.
         seconds = None if self.session.provider == "tensorrt" else TRIAL_SECONDS
         own = partial(Engine.score, self)  # whatever a subclass makes of it

@@ -139,12 +139,15 @@ class Looker:
     ) -> None:
         network = engine.description
         self._name, self._said, self._depth = name, said, sample_depth
-        self.engine, self.sample, self.runs, self.threads = engine, sample, runs, threads
+        self.engine: Engine = engine
+        self.sample: str | None = sample
+        self.runs: int = runs
+        self.threads: int = threads
         self._options = replace(
             ReaderOptions.of_network(network, reference, reads, sample), whole_reads=True
         )
         # Reads beside the inputs of a network that takes them in another form, or not at all.
-        self.pileup_options = replace(
+        self.pileup_options: ReaderOptions = replace(
             self._options,
             reads=tuple(reads),
             sample=sample,
@@ -153,7 +156,7 @@ class Looker:
             reference_left=BESIDE_WINDOW // 2,
             reference_width=2 * BESIDE_WINDOW,
         )
-        self.beside = bool(reads) and engine.manifest.encoding != "gatk-reads"
+        self.beside: bool = bool(reads) and engine.manifest.encoding != "gatk-reads"
 
     def look(
         self, vcf: Path, typical: NDArray[np.float32], labels: NDArray[np.int8] | None = None
