@@ -268,6 +268,14 @@ int32_t cnnscore_calls_has_info(const cnnscore_calls *calls, const char *key) {
     return bcf_hdr_get_hrec(calls->header, BCF_HL_INFO, "ID", key, NULL) != NULL;
 }
 
+void cnnscore_calls_choose(cnnscore_calls *calls, bool (*takes)(void *data, bcf1_t *record), void *data,
+                           const char *option, const char *expression) {
+    calls->takes = takes;
+    calls->takes_data = data;
+    calls->takes_option = option;
+    calls->takes_text = expression;
+}
+
 const char *cnnscore_calls_header(cnnscore_calls *calls) {
     calls->header_text.l = 0;
     return bcf_hdr_format(calls->header, 0, &calls->header_text) < 0 ? NULL : calls->header_text.s;
@@ -344,12 +352,18 @@ static int check_samples(const cnnscore_calls *calls, const bcf1_t *record, cnns
 /* Also of files that were empty before: whoever chose by FILTER before it was set has no other word of it. */
 static void note_nothing(cnnscore_calls *calls) {
     kstring_t note = {0};
-    int length = calls->within
-                     ? ksprintf(&note, "no record of %s lies within the %s", calls->path, calls->within)
-                     : ksprintf(&note,
-                                "%s has no records (`bcftools view -f PASS` leaves none of calls "
-                                "that were never filtered, as their FILTER is `.`)",
-                                calls->path);
+    int length;
+    if (calls->last_contig >= 0)
+        length =
+            ksprintf(&note, "%s '%s' leaves no record of %s%s%s", calls->takes_option, calls->takes_text,
+                     calls->path, calls->within ? " within the " : "", calls->within ? calls->within : "");
+    else if (calls->within)
+        length = ksprintf(&note, "no record of %s lies within the %s", calls->path, calls->within);
+    else
+        length = ksprintf(&note,
+                          "%s has no records (`bcftools view -f PASS` leaves none of calls "
+                          "that were never filtered, as their FILTER is `.`)",
+                          calls->path);
     if (length < 0) return;
     free(calls->note);
     calls->note = note.s;
@@ -373,7 +387,7 @@ static int check_end(cnnscore_calls *calls, cnnscore_error *err) {
     if (calls->is_bgzf && !calls->size && hts_get_bgzfp(file) && hts_get_bgzfp(file)->no_eof_block)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s is truncated: it ends without a BGZF end marker",
                              calls->path);
-    if (calls->last_contig < 0) note_nothing(calls);
+    if (!calls->any_taken) note_nothing(calls);
     return CNNSCORE_OK;
 }
 
@@ -399,6 +413,8 @@ int cnnscore_calls_read(cnnscore_calls *calls, cnnscore_records *records, int32_
         int code = check_order(calls, record, err);
         if (code == CNNSCORE_OK) code = check_samples(calls, record, err);
         if (code != CNNSCORE_OK) return code;
+        if (calls->takes && !calls->takes(calls->takes_data, record)) continue;
+        calls->any_taken = true;
         /* Take the record and leave ours to be read into: no copy. */
         reader->buffer[0] = records->record[records->n];
         reader->buffer[0]->max_unpack = calls->max_unpack;

@@ -37,7 +37,11 @@ struct cnnscore_calls {
     int64_t size; /* bytes of the file, 0 = not known */
     int32_t last_contig;
     int64_t last_pos;
-    int max_unpack; /* how much of a VCF line is parsed, 0 = all */
+    int max_unpack;                            /* how much of a VCF line is parsed, 0 = all */
+    bool (*takes)(void *data, bcf1_t *record); /* which records are handed out; NULL: all */
+    void *takes_data;
+    const char *takes_option, *takes_text; /* as the user gave them; borrowed */
+    bool any_taken;
     kstring_t header_text;
     bool *contig_left; /* [n_contig_left] contigs whose records lie behind */
     size_t n_contig_left;
@@ -64,6 +68,11 @@ struct cnnscore_records {
 
 /* Room for `limit` records; -1 when there is none. */
 int cnnscore_records_grow(cnnscore_records *records, int32_t limit);
+
+/* Before the first read: hand out those records alone for which `takes` is true. `option` and `expression`
+ * are what the user gave, for the note of a file of which none is left; borrowed. */
+void cnnscore_calls_choose(cnnscore_calls *calls, bool (*takes)(void *data, bcf1_t *record), void *data,
+                           const char *option, const char *expression);
 
 /* Fill the columns from records[0..n). */
 int cnnscore_records_columns(cnnscore_calls *calls, cnnscore_records *records, cnnscore_error *err);

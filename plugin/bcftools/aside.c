@@ -31,13 +31,17 @@ static const char *volatile unfinished[2];
 /* Files that appear together take their names: a signal waits until they have. */
 static volatile sig_atomic_t held, waits;
 
+void aside_remove_all(void) {
+    for (int i = 0; i < 2; i++)
+        if (unfinished[i]) unlink(unfinished[i]);
+}
+
 static void remove_and_die(int number) {
     if (held) {
         waits = number;
         return;
     }
-    for (int i = 0; i < 2; i++)
-        if (unfinished[i]) unlink(unfinished[i]);
+    aside_remove_all();
     signal(number, SIG_DFL);
     raise(number);
 }

@@ -30,6 +30,8 @@ void aside_forget(aside_file *file);
 /* From now on a signal that ends us removes first what is aside. To be called before the engine is opened:
  * Python takes Ctrl-C for its own where nobody has. */
 void aside_watch_signals(void);
+/* Remove what is aside, as these signals do. */
+void aside_remove_all(void);
 /* Between the two, files that appear together take their names: a signal that would end us waits. */
 void aside_hold_signals(void);
 void aside_release_signals(void);

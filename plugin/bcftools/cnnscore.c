@@ -3,6 +3,7 @@
  * bcftools' own command line ends at the plugin's name: run() opens, scores and writes. Only public
  * htslib is used, from the host; records and windows are read by the code that the Python package
  * is built from (native/records, native/window). */
+#define _DEFAULT_SOURCE /* on_exit */
 #include <ctype.h>
 #include <errno.h>
 #include <htslib/hts.h>
@@ -11,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "annotations.h"
 #include "aside.h"
 #include "checks.h"
 #include "engine.h"
+#include "expression.h"
 #include "fail.h"
 #include "options.h"
 #include "output.h"
@@ -72,6 +75,8 @@ const char *usage(void) {
            "                                     it works [auto]\n"
            "   -B, --batch-size INT            Sites per network call; never changes a score\n"
            "       --threads INT               Worker threads [cores]\n"
+           "   -i, --include EXPR              Take only records for which the expression is true\n"
+           "   -e, --exclude EXPR              Leave out records for which the expression is true\n"
            "   -r, --regions REGION            Restrict to comma-separated list of regions\n"
            "   -R, --regions-file FILE         Restrict to regions listed in a file\n"
            "       --regions-overlap 0|1|2     Include if POS in the region (0), record overlaps (1), "
@@ -222,12 +227,14 @@ static int annotate(plugin_engine *engine, const plugin_options *o, int argc, ch
     const cnnscore_engine_description *network = &engine->network;
     const char *key = o->info_key ? o->info_key : network->info_key;
     cnnscore_calls *calls = NULL;
+    plugin_expression *expression = NULL;
     plugin_pipeline *pipeline = NULL;
     plugin_output output = {0};
     plugin_tally tally = {0};
     int code = cnnscore_check_info_key(key, err);
     if (code == CNNSCORE_OK) code = check_reads(o, network, err);
     if (code == CNNSCORE_OK) code = open_calls(o, network, &calls, err);
+    if (code == CNNSCORE_OK) code = expression_open(o, calls, &expression, err);
     if (code == CNNSCORE_OK) code = prepare(calls, o, network, key, argc, argv, err);
     if (code == CNNSCORE_OK) code = pipeline_open(engine, o, calls, &pipeline, err);
     if (code == CNNSCORE_OK &&
@@ -243,8 +250,20 @@ static int annotate(plugin_engine *engine, const plugin_options *o, int argc, ch
     if (code == CNNSCORE_OK) report_summary(&tally, network->provider);
     pipeline_close(pipeline); /* before what its workers look at */
     output_close(&output);
+    expression_close(expression);
     cnnscore_calls_close(calls);
     return code;
+}
+
+static bool is_running;
+
+/* bcftools' filter ends the process where an expression does not fit a record. Nothing stays aside then, and
+ * what the engine's threads work on is not torn down under them. */
+static void end_at_once(int status, void *data) {
+    (void)data;
+    if (!is_running) return;
+    aside_remove_all();
+    _exit(status);
 }
 
 int run(int argc, char **argv) {
@@ -263,7 +282,10 @@ int run(int argc, char **argv) {
         setenv("REF_PATH", "/dev/null", 0);
         cnnscore_htslib_verbosity(options.verbose > 1 ? 3 : 0);
         code = engine_open(&engine, &options, &error);
+        if (code == CNNSCORE_OK && on_exit(end_at_once, NULL) != 0) code = cnnscore_fail_memory(&error);
+        is_running = true;
         if (code == CNNSCORE_OK) code = annotate(&engine, &options, argc, argv, &error);
+        is_running = false;
         engine_close(&engine);
     }
     options_free(&options);

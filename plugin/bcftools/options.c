@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "checks.h"
@@ -27,7 +28,7 @@ enum {
     OPTION_VERBOSITY
 };
 
-static const char SHORT_OPTIONS[] = ":f:b:m:k:p:B:r:R:t:T:o:O:W::vh";
+static const char SHORT_OPTIONS[] = ":f:b:m:k:p:B:i:e:r:R:t:T:o:O:W::v::h";
 static const struct option LONG_OPTIONS[] = {
     {"fasta-ref", required_argument, NULL, 'f'},
     {"reads", required_argument, NULL, 'b'},
@@ -36,6 +37,8 @@ static const struct option LONG_OPTIONS[] = {
     {"provider", required_argument, NULL, 'p'},
     {"batch-size", required_argument, NULL, 'B'},
     {"sample", required_argument, NULL, OPTION_SAMPLE},
+    {"include", required_argument, NULL, 'i'},
+    {"exclude", required_argument, NULL, 'e'},
     {"regions", required_argument, NULL, 'r'},
     {"regions-file", required_argument, NULL, 'R'},
     {"regions-overlap", required_argument, NULL, OPTION_REGIONS_OVERLAP},
@@ -60,6 +63,10 @@ static const struct option LONG_OPTIONS[] = {
 
 static int usage_error(cnnscore_error *err, const char *what, const char *value, const char *wanted) {
     return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "%s %s: %s", what, value, wanted);
+}
+
+static bool is_number(const char *text) {
+    return *text && text[strspn(text, "0123456789")] == '\0';
 }
 
 static int positive(const char *option, const char *text, int32_t *value, cnnscore_error *err) {
@@ -101,7 +108,7 @@ static int one_of(const char *option, const char *text, const char *const *choic
 static int overlap(const char *option, const char *text, int32_t *value, cnnscore_error *err) {
     static const char *const names[] = {"pos", "record", "variant"};
     for (int32_t i = 0; i < 3; i++)
-        if (strcmp(text, names[i]) == 0 || (text[0] == '0' + i && !text[1])) {
+        if (strcasecmp(text, names[i]) == 0 || (text[0] == '0' + i && !text[1])) {
             *value = i;
             return CNNSCORE_OK;
         }
@@ -147,6 +154,13 @@ static int set_option(int option, plugin_options *o, const char **type, cnnscore
             return positive("-B", optarg, &o->batch_size, err);
         case OPTION_SAMPLE:
             o->sample = optarg;
+            break;
+        case 'i':
+        case 'e':
+            if (o->include || o->exclude)
+                return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                                     "give one expression, by -i or -e: && and || join several");
+            *(option == 'i' ? &o->include : &o->exclude) = optarg;
             break;
         case 'r':
         case 'R':
@@ -296,17 +310,21 @@ int options_parse(int argc, char **argv, plugin_options *o, cnnscore_error *err)
     *o = (plugin_options){
         .output = "-", .provider = "auto", .threads = cores(), .record_command = true, .regions_overlap = 1};
     o->reads = calloc((size_t)argc + 1, sizeof *o->reads);
-    char **words = calloc((size_t)argc + 1, sizeof *words); /* getopt moves them about */
+    char **words = calloc(2 * (size_t)argc + 1, sizeof *words); /* getopt moves them about */
     if (!o->reads || !words) {
         free(words);
         return cnnscore_fail_memory(err);
     }
     int n = 0, option, code = CNNSCORE_OK;
     bool skipped = false;
+    static char verbose[] = "-v";
     for (int i = 0; i < argc; i++) {
         if (!skipped && strcmp(argv[i], "--") == 0)
             skipped = true;
-        else
+        else if (strncmp(argv[i], "-v", 2) == 0 && is_number(argv[i] + 2)) { /* -v3, as -v 3 */
+            words[n++] = verbose;
+            words[n++] = argv[i] + 2;
+        } else
             words[n++] = argv[i];
     }
     const char *type = NULL;
@@ -314,7 +332,7 @@ int options_parse(int argc, char **argv, plugin_options *o, cnnscore_error *err)
     opterr = 0;
     while (code == CNNSCORE_OK && (option = getopt_long(n, words, SHORT_OPTIONS, LONG_OPTIONS, NULL)) >= 0) {
         /* `-v 3`, as in newer releases of bcftools: a number is not the name of a call file. */
-        if (option == 'v' && optind < n && words[optind][strspn(words[optind], "0123456789")] == '\0') {
+        if (option == 'v' && optind < n && is_number(words[optind])) {
             option = OPTION_VERBOSITY;
             optarg = words[optind++];
         }

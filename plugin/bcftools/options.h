@@ -16,6 +16,7 @@ typedef struct {
     const char *annotations;                 /* "caller", "reads", "fill"; NULL: the network's own */
     int32_t batch_size;                      /* 0: the network's own */
     const char *sample;
+    const char *include, *exclude; /* expressions of bcftools; NULL: not given */
     const char *regions, *targets;
     bool regions_file, targets_file;          /* regions, targets name a file */
     int32_t regions_overlap, targets_overlap; /* what must lie within: 0 POS, 1 the record, 2 its variation */

@@ -33,7 +33,7 @@ CFLAGS="$sanitize" LDFLAGS="$sanitize" $python native/build_shim.py "$work/lib"
 make -s -C plugin/bcftools OUT="$PWD/$work/plugins/cnnscore.so" LIBRARY="$PWD/$work/lib/libcnnscore.so" \
   CFLAGS="-g -O1 $sanitize"
 LD_PRELOAD="$runtime" CNNSCORE_PLUGIN_DIR="$PWD/$work/plugins" CNNSCORE_LIBRARY= $python -m pytest -n 2 \
-  tests/plugin/test_{plugin,intervals,long_read_doors,damaged,plugin_bad_input,scores_that_lack}.py \
+  tests/plugin/test_{plugin,expressions,intervals,long_read_doors,damaged,plugin_bad_input,scores_that_lack}.py \
   -k "not test_symbols and not real_reads and not mutated_lists and (not command or equals_the_command)"
   # a build without sanitizers; minutes of a network's work; nothing native of ours
 CNNSCORE_VALGRIND=1 $python -m pytest tests/seam -k "valgrind or sanit"
