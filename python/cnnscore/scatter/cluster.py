@@ -1,7 +1,8 @@
 """Who scores shards: this process, or the workers of Dask distributed, on this machine or others.
 
 Each worker is a process that scores one shard at a time with threads of its own; its network stays
-open. Between machines connections are TLS, or asked for without it by name.
+open. Who can speak to a scheduler or a worker can have code run there, so connections are TLS, also
+on one machine, or asked for without it by name.
 """
 
 from __future__ import annotations
@@ -150,8 +151,8 @@ def cluster_runner(
             cores = usable_cores()
             n = int(number) if number else max(1, cores // CORES_PER_WORKER)
             threads = threads or max(1, cores // n)
-            target: Any = stack.enter_context(_local(n, settings))
-            security = None
+            target: Any = stack.enter_context(_local(n, settings, insecure))
+            security = target.security
         elif cluster in QUEUES:
             target = stack.enter_context(_queue(cluster, settings, folder, insecure))
             security = target.security
@@ -198,7 +199,7 @@ def _read(config: str | None) -> dict[str, dict[str, Any]]:
 
 
 @contextmanager
-def _local(n: int, settings: Mapping[str, Mapping[str, Any]]) -> Iterator[Any]:
+def _local(n: int, settings: Mapping[str, Mapping[str, Any]], insecure: bool) -> Iterator[Any]:
     from distributed import LocalCluster
 
     wanted = {
@@ -212,6 +213,11 @@ def _local(n: int, settings: Mapping[str, Mapping[str, Any]]) -> Iterator[Any]:
         "resources": settings["resources"] or None,
         **settings["cluster"],
     }
+    if not insecure:
+        security = _security(settings)
+        if security is None:  # workers get it from the process that starts them, not from a file
+            security = _temporary()
+        wanted |= {"protocol": "tls://", "security": security}
     for left in reversed(range(ATTEMPTS)):
         try:
             cluster = LocalCluster(**wanted)
@@ -257,10 +263,9 @@ def _queue(
 
 def _of_this_run(folder: Path) -> Any:
     """A certificate that only this run's processes have: jobs read it in the work folder."""
-    need("cluster", "cryptography")
     from distributed.security import Security
 
-    made = Security.temporary()
+    made = _temporary()
     # Of this process: a run that finds the folder held must not touch another's.
     names = {what: folder / f"tls.{os.getpid()}.{what}" for what in ("cert", "key")}
     for what, path in names.items():
@@ -275,6 +280,14 @@ def _of_this_run(folder: Path) -> Any:
     who = ("client", "scheduler", "worker")
     files = {f"tls_{one}_{what}": str(path) for one in who for what, path in names.items()}
     return Security(tls_ca_file=str(names["cert"]), require_encryption=True, **files)
+
+
+def _temporary() -> Any:
+    """Dask's security options with a certificate of this run, in memory."""
+    need("cluster", "cryptography")
+    from distributed.security import Security
+
+    return Security.temporary()
 
 
 def _security(settings: Mapping[str, Mapping[str, Any]]) -> Any:
