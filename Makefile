@@ -5,7 +5,8 @@
 # make gatk        the GATK walker: .make/gatk/cnnscore-gatk.jar, with a GATK from Maven beside it
 # make dist        into dist/: source distribution, and a wheel with all doors for each Python here
 # make check-dist  installs each wheel of dist/ outside the clone: one digest at all doors, in the newest bcftools
-#                  too; `make check-lowest` tests with the lowest versions of all packages
+#                  too; `make check-lowest` tests with the lowest versions of all packages, `make check-debian` has
+#                  `make demo` in a Debian 12 with nothing in it, and `make constraints` renews the versions of CI
 # make release-check  after `make dist`: version, tag, changelog, what the wheels hold, and that they come twice the same
 # make demo        the main job on a small data set that ships here
 # make test        everything the tests need, then all tests
@@ -24,7 +25,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy build install gatk demo docs test test-tools test-core lint format asan fuzz kill tsan bench-data bench clean dist check-dist check-lowest release-check uninstall
+.PHONY: bundled-models accuracy build install gatk demo docs test test-tools test-core lint format asan fuzz kill tsan bench-data bench clean dist check-dist check-lowest check-debian constraints release-check uninstall
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -105,7 +106,7 @@ ENGINES := $(WORK)/engines/ready
 $(ENGINES): tests/workflows/engines.txt $(WORK)/venv
 	@echo "installing workflow engines, for tests"
 	@$(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip -q install --disable-pip-version-check -r $<
+	@env -u PIP_CONSTRAINT $(@D)/bin/python -m pip -q install --disable-pip-version-check -r $<
 	@touch $@
 
 NEXTFLOW := $(WORK)/nextflow/ready
@@ -196,6 +197,14 @@ check-dist: build $(WORK)/apt-test gatk dist
 
 check-lowest: $(WORK)/dist-tools
 	@bash tests/wheel/lowest.sh
+
+check-debian:
+	@bash tests/wheel/bare_debian.sh
+
+# All versions of what .ci/run installs (PIP_CONSTRAINT): the newest of today, when they are renewed.
+constraints: $(WORK)/dist-tools
+	@$(BIN)/uv pip compile -q --upgrade --all-extras --python-version 3.11 --no-emit-package cnnscore --no-annotate \
+	  --custom-compile-command 'make constraints' pyproject.toml -o constraints.txt
 
 release-check: $(WORK)/dist-tools $(HTSLIB)
 	@$(BIN)/python tests/wheel/release_check.py dist

@@ -104,3 +104,20 @@ def test_the_installation_for_cpus_asks_for_the_same() -> None:
     del wanted["onnxruntime-gpu"]
     lines = (ROOT / "requirements-cpu.txt").read_text().splitlines()
     assert _names([line for line in lines if not line.startswith("#")]) == wanted
+
+
+def test_ci_has_one_version_of_each_package() -> None:
+    """No lower than pyproject.toml asks for; `make constraints` writes them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = _names([*project["project"]["dependencies"], *project["build-system"]["requires"]])
+    for extra in project["project"]["optional-dependencies"].values():
+        wanted |= _names(extra)
+    for name in ("cnnscore", "onnxruntime", "onnxruntime-gpu"):  # the last is checked below
+        del wanted[name]
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    held = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    assert "onnxruntime-gpu" in held
+    for name, lowest in wanted.items():
+        there, least = (re.findall(r"\d+", text) for text in (held[name.lower()], lowest))
+        assert [int(part) for part in there] >= [int(part) for part in least], name
+    assert "export PIP_CONSTRAINT=$PWD/constraints.txt" in (ROOT / ".ci" / "run").read_text()
