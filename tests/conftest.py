@@ -85,7 +85,7 @@ def run_process(
     command = [sys.executable, "-m", "cnnscore", *map(str, arguments)]
     if limit:
         command = ["bash", "-c", f'ulimit {limit} && exec "$@"', "-", *command]
-    return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
+    return subprocess.run(command, capture_output=True, timeout=300, check=False, **options)
 
 
 @pytest.fixture(scope="session")

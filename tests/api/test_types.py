@@ -43,7 +43,7 @@ def test_a_callers_script_is_clean(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=300,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr

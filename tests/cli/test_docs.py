@@ -75,7 +75,7 @@ def renamed(command: str, target: Path) -> None:
     }
     (writer,) = (text for suffix, text in writers.items() if target.name.endswith(suffix))
     line = f"set -o pipefail; {command} | sed {edits} | {writer}"
-    subprocess.run(["bash", "-c", line], check=True, timeout=60)
+    subprocess.run(["bash", "-c", line], check=True, timeout=300)
 
 
 @pytest.fixture(scope="module")

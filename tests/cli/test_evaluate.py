@@ -363,7 +363,7 @@ sys.exit(main(sys.argv[1:]))
 
     def report(*words: object) -> tuple[int, str]:
         command = [sys.executable, "-c", code, "report", *map(str, words)]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         return run.returncode, run.stderr
 
     assert report(tmp_path)[0] == 1

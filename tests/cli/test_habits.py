@@ -215,7 +215,7 @@ def test_completion_bash(shell_box: Path, line: str, offers: set[str]) -> None:
         '_shtab_cnnscore; printf "%s\\n" "${COMPREPLY[@]}"'
     )
     run = subprocess.run(
-        ["bash", "--norc", "-c", script], capture_output=True, text=True, timeout=60, check=True
+        ["bash", "--norc", "-c", script], capture_output=True, text=True, timeout=300, check=True
     )
     assert set(run.stdout.split()) == offers
 

@@ -131,7 +131,7 @@ def test_killed_and_gone_on_with(
         [sys.executable, "-m", "cnnscore", *map(str, command)], stderr=subprocess.DEVNULL
     )
     log = tmp_path / "work" / "shards.jsonl"
-    wait_until(lambda: log.exists() and log.read_text().count("sha256") >= 4, 120)
+    wait_until(lambda: log.exists() and log.read_text().count("sha256") >= 4)
     run.send_signal(signal.SIGKILL)
     run.wait()
     assert (tmp_path / "0.vcf").read_bytes() == alone[0]

@@ -24,7 +24,7 @@ def test_a_notebook_runs(path: Path) -> None:
     before = set(FOLDER.iterdir())
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = nbclient.NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
     )
     client.execute()  # raises what a cell raises
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import TESTS
-from hosts.gatk import Gatk, run
+from hosts.gatk import SHORT, Gatk, run
 from hosts.twins import VECTORS, write_depth_files, write_reads
 
 
@@ -23,9 +23,10 @@ def answers(gatk: Gatk, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
         write_depth_files(case, number, folder)
     path = f"{gatk.walker}:{gatk.folder}/*"
     source = Path(__file__).with_name("Twins.java")
-    subprocess.run(["javac", "-cp", path, "-d", str(folder), str(source)], check=True)
+    quick = [f"-J{option}" for option in SHORT]
+    subprocess.run(["javac", *quick, "-cp", path, "-d", str(folder), str(source)], check=True)
     vectors = TESTS / "golden" / "twins.json"
-    command = ["java", "-Xmx1g", "-cp", f"{folder}:{path}", "org.cnnscore.gatk.Twins"]
+    command = ["java", *SHORT, "-Xmx1g", "-cp", f"{folder}:{path}", "org.cnnscore.gatk.Twins"]
     ran = run([*command, str(vectors), str(folder)])
     lines = [line for line in ran.stdout.splitlines() if line.startswith("answers ")]
     assert len(lines) == 1, ran.stderr[-3000:]

@@ -12,7 +12,7 @@ import pysam
 import pytest
 
 from conftest import DATA, run_cli, scores_of
-from hosts.gatk import ENGINE, Gatk, ToolHost, run
+from hosts.gatk import ENGINE, SHORT, Gatk, ToolHost, run
 from hosts.processes import children
 from hosts.server import Server
 
@@ -259,7 +259,7 @@ def test_weights_that_are_none(tools: ToolHost, tmp_path: Path) -> None:
 def test_java_jar(gatk: Gatk, servers: dict[str, Server], tmp_path: Path) -> None:
     """What `gatk` does with GATK_LOCAL_JAR; by the name of the old tool; in a small heap."""
     out = tmp_path / "out.vcf"
-    command = ["java", "-Xmx1g", "-jar", str(gatk.walker), "CNNScoreVariants"]
+    command = ["java", *SHORT, "-Xmx1g", "-jar", str(gatk.walker), "CNNScoreVariants"]
     arguments = map(str, [*INPUTS, "-O", out, "--server", servers["reference"].address])
     done = run([*command, *arguments])
     assert done.returncode == 0, done.stderr

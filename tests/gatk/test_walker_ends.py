@@ -6,22 +6,18 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from conftest import DATA, scores_of
-from hosts.gatk import ENGINE, Gatk, ToolHost, run
-from hosts.processes import children, runs, seconds_worked
+from hosts.gatk import ENGINE, SOON, Gatk, ToolHost, run
+from hosts.processes import children, runs, seconds_worked, worked_when_ended
 from hosts.server import StartServer
 from hosts.waiting import wait_until
 from kill.killing import preloaded
 
 INPUTS = ("-V", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa", "-I", DATA / "reads.bam")
-SOON = 2.0
-"""Seconds of CPU: an engine in the middle of its work spends at least one per second of an idle
-machine, and fewer where others work too. Without the leash it would be minutes."""
 
 
 @pytest.fixture
@@ -31,19 +27,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     assert _ours(folder) == []
-
-
-def worked_when_ended(tool: subprocess.Popen[bytes], engine: int, worked: float) -> float:
-    """An engine's seconds of CPU in all, once it and the tool have ended; it had `worked` these."""
-
-    def both_ended() -> bool:
-        nonlocal worked
-        with suppress(OSError):  # it is gone
-            worked = seconds_worked(engine)
-        return tool.poll() is not None and not runs(engine)
-
-    wait_until(both_ended, 30)
-    return worked
 
 
 def _ours(folder: Path) -> list[Path]:
@@ -80,7 +63,8 @@ def test_signals(
             wait_until(lambda: seconds_worked(engine) > before + 1, 300)
             before = seconds_worked(engine)
             tool.send_signal(number)
-            assert worked_when_ended(tool, engine, before) < before + SOON
+            ended = worked_when_ended(engine, lambda: tool.poll() is not None)
+            assert ended < before + SOON
             assert tool.returncode == status
         finally:
             tool.kill()
@@ -119,7 +103,7 @@ def test_killed_while_the_engine_starts(gatk: Gatk, folder: Path, tmp_path: Path
             (engine,) = children(tool.pid)
         finally:
             tool.kill()
-    wait_until(lambda: not runs(engine), 30)
+    wait_until(lambda: not runs(engine))
 
 
 # ---- --tmp-dir ----

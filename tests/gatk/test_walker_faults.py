@@ -25,13 +25,22 @@ INPUTS = ("-V", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa")
 
 @pytest.fixture
 def out(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "out.vcf.gz"
-    left = subprocess.run(["pgrep", "-f", str(FAKE)], capture_output=True, text=True, check=False)
-    assert left.stdout == ""
+    """In a folder of its own. At the end no engine of this test runs: another process of the tests
+    may have one of that file."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    _own_fake(folder).symlink_to(FAKE)
+    yield folder / "out.vcf.gz"
+    left = ["pgrep", "-f", str(_own_fake(folder))]
+    assert subprocess.run(left, capture_output=True, text=True, check=False).stdout == ""
+
+
+def _own_fake(folder: Path) -> Path:
+    return folder.with_name("fake_engine.py")
 
 
 def with_fake(tools: ToolHost, way: str, out: Path, *options: object) -> Ran:
-    engine = f"{sys.executable} {FAKE} {way}"
+    engine = f"{sys.executable} {_own_fake(out.parent)} {way}"
     return tools.score(*INPUTS, "-O", out, "--engine", engine, *options)
 
 

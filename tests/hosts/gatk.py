@@ -24,6 +24,11 @@ MAIN = "org.cnnscore.gatk.Main"
 RUN_MANY = Path(__file__).parents[1] / "gatk" / "RunMany.java"
 TOOL = "CnnScoreVariants"
 ENGINE = f"{sys.executable} -m cnnscore serve"
+SOON = 20.0
+"""Seconds of CPU that an engine may work on for after its tool was ended: where others work too,
+a JVM takes its time. Without the leash it would be minutes."""
+# GATK starts in a third of the time: what runs for seconds gains nothing from a second compiler.
+SHORT = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class ToolHost:
         self._log = log
         with log.open("w") as err:
             self._process = subprocess.Popen(
-                ["java", "-Xmx1g", "-cp", class_path, str(RUN_MANY)],
+                ["java", *SHORT, "-Xmx1g", "-cp", class_path, str(RUN_MANY)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=err,
@@ -75,7 +80,7 @@ class ToolHost:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
-        if self._process.wait(30) != 0:
+        if self._process.wait(300) != 0:
             raise AssertionError(self._log.read_text()[-3000:])
         self._process.stdout.close()
 
@@ -93,7 +98,7 @@ class Gatk:
         """A command line of GATK with the walker on its class path: behind GATK, as the walker's
         jar names a GATK of its own."""
         path = f"{self.folder}/*:{self.walker}"
-        return ["java", f"-Xmx{heap}", "-cp", path, MAIN, *map(str, arguments)]
+        return ["java", *SHORT, f"-Xmx{heap}", "-cp", path, MAIN, *map(str, arguments)]
 
     def packaged(self, version: str, folder: Path) -> Path:
         """The walker beside a jar that has the name of that release's package, and stands for its

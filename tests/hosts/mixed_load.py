@@ -55,7 +55,7 @@ class MixedLoad:
             finally:
                 self._stop.set()
             for client in clients:
-                client.result(60)
+                client.result(300)
 
     def _repeat(self, kind: Callable[[random.Random], Iterator[None]]) -> None:
         turns = kind(random.Random(len(kind.__name__)))
@@ -69,7 +69,7 @@ class MixedLoad:
 
     def small(self, rng: random.Random) -> Iterator[None]:
         """A few sites each time."""
-        remote, batch = RemoteEngine(self.address, timeout=60), self.case.batch
+        remote, batch = RemoteEngine(self.address, timeout=300), self.case.batch
         while True:
             begin = rng.randrange(len(batch) - 4)
             got = remote.score(batch.part(begin, begin + 4))
@@ -78,7 +78,7 @@ class MixedLoad:
 
     def large(self, _: random.Random) -> Iterator[None]:
         """Many sites each time."""
-        remote, batch = RemoteEngine(self.address, timeout=60), self.case.batch
+        remote, batch = RemoteEngine(self.address, timeout=300), self.case.batch
         times = 10
         many = concatenate([batch.part(0, len(batch))] * times)
         while True:
@@ -92,7 +92,7 @@ class MixedLoad:
             score: Any = channel.stream_stream(SCORE)
             while True:
                 with suppress(grpc.RpcError):
-                    list(score(iter([mutated(rng, message)]), timeout=60))
+                    list(score(iter([mutated(rng, message)]), timeout=300))
                 yield
 
     def leaving(self, rng: random.Random) -> Iterator[None]:
@@ -103,7 +103,7 @@ class MixedLoad:
         while True:
             with grpc.insecure_channel(self.address, [("turn", rng.random().hex())]) as channel:
                 score: Any = channel.stream_stream(SCORE)
-                stream = score(iter([message] * 8), timeout=60)
+                stream = score(iter([message] * 8), timeout=300)
                 if rng.random() < 0.5:
                     next(stream)
                 stream.cancel()
@@ -114,7 +114,7 @@ class MixedLoad:
         with grpc.insecure_channel(self.address) as channel:
             describe: Any = channel.unary_unary(DESCRIBE)
             while True:
-                describe(bytes(rng.randrange(1 << 22)), timeout=60)
+                describe(bytes(rng.randrange(1 << 22)), timeout=300)
                 for sent in (
                     HELLO + call(SCORE) + part_of_message(60 << 20, b"x"),
                     HELLO + rng.randbytes(200),

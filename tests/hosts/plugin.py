@@ -55,7 +55,7 @@ def bcftools(*arguments: object, stdin: bytes = b"", env: Mapping[str, str] | No
         input=stdin,
         env=environment(env),
         capture_output=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr.decode())

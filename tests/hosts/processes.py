@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from hosts.waiting import wait_until
 
 
 def children(pid: int) -> list[int]:
@@ -36,6 +39,20 @@ def seconds_worked(pid: int) -> float:
     """Its seconds on any CPU."""
     fields = _stat(pid)
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def worked_when_ended(pid: int, ended: Callable[[], bool]) -> float:
+    """Its seconds on any CPU in all, once it has ended and `ended()` holds too."""
+    worked = 0.0
+
+    def both_ended() -> bool:
+        nonlocal worked
+        with suppress(OSError):  # it is gone
+            worked = max(worked, seconds_worked(pid))
+        return ended() and not runs(pid)
+
+    wait_until(both_ended)
+    return worked
 
 
 def _stat(pid: int) -> list[str]:

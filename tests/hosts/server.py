@@ -49,7 +49,7 @@ class Server:
         """End it with a signal; its exit code."""
         with suppress(ProcessLookupError):
             self.process.send_signal(number)
-        code = self.process.wait(60)
+        code = self.process.wait(300)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe:
                 pipe.close()
@@ -151,7 +151,7 @@ def make_windows(kind: str, model: str) -> Windows:
 
 def scores_as_ever(address: str, case: Windows, **options: Any) -> None:
     """Whatever was done to the server there, a new client has its scores."""
-    remote = RemoteEngine(address, timeout=60, **options)
+    remote = RemoteEngine(address, timeout=300, **options)
     assert remote.score(case.batch).tobytes() == case.scores.tobytes()
     remote.close()
 
@@ -206,7 +206,7 @@ class HeldEngine(Engine):
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Wait, then as ever."""
         self.entered.set()
-        assert self.go.wait(60)
+        assert self.go.wait(300)
         return super().score(batch)
 
 
@@ -280,7 +280,7 @@ class HereServer:
         self._loop.close()
 
     def _call(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(300)
 
 
 StartHere = Callable[..., HereServer]

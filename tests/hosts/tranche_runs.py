@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from hosts.gatk import SHORT
 from hosts.tranche_cases import Case, write_case
 
 AS_GATK = ("--types", "gatk")
@@ -59,10 +60,10 @@ RUNS = [
 
 def gatk(jars: Path, calls: Path, output: Path, arguments: list[str]) -> None:
     """Run the real tool."""
-    java = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
+    java = ["java", *SHORT, "-cp", f"{jars}/*"]
     main = ["org.broadinstitute.hellbender.Main", "FilterVariantTranches", "--QUIET"]
     command = [*java, *main, "-V", str(calls), "-O", str(output), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
 
 

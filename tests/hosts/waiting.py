@@ -11,8 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+PATIENCE = 300
+"""Seconds after which a wait is given up: what takes one on an idle machine may take fifty where
+others work, and what hangs is told as surely."""
 
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait until the condition holds; `seconds` is when to give up."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -20,7 +24,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
-def wait_until_read(process: subprocess.Popen[Any], seconds: float = 60) -> None:
+def wait_until_read(process: subprocess.Popen[Any], seconds: float = PATIENCE) -> None:
     """Wait until a process has read all that was written into its standard input, a pipe."""
     pipe = process.stdin
     assert pipe
@@ -33,7 +37,9 @@ def wait_until_read(process: subprocess.Popen[Any], seconds: float = 60) -> None
     wait_until(lambda: unread() == 0, seconds)
 
 
-def wait_until_loaded(process: subprocess.Popen[Any], library: str, seconds: float = 60) -> None:
+def wait_until_loaded(
+    process: subprocess.Popen[Any], library: str, seconds: float = PATIENCE
+) -> None:
     """Wait until a process has the code of `library` in memory."""
     maps = Path(f"/proc/{process.pid}/maps")
     wait_until(lambda: library in maps.read_text(), seconds)

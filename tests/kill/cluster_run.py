@@ -94,7 +94,7 @@ class ClusterRun:
             _, said = process.communicate()
             faults.append("it hangs")
         try:
-            wait_until(lambda: not marked(mark), 60)
+            wait_until(lambda: not marked(mark))
         except AssertionError:
             faults.append("processes of it still run")
             for pid in marked(mark):

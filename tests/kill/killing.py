@@ -26,10 +26,10 @@ from hosts.waiting import wait_until
 from kill.subjects import Subject
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGINT)
-MOST_SECONDS = 120
-ENDS_WITHIN = 10.0
+MOST_SECONDS = 300
+ENDS_WITHIN = 60.0
 """Seconds from the signal to the end of the process, on a machine with other work."""
-CHILDREN_END_WITHIN = 10.0
+CHILDREN_END_WITHIN = 60.0
 """And of all that it started."""
 NOISE = re.compile(r"Traceback|Exception ignored|Error in |Fatal |exception in thread", re.I)
 

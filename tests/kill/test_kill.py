@@ -128,7 +128,9 @@ def run_in_the_middle(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         "work.run = run; sys.argv[1:] = ['doctor']; sys.exit(cli.main())"
     )
     command = [sys.executable, "-c", whole]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 @pytest.mark.parametrize("what", ["raise ImportError('initialization failed')", "pass"])

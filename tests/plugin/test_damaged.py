@@ -154,7 +154,7 @@ def test_threads_and_a_block_that_is_none(calls: Path) -> None:
     for index in calls.parent.glob(f"{calls.name}.*"):
         index.touch()
     done = subprocess.run(
-        [sys.executable, "-c", OPENED_OFTEN, calls], capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", OPENED_OFTEN, calls], capture_output=True, timeout=300, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
 

@@ -47,7 +47,7 @@ class Door:
             env=environment() if self.name == "plugin" else None,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 
@@ -197,7 +197,7 @@ def test_nobody_reads_what_is_unfinished(door: Door, out: Path) -> None:
     file.touch()
     file.chmod(0o600)
     process = door.start("-o", file)
-    wait_until(lambda: len(names(out)) == 2, 60)
+    wait_until(lambda: len(names(out)) == 2)
     part = next(path for path in out.iterdir() if path != file)
     assert stat.S_IMODE(part.stat().st_mode) == 0o600
     process.communicate()
@@ -238,7 +238,7 @@ def test_an_open_file_is_written_as_it_is(door: Door, out: Path) -> None:
             env=environment() if door.name == "plugin" else None,
             stdout=sink,
             check=True,
-            timeout=120,
+            timeout=300,
         )
     assert file.stat().st_ino == before
     assert records(file) == 294
@@ -261,9 +261,9 @@ def test_file_size_limit(door: Door, out: Path) -> None:
 def test_signals_leave_nothing(door: Door, out: Path, number: signal.Signals) -> None:
     file = out / "a.vcf.gz"
     process = door.start("-o", file, "-W")
-    wait_until(lambda: len(names(out)) == 2, 60)
+    wait_until(lambda: len(names(out)) == 2)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode in (-number, 128 + number)
     assert err in (b"", b"cnnscore: interrupted\n")
     assert not names(out)
@@ -279,9 +279,9 @@ def test_ignored_signals_stay_so(door: Door, out: Path) -> None:
     assert process.stdin
     process.stdin.write(door.calls())
     process.stdin.flush()
-    wait_until(lambda: bool(names(out)), 60)
+    wait_until(lambda: bool(names(out)))
     process.send_signal(signal.SIGHUP)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == 0
     assert names(out) == {"a.vcf"}
 
@@ -289,7 +289,7 @@ def test_ignored_signals_stay_so(door: Door, out: Path) -> None:
 def test_what_a_killed_run_left_goes_with_the_next(door: Door, out: Path) -> None:
     file = out / "a.vcf.gz"
     process = door.start("-o", file, "-W")
-    wait_until(lambda: len(names(out)) == 2, 60)
+    wait_until(lambda: len(names(out)) == 2)
     process.kill()
     process.communicate()
     left = names(out)
@@ -327,7 +327,7 @@ def test_each_door_cleans_up_after_the_other(
     one, other = (Door(name, box, tiny["reference"]) for name in ("score", "plugin"))
     for first, second in ((one, other), (other, one)):
         process = first.start("-o", file)
-        wait_until(lambda: any(name.endswith(".part") for name in names(out)), 60)
+        wait_until(lambda: any(name.endswith(".part") for name in names(out)))
         process.kill()
         process.communicate()
         assert any(name.endswith(".part") for name in names(out))

@@ -44,7 +44,7 @@ class Door:
             command = ["bash", "-c", 'ulimit -n "$0" && exec "$@"', files, *command]
         done = subprocess.run(
             list(map(str, command)), input=stdin, capture_output=True, text=True, check=False,
-            timeout=120, env=environment(), cwd=self.folder,
+            timeout=300, env=environment(), cwd=self.folder,
         )  # fmt: skip
         return done.returncode, done.stderr
 

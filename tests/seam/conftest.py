@@ -61,7 +61,7 @@ def host(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Host:
             env=dict(os.environ) if env is None else env,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
             **options,
         )

@@ -133,7 +133,7 @@ for thread in threads: thread.join()
 use(libraries[0])
 """
     command = [sys.executable, "-c", program]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (run.returncode, run.stderr) == (0, "")
 
 
@@ -520,7 +520,7 @@ def test_close_waits_for_the_hosts_log(inside: Library, tiny: dict[str, str]) ->
     @inside.ffi.callback("cnnscore_log_function")  # type: ignore[untyped-decorator]  # cffi has no types
     def listen(data: Any, level: int, message: Any) -> None:
         entered.set()
-        assert go_on.wait(30)
+        assert go_on.wait(300)
         assert not closed.is_set()
 
     engine = inside.open(tiny["reads"], log=listen)
@@ -528,7 +528,7 @@ def test_close_waits_for_the_hosts_log(inside: Library, tiny: dict[str, str]) ->
     entered.clear()
     speaker = threading.Thread(target=logging.getLogger("cnnscore").warning, args=["a word"])
     speaker.start()
-    assert entered.wait(30)
+    assert entered.wait(300)
 
     def close() -> None:
         inside.lib.cnnscore_engine_close(engine)
@@ -570,7 +570,7 @@ def test_a_forked_child_is_told(inside: Library, engine: Any, case: Windows) -> 
         return ended != (0, 0)
 
     try:
-        wait_until(has_ended, 60)
+        wait_until(has_ended)
     finally:
         if ended == (0, 0):
             os.kill(pid, signal.SIGKILL)

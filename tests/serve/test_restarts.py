@@ -35,7 +35,7 @@ def working(address: str, case: Windows, count: int) -> Iterator[list[list[str]]
     enough = threading.Event()
 
     def client(number: int) -> None:
-        remote = RemoteEngine(address, timeout=60)
+        remote = RemoteEngine(address, timeout=300)
         while not enough.is_set():
             try:
                 got = remote.score(case.batch)
@@ -52,7 +52,7 @@ def working(address: str, case: Windows, count: int) -> Iterator[list[list[str]]
         finally:
             enough.set()
         for end in ends:
-            end.result(60)
+            end.result(300)
 
 
 @pytest.mark.parametrize("number", STOPPING)
@@ -92,19 +92,19 @@ def test_a_server_that_stands_still(
     """SIGSTOP: who waits is answered afterwards, who has no time is told."""
     case = windows["reference"]
     server = start(tiny["reference"])
-    patient, impatient = RemoteEngine(server.address), RemoteEngine(server.address, timeout=0.5)
+    patient, impatient = RemoteEngine(server.address), RemoteEngine(server.address, timeout=3)
     server.process.send_signal(signal.SIGSTOP)
     with ThreadPoolExecutor(4) as pool:
         waits = [pool.submit(patient.score, case.batch) for _ in range(3)]
-        with pytest.raises(ServerError, match=r"did not answer in [01] s"):
+        with pytest.raises(ServerError, match=r"did not answer in 3 s"):
             impatient.score(case.batch)
         newcomer = pool.submit(RemoteEngine, server.address)
         assert not any(wait.done() for wait in waits)
         assert not newcomer.done()
         server.process.send_signal(signal.SIGCONT)
         for wait in waits:
-            assert wait.result(30).tobytes() == case.scores.tobytes()
-        newcomer.result(30).close()
+            assert wait.result(300).tobytes() == case.scores.tobytes()
+        newcomer.result(300).close()
     patient.close()
     impatient.close()
     assert server.stop() == 0
@@ -126,7 +126,7 @@ def test_two_servers_start_at_once(tiny: dict[str, str], tmp_path: Path) -> None
         for _ in range(4)
     ]
     try:
-        wait_until(lambda: sum(process.poll() is None for process in started) == 1, 60)
+        wait_until(lambda: sum(process.poll() is None for process in started) == 1)
         (winner,) = [process for process in started if process.poll() is None]
         assert winner.stdout
         assert winner.stdout.readline() == f"ready {listen}\n"
@@ -137,7 +137,7 @@ def test_two_servers_start_at_once(tiny: dict[str, str], tmp_path: Path) -> None
                 assert (process.returncode, out) == (2, "")
                 assert "listens at" in err or "another server starts at" in err
         winner.send_signal(signal.SIGTERM)
-        winner.communicate(timeout=60)
+        winner.communicate(timeout=300)
         assert list(tmp_path.iterdir()) == []
     finally:
         for process in started:
@@ -244,12 +244,12 @@ class Client:
         assert self.process.stdin
         self.process.stdin.write(self._calls[: len(self._calls) // 2])
         self.process.stdin.flush()
-        wait_until(lambda: any(self.output.parent.iterdir()), 60)
+        wait_until(lambda: any(self.output.parent.iterdir()))
 
     def send_rest(self) -> tuple[int, str]:
         """Its exit code and what it said."""
         with suppress(BrokenPipeError):
-            _, err = self.process.communicate(self._calls[len(self._calls) // 2 :], timeout=60)
+            _, err = self.process.communicate(self._calls[len(self._calls) // 2 :], timeout=300)
         return self.process.returncode, err.decode()
 
 
@@ -315,12 +315,12 @@ def test_each_death_of_a_client(
     client = Client(door, server.address, output)
     client.send_half()
     client.process.send_signal(number)
-    client.process.communicate(timeout=60)
+    client.process.communicate(timeout=300)
     assert client.process.returncode in (-number, 128 + number)
     left = [path.name for path in output.parent.iterdir()]
     assert left == ([f".out.vcf.{client.process.pid}.part"] if number == signal.SIGKILL else [])
     scores_as_ever(server.address, windows["reference"])
-    assert server.process.wait(60) == 0  # no stream is open any more
+    assert server.process.wait(300) == 0  # no stream is open any more
     assert "Traceback" not in server.said()
 
 

@@ -46,7 +46,7 @@ def stream(server: HereServer, messages: list[bytes]) -> Iterator[tuple[Any, Sen
     with grpc.insecure_channel(server.address, small) as channel:
         sender = Sender(messages)
         score: Any = channel.stream_stream(SCORE)
-        call = score(iter(sender), timeout=60)
+        call = score(iter(sender), timeout=300)
         try:
             yield call, sender
         finally:
@@ -96,7 +96,7 @@ def test_a_full_queue_makes_clients_wait(windows: dict[str, Windows], here: Star
         clients = [pool.submit(client, number) for number in range(8)]
         wait_until(lambda: server.held() >= 2 * size - 2000)
         engine.go.set()
-        assert all(result.result(60) for result in clients)
+        assert all(result.result(300) for result in clients)
     assert server.held() == 0
     # Above the limit by what streams were reading when it was reached: never by all they have.
     assert server.service.most_held <= (2 + 8) * size
@@ -166,7 +166,7 @@ def test_a_full_server_makes_clients_wait(
             assert "--max-streams" in caplog.text
             assert not scores.done()
             sender.end()
-        assert scores.result(20).tobytes() == case.scores.tobytes()
+        assert scores.result(300).tobytes() == case.scores.tobytes()
     remote.close()
     assert caplog.text.count("waiting for the server") == 1
 
@@ -179,7 +179,7 @@ def test_a_server_that_stays_full(
     server = here(engine, max_streams=1)
     remotes = [RemoteEngine(server.address, timeout=seconds) for seconds in (0.3, 600)]
     with stream(server, messages_of(case, 1)):
-        assert engine.entered.wait(20)
+        assert engine.entered.wait(300)
         with pytest.raises(ServerError, match=r"was full.*--max-streams.*`timeout=`"):
             remotes[0].score(case.batch)
         caplog.clear()
@@ -188,7 +188,7 @@ def test_a_server_that_stays_full(
             wait_until(lambda: "waiting for the server at" in caplog.text)
             remotes[1].cancel()
             with pytest.raises(ServerError):
-                scores.result(20)
+                scores.result(300)
     for remote in remotes:
         remote.close()
 
@@ -197,7 +197,7 @@ def test_a_deadline_ends_the_wait(windows: dict[str, Windows], here: StartHere) 
     case = windows["reads"]
     engine = HeldEngine(case.model)
     server = here(engine)
-    impatient = RemoteEngine(server.address, timeout=0.3)
+    impatient = RemoteEngine(server.address, timeout=3)
     with pytest.raises(ServerError, match=r"did not answer.*`timeout=`"):
         impatient.score(case.batch)
     impatient.close()
@@ -215,10 +215,10 @@ def test_giving_up(windows: dict[str, Windows], here: StartHere) -> None:
     remote = RemoteEngine(here(engine).address)
     with ThreadPoolExecutor(1) as pool:
         scores = pool.submit(remote.score, case.batch)
-        assert engine.entered.wait(20)
+        assert engine.entered.wait(300)
         remote.cancel()
         with pytest.raises(ServerError, match="no answer"):
-            scores.result(20)
+            scores.result(300)
     remote.close()
 
 
@@ -257,7 +257,7 @@ def test_a_client_that_reads_nothing(windows: dict[str, Windows], here: StartHer
             return taken == sender.taken
 
         wait_until(lambda: sender.taken > 50)
-        wait_until(stands_still, 60)
+        wait_until(stands_still)
         assert sender.taken < 1000
         assert server.held() == 0
         remote.close()

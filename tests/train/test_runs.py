@@ -72,7 +72,7 @@ def test_a_second_run_in_a_folder_is_refused_and_the_first_goes_on(
         now = {path.name: path.stat().st_mtime_ns for path in (output / ".planes").iterdir()}
         assert now == planes
         first.send_signal(signal.SIGCONT)
-        _, err = first.communicate(timeout=200)
+        _, err = first.communicate(timeout=300)
     assert first.returncode == 0, err
     assert (output / "annotations.onnx").is_file()
     assert not (output / ".lock").exists()
@@ -135,7 +135,7 @@ def begun(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "loop._save = saved\nsys.exit(main(sys.argv[1:]))"
     )
     arguments = [*arguments_of(folder), "--quiet", "-o", str(folder / "run")]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], check=False, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code, *arguments], check=False, timeout=300)
     assert done.returncode == -signal.SIGKILL
     return folder
 

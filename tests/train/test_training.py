@@ -359,7 +359,7 @@ def test_without_pytorch_one_error_names_the_command(synthetic: Path, tmp_path: 
     )
     arguments = ("train", "read-set", synthetic, "-o", tmp_path / "out")
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert finished.returncode == 1
     assert "pip install 'cnnscore[train]'" in finished.stderr
     assert finished.stderr.count("\n") == 1
@@ -377,7 +377,7 @@ def test_a_full_disk_leaves_no_network(synthetic: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     finished = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, check=False, env=environment
+        command, capture_output=True, text=True, timeout=300, check=False, env=environment
     )
     assert finished.returncode == 2, finished.stderr
     assert "cannot write" in finished.stderr

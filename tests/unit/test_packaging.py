@@ -149,12 +149,12 @@ def test_the_modules_commands_run(tmp_path: Path) -> None:
     for module, values in steps:
         body = script(module, "script", {"args": "", "task.cpus": "2", **values})
         run = ["bash", "-euo", "pipefail", "-c", command + body]
-        subprocess.run(run, cwd=tmp_path, check=True, timeout=120)
+        subprocess.run(run, cwd=tmp_path, check=True, timeout=300)
         for suffix in ("vcf.gz", "vcf.gz.tbi"):
             assert (tmp_path / f"{values['prefix']}.{suffix}").stat().st_size > 0
     said = re.findall(r'eval\("(.*?)"\)', score.read_text())
     version = subprocess.check_output(
-        ["bash", "-c", command + said[0]], text=True, timeout=60
+        ["bash", "-c", command + said[0]], text=True, timeout=300
     ).strip()
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", version)
     stub = script(score, "stub", {"prefix": "stub"})

@@ -103,7 +103,7 @@ Calls({str(path)!r}).read(records, 10)
 print(records.numbers("INFO", "I").tolist(), records.dosage().tolist())
 """
     command = [sys.executable, "-c", program]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout == "[7.0, 7.0] [1, 1]\n"
 
@@ -125,7 +125,7 @@ def test_records_of_one_file_then_another(tmp_path: Path) -> None:
 
 def alone(function: Callable[[Path], None], folder: Path) -> None:
     with ProcessPoolExecutor(1, get_context("spawn")) as process:
-        process.submit(function, folder).result(timeout=60)
+        process.submit(function, folder).result(timeout=300)
 
 
 def opened(path: Path, contig: str) -> Any:

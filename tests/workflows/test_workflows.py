@@ -39,7 +39,7 @@ def run(folder: Path, *command: object, **environment: str) -> str:
         env={**os.environ, **values, **environment},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
