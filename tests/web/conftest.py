@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+PATIENCE = 120_000
+"""Milliseconds after which a page is given up, on a machine with other work."""
 
 
 @dataclass
@@ -38,8 +41,9 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # Frames are drawn by the CPU in any case: without a process for it, which can stall.
         browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"], timeout=PATIENCE
         )
+        expect.set_options(timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -58,7 +62,7 @@ def _open_pages(chromium: Browser) -> Iterator[OpenPage]:
             offline=True,
         )
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE)
         this = Opened(page)
         page.on("console", lambda message: this.messages.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: this.messages.append(f"error: {error}"))

@@ -21,7 +21,7 @@ def test_the_chart_shows_what_another_share_of_false_calls_does(
     scores = json.loads((folder / "evaluation.json").read_text())["scores"]
     mixture = next(s for s in scores if s["type"] == "SNP" and s["key"] == "CNN_READS")["mixture"]
     page = open_page(folder / "report.html").page
-    page.wait_for_selector("html[data-ready]", timeout=60_000)
+    page.wait_for_selector("html[data-ready]")
     page.get_by_role("button", name="SNPs", exact=True).click()
     page.select_option("#score", "CNN_READS")
     note = page.inner_text("#calibration-note")

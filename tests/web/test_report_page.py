@@ -54,7 +54,7 @@ def opened(shared_page: Opened) -> Opened:
 
 
 def ready(opened: Opened) -> Opened:
-    opened.page.wait_for_selector("html[data-ready]", timeout=60_000)
+    opened.page.wait_for_selector("html[data-ready]")
     return opened
 
 

@@ -511,7 +511,7 @@ def test_200_sites_open_at_once(pages: dict[str, Path], open_page: OpenPage) -> 
     """Under 2 s from the request to the first site drawn, under 20 MB."""
     assert pages["many"].stat().st_size < MOST_BYTES
     took = []
-    for _ in range(6):  # the best: others may be at work on this machine
+    for _ in range(20):  # the best: others may be at work on this machine
         page = ready(open_page(pages["many"]))
         assert page.locator("#list .item").count() == 200
         page.wait_for_function("() => window.cnnscore.state.opened_ms")
