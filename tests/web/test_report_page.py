@@ -231,7 +231,7 @@ def changes(ref: str, alt: str) -> set[tuple[str, str, int]]:
 
 @pytest.fixture(scope="module")
 def awkward(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Counter[str]]]:
-    """3,000 calls with tiny scores, scores that are missing, one per allele or infinite, records of
+    """1,000 calls with tiny scores, scores that are missing, one per allele or infinite, records of
     a SNP and an indel, MNPs, `*`, <NON_REF> and breakends, and FILTERs of their own.
     """
     folder = tmp_path_factory.mktemp("awkward")
@@ -250,7 +250,7 @@ def awkward(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, C
     )  # fmt: skip
     calls, truth = [header], [header]
     counts: dict[str, Counter[str]] = {}
-    for i in range(3000):
+    for i in range(1000):
         change = rng.choice(alleles)
         alts = change.partition("\t")[2].split(",")
         is_true = rng.random() < 0.7
@@ -288,14 +288,15 @@ def test_the_command_keeps_awkward_calls_too(
     folder, counts = awkward
     opened = ready(open_page(folder / "evaluation" / "report.html"))
     page = opened.page
-    for score in ("T", "A", "QUAL"):
+    places = [(0.0, 0.0), (0.0, 0.5), (0.02, 0.01), (0.4, 0.7), (0.9, 0.0), (1.0, 1.0)]
+    for score, some in (("T", slice(None)), ("A", slice(0, None, 2)), ("QUAL", slice(1, None, 2))):
         page.select_option("#score", score)
-        for snp, indel in ((0, 0), (0, 0.5), (0.02, 0.01), (0.4, 0.7), (0.9, 0), (1, 1)):
+        for snp, indel in places[some]:
             slide(opened, "SNP", snp)
             slide(opened, "INDEL", indel)
             kept = kept_by_the_command(opened, counts, folder / "calls.vcf", tmp_path / "f.vcf")
             assert kept == readout(opened), (score, snp, indel, page.inner_text("#command"))
-        for i, row in enumerate(page.locator("#tranches-SNP tr[data-index]").all()):
+        for i, row in enumerate(page.locator("#tranches-SNP tr[data-index]").all()[some]):
             row.click()
             true, false = (
                 int(text.replace(",", "")) for text in row.locator("td").all_inner_texts()[2:4]
