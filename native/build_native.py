@@ -76,6 +76,7 @@ window = builder(
         "records/records.h",
         "records/annotations.h",
         "records/checks.h",
+        "records/cohort.h",
         "records/arrow.h",
         "records/layout.h",
     ],

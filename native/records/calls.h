@@ -96,6 +96,8 @@ htsFile *cnnscore_open_to_stream(const char *path, bool *has_index);
  * threads do not answer once their reading has failed. */
 bool cnnscore_has_end_marker(const char *path);
 
+/* A score as it is written. */
+float cnnscore_printed_score(float score);
 /* Write one record as it stands. */
 int cnnscore_writer_put(cnnscore_writer *writer, bcf1_t *record, cnnscore_error *err);
 /* Where its blocks go, what they hold, and its name; NULL: it is not compressed. */

@@ -112,6 +112,12 @@ int cnnscore_writer_put(cnnscore_writer *writer, bcf1_t *record, cnnscore_error 
                          errno ? strerror(errno) : "the record cannot be stored");
 }
 
+/* Three decimals, as GATK prints; rounded in double so that ties fall as in its %.3f. What rounds to zero is
+ * 0, never -0. */
+float cnnscore_printed_score(float score) {
+    return (float)(nearbyint((double)score * 1000.0) / 1000.0 + 0.0);
+}
+
 /* Set INFO key to n scores, to nothing where all are NaN. */
 static int set_scores(cnnscore_writer *writer, bcf1_t *record, const char *key, const float *scores,
                       int32_t n, cnnscore_error *err) {
@@ -120,9 +126,7 @@ static int set_scores(cnnscore_writer *writer, bcf1_t *record, const char *key, 
         return cnnscore_fail_memory(err);
     int32_t known = 0;
     for (int32_t i = 0; i < n; i++) {
-        /* Three decimals, as GATK prints; rounded in double so that ties fall as in its %.3f. What
-         * rounds to zero is 0, never -0. */
-        writer->values[i] = (float)(nearbyint((double)scores[i] * 1000.0) / 1000.0 + 0.0);
+        writer->values[i] = cnnscore_printed_score(scores[i]);
         known += !isnan(scores[i]);
         if (isnan(scores[i])) bcf_float_set_missing(writer->values[i]);
     }

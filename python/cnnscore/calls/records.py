@@ -25,6 +25,7 @@ from cnnscore.version import __version__
 
 if TYPE_CHECKING:
     from cnnscore._window import CData
+    from cnnscore.calls.carriers import Carriers
 
 log = logging.getLogger("cnnscore")
 
@@ -327,6 +328,20 @@ class Writer:
         pointer = ffi.cast("const float *", column.ctypes.data)
         write = lib.cnnscore_writer_write_alleles if per_allele else lib.cnnscore_writer_write
         call(ffi, write, self._handle, records.handle, key.encode(), pointer)
+
+    def write_carriers(
+        self, records: Records, carriers: Carriers, keys: Sequence[str], scores: NDArray[np.float32]
+    ) -> None:
+        """Write the records with the scores [carriers] of what `carriers` found in them. `keys` are
+        that of FORMAT, and those of INFO for the site's score and the number of scored carriers.
+        """
+        column = np.ascontiguousarray(scores, np.float32)
+        kept = [ffi.new("char[]", key.encode()) for key in keys]
+        fields = ffi.sizeof("cnnscore_cohort_keys"), *kept
+        native = ffi.new("cnnscore_cohort_keys *", fields)
+        pointer = ffi.cast("const float *", column.ctypes.data)
+        handles = self._handle, records.handle, carriers.handle
+        call(ffi, lib.cnnscore_writer_write_carriers, *handles, native, pointer)
 
     def filter(
         self,

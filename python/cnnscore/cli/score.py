@@ -5,11 +5,13 @@ artefacts are as frequent as in training. `cnnscore filter` turns scores into PA
 with cut-offs that keep 99 % of true calls: they lie below 0, and so a call that passes can be
 likelier false than true. A cut-off at 0 is stricter.
 A network that looks at reads needs them indexed (BAM or CRAM); every network needs the FASTA
-that the variants were called against. For single samples: score a cohort one sample at a time.
+that the variants were called against. A cohort's calls get a score for each carrier, and one for
+the site, with --sample-map.
 
 Examples:
   cnnscore score calls.vcf.gz -R ref.fa -I reads.bam -o scored.vcf.gz -W
   cnnscore score calls.vcf.gz -R ref.fa -m gatk-1d -o scored.vcf.gz
+  cnnscore score cohort.vcf.gz -R ref.fa --sample-map samples.tsv -o scored.vcf.gz -W
   bcftools call ... | cnnscore score - -R ref.fa -I reads.bam | bcftools filter -e 'CNN_READS<0'
 """
 
@@ -19,6 +21,7 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cnnscore.cli.arguments import (
@@ -33,6 +36,7 @@ from cnnscore.cli.arguments import (
     output_options,
     positive,
 )
+from cnnscore.cli.naming import option_of
 from cnnscore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,6 +77,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--per-allele",
         action="store_true",
         help="one score per ALT allele (Number=A); cnnscore's own networks only",
+    )
+    cohort = parser.add_argument_group("cohorts")
+    cohort.add_argument(
+        "--sample-map",
+        metavar="TSV",
+        help="in place of -I: a line for each sample, with tabs between its name, its reads (BAM "
+        "or CRAM, with commas between) and, if known, its depth. FORMAT gets a score for each "
+        "carrier, INFO the site's",
+    )
+    cohort.add_argument(
+        "--max-open-files",
+        metavar="N",
+        type=positive,
+        help="most read files and references that are open at a time [100]",
     )
     server = parser.add_argument_group("server")
     server.add_argument(
@@ -145,6 +163,9 @@ def run(options: argparse.Namespace) -> None:
     if options.work:
         _run_in_shards(options, intervals)
         return
+    if options.sample_map:
+        _run_cohort(options, intervals)
+        return
     engine = _settings(options).open(has_reads=bool(options.reads))
     network = engine.description
     log.info("network %s on %s", network.model, network.provider)
@@ -156,6 +177,30 @@ def run(options: argparse.Namespace) -> None:
         output=options.output,
         written=output_options(options, "score"),
         options=_score_options(options, intervals),
+        threads=options.threads,
+        progress=NoProgress() if options.quiet else Progress(),
+    )
+    if not options.quiet:
+        print(f"cnnscore: {summary.text()}", file=sys.stderr)
+
+
+def _run_cohort(options: argparse.Namespace, intervals: Intervals) -> None:
+    from cnnscore.progress import NoProgress, Progress
+    from cnnscore.score.cohort import score_cohort
+    from cnnscore.score.options import CohortOptions
+
+    own = CohortOptions(intervals=intervals, overwrite=options.overwrite)
+    if options.max_open_files:
+        own = replace(own, most_open_files=options.max_open_files)
+    settings = replace(_settings(options), annotations_from="reads")
+    summary = score_cohort(
+        options.calls,
+        settings.open(has_reads=True),
+        reference=options.reference,
+        sample_map=options.sample_map,
+        output=options.output,
+        written=output_options(options, "score"),
+        options=own,
         threads=options.threads,
         progress=NoProgress() if options.quiet else Progress(),
     )
@@ -233,6 +278,7 @@ def _settings(options: argparse.Namespace) -> EngineSettings:
 def _check_usage(options: argparse.Namespace) -> None:
     from cnnscore.calls.records import is_bed
 
+    _check_cohort(options)
     if options.server and (options.provider != "auto" or options.batch_size or options.annotations):
         raise UsageError(
             "--provider, --batch-size and --annotations are the server's: it has its own"
@@ -258,4 +304,32 @@ def _check_usage(options: argparse.Namespace) -> None:
         raise UsageError(
             f"-R is the reference FASTA here, and {options.reference} is a BED file: "
             "intervals go to --regions-file or --targets-file"
+        )
+
+
+def _check_cohort(options: argparse.Namespace) -> None:
+    if not options.sample_map:
+        if options.max_open_files:
+            raise UsageError("--max-open-files goes with --sample-map")
+        return
+    others = (
+        "reads",
+        "sample",
+        "sample_depth",
+        "info_key",
+        "per_allele",
+        "server",
+        "work",
+        "table",
+    )
+    for name in others:
+        if getattr(options, name):
+            option = "-I" if name == "reads" else option_of(name)
+            raise UsageError(f"{option} does not go with --sample-map")
+    if options.downsampling != "site":
+        raise UsageError("--downsampling gatk does not go with --sample-map")
+    if options.annotations not in (None, "reads"):
+        raise UsageError(
+            f"--annotations {options.annotations} does not go with --sample-map: INFO of a cohort "
+            "says nothing of one sample, so they come from its reads"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cnnscore.calls.annotations import AnnotationCounts
+from cnnscore.calls.reader_pool import MOST_OPEN_FILES
 from cnnscore.calls.records import Intervals
 from cnnscore.calls.windows import ReadCounts
 from cnnscore.html import html_table
@@ -33,6 +34,52 @@ class ScoreOptions:
     "gatk" (GATK's running random state; whole file, in order)."""
     is_shard: bool = False
     """Part of a run that judges all parts together: no error where no read or score is in this."""
+
+
+@dataclass(frozen=True)
+class CohortOptions:
+    """Which records of a cohort are scored, and how."""
+
+    intervals: Intervals = field(default_factory=Intervals)
+    overwrite: bool = False
+    """Allow keys that the input has."""
+    most_open_files: int = MOST_OPEN_FILES
+    """Read files and references that are open at a time."""
+
+
+@dataclass(frozen=True)
+class CohortSummary:
+    """What a run over a cohort did."""
+
+    sites: int
+    scored: int
+    """Sites with a scored carrier."""
+    carriers: int
+    """Genotypes that hold an ALT allele that is a sequence."""
+    carriers_scored: int
+    without_reads: int
+    """Carriers whose sample has no row in the map."""
+    samples_without_reads: int
+    samples_read: int
+    """Samples that carry something, whose reads were read."""
+    reads: ReadCounts
+    seconds: float
+    provider: str
+
+    def text(self) -> str:
+        """One line for the user."""
+        lacking = (
+            f"; {self.without_reads:,} carriers of {self.samples_without_reads:,} samples have no "
+            "reads in the map"
+            if self.samples_without_reads
+            else ""
+        )
+        return (
+            f"{self.carriers_scored:,} of {self.carriers:,} carriers scored at {self.scored:,} of "
+            f"{self.sites:,} sites, reads of {self.samples_read:,} samples, in "
+            f"{self.seconds:.1f} s ({self.carriers / max(self.seconds, 1e-9):,.0f}/s, "
+            f"{self.provider}){lacking}"
+        )
 
 
 @dataclass(frozen=True)

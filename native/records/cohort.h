@@ -1,0 +1,53 @@
+/* cohort.h: records of many samples -> one site for each carrier; scores of carriers -> records. */
+#ifndef CNNSCORE_COHORT_H
+#define CNNSCORE_COHORT_H
+
+#include "records.h"
+
+/* cdef begin */
+
+/* A carrier is a sample whose genotype holds an ALT allele that is a sequence. */
+typedef struct cnnscore_carriers cnnscore_carriers;
+typedef struct {
+    int64_t n;
+    const int32_t *record; /* [n] number of the record, ascending; */
+    const int32_t *sample; /* [n] of its sample column, ascending within a record */
+    const int64_t *unread; /* [samples] carriers of each sample that are not wanted */
+} cnnscore_carrier_columns;
+
+cnnscore_carriers *cnnscore_carriers_new(void);
+void cnnscore_carriers_free(cnnscore_carriers *carriers);
+
+/* Find the carriers among the samples with wanted[sample] != 0. Each is a site of its own, as a file of its
+ * sample alone would have it: of the record's alleles REF and those ALTs that the genotype holds, without the
+ * bases that all of them end in; for QUAL how much less likely the genotype without ALT alleles is than the
+ * best, by the sample's PL or GL, NaN where it has none; no other annotation. So neither other samples nor
+ * their alleles are in it. */
+int cnnscore_carriers_find(cnnscore_carriers *carriers, cnnscore_records *records, const uint8_t *wanted,
+                           cnnscore_error *err);
+/* The site columns of the carriers; contig columns are those of the records. Valid until records or carriers
+ * are filled again. */
+const cnnscore_window_batch *cnnscore_carriers_sites(const cnnscore_carriers *carriers);
+const cnnscore_carrier_columns *cnnscore_carriers_columns(const cnnscore_carriers *carriers);
+
+/* The log-odds that at least one of n carriers is real, of the log-odds of each, were they independent:
+ * ln(prod(1 + e^s) - 1) (the noisy OR: Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, 4.3.2).
+ * Of one carrier its own. NaN are left out; NaN where nothing is left. Sorts `scores`: their order does not
+ * matter. */
+double cnnscore_site_score(float *scores, int64_t n);
+
+/* Keys that a cohort's scores go to. */
+typedef struct {
+    uint32_t struct_size;
+    const char *carrier; /* FORMAT: of each carrier */
+    const char *site;    /* INFO: of the record, cnnscore_site_score of its carriers' as they are written */
+    const char *number;  /* INFO: carriers with a score */
+} cnnscore_cohort_keys;
+/* Write the records with the carriers' scores [n], at three decimals. Samples that are no carriers, and NaN,
+ * are missing; a record without a score has none of the keys. */
+int cnnscore_writer_write_carriers(cnnscore_writer *writer, cnnscore_records *records,
+                                   const cnnscore_carriers *carriers, const cnnscore_cohort_keys *keys,
+                                   const float *scores, cnnscore_error *err);
+
+/* cdef end */
+#endif

@@ -1,0 +1,322 @@
+"""A cohort's records -> a score for each carrier, one for the site: `score --sample-map`.
+
+Records are read in blocks. The carriers of a block are put in the order of their samples, so that
+a sample's reads are opened once a block and read in the order of its sites; tasks of some carriers
+run on worker threads. Two blocks are in flight, whatever the size of the cohort.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnscore.batch import WindowBatch, concatenate, offsets_of
+from cnnscore.calls.carriers import NUMBER_KEY, SITE_KEY, Carriers
+from cnnscore.calls.output import OutputOptions, open_output
+from cnnscore.calls.reader_pool import ReaderPool
+from cnnscore.calls.records import Calls, Records, Writer
+from cnnscore.calls.windows import BATCH_BYTES, ReaderOptions, WindowBuffers
+from cnnscore.description import WindowScorer
+from cnnscore.errors import BadInput, UsageError
+from cnnscore.progress import NoProgress, Progress
+from cnnscore.score.cohort_samples import CohortSamples, open_samples
+from cnnscore.score.options import CohortOptions, CohortSummary
+from cnnscore.score.run import usable_cores
+from cnnscore.version import __version__
+
+log = logging.getLogger("cnnscore")
+
+RECORDS_PER_READ = 4096
+READS_PER_BLOCK = 8
+"""Fillings of `Records`, each of 8 MB of records at most."""
+CARRIERS_PER_BLOCK = 1 << 15
+BLOCKS = 2
+"""One is scored, one is read or written."""
+
+
+def score_cohort(
+    calls: str,
+    engine: WindowScorer,
+    *,
+    reference: str,
+    sample_map: str,
+    output: str = "-",
+    written: OutputOptions | None = None,
+    options: CohortOptions | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> CohortSummary:
+    """Write `calls` (VCF or BCF of many samples) with a score for each carrier in FORMAT, and the
+    site's in INFO. `sample_map` says where the reads of each sample lie (sample_map.py).
+
+    The network must take its annotations from the reads alone (`annotations_from="reads"`).
+    Errors: UsageError, BadInput (also of any row, before the first site is scored), BadOutput; then
+    no output is left under its name.
+    """
+    options, written = options or CohortOptions(), written or OutputOptions()
+    threads, progress = threads or usable_cores(), progress or NoProgress()
+    network = engine.description
+    written.mode(output)
+    if not network.needs_reads:
+        raise UsageError(
+            f"the network {network.model} does not look at reads, which a sample map names"
+        )
+    source = Calls(
+        calls,
+        intervals=options.intervals,
+        reference=reference,
+        annotations=network.annotations,
+        must_be_sorted=bool(written.write_index),
+    )
+    keys = network.info_key, SITE_KEY, NUMBER_KEY
+    _declare(source, keys, engine, options)
+    windows = ReaderOptions.of_network(network, reference, (), None)
+    samples = open_samples(source, sample_map, windows, network, threads)
+    pool = ReaderPool(samples.options, options.most_open_files)
+    with (
+        pool,
+        closing(_Run(source, engine, samples, pool, threads)) as run,
+        open_output(source, output, written) as writer,
+    ):
+        for block in run.blocks():
+            run.write(block, writer, keys)
+            progress.update(run.sites, run.locus, source.progress())
+        progress.clear()
+        return run.summary(network.provider)
+
+
+def _declare(
+    source: Calls, keys: Sequence[str], engine: WindowScorer, options: CohortOptions
+) -> None:
+    """The header's lines of the scores. Errors: BadInput where the calls have such keys."""
+    carrier, site, number = keys
+    network = engine.description
+    if carrier in source.fields("FORMAT") and not options.overwrite:
+        raise BadInput(f"{source.path} has FORMAT/{carrier} already: replace it with `overwrite=`")
+    for key in (site, number):
+        if source.has_info(key) and not options.overwrite:
+            raise BadInput(f"{source.path} has INFO/{key} already: replace it with `overwrite=`")
+    source.add_header(
+        f"##FORMAT=<ID={carrier},Number=1,Type=Float,"
+        f'Description="{network.info_description} Of samples that carry an ALT allele.">'
+    )
+    source.add_header(
+        f"##INFO=<ID={site},Number=1,Type=Float,Description="
+        f'"Log-odds that at least one carrier is real, by their FORMAT/{carrier}">'
+    )
+    source.add_header(
+        f'##INFO=<ID={number},Number=1,Type=Integer,Description="Carriers with a FORMAT/{carrier}">'
+    )
+    source.add_header(
+        f'##cnnscore_model=<ID={carrier},Model="{network.model}",Network={network.network},'
+        f"Version={__version__}>"
+    )
+
+
+@dataclass
+class _Part:
+    """Some records, and their carriers."""
+
+    records: Records = field(default_factory=Records)
+    carriers: Carriers = field(default_factory=Carriers)
+    n: int = 0
+
+
+@dataclass
+class _Block:
+    """Records that are in flight together."""
+
+    parts: list[_Part] = field(default_factory=lambda: [_Part() for _ in range(READS_PER_BLOCK)])
+    used: int = 0
+    scores: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    """[carriers] in the order of the records."""
+    tasks: list[Future[None]] = field(default_factory=list)
+
+
+class _Run:
+    """One run over the records of `source`."""
+
+    def __init__(
+        self,
+        source: Calls,
+        engine: WindowScorer,
+        samples: CohortSamples,
+        pool: ReaderPool,
+        threads: int,
+    ) -> None:
+        self._source, self._engine, self._samples, self._pool = source, engine, samples, pool
+        self._task_size = engine.description.sites_per_job
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="cnnscore")
+        self._unread = np.zeros(len(samples.wanted), np.int64)
+        self._start = time.monotonic()
+        self._ended = False
+        self.sites = self._scored = self._carriers = self._carriers_scored = 0
+        self.locus = ""
+
+    def close(self) -> None:
+        """End the threads; what is under way is given up."""
+        self._ended = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._engine.cancel()
+        self._threads.shutdown(wait=True)
+
+    def blocks(self) -> Iterator[_Block]:
+        """All blocks in order, scored; each is valid until the next is asked for."""
+        free, pending, more = [_Block() for _ in range(BLOCKS)], deque[_Block](), True
+        while more or pending:
+            while more and free:
+                more = self._fill(free[-1])
+                if free[-1].used:
+                    pending.append(free.pop())
+            if not pending:
+                return
+            for task in pending[0].tasks:
+                task.result()
+            yield pending[0]
+            free.append(pending.popleft())
+
+    def _fill(self, block: _Block) -> bool:
+        """Read records and hand their carriers to the threads; False at the end of the calls."""
+        batches: list[WindowBatch] = []
+        owners: list[NDArray[np.int32]] = []
+        n = block.used = 0
+        more = True
+        while more and block.used < READS_PER_BLOCK and n < CARRIERS_PER_BLOCK:
+            part = block.parts[block.used]
+            more = self._source.read(part.records, RECORDS_PER_READ) > 0
+            if more:
+                sites = part.carriers.find(part.records, self._samples.wanted)
+                self._unread += part.carriers.unread(len(self._unread))
+                part.n = len(sites)
+                if part.n:
+                    batches.append(sites)
+                    owners.append(part.carriers.samples())
+                n += part.n
+                block.used += 1
+        block.scores = np.full(n, np.nan, np.float32)
+        block.tasks = self._submit(batches, owners, block.scores) if n else []
+        return more
+
+    def _submit(
+        self,
+        batches: list[WindowBatch],
+        owners: list[NDArray[np.int32]],
+        scores: NDArray[np.float32],
+    ) -> list[Future[None]]:
+        """Tasks that fill `scores` of the carriers of `batches`, samples together."""
+        sites, samples = concatenate(batches), np.concatenate(owners)
+        order = np.argsort(samples, kind="stable").astype(np.int64)
+        bounds = offsets_of(np.bincount(samples[order], minlength=len(self._unread)))
+        first = np.flatnonzero(np.diff(bounds))
+        tasks: list[Future[None]] = []
+        group: list[tuple[int, NDArray[np.int64]]] = []
+        held = 0
+        for sample in first.tolist():
+            own = order[bounds[sample] : bounds[sample + 1]]
+            group.append((sample, own))
+            held += len(own)
+            if held >= self._task_size:
+                tasks.append(self._threads.submit(self._score, sites, group, scores))
+                group, held = [], 0
+        if group:
+            tasks.append(self._threads.submit(self._score, sites, group, scores))
+        return tasks
+
+    def _score(
+        self,
+        sites: WindowBatch,
+        group: list[tuple[int, NDArray[np.int64]]],
+        scores: NDArray[np.float32],
+    ) -> None:
+        """Score the carriers of some samples. Windows of several are scored in one batch."""
+        waiting: list[WindowBatch] = []
+        places: list[NDArray[np.int64]] = []
+        held = 0
+
+        def flush() -> None:
+            nonlocal held
+            if waiting:
+                scores[np.concatenate(places)] = self._engine.score(concatenate(waiting))
+            waiting.clear()
+            places.clear()
+            held = 0
+
+        for sample, own in group:
+            if self._ended:
+                return
+            with self._samples.naming(sample), self._pool.reader(sample) as reader:
+                reader.set_depth(self._samples.depth_of(sample, reader))
+                columns, first = sites.take_sites(own), 0
+                while first < len(own):
+                    part = reader.read(
+                        columns, WindowBuffers(), first=first, most_bytes=BATCH_BYTES
+                    )
+                    places.append(own[first : first + len(part)])
+                    waiting.append(_alike(part))
+                    first += len(part)
+                    held += len(part.reads)
+                    if held >= BATCH_BYTES:
+                        flush()
+        flush()
+
+    def write(self, block: _Block, writer: Writer, keys: Sequence[str]) -> None:
+        """Write the records of a block with their scores."""
+        first = 0
+        for part in block.parts[: block.used]:
+            scores = block.scores[first : first + part.n]
+            first += part.n
+            writer.write_carriers(part.records, part.carriers, keys, scores)
+            known = ~np.isnan(scores)
+            records = part.records.sites()
+            self.sites += len(records)
+            self._carriers += part.n
+            self._carriers_scored += int(np.count_nonzero(known))
+            self._scored += len(np.unique(part.carriers.records()[known]))
+            self.locus = records.locus(-1)
+
+    def summary(self, provider: str) -> CohortSummary:
+        """What was done; what a user should know of it is said."""
+        unread = int(self._unread.sum())
+        summary = CohortSummary(
+            sites=self.sites,
+            scored=self._scored,
+            carriers=self._carriers + unread,
+            carriers_scored=self._carriers_scored,
+            without_reads=unread,
+            samples_without_reads=int(np.count_nonzero(self._samples.wanted == 0)),
+            samples_read=self._samples.n_read,
+            reads=self._pool.counts(),
+            seconds=time.monotonic() - self._start,
+            provider=provider,
+        )
+        if summary.carriers_scored == 0 and self._carriers:
+            raise BadInput(
+                f"no carrier of {self._source.path} has a finite score: no ALT allele that a "
+                "genotype holds could be looked at"
+            )
+        empty = summary.reads.sites_empty
+        if 2 * empty > max(summary.reads.sites, 1):
+            log.warning(
+                "no read lies over the site of %s of %s carriers: are the reads of these samples "
+                "whole?",
+                f"{empty:,}",
+                f"{summary.reads.sites:,}",
+            )
+        return summary
+
+
+def _alike(part: WindowBatch) -> WindowBatch:
+    """With offsets from 0 and a column of depths, so that batches of several samples can be
+    joined."""
+    part = part.part(0, len(part))
+    if len(part.sample_depth):
+        return part
+    return replace(part, sample_depth=np.full(len(part), np.nan, np.float32))

@@ -1,0 +1,386 @@
+"""`score --sample-map`: a score for each carrier of a cohort, one for the site."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pysam
+import pytest
+
+from cnnscore.calls.carriers import site_score
+from conftest import DATA, Finished, run_cli
+from hosts.cohorts import (
+    NO_ALT,
+    SAMPLE,
+    Row,
+    even,
+    named_reads,
+    none,
+    rows,
+    same,
+    write_cohort,
+    write_map,
+)
+
+REF = DATA / "ref.fa"
+Scores = dict[tuple[str, int, str], float]
+"""Of (contig, pos, sample); the site's under the sample ''."""
+
+
+def score(calls: Path, table: Path, out: Path, *more: object) -> Finished:
+    arguments = ("--sample-map", table, "-o", out, "--no-version")
+    return run_cli("score", calls, "-R", REF, *arguments, *more)
+
+
+def scored(calls: Path, table: Path, out: Path, *more: object) -> Scores:
+    run = score(calls, table, out, *more)
+    assert run.code == 0, run.err
+    return scores_of(out)
+
+
+def scores_of(path: Path) -> Scores:
+    found: Scores = {}
+    with pysam.VariantFile(str(path)) as calls:
+        for record in calls:
+            known = {
+                name: sample["CNN_READS"]
+                for name, sample in record.samples.items()
+                if sample.get("CNN_READS") is not None
+            }
+            assert record.info.get("CNN_N", 0) == len(known)
+            assert ("CNN_SITE" in record.info) == ("CNN_N" in record.info) == bool(known)
+            for name, value in known.items():
+                found[record.chrom, record.pos, name] = value
+            if known:
+                found[record.chrom, record.pos, ""] = record.info["CNN_SITE"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def reads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Read files of three samples."""
+    folder = tmp_path_factory.mktemp("reads")
+    return {SAMPLE: DATA / "reads.bam", **{name: named_reads(folder, name) for name in ("B", "C")}}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Scores:
+    """A cohort of one sample."""
+    folder = tmp_path_factory.mktemp("alone")
+    calls = write_cohort(folder / "calls.vcf", rows(), {SAMPLE: same})
+    table = write_map(folder / "map.tsv", (SAMPLE, DATA / "reads.bam"))
+    return scored(calls, table, folder / "out.vcf")
+
+
+def test_a_cohort_of_one_has_the_scores_of_its_sample(alone: Scores, tmp_path: Path) -> None:
+    """Annotations from the reads, and for QUAL the sample's PL of 0/0, where all ALT alleles are
+    carried."""
+    with (
+        pysam.VariantFile(str(DATA / "calls.vcf.gz")) as source,
+        pysam.VariantFile(str(tmp_path / "calls.vcf"), "w", header=source.header) as target,
+    ):
+        for record in source:
+            record.qual = record.samples[0]["PL"][0] - min(record.samples[0]["PL"])
+            target.write(record)
+    out = tmp_path / "out.vcf"
+    run = run_cli(
+        *("score", tmp_path / "calls.vcf", "-R", REF, "-I", DATA / "reads.bam", "-o", out),
+        *("--sample", SAMPLE, "--annotations", "reads"),
+    )
+    assert run.code == 0, run.err
+    compared = 0
+    with pysam.VariantFile(str(out)) as calls:
+        for record in calls:
+            held = set(record.samples[0]["GT"]) - {0}
+            if len(held) == len(record.alts or ()):
+                own = record.info["CNN_READS"]
+                assert alone[record.chrom, record.pos, SAMPLE] == own
+                assert alone[record.chrom, record.pos, ""] == own
+                compared += 1
+    assert compared > 280
+
+
+def test_who_does_not_carry_changes_nothing(
+    alone: Scores, reads: dict[str, Path], tmp_path: Path
+) -> None:
+    """Non-carriers, the order of columns and rows, threads, open files: no bit of a score."""
+    columns = {"B": even, "C": none, SAMPLE: same, "D": none}
+    paths = [(name, path, depth) for (name, path), depth in zip(reads.items(), "..9", strict=True)]
+    calls = write_cohort(tmp_path / "calls.vcf", rows(), columns)
+    table = write_map(tmp_path / "map.tsv", *paths)
+    first = scored(calls, table, tmp_path / "out.vcf", "--threads", 1)
+    of_sample = {key: value for key, value in first.items() if key[2] == SAMPLE}
+    assert of_sample == {key: value for key, value in alone.items() if key[2] == SAMPLE}
+    assert {key[2] for key in first} == {"", SAMPLE, "B"}
+    assert len([key for key in first if key[2] == "B"]) == math.ceil(len(of_sample) / 2)
+
+    backwards = dict(reversed(columns.items()))
+    del backwards["D"]
+    calls = write_cohort(tmp_path / "other.vcf", rows(), backwards)
+    table = write_map(tmp_path / "other.tsv", *reversed(paths))
+    assert scored(calls, table, tmp_path / "b.bcf", "--threads", 3) == first
+    more = ("--max-open-files", 2, "--batch-size", 3)
+    assert scored(calls, table, tmp_path / "c.bcf", *more) == first
+
+
+def test_the_site_stands_on_its_carriers(reads: dict[str, Path], tmp_path: Path) -> None:
+    """The log-odds that at least one is real, of the scores as they are written."""
+    calls = write_cohort(tmp_path / "calls.vcf", rows(30), {SAMPLE: same, "B": even, "C": same})
+    table = write_map(tmp_path / "map.tsv", *reads.items())
+    found = scored(calls, table, tmp_path / "out.vcf")
+    for contig, pos in {key[:2] for key in found}:
+        own = [v for key, v in found.items() if key[:2] == (contig, pos) and key[2]]
+        expected = math.log(math.prod(1 + math.exp(value) for value in own) - 1)
+        assert found[contig, pos, ""] == pytest.approx(expected, abs=0.0006)
+        assert found[contig, pos, ""] >= max(own)
+
+
+def test_the_score_of_a_site() -> None:
+    nan = math.nan
+    assert math.isnan(site_score(np.array([nan, nan], np.float32)))
+    assert site_score(np.array([nan, -1.5], np.float32)) == -1.5
+    assert site_score(np.array([0, 0], np.float32)) == pytest.approx(math.log(3))
+    assert site_score(np.array([-40, -40], np.float32)) == pytest.approx(-40 + math.log(2))
+    assert site_score(np.array([90, 90, -3], np.float32)) == pytest.approx(180, abs=0.1)
+    values = np.array([0.1, -3.7, 2.25, 0.3, -0.9], np.float32)
+    assert len({site_score(np.array(order)) for order in itertools.permutations(values)}) == 1
+
+
+def test_alleles_of_others_change_nothing(
+    alone: Scores, reads: dict[str, Path], tmp_path: Path
+) -> None:
+    """B has an ALT allele of its own, for whose sake REF is longer in each record."""
+    with pysam.FastaFile(str(REF)) as fasta:
+
+        def joint(row: Row) -> Row:
+            contig, pos, ref, alt = row.site
+            end = int(pos) - 1 + len(ref)
+            tail = fasta.fetch(contig, end, end + 3)
+            alts = [ref[0], *(allele + tail for allele in alt.split(","))]
+            gt, pl = row.column.split(":")
+            moved = "/".join(str(int(i) + 1) if i != "0" else i for i in gt.split("/"))
+            # PL of genotypes with the new allele: worse than any.
+            n = len(alt.split(",")) + 1
+            old = iter(pl.split(","))
+            pairs = [(j, k) for k in range(n + 1) for j in range(k + 1)]
+            values = ["9999" if 1 in pair else next(old) for pair in pairs]
+            site = (contig, pos, ref + tail, ",".join(alts))
+            return Row(site, f"{moved}:{','.join(values)}")
+
+        usual = [row for row in rows(60) if "*" not in row.site[3]]
+        records = [joint(row) for row in usual]
+    columns: dict[str, Callable[[int, Row], str]] = {"B": lambda *_: "0/1", SAMPLE: same}
+    calls = write_cohort(tmp_path / "calls.vcf", records, columns)
+    table = write_map(tmp_path / "map.tsv", *list(reads.items())[:2])
+    found = scored(calls, table, tmp_path / "out.vcf")
+    own = {key: value for key, value in found.items() if key[2] == SAMPLE}
+    assert len(own) == len(usual)
+    assert own == {key: alone[key] for key in own}
+
+
+# ---- genotypes ----
+
+GENOTYPES = {
+    "1": True,  # haploid
+    "0": False,
+    "0|1": True,
+    "1|0": True,
+    "./1": True,
+    "1/.": True,
+    "./.": False,
+    ".": False,
+    "0/0/0/1": True,
+    "0/0/0/0": False,
+    "0/2": False,  # *
+    "2/3": False,  # * and <DEL>
+    "1/2": True,
+    "0/3": False,
+}
+
+
+def test_genotypes(tmp_path: Path) -> None:
+    """Phase, ploidy and half calls; alleles that are no sequence."""
+    site = ("synA", "276", "A", "G,*,<DEL>")
+
+    def column(genotype: str) -> Callable[[int, Row], str]:
+        return lambda *_: genotype
+
+    names = {f"S{i}": genotype for i, genotype in enumerate(GENOTYPES)}
+    header = f"{DATA}/reads.bam"
+    with pysam.AlignmentFile(header) as bam:
+        head = bam.header.to_dict()
+        group = head["RG"][0]
+        head["RG"] = [{**group, "ID": name, "SM": name} for name in names]
+        with pysam.AlignmentFile(str(tmp_path / "all.bam"), "wb", header=head) as target:
+            for read, name in zip(bam.fetch("synA", 0, 600), itertools.cycle(names), strict=False):
+                read.set_tag("RG", name)
+                target.write(read)
+    pysam.index(str(tmp_path / "all.bam"))
+    calls = write_cohort(
+        tmp_path / "calls.vcf", [Row(site, "")], {name: column(gt) for name, gt in names.items()}
+    )
+    table = write_map(tmp_path / "map.tsv", *((name, tmp_path / "all.bam", 20) for name in names))
+    found = scored(calls, table, tmp_path / "out.vcf")
+    carriers = {name for name, genotype in names.items() if GENOTYPES[genotype]}
+    assert {key[2] for key in found} == {"", *carriers}
+
+
+def test_a_thousand_alleles(reads: dict[str, Path], tmp_path: Path) -> None:
+    """A carrier is scored by those it carries."""
+    several = [
+        "".join(bases) for n in (2, 3, 4, 5) for bases in itertools.product("ACGT", repeat=n)
+    ]
+    alts = ["G", *(f"A{text}" for text in several[:999])]
+    site = ("synA", "276", "A", ",".join(alts))
+    columns: dict[str, Callable[[int, Row], str]] = {
+        SAMPLE: lambda *_: "0/1",
+        "B": lambda *_: "0/1000",
+        "C": lambda *_: "0/0",
+    }
+    calls = write_cohort(tmp_path / "calls.vcf", [Row(site, "")], columns)
+    table = write_map(tmp_path / "map.tsv", *reads.items())
+    found = scored(calls, table, tmp_path / "out.vcf")
+    single = write_cohort(
+        tmp_path / "one.vcf", [Row(("synA", "276", "A", "G"), "")], {SAMPLE: lambda *_: "0/1"}
+    )
+    one = scored(
+        single, write_map(tmp_path / "one.tsv", (SAMPLE, reads[SAMPLE])), tmp_path / "o.vcf"
+    )
+    key = ("synA", 276, SAMPLE)
+    assert found[key] == one[key]
+    assert found["synA", 276, "B"] < found[key]
+
+
+# ---- bad input ----
+
+
+def test_samples_without_a_row_are_counted(reads: dict[str, Path], tmp_path: Path) -> None:
+    calls = write_cohort(tmp_path / "calls.vcf", rows(10), {SAMPLE: same, "B": even})
+    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]))
+    run = score(calls, table, tmp_path / "out.vcf")
+    assert run.code == 0
+    assert f"{table} has no row for 1 of 2 samples of {calls}, which get no scores: B" in run.err
+    assert "10 of 15 carriers scored at 10 of 10 sites, reads of 1 samples" in run.err
+    assert "5 carriers of 1 samples have no reads in the map" in run.err
+    assert {key[2] for key in scores_of(tmp_path / "out.vcf")} == {"", SAMPLE}
+
+
+def test_a_missing_index_is_found_first(reads: dict[str, Path], tmp_path: Path) -> None:
+    """In whichever row, whoever carries."""
+    names = [f"N{i}" for i in range(40)]
+    bare = tmp_path / "bare.bam"
+    shutil.copy(reads["B"], bare)
+    columns: dict[str, Callable[[int, Row], str]] = {
+        SAMPLE: same,
+        "B": none,
+        **dict.fromkeys(names, none),
+    }
+    calls = write_cohort(tmp_path / "calls.vcf", rows(3), columns)
+    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]), ("B", bare))
+    refused(
+        score(calls, table, tmp_path / "out.vcf"),
+        tmp_path,
+        f"{table}: row 2 (B): {bare} has no index: make one with `samtools index {bare}`",
+    )
+
+
+BAD_MAPS: dict[str, tuple[list[tuple[Any, ...]], str]] = {
+    "no such sample": ([(SAMPLE, "{A}"), ("X", "{B}")], "row 2: {calls} has no sample X: take"),
+    "another's reads": ([("B", "{A}")], "row 1 (B): no read group of {A} has SM:B, so no read"),
+    "a sample twice": ([("B", "{B}"), ("B", "{B}")], "row 2 has the sample B of row 1: give all"),
+    "a file twice": ([("B", "{B},{B}")], "row 1 (B) has {B} twice: its reads would count twice"),
+    "no file": ([("B", "{B}.no")], "row 1 (B): cannot open the reads {B}.no: No such file"),
+    "one field": ([("B",)], "row 1 has 1 field between tabs: give a sample, its reads"),
+    "a depth": ([("B", "{B}", "deep")], "row 1 (B) has the depth deep: give a number above 0"),
+    "no name": ([("", "{B}")], "row 1 lacks the sample"),
+    "empty": ([], "has no row: sample, tab, reads"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_MAPS)
+def test_bad_maps(fault: str, reads: dict[str, Path], tmp_path: Path) -> None:
+    table, error = BAD_MAPS[fault]
+    calls = write_cohort(tmp_path / "calls.vcf", rows(3), {SAMPLE: same, "B": same})
+    words = {"A": reads[SAMPLE], "B": reads["B"], "calls": calls}
+    written = [tuple(str(field).format(**words) for field in row) for row in table]
+    path = write_map(tmp_path / "map.tsv", *written)
+    refused(score(calls, path, tmp_path / "out.vcf"), tmp_path, str(path), error.format(**words))
+
+
+def test_reads_of_another_reference(reads: dict[str, Path], tmp_path: Path) -> None:
+    """The error names the row, the contig and the record."""
+    path = tmp_path / "B.bam"
+    with pysam.AlignmentFile(str(reads["B"])) as source:
+        header = source.header.to_dict()
+        header["SQ"][0]["LN"] = 50_000
+        with pysam.AlignmentFile(str(path), "wb", header=header) as target:
+            for read in source:
+                target.write(read)
+    pysam.index(str(path))
+    calls = write_cohort(tmp_path / "calls.vcf", rows(5), {SAMPLE: same, "B": even})
+    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]), ("B", path))
+    run = score(calls, table, tmp_path / "out.vcf")
+    refused(run, tmp_path, f"{table}: row 2 (B):", str(path), "synA", "50000")
+
+
+def test_a_map_that_is_not_there(tmp_path: Path) -> None:
+    calls = write_cohort(tmp_path / "calls.vcf", rows(1), {SAMPLE: same})
+    run = score(calls, tmp_path / "no.tsv", tmp_path / "out.vcf")
+    refused(run, tmp_path, f"cannot read the sample map {tmp_path}/no.tsv: No such file")
+
+
+def test_scores_that_are_there(reads: dict[str, Path], tmp_path: Path) -> None:
+    calls = write_cohort(tmp_path / "calls.vcf", rows(3), {SAMPLE: same})
+    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]))
+    once, twice = tmp_path / "once.vcf", tmp_path / "out.vcf"
+    first = scored(calls, table, once)
+    refused(score(once, table, twice), tmp_path, f"{once} has FORMAT/CNN_READS already: replace")
+    assert scored(once, table, twice, "--overwrite") == first
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        (("-I", "a.bam"), "-I does not go with --sample-map"),
+        (("--sample", "B"), "--sample does not go with --sample-map"),
+        (("--annotations", "fill"), "--annotations fill does not go with --sample-map"),
+        (("-m", "reference"), "network reference"),
+        (("--max-open-files", 1), "--max-open-files 1: one sample's reads and the reference are 2"),
+        (("--work", "w"), "--work does not go with --sample-map"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    more: tuple[object, ...], error: str, reads: dict[str, Path], tmp_path: Path
+) -> None:
+    calls = write_cohort(tmp_path / "calls.vcf", rows(1), {SAMPLE: same})
+    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]))
+    run = score(calls, table, tmp_path / "out.vcf", *more)
+    assert run.code == 1, run.err
+    assert error in run.err
+    assert not (tmp_path / "out.vcf").exists()
+
+
+def refused(run: Finished, box: Path, *parts: str) -> None:
+    """One error with these parts; nothing is left of the output."""
+    assert run.code == 2, run.err
+    (error,) = [line for line in run.err.splitlines() if "warning" not in line]
+    for part in parts:
+        assert part in error
+    assert not [path for path in box.iterdir() if "out." in path.name]
+
+
+def test_no_carrier_at_all(reads: dict[str, Path], tmp_path: Path) -> None:
+    """Nothing to score is no error, and no read is read."""
+    calls = write_cohort(tmp_path / "calls.vcf", rows(4), {SAMPLE: none})
+    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]))
+    run = score(calls, table, tmp_path / "out.vcf")
+    assert run.code == 0, run.err
+    assert "0 of 0 carriers scored at 0 of 4 sites, reads of 0 samples" in run.err
+    assert NO_ALT in (tmp_path / "out.vcf").read_text()
+    assert scores_of(tmp_path / "out.vcf") == {}
