@@ -4,7 +4,7 @@ QUAL of a cohort's record is of all samples. The network `reads` is asked about 
 samples three times, with all other annotations from the reads: with the caller's QUAL, with none,
 and with how much less likely the genotype without ALT alleles is than the best, by the sample's own
 PL or GL, which QUAL of a single sample's call is close to. A row has set, calls, type, what stands
-for QUAL, true calls, false calls and the ROC AUC.
+for QUAL, true calls, false calls, the ROC AUC and how far it moves the mean score of all calls.
 
 Example: cohort_qual.py  (the sets are those of tests/data and, where it is, ../shared)
 """
@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pysam
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -45,7 +47,8 @@ QUALITIES: dict[str, Callable[[pysam.VariantRecord], float | None]] = {
 
 def measure(folder: Path, calls: Path, reads: Path, reference: Path, truth: Path) -> None:
     """Print a row for each of QUALITIES and each variant type."""
-    cnnscore = [sys.executable, "-m", "cnnscore"]
+    usual: list[float] = []
+    cnnscore: list[str | Path] = [sys.executable, "-m", "cnnscore"]
     for number, (name, quality) in enumerate(QUALITIES.items()):
         changed, scored, out = (folder / f"{number}.{end}" for end in ("vcf", "scored.vcf", "out"))
         with (
@@ -55,15 +58,37 @@ def measure(folder: Path, calls: Path, reads: Path, reference: Path, truth: Path
             for record in source:
                 record.qual = quality(record)
                 target.write(record)
-        score = ["score", changed, "-R", reference, "-I", reads, "--annotations", "reads"]
+        score: list[str | Path] = [
+            "score",
+            changed,
+            "-R",
+            reference,
+            "-I",
+            reads,
+            "--annotations",
+            "reads",
+        ]
         subprocess.run([*cnnscore, *score, "-o", scored, "--quiet"], check=True)
-        evaluate = ["evaluate", scored, "--truth", truth, "-R", reference, "-o", out]
+        with pysam.VariantFile(str(scored)) as made:
+            values = [record.info.get("CNN_READS", math.nan) for record in made]
+        usual = usual or values
+        moved = np.nanmean(np.array(values) - np.array(usual))
+        evaluate: list[str | Path] = [
+            "evaluate",
+            scored,
+            "--truth",
+            truth,
+            "-R",
+            reference,
+            "-o",
+            out,
+        ]
         subprocess.run([*cnnscore, *evaluate], check=True, stderr=subprocess.DEVNULL)
         for row in json.loads((out / "evaluation.json").read_text())["scores"]:
             if row["key"] == "CNN_READS" and row["type"] != "ALL":
                 auc = row["metrics"]["roc_auc"]["value"]
                 cells = calls.parent.name, calls.name, row["type"], name, row["true"], row["false"]
-                print(*cells, f"{auc:.3f}", sep="\t", flush=True)
+                print(*cells, f"{auc:.3f}", f"{moved:+.2f}", sep="\t", flush=True)
 
 
 def main() -> None:

@@ -50,13 +50,13 @@ def scores_of(path: Path) -> Scores:
         for record in calls:
             known = {
                 name: sample["CNN_READS"]
-                for name, sample in record.samples.items()
+                for name, sample in zip(record.samples, record.samples.values(), strict=True)
                 if sample.get("CNN_READS") is not None
             }
             assert record.info.get("CNN_N", 0) == len(known)
             assert ("CNN_SITE" in record.info) == ("CNN_N" in record.info) == bool(known)
             for name, value in known.items():
-                found[record.chrom, record.pos, name] = value
+                found[record.chrom, record.pos, str(name)] = value
             if known:
                 found[record.chrom, record.pos, ""] = record.info["CNN_SITE"]
     return found

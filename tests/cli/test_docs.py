@@ -92,6 +92,10 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
         renamed(f"bcftools view {DATA}/truth.vcf.gz", folder / name)
     for name in READS:
         renamed(f"samtools view -h {DATA}/reads.bam", folder / name)
+    # A second sample, of whom cohorts are made.
+    another = "sed s/SYN1/NA12891/"
+    renamed(f"bcftools view {DATA}/calls.vcf.gz | {another}", folder / "NA12891.vcf.gz")
+    renamed(f"samtools view -h {DATA}/reads.bam | {another}", folder / "NA12891.bam")
     for name in ("truth.bed", "confident.bed"):
         (folder / name).write_text("chr1\t0\t40000\nchr20\t0\t12000\n")
     calls, reference = folder / "calls.vcf.gz", folder / "ref.fa"

@@ -106,7 +106,7 @@ def _declare(
             raise BadInput(f"{source.path} has INFO/{key} already: replace it with `overwrite=`")
     source.add_header(
         f"##FORMAT=<ID={carrier},Number=1,Type=Float,"
-        f'Description="{network.info_description} Of samples that carry an ALT allele.">'
+        f'Description="Of samples that carry an ALT allele: {network.info_description}">'
     )
     source.add_header(
         f"##INFO=<ID={site},Number=1,Type=Float,Description="
