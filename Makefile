@@ -5,8 +5,9 @@
 # make gatk        the GATK walker: .make/gatk/cnnscore-gatk.jar, with a GATK from Maven beside it
 # make dist        into dist/: source distribution, and a wheel with all doors for each Python here
 # make check-dist  installs each wheel of dist/ outside the clone: one digest at all doors, in the newest bcftools
-#                  too; `make check-lowest` tests with the lowest versions of all packages, `make check-debian` has
-#                  `make demo` in a Debian 12 with nothing in it, and `make constraints` renews the versions of CI
+#                  too, and as fast; `make install` in a tree of its own. `make check-lowest` tests with the lowest
+#                  versions of all packages, `make check-debian` has `make demo` in a Debian 12 with nothing in it,
+#                  and `make constraints` renews the versions of CI
 # make release-check  after `make dist`: version, tag, changelog, what the wheels hold, and that they come twice the same
 # make demo        the main job on a small data set that ships here
 # make test        everything the tests need, then all tests
@@ -193,6 +194,7 @@ dist: $(WALKER) $(WORK)/dist-tools $(HTSLIB)
 check-dist: build $(WORK)/apt-test gatk dist
 	@bash tests/wheel/build_bcftools.sh $(WORK)/bcftools-new
 	@for wheel in dist/*.whl; do bash tests/wheel/one_digest.sh "$$wheel"; done
+	@bash tests/wheel/install_tree.sh
 	@bash tests/wheel/cpu_only.sh dist/*-cp$$($(BIN)/python -c 'import sys; print("%d%d" % sys.version_info[:2])')-*.whl
 
 check-lowest: $(WORK)/dist-tools

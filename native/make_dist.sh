@@ -11,7 +11,9 @@ export CNNSCORE_HTSLIB=${CNNSCORE_HTSLIB:-$PWD/.make/htslib}
 rm -rf "$folder" && mkdir -p "$folder"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export CFLAGS="${CFLAGS:-} -ffile-prefix-map=$work=." LDFLAGS="${LDFLAGS:-} -Wl,--build-id=none"
+export CFLAGS="${CFLAGS:-} -ffile-prefix-map=$work=." LDFLAGS="${LDFLAGS:-} -Wl,--build-id=none -Wl,--strip-all"
+# Python's own way to link may name a folder of this machine (pyenv's does).
+export LDSHARED="${CC:-gcc} -shared"
 
 "$bin/python" -m build --sdist --outdir "$folder" . >"$work/sdist.log" 2>&1 || { tail -20 "$work/sdist.log" >&2; exit 1; }
 tar -xzf "$folder"/cnnscore-*.tar.gz -C "$work"

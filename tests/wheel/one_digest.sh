@@ -47,7 +47,10 @@ bcftools view "$data/calls.vcf.gz" | sed -e 's/^##fileformat=.*/##fileformat=VCF
 doors=(clone command v45 https plugin)
 newer=$root/.make/bcftools-new/bcftools
 if [ -x "$newer" ]; then
-  "$newer" +cnnscore "$data/calls.vcf.gz" -f "$data/ref.fa" -b "$data/reads.bam" -Oz -o newer.vcf.gz
+  # With what its own commands take: its filter, -v INT, -W=FMT.
+  "$newer" +cnnscore "$data/calls.vcf.gz" -f "$data/ref.fa" -b "$data/reads.bam" -Oz -o newer.vcf.gz -W=tbi \
+    -i 'QUAL>0 || GT="alt"' -v 3 --regions-overlap pos --targets-overlap variant
+  "$newer" index -s newer.vcf.gz >contigs
   echo "bcftools $("$newer" --version-only)"
   doors+=(newer)
 fi
@@ -63,4 +66,7 @@ fi
 for door in "${doors[@]}"; do echo "$(digest "$door.vcf.gz") $door"; done | tee digests
 [ "$(cut -d' ' -f1 digests | sort -u | wc -l)" = 1 ] || { echo "the doors differ" >&2; exit 1; }
 ! bcftools query -f '%INFO/CNN_READS\n' command.vcf.gz | grep -qx '\.' || { echo "no score" >&2; exit 1; }
+# The same Python on both sides.
+[ "$("$python" --version)" != "$("$root/.venv/bin/python" --version)" ] \
+  || "$root/.venv/bin/python" "$root/tests/bench/wheel.py" moved/bin/python
 echo "$(basename "$wheel"): ${#doors[@]} doors, one digest, $("$python" --version)"

@@ -1,7 +1,8 @@
 """Is this a release? `python release_check.py DIST`, after `make dist`.
 
-Version, tag, changelog and citation agree; each wheel holds its doors, licences and SBOM and is no
-larger than 12 MB; built once more, each wheel is the same to the byte.
+Version, tag, changelog and citation agree; each wheel holds its doors, licences and SBOM, is no
+larger than 12 MB, and names no folder of this machine; built once more, each wheel is the same to
+the byte.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ HELD = (
     "cnnscore/models/reads.onnx",
     "cnnscore/train/configs/read-set.toml",
 )
+# Of the clone, of the user and of what is built aside.
+OF_THIS_MACHINE = [f"{folder}/".encode() for folder in (ROOT, Path.home())] + [
+    f"{tempfile.gettempdir()}/{tempfile.gettempprefix()}".encode()
+]
 IN_DIST_INFO = ("licenses/LICENSE", "licenses/NOTICE", "sboms/cnnscore.cdx.json")
 
 
@@ -68,6 +73,10 @@ def of_a_wheel(wheel: Path, version: str) -> Iterator[str]:
     info = f"cnnscore-{version}.dist-info"
     with ZipFile(wheel) as archive:
         held = set(archive.namelist())
+        for name in sorted(held):
+            for folder in OF_THIS_MACHINE:
+                if folder in archive.read(name):
+                    yield f"{wheel.name}: {name} names {folder.decode()}"
     for name in (*HELD, *(f"{info}/{name}" for name in IN_DIST_INFO)):
         if name not in held:
             yield f"{wheel.name}: no {name}"
