@@ -13,7 +13,7 @@
 # make test        everything the tests need, then all tests
 # make test-core   the same without GATK's jar and PyTorch
 # make docs        the documentation as a site: .make/docs/index.html
-# make lint        ruff, mypy, pyright, clang-format, doxygen, gcc and clang with -Werror
+# make lint        ruff, mypy, pyright, clang-format, hadolint, doxygen, gcc and clang with -Werror
 # make asan        native code under AddressSanitizer, and the fuzzers, a minute each
 # make fuzz        damaged files of 13 kinds at the command and the plugin: 1,000 mutations of each,
 #                  or as FUZZ="bam --mutations 200 --seed 7" says
@@ -292,6 +292,7 @@ lint: $(WORK)/built lint-tools
 	@$(BIN)/python tests/web/join_scripts.py $(WORK)/lint && $(BIOME) lint --error-on-warnings
 	@clang-format --dry-run -Werror $$(git ls-files '*.[ch]')
 	@$(call java_format,--dry-run --set-exit-if-changed)
+	@$(BIN)/hadolint plugin/packaging/Dockerfile
 	@doxygen native/Doxyfile
 	@headers=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["include"])'); \
 	for compiler in gcc clang; do for file in native/*/*.c plugin/bcftools/*.c; do \

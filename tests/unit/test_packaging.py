@@ -90,6 +90,12 @@ def test_a_module_is_what_its_description_says(module: Path) -> None:
     described = yaml.safe_load((module.parent / "meta.yml").read_text())
     name = f"cnnscore_{module.parent.name}"
     assert described["name"] == name
+    # What nf-core's schema of this file asks for.
+    assert {"description", "keywords", "tools", "authors", "output"} <= set(described)
+    assert len(set(described["keywords"])) >= 3
+    for tool in described["tools"]:
+        (about,) = tool.values()
+        assert {"homepage", "documentation", "tool_dev_url", "doi"} & set(about)
     assert f"process {name.upper()} {{" in text
     (block,) = re.findall(r"    input:\n(.*?)\n\n", text, re.DOTALL)
     told = [
