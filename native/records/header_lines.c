@@ -15,6 +15,7 @@ static void show(bcf_hdr_t *header, int type) {
 void cnnscore_calls_remove_header(cnnscore_calls *calls, const char *kind, const char *id) {
     bcf_hdr_t *header = calls->header;
     if (strcmp(kind, "INFO") == 0) bcf_hdr_remove(header, BCF_HL_INFO, id);
+    if (strcmp(kind, "FORMAT") == 0) bcf_hdr_remove(header, BCF_HL_FMT, id);
     if (strcmp(kind, "FILTER") == 0) bcf_hdr_remove(header, BCF_HL_FLT, id);
     for (int i = 0; i < header->nhrec; i++)
         if (header->hrec[i]->type == BCF_HL_STR && strcmp(header->hrec[i]->key, kind) != 0)

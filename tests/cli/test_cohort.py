@@ -344,6 +344,21 @@ def test_scores_that_are_there(reads: dict[str, Path], tmp_path: Path) -> None:
     assert scored(once, table, twice, "--overwrite") == first
 
 
+def test_a_key_that_was_declared_in_another_way(reads: dict[str, Path], tmp_path: Path) -> None:
+    calls = write_cohort(tmp_path / "calls.vcf", rows(3), {SAMPLE: same})
+    others = (
+        '##FORMAT=<ID=CNN_READS,Number=.,Type=String,Description="x">',
+        '##INFO=<ID=CNN_N,Number=.,Type=String,Description="x">',
+    )
+    text = calls.read_text().replace("##contig", "\n".join([*others, "##contig"]), 1)
+    calls.write_text(text)
+    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]))
+    assert len(scored(calls, table, tmp_path / "out.bcf", "--overwrite")) == 6
+    with pysam.VariantFile(str(tmp_path / "out.bcf")) as made:
+        assert made.header.formats["CNN_READS"].type == "Float"
+        assert made.header.info["CNN_N"].type == "Integer"
+
+
 @pytest.mark.parametrize(
     ("more", "error"),
     [

@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fuzz_cohort.h"
 #include "fuzz_planes.h"
 #include "records.h"
 #include "window.h"
@@ -30,7 +31,6 @@
 #define LEFT (WINDOW / 2)
 #define WIDTH (LEFT + WINDOW)
 #define BATCH 7      /* records read at a time */
-#define CALL_READS 6 /* reads per site of a call file */
 #define READ_LIMIT 5 /* and of a read file */
 #define INPUT_SIZE_MAX 65536
 
@@ -39,6 +39,7 @@
 #define CALLS_WHOLE 2      /* the header too is of the input */
 #define CALLS_TO_BCF 4     /* written as BCF */
 #define CALLS_SORTED 8     /* must be sorted */
+#define CALLS_COHORT 16    /* scored by carrier */
 #define READS_FORGED 2     /* an index that says "anywhere": of another file, as it were */
 #define READS_GATK 4       /* GATK's downsampling */
 #define READS_TWICE 8      /* two files with the same reads */
@@ -55,6 +56,7 @@ static const char CALLS_HEADER[] =
     "##INFO=<ID=DP,Number=1,Type=Integer,Description=\"depth\">\n"
     "##INFO=<ID=END,Number=1,Type=Integer,Description=\"end\">\n"
     "##FORMAT=<ID=GT,Number=1,Type=String,Description=\"genotype\">\n"
+    "##FORMAT=<ID=PL,Number=G,Type=Integer,Description=\"likelihoods\">\n"
     "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\n";
 
 static const char READS_HEADER[] =
@@ -190,6 +192,7 @@ static int score_calls(cnnscore_calls *calls, int flags, cnnscore_error *err) {
     cnnscore_writer *writer = NULL;
     int n =
         cnnscore_calls_add_header(calls, "##INFO=<ID=CNN_2D,Number=1,Type=Float,Description=\"score\">", err);
+    if (n == CNNSCORE_OK && flags & CALLS_COHORT) n = declare_cohort(calls, err);
     if (n == CNNSCORE_OK) n = cnnscore_writer_open(calls, "/dev/null", "the output", mode, 0, &writer, err);
     while (n >= 0 && (n = cnnscore_calls_read(calls, records, BATCH, err)) > 0) {
         const cnnscore_window_batch *read = cnnscore_records_sites(records);
@@ -201,7 +204,8 @@ static int score_calls(cnnscore_calls *calls, int flags, cnnscore_error *err) {
             check_and_encode(cnnscore_windows_batch(windows), CALL_READS);
         else
             REQUIRE_SAID(code == CNNSCORE_ERR_INPUT, err);
-        code = cnnscore_writer_write(writer, records, "CNN_2D", scores, err);
+        code = flags & CALLS_COHORT ? write_carriers(writer, calls, records, call_reader, windows, err)
+                                    : cnnscore_writer_write(writer, records, "CNN_2D", scores, err);
         if (code != CNNSCORE_OK) n = code;
     }
     int closed = cnnscore_writer_close(writer, n < 0 ? NULL : err);
