@@ -75,7 +75,9 @@ def build(folder: Path, environment: str) -> None:
         generated = Path(work) / "embedded.c"
         with redirect_stdout(None):  # cffi names the file
             embedding().emit_c_code(str(generated))
-        _link(folder / "libcnnscore_python.so", flags, [generated, *INSIDE], [])
+        # cffi's code has its own name in it.
+        named = [*flags, f"-ffile-prefix-map={work}=."]
+        _link(folder / "libcnnscore_python.so", named, [generated, *INSIDE], [])
     _link(folder / "libcnnscore.so", flags, OUTSIDE, ["-Wl,-z,defs"])
 
 
