@@ -124,15 +124,6 @@ def gatk_models() -> Path:
 
 
 @pytest.fixture(scope="session")
-def gatk_jars() -> Path:
-    """The folder of GATK's jars: `make test` fetches it, `make test-core` goes without."""
-    folder = Path(os.environ.get("CNNSCORE_GATK", "none"))
-    if not (folder / "ready").is_file():
-        pytest.skip("needs GATK: run by `make test`, not by `make test-core`")
-    return folder
-
-
-@pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Paths of two small random networks: tiny["reference"] and tiny["reads"]."""
     return write_tiny_networks(tmp_path_factory.mktemp("networks"))

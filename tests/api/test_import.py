@@ -6,8 +6,8 @@ import resource
 import subprocess
 import sys
 
-WITHIN = 0.5
-"""Of the CPU time that `import numpy` takes: 100 ms where this was set."""
+WITHIN = 0.8
+"""Of the CPU time that `import numpy` takes: 0.3 to 0.45 where this was set, above 1 with numpy."""
 
 
 def cpu_seconds(code: str) -> float:

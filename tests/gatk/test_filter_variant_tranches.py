@@ -8,14 +8,21 @@ import pysam
 import pytest
 
 from conftest import run_cli
-from hosts.tranche_runs import AS_GATK, RUNS, Run, filter_column, filter_lines, gatk
+from hosts.gatk import ToolHost
+from hosts.tranche_runs import AS_GATK, RUNS, Run, filter_column, filter_lines
+
+
+def gatk(tools: ToolHost, calls: Path, output: Path, arguments: list[str]) -> None:
+    """Run the real tool."""
+    ran = tools.run("FilterVariantTranches", "--QUIET", "-V", calls, "-O", output, *arguments)
+    assert ran.ok, ran.answer
 
 
 @pytest.mark.parametrize("run", RUNS, ids=[f"seed{run.seed}" for run in RUNS])
-def test_as_gatk(run: Run, gatk_jars: Path, tmp_path: Path) -> None:
+def test_as_gatk(run: Run, tools: ToolHost, tmp_path: Path) -> None:
     case = run.case(tmp_path)
     arguments = run.arguments(case)
-    gatk(gatk_jars, case.calls, tmp_path / "gatk.vcf", arguments)
+    gatk(tools, case.calls, tmp_path / "gatk.vcf", arguments)
     done = run_cli(
         "filter", case.calls, "-o", tmp_path / "ours.vcf", "--quiet", *AS_GATK, *arguments
     )
@@ -26,14 +33,14 @@ def test_as_gatk(run: Run, gatk_jars: Path, tmp_path: Path) -> None:
     assert [*theirs, *sorted(filter_lines(tmp_path / "gatk.vcf"))] == run.golden()
 
 
-def test_as_gatk_on_real_calls(gatk_jars: Path, shared: Path, tmp_path: Path) -> None:
+def test_as_gatk_on_real_calls(tools: ToolHost, shared: Path, tmp_path: Path) -> None:
     """NA12878's calls with the scores of GATK's own networks, its truth set as resource."""
     calls = shared / "golden" / "na12878-chr20" / "calls.cnn.vcf"
     truth = shared / "data" / "na12878-chr20" / "truth.HG001_v3.3.2.vcf.gz"
     levels = [f"--{kind}-tranche={level}" for kind in ("snp", "indel") for level in (90, 95, 99)]
     arguments = ["--info-key", "CNN_2D", "--resource", str(truth)]
     arguments += [word for level in levels for word in level.split("=")]
-    gatk(gatk_jars, calls, tmp_path / "gatk.vcf", arguments)
+    gatk(tools, calls, tmp_path / "gatk.vcf", arguments)
     done = run_cli("filter", calls, "-o", tmp_path / "ours.vcf", "--quiet", *AS_GATK, *arguments)
     assert done.code == 0, done.err
     theirs = filter_column(tmp_path / "gatk.vcf")
@@ -42,7 +49,7 @@ def test_as_gatk_on_real_calls(gatk_jars: Path, shared: Path, tmp_path: Path) ->
     assert filter_lines(tmp_path / "ours.vcf") == filter_lines(tmp_path / "gatk.vcf")
 
 
-def test_gatk_reads_what_we_wrote(gatk_jars: Path, tmp_path: Path) -> None:
+def test_gatk_reads_what_we_wrote(tools: ToolHost, tmp_path: Path) -> None:
     """The header lines that score and filter add are no obstacle to GATK's own parser."""
     run = RUNS[0]
     case = run.case(tmp_path)
@@ -55,12 +62,12 @@ def test_gatk_reads_what_we_wrote(gatk_jars: Path, tmp_path: Path) -> None:
     model = '##cnnscore_model=<ID=CNN_2D,Model="a b",Network=0,Version=1,Cutoffs="SNP:99.0:1.000">'
     text = ours.read_text()
     ours.write_text(text.replace("#CHROM", f"{model}\n#CHROM", 1))
-    gatk(gatk_jars, ours, tmp_path / "gatk.vcf", run.arguments(case))
+    gatk(tools, ours, tmp_path / "gatk.vcf", run.arguments(case))
     assert filter_column(tmp_path / "gatk.vcf") == run.golden()[: len(filter_column(ours))]
 
 
 @pytest.mark.parametrize("odd", ["T", "N", "TA"])
-def test_a_resource_of_another_ref(odd: str, gatk_jars: Path, tmp_path: Path) -> None:
+def test_a_resource_of_another_ref(odd: str, tools: ToolHost, tmp_path: Path) -> None:
     """GATK ends at REF alleles of one length that differ, and so does `--ref-mismatch gatk`."""
     head = "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=9999>\n"
     head += '##INFO=<ID=CNN_2D,Number=1,Type=Float,Description="">\n'
@@ -87,10 +94,10 @@ def test_a_resource_of_another_ref(odd: str, gatk_jars: Path, tmp_path: Path) ->
     done = run_cli(*command)
     if len(odd) == 1:
         with pytest.raises(AssertionError, match="inconsistent references for the same position"):
-            gatk(gatk_jars, calls, tmp_path / "gatk.vcf", arguments)
+            gatk(tools, calls, tmp_path / "gatk.vcf", arguments)
         assert done.code == 2
         assert f"at chr1:100 REF is C in {calls} and {odd}" in done.err
     else:
-        gatk(gatk_jars, calls, tmp_path / "gatk.vcf", arguments)
+        gatk(tools, calls, tmp_path / "gatk.vcf", arguments)
         assert done.code == 0, done.err
         assert filter_column(tmp_path / "ours.vcf") == filter_column(tmp_path / "gatk.vcf")

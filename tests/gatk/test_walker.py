@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pysam
@@ -229,19 +228,7 @@ def test_old_command_line(tools: ToolHost, tiny: dict[str, str], tmp_path: Path)
     model = ("--model", tiny["reads"], "--engine", ENGINE, "--batch-size", 8)
     assert tools.score(*INPUTS, "-I", READS, "-O", plain, *model, "--accelerator", "cpu").ok
     assert scores_of(out, "CNN_2D") == scores_of(plain, "CNN_2D")
-    found = subprocess.run(
-        ["pgrep", "-f", tiny["reads"] + "|cnnscore-import"], capture_output=True, check=False
-    )
-    servers_of_the_tests = children(os.getpid())
-    running = [int(pid) for pid in found.stdout.split() if int(pid) not in servers_of_the_tests]
-    assert not [pid for pid in running if b"--end-with-stdin" in _command(pid)]
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
+    assert children(tools.pid) == []
 
 
 def test_weights_that_are_none(tools: ToolHost, tmp_path: Path) -> None:

@@ -58,6 +58,11 @@ class ToolHost:
                 text=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """The JVM's."""
+        return self._process.pid
+
     def run(self, *arguments: object) -> Ran:
         """Run `TOOL ARGUMENTS`."""
         assert self._process.stdin
