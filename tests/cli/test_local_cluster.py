@@ -51,7 +51,7 @@ def heard(names: Sequence[str]) -> list[str]:
     """Which of HOST:PORT let a stranger in."""
     command = [sys.executable, "-c", STRANGER, *names]
     return subprocess.run(
-        command, capture_output=True, text=True, check=True, timeout=120
+        command, capture_output=True, text=True, check=True, timeout=300
     ).stdout.split()
 
 

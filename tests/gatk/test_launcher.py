@@ -130,11 +130,11 @@ def running(gatk: Gatk, calls: Path, out: Path, folder: Path) -> Iterator[Runnin
         ) as process,
     ):
         try:
-            wait_until(lambda: "Starting traversal" in log.read_text(), 300)
+            wait_until(lambda: "Starting traversal" in log.read_text())
             (jvm,) = children(process.pid)
             (engine,) = children(jvm)
             before = seconds_worked(engine)
-            wait_until(lambda: seconds_worked(engine) > before + 0.2, 300)
+            wait_until(lambda: seconds_worked(engine) > before + 0.2)
             yield Running(process, jvm, engine, seconds_worked(engine))
         finally:
             os.killpg(process.pid, signal.SIGKILL)

@@ -56,11 +56,11 @@ def test_signals(
     log = tmp_path / "log"
     with log.open("w") as err, subprocess.Popen(command, stderr=err) as tool:
         try:
-            wait_until(lambda: "Starting traversal" in log.read_text(), 300)
+            wait_until(lambda: "Starting traversal" in log.read_text())
             (engine,) = children(tool.pid)
             assert _ours(folder) == []  # from here on nothing is left whatever happens
             before = seconds_worked(engine)
-            wait_until(lambda: seconds_worked(engine) > before + 1, 300)
+            wait_until(lambda: seconds_worked(engine) > before + 1)
             before = seconds_worked(engine)
             tool.send_signal(number)
             ended = worked_when_ended(engine, lambda: tool.poll() is not None)
@@ -99,7 +99,7 @@ def test_killed_while_the_engine_starts(gatk: Gatk, folder: Path, tmp_path: Path
     command = gatk.command("CnnScoreVariants", *inputs, "--tmp-dir", folder)
     with log.open("w") as err, subprocess.Popen(command, stderr=err) as tool:
         try:
-            wait_until(lambda: children(tool.pid), 300)
+            wait_until(lambda: children(tool.pid))
             (engine,) = children(tool.pid)
         finally:
             tool.kill()

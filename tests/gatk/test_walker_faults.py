@@ -151,7 +151,7 @@ def test_stream_is_open_before_the_first_batch(tools: ToolHost, out: Path) -> No
         options = ("--create-output-variant-index", "false")
         ran = thread.submit(with_fake, tools, f"tell:{marker}", pipe, *options)
         try:
-            wait_until(lambda: marker.exists() or ran.done(), 300)
+            wait_until(lambda: marker.exists() or ran.done())
         finally:
             text = "" if ran.done() else pipe.read_text()  # the tool goes on
         assert ran.result().ok, ran.result().answer
@@ -174,6 +174,6 @@ def test_server_killed_while_it_scores(
 
 def _kill_when_written(server: Server, out: Path) -> None:
     try:
-        wait_until(lambda: list(out.parent.glob(f".{out.name}.*.part/*")), 300)
+        wait_until(lambda: list(out.parent.glob(f".{out.name}.*.part/*")))
     finally:
         server.stop(signal.SIGKILL)

@@ -50,7 +50,7 @@ def stopped_run(data: Path, output: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", code, *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
-            wait_until(lambda: state_of(process) in "TZ", 300)
+            wait_until(lambda: state_of(process) in "TZ")
             assert state_of(process) == "T", "it never came to the loop"
             yield process
         finally:
