@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -296,3 +297,20 @@ def test_manual_pages(tmp_path: Path) -> None:
                     assert set(line.replace(",", " ").split()) <= words | {"Examples:"}, line
         else:
             assert words >= {f"cnnscore-{command}(1)" for command in COMMANDS}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["help"], ["--version"], ["score", "--help"]])
+def test_a_reader_that_goes_away(words: list[str]) -> None:
+    """As in `cnnscore --version | head -1`: no traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        run = subprocess.run(
+            [sys.executable, "-m", "cnnscore", *words],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (run.returncode, run.stderr) == (-signal.SIGPIPE, b"")

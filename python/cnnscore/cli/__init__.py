@@ -29,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     process."""
     is_the_process = arguments is None
     arguments = sys.argv[1:] if arguments is None else arguments
+    if is_the_process:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python prefers a traceback
     if arguments[:1] == ["help"]:  # `help score` is `score --help`
         arguments = [*arguments[1:], "--help"]
     if not arguments or arguments[0] in ("-h", "--help"):
