@@ -1,8 +1,9 @@
-"""scatter.py BENCH_DATA [--shards N] [--turns N] [--targets REGION]: `score --cluster local:2`.
+"""scatter.py BENCH_DATA [--shards N] [--turns N] [--copies N]: `score --cluster local:2`.
 
-113,000 sites on 113 Mb in 200 shards, scored by two workers of one thread, against `score --threads
-2`, in turns. The start-up of workers is left out: of either side a run over no site is taken off.
-The records must be equal to the byte. `--targets` takes a part of the sites, for a quick look.
+110,500 sites on 111 Mb (100 copies of the small genome of make_data.py) in 200 shards, scored by
+two workers of one thread, against `score --threads 2`, in turns. The start-up of workers is left
+out: of either side a run over no site is taken off. The records must be equal to the byte.
+`--copies` takes a part of the genome; with `--shards` in proportion each shard is as large.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import copies
 from timing import print_row, run_once
 
 MOST = {"reads": 1.15, "gatk-2d": 1.05}
-SHARDS, TURNS, WORKERS = 200, 3, 2
+SHARDS, TURNS, WORKERS, COPIES = 200, 3, 2, 100
 
 
 def main() -> None:
@@ -26,19 +28,21 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--shards", type=int, default=SHARDS)
     parser.add_argument("--turns", type=int, default=TURNS)
-    parser.add_argument("--targets")
+    parser.add_argument("--copies", type=int, default=COPIES)
     parser.add_argument("--model", action="append", choices=list(MOST))
     options = parser.parse_args()
-    large, ok = options.data / "large", True
+    data = copies.make(
+        options.data / "small", options.data / f"copies-{options.copies}", options.copies
+    )
+    ok = True
     for model in options.model or MOST:
         with tempfile.TemporaryDirectory(prefix="scatter-") as name:
-            ok = _compare(large, Path(name), model, options) and ok
+            ok = _compare(data, Path(name), model, options) and ok
     sys.exit(0 if ok else 1)
 
 
 def _compare(data: Path, folder: Path, model: str, options: argparse.Namespace) -> bool:
-    targets = ["-t", options.targets] if options.targets else []
-    contig = (data / "ref.fa.fai").read_text().split("\t")[0]
+    contig = (data / f"{copies.REFERENCE}.fai").read_text().split("\t")[0]
     none = ["-t", f"{contig}:1-1"]
 
     def one(out: str, where: list[str]) -> float:
@@ -52,8 +56,8 @@ def _compare(data: Path, folder: Path, model: str, options: argparse.Namespace) 
     ratios, equal = [], True
     for turn in range(options.turns):
         sides = [
-            lambda: one("one.vcf", targets) - one("none.vcf", none),
-            lambda: cluster("shards.vcf", targets, options.shards) - cluster("none.vcf", none, 2),
+            lambda: one("one.vcf", []) - one("none.vcf", none),
+            lambda: cluster("shards.vcf", [], options.shards) - cluster("none.vcf", none, 2),
         ]
         times = {side: sides[side]() for side in ((0, 1) if turn % 2 == 0 else (1, 0))}
         if min(times.values()) <= 0:
@@ -67,7 +71,8 @@ def _compare(data: Path, folder: Path, model: str, options: argparse.Namespace) 
 
 
 def _seconds(data: Path, model: str, out: Path, more: list[str]) -> float:
-    calls = [str(data / "sparse.vcf.gz"), "-R", str(data / "ref.fa"), "-I", str(data / "30x.bam")]
+    names = (copies.CALLS, "-R", copies.REFERENCE, "-I", copies.READS)
+    calls = [name if name.startswith("-") else str(data / name) for name in names]
     command = [sys.executable, "-m", "cnnscore", "score", *calls, "-m", model]
     return run_once([*command, "--no-version", "--quiet", "-o", str(out), *more]).seconds
 

@@ -65,9 +65,15 @@ class DaskRunner:
         opened.close()
         return opened.description
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | Exception]]:
+    def run(
+        self, tasks: Sequence[Task], *, again: bool
+    ) -> Iterator[tuple[Task, dict[str, Any] | Exception]]:
         """Each task with its result, or what it ended with, as they come."""
         from distributed import as_completed
+
+        # Dask hands tasks that ask for resources to workers long before they start, and blames all
+        # of a worker's when it dies: then, and to tell who killed it, each worker has one.
+        one_each = again or bool(self._resources)
 
         by_key = {}
 
@@ -81,11 +87,14 @@ class DaskRunner:
             return future
 
         waiting = iter(tasks)
-        first = [sent(task) for task in islice(waiting, MOST_SENT)]
+        most = max(1, self.workers()) if one_each else MOST_SENT
+        first = [sent(task) for task in islice(waiting, most)]
         ended = as_completed(first, loop=self._client.loop)
         del first
         for future in ended:
-            for task in islice(waiting, 1):
+            if one_each:
+                most = max(1, self.workers())
+            for task in islice(waiting, max(0, most - len(by_key) + 1)):
                 ended.add(sent(task))
             error = future.exception()
             yield by_key.pop(future.key), future.result() if error is None else error
@@ -137,11 +146,10 @@ def cluster_runner(
     threads = threads or settings["workers"].get("threads")
     with ExitStack() as stack:
         stack.enter_context(_no_sigpipe())
-        # A worker that dies takes its tasks with it: each is tried so often.
         stack.enter_context(
             dask.config.set(
                 {
-                    "distributed.scheduler.allowed-failures": ATTEMPTS - 1,
+                    "distributed.scheduler.allowed-failures": 0,  # we try again, and say so
                     "distributed.worker.daemon": True,
                     "distributed.scheduler.worker-saturation": 1.0,
                 }

@@ -63,6 +63,8 @@ def score_in_worker(task: Task) -> dict[str, Any]:
             f"{task.version}: install one version everywhere"
         )
     with _logged(Path(task.logs) / f"{worker_name()}.log"):
+        # Of a worker that is killed this tells at what it was.
+        log.info("shard %s (%s)", task.name, (task.options.intervals.regions or "")[:200])
         engine = _engine(task)
         if engine.description.network != task.network:
             raise BadInput(
@@ -142,8 +144,13 @@ def _logged(path: Path) -> Iterator[None]:
     """Messages of the block go to a worker's log."""
     handler = logging.FileHandler(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    with _to(handler):
-        yield
+    before = log.level
+    log.setLevel(logging.INFO)
+    try:
+        with _to(handler):
+            yield
+    finally:
+        log.setLevel(before)
 
 
 @contextmanager

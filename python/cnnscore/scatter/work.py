@@ -37,8 +37,10 @@ class Runner(Protocol):
     def network(self, engine: EngineSettings, *, has_reads: bool) -> Description:
         """What they are scored with; asked for once, before `run`."""
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | Exception]]:
-        """Each task with its result, or what it ended with, as they come."""
+    def run(
+        self, tasks: Sequence[Task], *, again: bool
+    ) -> Iterator[tuple[Task, dict[str, Any] | Exception]]:
+        """Each task with its result, or what it ended with, as they come; `again`: these failed."""
 
     def workers(self) -> int:
         """How many processes there are now."""
@@ -54,8 +56,11 @@ class ThisProcess:
         self._engine = engine.open(has_reads=has_reads)
         return self._engine.description
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | Exception]]:
+    def run(
+        self, tasks: Sequence[Task], *, again: bool
+    ) -> Iterator[tuple[Task, dict[str, Any] | Exception]]:
         """Each task with its result, or what it ended with."""
+        del again  # nobody dies without this process
         for task in tasks:
             outcome: dict[str, Any] | Exception
             try:
@@ -266,7 +271,7 @@ class _Run:
         waiting = list(self._missing.values())
         for attempt in range(1, ATTEMPTS + 1):
             again = []
-            for task, outcome in self._runner.run(waiting):
+            for task, outcome in self._runner.run(waiting, again=attempt > 1):
                 if isinstance(outcome, Exception):
                     self._failed[task.name] = outcome
                     if attempt < ATTEMPTS and not isinstance(outcome, CnnscoreError):
