@@ -84,9 +84,13 @@ def compare(a: Sequence[str], b: Sequence[str], *, repeats: int = 5, warmups: in
         pair = [(a, runs_a), (b, runs_b)]
         for command, runs in pair if turn % 2 == 0 else reversed(pair):
             runs.append(run_once(command))
-    turns = [x.seconds / y.seconds for x, y in zip(runs_a, runs_b, strict=True)]
-    ratio = median_seconds(runs_a) / median_seconds(runs_b)
-    return Ratio(ratio, min(turns), max(turns), runs_a, runs_b)
+    return ratio_of(runs_a, runs_b)
+
+
+def ratio_of(a: list[Run], b: list[Run]) -> Ratio:
+    """The ratio of runs that took turns."""
+    turns = [x.seconds / y.seconds for x, y in zip(a, b, strict=True)]
+    return Ratio(median_seconds(a) / median_seconds(b), min(turns), max(turns), a, b)
 
 
 def median_seconds(runs: Sequence[Run]) -> float:
