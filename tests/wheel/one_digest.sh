@@ -35,6 +35,9 @@ grep -q '^htslib .*, built in: .*libcurl .*S3, GCS, libdeflate' version
 for order in "pysam, cnnscore.calls.records" "cnnscore.calls.records, pysam"; do
   moved/bin/python "$root/tests/wheel/two_htslibs.py" "$order" "$data"
 done
+# The Python API with pysam's files: the scores that the clone has.
+mkdir api && moved/bin/python "$root/tests/wheel/api_caller.py" "$data" api
+cmp api/scores <(bcftools query -f '%INFO/CNN_READS\n' clone.vcf.gz)
 "${command[@]}" score "${inputs[@]}" --quiet -o command.vcf.gz
 "${command[@]}" filter command.vcf.gz --quiet -o filtered.vcf.gz
 moved/bin/python "$root/tests/data/demo_result.py" filtered.vcf.gz "$data/truth.vcf.gz"

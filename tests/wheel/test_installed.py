@@ -105,3 +105,19 @@ def test_it_says_whose_htslib_it_has_and_asks_for_it(python: Path) -> None:
 def test_pysam_in_the_same_process(python: Path, order: str) -> None:
     said = run(python, TESTS / "wheel" / "two_htslibs.py", order, DATA)
     assert ": 294 scores" in said
+
+
+def test_python_callers_get_the_command_s_scores(python: Path, tmp_path: Path) -> None:
+    """pysam's files and records, BCF, CRAM and URLs: one set of scores, the command's."""
+    written = tmp_path / "command.vcf"
+    run(python, "-m", "cnnscore", "score", CALLS, "-R", REF, "-I", READS, "--quiet", "-o", written)
+    said = run(python, TESTS / "wheel" / "api_caller.py", DATA, tmp_path)
+    assert said.splitlines()[-1] == "9 ways, 294 scores, the same to the bit"
+    assert (tmp_path / "scores").read_text() == run(
+        "bcftools", "query", "-f", "%INFO/CNN_READS\n", written
+    )
+    theirs, ours = (
+        [line for line in path.read_text().splitlines() if not line.startswith("##")]
+        for path in (written, tmp_path / "api.vcf")
+    )
+    assert ours == theirs

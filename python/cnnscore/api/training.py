@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnscore.errors import UsageError, WrongType
@@ -69,6 +68,8 @@ def dataset(
     >>> made.path, made.rows
     ('data/calls.parquet', 295)
     """
+    from pathlib import Path
+
     from cnnscore.api.progress import progress_of
     from cnnscore.api.quiet import quiet_htslib
     from cnnscore.api.scorer import intervals_of
@@ -149,6 +150,8 @@ def train(
     >>> cnnscore.open(done.path)
     <cnnscore.Scorer: mine, reference, cpu>
     """
+    from pathlib import Path
+
     from cnnscore.api.progress import progress_of
     from cnnscore.dataset.parquet import dataset_files
     from cnnscore.extras import need
