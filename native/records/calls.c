@@ -148,11 +148,11 @@ static int add_reader(cnnscore_calls *calls, const char *name, const cnnscore_ca
             case idx_load_failed:
                 return cnnscore_fail(
                     err, CNNSCORE_ERR_INPUT,
-                    "%s has no index, which `regions=` needs: make one with `bcftools index %s`", o->path,
+                    "%s has no index, which `region=` needs: make one with `bcftools index %s`", o->path,
                     o->path);
             case not_bgzf:
                 return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                                     "%s is not compressed with bgzip, which `regions=` needs: "
+                                     "%s is not compressed with bgzip, which `region=` needs: "
                                      "`bcftools view -Oz`, then `bcftools index`, or use `targets=`",
                                      o->path);
             case open_failed:
@@ -171,7 +171,7 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
     bool is_stdin = strcmp(o->path, "-") == 0;
     if (o->regions && is_stdin)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
-                             "standard input has no index to jump by: use `targets=` in place of `regions=`");
+                             "standard input has no index to jump by: use `targets=` in place of `region=`");
     calls->source = bcf_sr_init();
     if (!calls->source) return cnnscore_fail_memory(err);
     char *copy = NULL, *name = NULL;

@@ -160,7 +160,7 @@ int32_t cnnscore_warn_of_scores(const cnnscore_reader_counts *counts, int64_t sc
     cnnscore_fail(
         warning, CNNSCORE_OK,
         "the network %s has no finite score (NaN) for %s of %s sites: they are left without one, and "
-        "`cnnscore filter` leaves them alone, unless it is `cnnscore filter --unscored fail`",
+        "`cnnscore filter` leaves them alone, unless it is told to fail them",
         model, cnnscore_grouped(sites - scored).text, cnnscore_grouped(sites).text);
     return 1;
 }

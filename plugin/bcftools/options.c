@@ -220,6 +220,7 @@ static const char *option_of(const char *name, size_t length) {
     for (size_t i = 0; i < length; i++) dashed[i] = name[i] == '_' ? '-' : name[i];
     dashed[length] = '\0';
     if (strcmp(dashed, "annotations-from") == 0) dashed[strlen("annotations")] = '\0';
+    if (strcmp(dashed, "region") == 0) strcpy(dashed, "regions");
     for (const struct option *o = LONG_OPTIONS; o->name; o++)
         if (strcmp(o->name, dashed) == 0) return o->name;
     return NULL;

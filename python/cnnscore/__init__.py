@@ -129,6 +129,9 @@ def open(
     threads: int | None = None,
     batch_size: int | None = None,
     annotations_from: str | None = None,
+    token_file: str | os.PathLike[str] | None = None,
+    tls_ca: str | os.PathLike[str] | None = None,
+    timeout: float | None = None,
 ) -> Scorer:
     """Open a network: a name that `cnnscore.models` shows, or the path of an .onnx file.
 
@@ -139,8 +142,12 @@ def open(
     `provider` is "auto", "cpu", "cuda" or "tensorrt"; `threads` defaults to the cores this process
     may use; `batch_size` (sites per network call) changes speed and memory, never a score.
     `annotations_from` is "caller", "reads" or "fill" (docs/reference/encodings.md), by default the
-    network's. Errors: BadInput for a network that is missing or no network of ours, UsageError for
-    a provider that does not work here, ServerError for a server that is not there.
+    network's. For a server, `token_file` and `tls_ca` (certificates to trust, PEM) name files, and
+    `timeout` is the most seconds that a batch may take; by default as the environment says
+    (docs/reference/protocol.md).
+
+    Errors: BadInput for a network that is missing or no network of ours, UsageError for a provider
+    that does not work here, ServerError for a server that is not there.
 
     >>> import cnnscore
     >>> cnnscore.open("reference")
@@ -155,4 +162,7 @@ def open(
         threads=threads,
         batch_size=batch_size,
         annotations_from=annotations_from,
+        token_file=maybe_file(token_file, "token_file"),
+        tls_ca=maybe_file(tls_ca, "tls_ca"),
+        timeout=timeout,
     )

@@ -173,9 +173,9 @@ def output(tmp_path: Path) -> Path:
 def test_a_socket_that_is_gone(data: Path, output: Path, tmp_path: Path) -> None:
     address = f"unix:{tmp_path}/gone"
     arguments = [*score_arguments(data, "reference", output), "--server", address]
-    fails(arguments, output, address, "cnnscore serve --listen")
+    fails(arguments, output, address, "`cnnscore serve` starts one")
     (tmp_path / "gone").write_text("no socket")
-    fails(arguments, output, address, "cnnscore serve --listen")
+    fails(arguments, output, address, "`cnnscore serve` starts one")
 
 
 def test_a_server_with_another_network(

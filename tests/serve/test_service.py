@@ -163,7 +163,7 @@ def test_a_full_server_makes_clients_wait(
             next(call)
             scores = pool.submit(remote.score, case.batch)
             wait_until(lambda: "waiting for the server at" in caplog.text)
-            assert "--max-streams" in caplog.text
+            assert "`cnnscore serve` with more of them" in caplog.text
             assert not scores.done()
             sender.end()
         assert scores.result(300).tobytes() == case.scores.tobytes()
@@ -180,7 +180,7 @@ def test_a_server_that_stays_full(
     remotes = [RemoteEngine(server.address, timeout=seconds) for seconds in (0.3, 600)]
     with stream(server, messages_of(case, 1)):
         assert engine.entered.wait(300)
-        with pytest.raises(ServerError, match=r"was full.*--max-streams.*`timeout=`"):
+        with pytest.raises(ServerError, match=r"was full.*with more of them.*`timeout=`"):
             remotes[0].score(case.batch)
         caplog.clear()
         with ThreadPoolExecutor(1) as pool:  # and Ctrl-C ends the wait

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import cnnscore
 from cnnscore.cli.naming import OPTIONS, option_of, with_options
 from cnnscore.cli.parser import COMMANDS, command_parser
 
@@ -17,8 +19,10 @@ PACKAGE = PROJECT / "python" / "cnnscore"
 LIBRARY = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent.name != "cli"]
 
 OPTION = re.compile(r"(?:^|[\s\"'(`])--[a-z]")
-COMMAND_LINE = re.compile(r"`[a-z]+ [^`]+`")
-"""What is to be typed into a shell, its program first."""
+COMMAND_LINE = re.compile(r"`(?!cnnscore )[a-z]+ [^`]+`")
+"""What is to be typed into a shell, another program first."""
+OF_OURS = re.compile(r"`cnnscore [^`]*\s-[^`]*`")
+"""A command of ours with an option, which who calls it in Python cannot give."""
 OUR_COMMAND = re.compile(r"^cnnscore [a-z]+ ")
 """A whole literal that is one."""
 PROGRAM_ARGUMENT = re.compile(r"--[a-z-]+")
@@ -31,6 +35,15 @@ PYTHON_ALONE = {
     "calls/record_lines.py",
 }
 """Modules whose messages callers of the Python functions alone see: what they name is no option."""
+COMMANDS_ALONE = {
+    *(path.relative_to(PACKAGE).as_posix() for path in LIBRARY if path.parent.name == "scatter"),
+    "evaluate/comparator.py",
+    "serve/server.py",
+    # of a resource's record where a run is to end as GATK does
+    "resource.c",
+}
+"""Modules whose messages only callers of the commands see."""
+OF_WHO_RUNS_THE_SERVER = {"max_message_mb"}
 
 
 def literals(path: Path) -> Iterator[str]:
@@ -51,7 +64,7 @@ def literals(path: Path) -> Iterator[str]:
 def names_an_option(text: str) -> bool:
     if PROGRAM_ARGUMENT.fullmatch(text) or OUR_COMMAND.match(text):
         return False
-    return bool(OPTION.search(COMMAND_LINE.sub("", text)))
+    return bool(OPTION.search(COMMAND_LINE.sub("", text)) or OF_OURS.search(text))
 
 
 def test_the_library_names_no_options() -> None:
@@ -81,6 +94,9 @@ def test_native_code_names_no_options() -> None:
         ("--hold-out …: no row lies there", True),
         ("give the regions (--confident)", True),
         ("run `bcftools annotate --rename-chrs MAP`", False),
+        ("start one with `cnnscore serve --listen unix:s`", True),
+        ("make it with `cnnscore score -r`", True),
+        ("run `cnnscore score` first", False),
         ("--squash-ploidy", False),
         ("a - b -- c", False),
     ],
@@ -122,6 +138,31 @@ def test_arguments_are_named_that_there_are() -> None:
     wanted = {option_of(name + part).partition(" ")[0].rstrip("=") for name, part in named}
     wanted |= {option.partition(" ")[0].rstrip("=") for option in OPTIONS.values()}
     assert wanted <= options
+
+
+def test_python_callers_can_give_what_messages_name() -> None:
+    functions = [getattr(cnnscore, name) for name in cnnscore.__all__]
+    functions += [one for name, one in vars(cnnscore.Scorer).items() if not name.startswith("_")]
+    there = {
+        name
+        for function in functions
+        if inspect.isfunction(function)
+        for name in inspect.signature(function).parameters
+    }
+    named: dict[str, set[str]] = {}
+    for path in LIBRARY:
+        for text in literals(path):
+            for name, _ in ARGUMENT.findall(text):
+                named.setdefault(name, set()).add(path.relative_to(PACKAGE).as_posix())
+    for path in sorted((PROJECT / "native").rglob("*.c")):
+        for name, _ in ARGUMENT.findall(path.read_text(encoding="utf-8")):
+            named.setdefault(name, set()).add(path.name)
+    wrong = {
+        name: where - COMMANDS_ALONE
+        for name, where in named.items()
+        if name not in there | OF_WHO_RUNS_THE_SERVER and where - COMMANDS_ALONE
+    }
+    assert wrong == {}
 
 
 @pytest.mark.parametrize(

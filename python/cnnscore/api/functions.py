@@ -148,6 +148,7 @@ def evaluate(
     region: str | Iterable[str] | None = None,
     sample: str | None = None,
     truth_sample: str | None = None,
+    same_sample: bool = False,
     unit: str = "allele",
     match_genotype: bool = False,
     all_alleles: bool = False,
@@ -159,8 +160,9 @@ def evaluate(
 
     `confident` is a BED of where the truth set is complete; `scores` are QUAL, INFO or FORMAT keys
     ("-FS" where low means true), by default all known ones; `unit` is "allele" or "record"; `block`
-    (bases) draws neighbouring calls together for the confidence intervals. docs/tasks/evaluate.md
-    says what the figures mean. Needs `pip install 'cnnscore[evaluate]'`.
+    (bases) draws neighbouring calls together for the confidence intervals. `same_sample` says that
+    files are of one sample, whatever names it has in them. docs/tasks/evaluate.md says what the
+    figures mean. Needs `pip install 'cnnscore[evaluate]'`.
 
     Errors: UsageError, BadInput.
 
@@ -191,6 +193,7 @@ def evaluate(
         all_alleles=all_alleles,
         sample=sample,
         truth_sample=truth_sample,
+        same_sample=same_sample,
         intervals=intervals_of(region),
         block=block,
         seed=seed,

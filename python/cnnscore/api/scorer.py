@@ -53,6 +53,9 @@ class Scorer:
         threads: int | None = None,
         batch_size: int | None = None,
         annotations_from: str | None = None,
+        token_file: str | None = None,
+        tls_ca: str | None = None,
+        timeout: float | None = None,
     ) -> None:
         if model is not None and not is_address(model) and os.path.sep in model:
             model = os.path.abspath(model)  # noqa: PTH100 - keeps links; a worker may be elsewhere
@@ -62,6 +65,9 @@ class Scorer:
             "provider": provider,
             "batch_size": batch_size,
             "annotations_from": annotations_from,
+            "token_file": token_file,
+            "tls_ca": tls_ca,
+            "timeout": timeout,
         }
         self._engines: dict[str, WindowScorer] = {}
         self._closed = False
@@ -96,6 +102,7 @@ class Scorer:
         output: str | os.PathLike[str] = "-",
         region: str | Iterable[str] | None = None,
         regions_file: File | None = None,
+        targets: str | Iterable[str] | None = None,
         sample: str | None = None,
         info_key: str | None = None,
         overwrite: bool = False,
@@ -111,11 +118,12 @@ class Scorer:
         `calls` is a VCF or BCF ("-" is standard input), `reference` a FASTA with .fai; `reads` are
         indexed BAM or CRAM files, one or several, for a network that looks at reads. `region` is
         "CONTIG" or "CONTIG:BEG-END" (1-based, inclusive), one or several, found by index;
-        `regions_file` names a BED. `sample` chooses the VCF column and, by SM, the reads.
-        `info_key` is in place of the network's own, `overwrite` allows one that the input has.
-        `per_allele` writes one score per ALT allele. `sample_depth` and `downsampling` ("site" or
-        "gatk") are explained in docs/reference/encodings.md. `output_type` is u, b, v or z as in
-        bcftools, by default that of the suffix of `output`; `write_index` is "tbi" or "csi".
+        `regions_file` names a BED; `targets` are found without an index, by reading all calls.
+        `sample` chooses the VCF column and, by SM, the reads. `info_key` is in place of the
+        network's own, `overwrite` allows one that the input has. `per_allele` writes one score per
+        ALT allele. `sample_depth` and `downsampling` ("site" or "gatk") are explained in
+        docs/reference/encodings.md. `output_type` is u, b, v or z as in bcftools, by default that
+        of the suffix of `output`; `write_index` is "tbi" or "csi".
 
         Errors: UsageError, BadInput, BadOutput; then no output is left under its name.
 
@@ -128,7 +136,7 @@ class Scorer:
         paths = files_of(reads, "reads")
         options = ScoreOptions(
             sample=sample,
-            intervals=intervals_of(region, regions_file),
+            intervals=intervals_of(region, regions_file, targets),
             info_key=info_key,
             overwrite=overwrite,
             per_allele=per_allele,
@@ -155,6 +163,7 @@ class Scorer:
         reads: Files = (),
         region: str | Iterable[str] | None = None,
         regions_file: File | None = None,
+        targets: str | Iterable[str] | None = None,
         sample: str | None = None,
         info: str | Iterable[str] = (),
         per_allele: bool = False,
@@ -177,7 +186,7 @@ class Scorer:
         paths, fasta = files_of(reads, "reads"), file_of(reference, "reference")
         options = ScoreOptions(
             sample=sample,
-            intervals=intervals_of(region, regions_file),
+            intervals=intervals_of(region, regions_file, targets),
             per_allele=per_allele,
             sample_depth=sample_depth,
         )
@@ -293,6 +302,7 @@ class Scorer:
         reads: Files = (),
         region: str | Iterable[str] | None = None,
         regions_file: File | None = None,
+        targets: str | Iterable[str] | None = None,
         sample: str | None = None,
         sample_depth: float | None = None,
         limit: int | None = None,
@@ -319,7 +329,7 @@ class Scorer:
             calls=file_of(calls, "calls"),
             reference=file_of(reference, "reference"),
             reads=paths,
-            intervals=intervals_of(region, regions_file),
+            intervals=intervals_of(region, regions_file, targets),
             sample=sample,
             sample_depth=sample_depth,
             limit=limit,
@@ -411,7 +421,14 @@ class Scorer:
         )
 
 
-def intervals_of(region: str | Iterable[str] | None, regions_file: File | None = None) -> Intervals:
-    """Regions as their users write them. Errors: WrongType, UsageError for both."""
-    regions = None if region is None else ",".join(list_of(region, "region"))
-    return Intervals(regions=regions, regions_file=maybe_file(regions_file, "regions_file"))
+def intervals_of(
+    region: str | Iterable[str] | None,
+    regions_file: File | None = None,
+    targets: str | Iterable[str] | None = None,
+) -> Intervals:
+    """Regions as their users write them. Errors: WrongType, UsageError for a list and a file."""
+    return Intervals(
+        regions=None if region is None else ",".join(list_of(region, "region")),
+        regions_file=maybe_file(regions_file, "regions_file"),
+        targets=None if targets is None else ",".join(list_of(targets, "targets")),
+    )

@@ -54,9 +54,9 @@ class Intervals:
         for overlap in (self.regions_overlap, self.targets_overlap):
             if overlap not in OVERLAPS:
                 raise UsageError(f"overlap {overlap!r}: choose from {', '.join(OVERLAPS)}")
-        for kind in ("regions", "targets"):
+        for kind, name in (("regions", "region"), ("targets", "targets")):
             if getattr(self, kind) and getattr(self, f"{kind}_file"):
-                raise UsageError(f"give `{kind}=` or `{kind}_file=`, not both")
+                raise UsageError(f"give `{name}=` or `{kind}_file=`, not both")
 
     def __str__(self) -> str:
         """For people; empty where nothing was asked for."""

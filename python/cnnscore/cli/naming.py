@@ -18,6 +18,7 @@ OPTIONS = {
     "output_type": "-O",
     "reads": "--reads (-I)",
     "reference": "-R",
+    "region": "--regions",
     "resources": "--resource",
     "scores": "--score=",
     "settings": "--set",

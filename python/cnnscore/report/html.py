@@ -50,7 +50,7 @@ def read_tranche_table(path: str) -> list[list[str]]:
         raise BadInput(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
     rows = [line.split("\t") for line in lines]
     if not rows or tuple(rows[0]) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
-        raise BadInput(f"{path} is no table of `cnnscore filter --tranche-table`")
+        raise BadInput(f"{path} is no table of tranches that `cnnscore filter` wrote")
     return rows
 
 

@@ -158,7 +158,9 @@ def _read_plan(path: Path) -> dict[str, Any] | None:
     except ValueError:
         plan = None
     if not isinstance(plan, dict):
-        raise BadInput(f"{path} is no plan of `cnnscore score --work`: give another folder")
+        raise BadInput(
+            f"{path} is no plan of shards that `cnnscore score` made: give another folder"
+        )
     return plan
 
 

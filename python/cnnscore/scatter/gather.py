@@ -67,7 +67,7 @@ class _Scored:
         if not match:
             raise BadInput(
                 f"{path} does not say which part of a call file it is: make it with "
-                "`cnnscore score -r`, with the regions of a line of `cnnscore shards`"
+                "`cnnscore score`, with those of a line of `cnnscore shards` as `region=`"
             )
         runs = [line for line in lines[found[-1] + 1 :] if OF_A_RUN.match(line)]
         own = (lines[found[-1]], *runs)

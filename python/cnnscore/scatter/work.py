@@ -103,7 +103,7 @@ def score_in_shards(
     for a folder of another plan; CnnscoreError where shards cannot be scored: the others stay done.
     """
     if options.intervals.regions or options.intervals.regions_file:
-        raise UsageError("shards are of the whole file: use `targets=` in place of `regions=`")
+        raise UsageError("shards are of the whole file: use `targets=` in place of `region=`")
     if options.downsampling == "gatk":
         raise UsageError("`downsampling=gatk` runs through a whole file in order, without shards")
     start = time.monotonic()

@@ -53,11 +53,14 @@ def open_engine(
     provider: str = "auto",
     batch_size: int | None = None,
     annotations_from: str | None = None,
+    token_file: str | None = None,
+    tls_ca: str | None = None,
+    timeout: float | None = None,
 ) -> WindowScorer:
     """Open a network by name or file, or the server at `unix:PATH` or `tcp:HOST:PORT`.
 
-    `provider`, `batch_size` and `annotations_from` are for networks; a server has its own. Errors:
-    those of Engine and RemoteEngine.
+    `provider`, `batch_size` and `annotations_from` are for networks, the rest for servers.
+    Errors: those of Engine and RemoteEngine, UsageError for what is of the other.
     """
     if is_address(model):
         from cnnscore.wire.client import RemoteEngine
@@ -66,7 +69,10 @@ def open_engine(
             raise UsageError(
                 "a server has its own way with annotations: leave out `annotations_from=`"
             )
-        return RemoteEngine(model)
+        return RemoteEngine(model, token_file=token_file, tls_ca=tls_ca, timeout=timeout)
+    of_server = {"token_file": token_file, "tls_ca": tls_ca, "timeout": timeout}
+    if wrong := [name for name, value in of_server.items() if value is not None]:
+        raise UsageError(f"{model} is no server's address: leave out `{wrong[0]}=`")
     from cnnscore.score.engine import Engine
 
     return Engine(

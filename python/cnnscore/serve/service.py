@@ -40,8 +40,8 @@ MAX_DETAILS = 1000  # characters of a status message: headers have a limit
 
 
 FULL = (
-    "all {} streams that the server takes are open: try again later, or start it with "
-    "`cnnscore serve --max-streams` and a larger number"
+    "all {} streams that the server takes are open: try again later, or start `cnnscore serve` "
+    "with more of them"
 )
 
 

@@ -201,7 +201,7 @@ def _check_chosen(
     plain = not (choice.sites or choice.random or choice.needs_scores)
     if plain and len(chosen) < len(scores):
         log.warning(
-            "showing the first %s of %s records: choose with `regions=`, `worst=`, `near=` or "
+            "showing the first %s of %s records: choose with `region=`, `worst=`, `near=` or "
             "`random=`, or show more with `limit=`",
             f"{len(chosen):,}",
             f"{len(scores):,}",

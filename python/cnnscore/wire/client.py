@@ -154,8 +154,7 @@ class RemoteEngine:
     def score_alleles(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Not by a server. Errors: UsageError."""
         raise UsageError(
-            "a server gives one score per record: leave out `per_allele=`, or score without "
-            "`address=`"
+            "a server gives one score per record: leave out `per_allele=`, or score without one"
         )
 
     def cancel(self) -> None:
@@ -224,8 +223,7 @@ class RemoteEngine:
         code, where = error.code().name, f"the server at {self._address}"
         said = _said(error)
         gone = ServerError(
-            f"no answer from {where} ({said}): is it running? Start one with "
-            f"`cnnscore serve --listen {self._address} -m MODEL`"
+            f"no answer from {where} ({said}): is it running? `cnnscore serve` starts one"
         )
         known: dict[str, CnnscoreError] = {
             "UNAVAILABLE": gone,
