@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from pathlib import Path
 
 import nbclient
 import nbformat
 import pytest
+from PIL import Image, ImageSequence
 
 from conftest import TESTS
 from hosts.training_data import need_extra
@@ -32,6 +35,11 @@ def test_a_notebook_runs(path: Path) -> None:
     shown = [output.get("data", {}) for cell in code for output in cell.outputs]
     pictures = sum("image/png" in data for data in shown)
     assert pictures == sum(".plot()" in cell.source for cell in code)
+    films = [base64.b64decode(data["image/gif"]) for data in shown if "image/gif" in data]
+    assert len(films) == (2 if path.stem.startswith("1") else 0)
+    for film in films:  # channel by channel
+        with Image.open(io.BytesIO(film)) as opened:
+            assert sum(1 for _ in ImageSequence.Iterator(opened)) == 15
     assert set(FOLDER.iterdir()) == before
 
 
