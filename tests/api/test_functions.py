@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pysam
 import pytest
 
 import cnnscore as cs
@@ -122,6 +124,14 @@ def test_evaluate_finds_what_the_command_finds(scored: Path, tmp_path: Path) -> 
     assert len(found.plot().axes) == 4
     assert "CNN_READS" in repr(found)
     assert "<th>roc_auc</th>" in found._repr_html_()
+    other = tmp_path / "renamed.vcf.gz"
+    with pysam.VariantFile(str(scored)) as calls:
+        text = str(calls.header).replace("SYN1", "OTHER") + "".join(map(str, calls))
+    other.write_bytes(gzip.compress(text.encode()))
+    with pytest.raises(cs.BadInput, match="`same_sample=`"):
+        cs.evaluate([scored, other], truth=TRUTH, scores="CNN_READS")
+    both = cs.evaluate([scored, other], truth=TRUTH, scores="CNN_READS", same_sample=True)
+    assert len(both.table()) == 6
     with pytest.raises(TypeError, match="`truth=`"):
         cs.evaluate(scored, truth=None)  # type: ignore[arg-type] # is wrong
 

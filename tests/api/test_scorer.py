@@ -178,6 +178,29 @@ def test_all_doors_give_one_score(model: str, by_command: dict[str, list[str | N
             assert scorer.score_records(held[7:8], reference=REF)[0] == scores[7]
 
 
+def test_targets_are_found_without_an_index(
+    by_command: dict[str, list[str | None]], tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls.vcf"
+    with pysam.VariantFile(str(CALLS)) as source:
+        calls.write_text(str(source.header) + "".join(map(str, source)))
+    with cnnscore.open("reference") as scorer:
+        table = scorer.table(calls, reference=REF, targets=["synA", "synB:1-5000"])
+        assert len(scorer.windows(calls, reference=REF, targets="synA:1-5000")) == 39
+        with pytest.raises(cnnscore.BadInput, match="not compressed") as error:
+            scorer.table(calls, reference=REF, region="synA")
+    assert "`region=`" in str(error.value)
+    assert "`targets=`" in str(error.value)
+    assert same(table["score"], by_command["reference"][: len(table)])
+    assert set(table["contig"]) == {"synA", "synB"}
+
+
+@pytest.mark.parametrize("wrong", ["token_file", "tls_ca", "timeout"])
+def test_what_is_a_server_s_is_refused_of_a_network(wrong: str) -> None:
+    with pytest.raises(cnnscore.UsageError, match=f"leave out `{wrong}=`"):
+        cnnscore.open("reference", **{wrong: 5 if wrong == "timeout" else "x"})  # type: ignore[arg-type] # by name
+
+
 def test_records_of_every_kind(shared: Path, tmp_path: Path) -> None:
     """Odd records and annotations: END, symbols, missing fields, numbers of many digits."""
     odd = tmp_path / "odd.vcf"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 import socket
 import stat
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+import cnnscore
 from cnnscore.errors import BadInput, ServerError, UsageError
 from cnnscore.wire.address import parse_address
 from cnnscore.wire.client import RemoteEngine
-from conftest import Finished, run_cli, run_process
+from conftest import Finished, run_cli, run_process, scores_of
 from hosts.server import Server, StartServer, Windows
 
 
@@ -32,6 +34,13 @@ def test_tls_and_token(
     )
     assert done == Finished(0, "")
     assert output.exists()
+    access = {"token_file": tls["token"], "tls_ca": str(tls["cert"]), "timeout": 60}
+    scorer = cnnscore.open(guarded.address, **access)  # type: ignore[arg-type] # as named
+    with scorer, pickle.loads(pickle.dumps(scorer)) as copy:
+        table = copy.table(data / "calls.vcf.gz", reference=data / "ref.fa")
+    assert [f"{float(f'{score:.3f}'):g}" for score in table["score"]] == scores_of(
+        output, "CNN_REF"
+    )
 
 
 @pytest.mark.parametrize(
