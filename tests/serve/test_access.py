@@ -38,9 +38,8 @@ def test_tls_and_token(
     scorer = cnnscore.open(guarded.address, **access)  # type: ignore[arg-type] # as named
     with scorer, pickle.loads(pickle.dumps(scorer)) as copy:
         table = copy.table(data / "calls.vcf.gz", reference=data / "ref.fa")
-    assert [f"{float(f'{score:.3f}'):g}" for score in table["score"]] == scores_of(
-        output, "CNN_REF"
-    )
+        key = copy.engine.description.info_key
+    assert [f"{float(f'{score:.3f}'):g}" for score in table["score"]] == scores_of(output, key)
 
 
 @pytest.mark.parametrize(
