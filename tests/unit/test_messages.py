@@ -39,6 +39,8 @@ COMMANDS_ALONE = {
     *(path.relative_to(PACKAGE).as_posix() for path in LIBRARY if path.parent.name == "scatter"),
     "evaluate/comparator.py",
     "serve/server.py",
+    # of a cohort
+    "calls/reader_pool.py",
     # of a resource's record where a run is to end as GATK does
     "resource.c",
 }

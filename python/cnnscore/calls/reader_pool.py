@@ -22,12 +22,12 @@ class ReaderPool:
     one reader alone are too many.
     """
 
-    def __init__(self, options: Mapping[int, ReaderOptions], most_files: int) -> None:
-        self._options, self._most = options, most_files
+    def __init__(self, options: Mapping[int, ReaderOptions], max_open_files: int) -> None:
+        self._options, self._most = options, max_open_files
         needed = max(map(_files_of, options.values()), default=0)
-        if needed > most_files:
+        if needed > max_open_files:
             raise UsageError(
-                f"`max_open_files={most_files}`: one sample's reads and the reference are "
+                f"`max_open_files={max_open_files}`: one sample's reads and the reference are "
                 f"{needed} files"
             )
         self._changed = threading.Condition()
