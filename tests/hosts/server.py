@@ -33,7 +33,7 @@ from cnnscore.wire.messages import MESSAGES, ServerDescription, encode_batch
 
 DATA = Path(__file__).parents[1] / "data" / "synthetic"
 
-READY_SECONDS = 60
+READY_SECONDS = 300
 
 
 @dataclass
