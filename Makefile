@@ -50,13 +50,14 @@ PREFIX ?= /usr/local
 LIBRARY := $(WORK)/lib/libcnnscore.so
 PLUGIN := $(WORK)/plugins/cnnscore.so
 
-# Debian packages that a probe command finds missing: installed when root, else named.
+# Debian packages that a probe command finds missing: installed when root (by the lists that there are, or new ones), else
+# named.
 need = { $(1); } >/dev/null 2>&1 || { \
   [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || \
     { echo "missing Debian packages: $(2). Install them and repeat." >&2; exit 1; }; \
   echo "installing $(2)"; \
-  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y $(2); } \
-    >$(WORK)/apt.log 2>&1 || { tail -20 $(WORK)/apt.log >&2; exit 1; }; }
+  get() { DEBIAN_FRONTEND=noninteractive apt-get -qq install -y $(2); }; \
+  { get || { apt-get -qq update && get; }; } >$(WORK)/apt.log 2>&1 || { tail -20 $(WORK)/apt.log >&2; exit 1; }; }
 
 # ---- set-up ----
 
