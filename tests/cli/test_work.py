@@ -294,6 +294,17 @@ def test_a_shard_that_cannot_be_scored(tmp_path: Path, box: Path) -> None:
     assert not out.exists()
 
 
+def test_shards_without_records(tmp_path: Path) -> None:
+    """`-t` leaves nothing of most; what is said is said of the whole."""
+    out, one = tmp_path / "out.vcf", tmp_path / "one.vcf"
+    run = score(out, tmp_path / "work", "-t", "synB")
+    assert run.code == 0, run.err
+    assert "warning" not in run.err
+    calls = ("score", DATA / "calls.vcf.gz", "-R", REF, "-I", DATA / "reads.bam", "-t", "synB")
+    assert run_cli(*calls, "--no-version", "-o", one).code == 0
+    assert out.read_bytes() == one.read_bytes()
+
+
 def test_usage(tmp_path: Path) -> None:
     out, folder = tmp_path / "out.vcf", tmp_path / "work"
     cases: tuple[tuple[tuple[object, ...], str], ...] = (

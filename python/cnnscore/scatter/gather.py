@@ -13,6 +13,7 @@ from cnnscore.calls.output import RECORDS_PER_READ, OutputOptions, open_output, 
 from cnnscore.calls.records import Calls, Records, Writer
 from cnnscore.errors import BadInput
 from cnnscore.scatter.shards import Span, parse_regions
+from cnnscore.scatter.task import unheard
 
 OF_A_RUN = re.compile(r"##(cnnscore_score|bcftools_cnnscore)(Version|Command)=")
 """Header lines that tell of the process which wrote a shard."""
@@ -115,7 +116,8 @@ def append(writer: Writer, shards: Sequence[str]) -> None:
         if writer.copy(path):
             continue
         calls = Calls(path)
-        write_all(calls, writer)
+        with unheard():  # a shard may have no record
+            write_all(calls, writer)
         calls.close()
 
 
@@ -180,12 +182,18 @@ def _check_order(shards: Sequence[_Scored]) -> None:
         )
 
 
+def _read(calls: Calls, records: Records) -> int:
+    """The next records of a shard, which may have none."""
+    with unheard():
+        return calls.read(records, RECORDS_PER_READ)
+
+
 def _check_records(shard: _Scored) -> tuple[int, int]:
     """How many records, and how many with a score. Errors: BadInput for one outside the shard."""
     calls = Calls(shard.path, must_be_sorted=True, sites_only=True)
     records, spans = Records(), {span.contig: span for span in shard.spans}
     n_sites = n_scored = 0
-    while n := calls.read(records, RECORDS_PER_READ):
+    while n := _read(calls, records):
         sites = records.sites()
         for contig in np.unique(sites.contig):
             span = spans.get(sites.contig_name(int(contig)))
