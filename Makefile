@@ -26,7 +26,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy build install gatk demo docs test test-tools test-core lint lint-tools format asan fuzz kill tsan bench-data bench clean dist check-dist check-lowest check-debian constraints release-check uninstall
+.PHONY: bundled-models accuracy build install gatk demo docs pictures test test-tools test-core lint lint-tools format asan fuzz kill tsan bench-data bench clean dist check-dist check-lowest check-debian constraints release-check uninstall
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -231,6 +231,10 @@ demo: build
 docs: $(WORK)/built
 	@$(BIN)/python docs/site/build.py $(WORK)/docs
 	@echo "$(WORK)/docs/index.html"
+
+# The pictures of pages in the documentation, anew.
+pictures: $(WORK)/built $(WORK)/apt-web
+	@CNNSCORE_CHROMIUM=$$(command -v chromium) $(BIN)/python tests/web/pictures.py docs/tasks
 
 # ---- tests ----
 

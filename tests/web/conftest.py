@@ -6,12 +6,16 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 PATIENCE = 120_000
 """Milliseconds after which a page is given up, on a machine with other work."""
+
+if TYPE_CHECKING:
+    from web.view_pages import ViewPages
 
 
 @dataclass
@@ -76,6 +80,14 @@ def _open_pages(chromium: Browser) -> Iterator[OpenPage]:
         this.page.context.close()
         assert this.messages == []
         assert {url.partition("#")[0] for url in this.requests} == {address}
+
+
+@pytest.fixture(scope="package")
+def view_pages(tmp_path_factory: pytest.TempPathFactory, tiny: dict[str, str]) -> ViewPages:
+    """Pages of `cnnscore view` that the tests of this folder share."""
+    from web.view_pages import ViewPages
+
+    return ViewPages(tmp_path_factory.mktemp("pages"), tiny)
 
 
 open_page = pytest.fixture(_open_pages, name="open_page")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,14 +12,26 @@ import numpy as np
 from cnnscore.api.table import Table
 from cnnscore.calls.text import Text
 from cnnscore.description import VARIANT_TYPES
+from cnnscore.evaluate.igv import (
+    BED_NAME,
+    SESSION_NAME,
+    check_reads,
+    mistakes,
+    mistakes_bed,
+    session,
+)
 from cnnscore.evaluate.metrics import METRICS
 from cnnscore.evaluate.tables import summary
 from cnnscore.extras import need
+from cnnscore.files import write_whole, writing
+from cnnscore.given import files_of, name_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TEXTS = ("score", "type")
+    from cnnscore.given import Files
+
+TEXTS = ("score", "type", "label", "contig", "ref", "alt")
 
 
 class Evaluation:
@@ -65,6 +79,46 @@ class Evaluation:
                 *(score["curve"][name] for name in ("threshold", "true", "false")), strict=True
             )
         )
+
+    def mistakes(self) -> Table:
+        """One row per score and record that it gets most wrong, SNPs and indels apart: `label` is
+        FP for a false call of high score and FN for a true call of low score; `contig`, `pos`
+        (1-based), `ref` and `alt` are the record's, `value` is its score (float64).
+        """
+        return _table(
+            {
+                "score": one.score,
+                "type": one.type,
+                "label": one.label,
+                "contig": one.contig,
+                "pos": one.pos,
+                "ref": one.ref,
+                "alt": one.alt,
+                "value": one.value,
+            }
+            for one in mistakes(self.result)
+        )
+
+    def igv(self, folder: str | os.PathLike[str], *, reads: Files = ()) -> Path:
+        """Write mistakes.bed and igv_session.xml into a folder, which is made if need be: the worst
+        mistakes, and a session in which IGV shows them with the reference, the calls and `reads`.
+
+        Returns the name of the session. Errors: BadInput for reads that are not there or a name
+        that XML cannot hold; BadOutput.
+
+        >>> import cnnscore
+        >>> found = cnnscore.evaluate(CALLS, truth=TRUTH, reference=REFERENCE, scores="QD")
+        >>> found.igv("mistakes", reads=READS).name
+        'igv_session.xml'
+        """
+        target, shown = Path(name_of(folder, "folder")), files_of(reads, "reads")
+        check_reads(shown)
+        content = session(self.result, target, shown)
+        with writing(target):
+            target.mkdir(parents=True, exist_ok=True)
+        write_whole(target / BED_NAME, mistakes_bed(self.result).encode())
+        write_whole(target / SESSION_NAME, content.encode())
+        return target / SESSION_NAME
 
     def plot(self) -> Figure:
         """A matplotlib figure: precision over recall, and ROC, for SNPs and indels.

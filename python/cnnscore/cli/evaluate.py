@@ -3,8 +3,8 @@
 A call within the confident regions is true when its normalised allele is in the truth set. For
 every score, and for SNPs and indels separately: ROC AUC, average precision, recall at precisions,
 best F1, with confidence intervals; paired differences between scores; strata. Writes into
-DIR: evaluation.json, the same as .tsv tables, compared.vcf.gz (TP, FP, FN), report.html, and
-cnnscore_mqc.json for MultiQC.
+DIR: evaluation.json, the same as .tsv tables, compared.vcf.gz (TP, FP, FN), report.html,
+mistakes.bed and igv_session.xml (the worst mistakes, in IGV), and cnnscore_mqc.json for MultiQC.
 
 Needs `pip install 'cnnscore[evaluate]'`.
 
@@ -24,6 +24,7 @@ import re
 import shlex
 import sys
 from datetime import datetime
+from pathlib import Path
 
 from cnnscore.cli.arguments import add_interval_arguments, add_list, add_option, intervals_of
 from cnnscore.errors import UsageError
@@ -110,6 +111,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="replicates of the block bootstrap [1000; fewer above 200,000 calls]",
     )
     add_option(how, "seed", help="seed of the block bootstrap [1]")
+    add_list(
+        how,
+        "-I",
+        "--reads",
+        metavar="READS",
+        help="indexed BAM or CRAM that igv_session.xml shows; may be given several times",
+    )
     add_option(how, "viewer")
     add_option(how, "title")
     add_option(how, "quiet")
@@ -127,6 +135,14 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("REF_PATH", os.devnull)
     need("evaluate", "sklearn", "jinja2", "plotly")
     from cnnscore.calls.records import htslib_verbosity
+    from cnnscore.evaluate.igv import (
+        BED_NAME,
+        SESSION_NAME,
+        check_names,
+        check_reads,
+        mistakes_bed,
+        session,
+    )
     from cnnscore.evaluate.run import Request, evaluate
     from cnnscore.evaluate.tables import JSON_NAME, TABLES, summary, write_tables
     from cnnscore.files import file_name, results_folder, writing
@@ -135,6 +151,9 @@ def run(options: argparse.Namespace) -> None:
     from cnnscore.report.multiqc import MULTIQC_NAME
 
     htslib_verbosity(0)
+    files = (*options.calls, options.truth, options.confident, options.reference)
+    check_names([file for file in files if file])
+    check_reads(options.reads)
     request = Request(
         calls=options.calls,
         truth=options.truth,
@@ -155,7 +174,8 @@ def run(options: argparse.Namespace) -> None:
         replicates=options.bootstrap,
         seed=1 if options.seed is None else options.seed,
     )
-    fixed = "|".join(map(re.escape, (JSON_NAME, *TABLES, PAGE_NAME, MULTIQC_NAME)))
+    names = (JSON_NAME, *TABLES, PAGE_NAME, MULTIQC_NAME, BED_NAME, SESSION_NAME)
+    fixed = "|".join(map(re.escape, names))
     own = rf"{fixed}|compared(\..+)?\.vcf\.gz(\.tbi)?"
     with results_folder(
         options.output, mark=JSON_NAME, own=own, overwrite=options.overwrite
@@ -166,10 +186,14 @@ def run(options: argparse.Namespace) -> None:
         result["date"] = datetime.now().astimezone().isoformat(timespec="seconds")
         with writing(options.output):
             write_tables(result, folder)
-            several = len(found.files) > 1
+            several, compared = len(found.files) > 1, []
             for rows in found.files:
                 name = f"compared.{file_name(rows.name)}.vcf.gz" if several else "compared.vcf.gz"
                 rows.lines.write(str(folder / name), folder)
+                compared.append(name)
+            (folder / BED_NAME).write_text(mistakes_bed(result), encoding="utf-8")
+            in_igv = session(result, Path(options.output), options.reads, compared)
+            (folder / SESSION_NAME).write_text(in_igv, encoding="utf-8")
             write_report(result, folder, viewer=options.viewer, title=options.title)
     for note in result["notes"]:
         log.warning("%s", note)

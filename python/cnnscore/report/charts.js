@@ -1,7 +1,10 @@
 "use strict";
 // Charts of what is chosen; each is drawn anew by Plotly.react.
 
-function layout(extra) {
+// Where nothing hovers the buttons of a chart always show: there they stand above it, not on it.
+const TOUCH = matchMedia("(hover: none), (max-width: 720px)"), BUTTONS = 30;
+
+function layout({ above = 12, ...extra }) {
   const axis = {
     gridcolor: cssColour("--grid"), linecolor: cssColour("--line"),
     zerolinecolor: cssColour("--line"), automargin: true,
@@ -9,11 +12,12 @@ function layout(extra) {
   return {
     font: { family: "system-ui, sans-serif", size: 12.5, color: cssColour("--ink") },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { l: 60, r: 14, t: 12, b: 48 },
     legend: { orientation: "h", y: -0.24, x: 0, yanchor: "top" },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: cssColour("--muted"), activecolor: cssColour("--accent") },
     hoverlabel: { bgcolor: cssColour("--panel"), bordercolor: cssColour("--line"),
       font: { color: cssColour("--ink") }, align: "left" },
     ...extra,
+    margin: { l: 60, r: 14, b: 48, t: above + (TOUCH.matches ? BUTTONS : 0) },
     xaxis: { ...axis, ...extra.xaxis },
     yaxis: { ...axis, ...extra.yaxis },
   };
@@ -26,7 +30,7 @@ function draw(id, traces, options) {
     click: (div) => Plotly.downloadImage(div, { format: "png", scale: 3, filename: name }),
   };
   return Plotly.react($(id), traces, layout(options), {
-    responsive: true, displaylogo: false,
+    responsive: true, displaylogo: false, displayModeBar: TOUCH.matches ? true : "hover",
     // An explicit list: Plotly's own has one that sends the data to its makers.
     modeBarButtons: [["toImage", png], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]],
     toImageButtonOptions: { format: "svg", filename: name },
@@ -170,7 +174,7 @@ function drawStrata() {
     xaxis: { title: { text: $("stratum-metric").selectedOptions[0].text } },
     yaxis: { categoryorder: "array", categoryarray: [...strata].reverse(),
       range: [-0.6, strata.length - 0.4] },
-    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, margin: { l: 60, r: 14, t: 40, b: 48 },
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, above: 40,
   });
   const head = element("tr", {}, ...["Stratum", "True", "False", ...names].map((text) =>
     element("th", {}, text)));

@@ -78,6 +78,7 @@ function start() {
     setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
     redraw();
   });
+  TOUCH.addEventListener("change", redraw);
   $("log").addEventListener("change", drawHistogram);
   $("stratum-metric").addEventListener("change", drawStrata);
   $("difference-metric").addEventListener("change", drawDifferences);

@@ -6,7 +6,7 @@ const options = {
   on: new Set(), solo: null, quality: true, mismatches: true, effects: true, veil: false, single: false,
 };
 const state = {
-  number: null, site: null, tab: "inputs", pileup: null, scalars: false, playing: null, timer: 0,
+  number: null, site: null, tab: "reads", pileup: null, scalars: false, playing: null, timer: 0,
 };
 
 const pileupView = new PileupView($("pane"), $("canvas"), $("spacer"));
@@ -59,6 +59,9 @@ function show(tab) {
   $("toggle-effects").hidden = !site.runs;
   $("toggle-veil").hidden = !site.runs || !state.pileup?.input;
   $("context").hidden = tab !== "reads";
+  $("context").textContent = "mask" in site.arrays
+    ? `The network takes each of these reads as ${NETWORK.read_features.length} numbers: see “inputs”.`
+    : "The reads for comparison: this network looks at none.";
   $("shifted").hidden = !(state.pileup?.shifted && state.pileup.rows);
 }
 
@@ -185,7 +188,7 @@ function describe({ row, column }) {
     add(`CIGAR ${clip(read.cigar, 60)}`);
     add(`from ${(read.pos + 1).toLocaleString("en")}, ${read.length} bases`);
     const effect = site.arrays["effect/row"]?.data[row];
-    if (effect !== undefined && !Number.isNaN(effect) && (state.scalars || pileup?.input))
+    if (effect !== undefined && !Number.isNaN(effect))
       add(`effect ${signed(effect)}`);
   }
   if (column < 0) return parts;
@@ -256,10 +259,11 @@ function toggle(name) {
 
 function zoom(factor) {
   const picture = view(), before = picture.cell, pane = $("pane");
-  const middle = (pane.scrollLeft + (pane.clientWidth - GUTTER) / 2) / before;
+  const wide = pane.clientWidth - picture.gutter - picture.side;
+  const middle = (pane.scrollLeft + wide / 2) / before;
   picture.zoom = factor === 0 ? 1 : Math.max(1, Math.min(12, picture.zoom * factor));
   picture.layout();
-  if (factor) pane.scrollLeft = middle * picture.cell - (pane.clientWidth - GUTTER) / 2;
+  if (factor) pane.scrollLeft = middle * picture.cell - wide / 2;
   picture.draw();
 }
 
@@ -311,7 +315,7 @@ const KEYS = [
   ["q", "quality as opacity", () => toggle("quality")],
   ["e", "effects: what moved the score", () => toggle("effects")],
   ["v", "veil what moved it little", () => toggle("veil")],
-  ["r", "inputs or reads, where both are there", () => !$("tabs").hidden && show(state.tab === "reads" ? "inputs" : "reads")],
+  ["r", "reads or inputs, where both are there", () => !$("tabs").hidden && show(state.tab === "reads" ? "inputs" : "reads")],
   ["l", "list of sites", () => side("list")],
   ["d", "details of the site", () => side("panel")],
   ["t", "light or dark", toggleTheme],
@@ -403,5 +407,5 @@ function start() {
 }
 
 // For the console, and for the tests of the page.
-window.cnnscore = { INDEX, SITES, openSite, pileupOf, state, options, go };
+window.cnnscore = { INDEX, SITES, openSite, pileupOf, state, options, go, view };
 start();

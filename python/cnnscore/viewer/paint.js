@@ -45,6 +45,29 @@ function fitCanvas(canvas, width, height) {
   return context;
 }
 
+// What stands beside the cells: labels of the reads on the left, their effects on the right; less of
+// both where the pane is a phone's.
+const GUTTER = 118, EFFECT_WIDTH = 84, NARROW = 480, NARROW_GUTTER = 74, NARROW_EFFECTS = 50;
+
+function margins(pane) {
+  return pane.clientWidth < NARROW ? { gutter: NARROW_GUTTER, side: NARROW_EFFECTS }
+    : { gutter: GUTTER, side: EFFECT_WIDTH };
+}
+
+// Where the pane can be scrolled to more columns, those at its end fade.
+function fadeEnds(context, pane, left, right, height) {
+  const wide = 22, end = pane.scrollWidth - pane.clientWidth;
+  for (const [more, from, to] of [
+    [pane.scrollLeft > 1, left, left + wide], [pane.scrollLeft < end - 1, right, right - wide]]) {
+    if (!more) continue;
+    const fade = context.createLinearGradient(from, 0, to, 0);
+    fade.addColorStop(0, colours.panel);
+    fade.addColorStop(1, `${colours.panel}00`); // “transparent” is black
+    context.fillStyle = fade;
+    context.fillRect(Math.min(from, to), 0, wide, height);
+  }
+}
+
 // A signed bar from a middle line: right and up speak for the call.
 function signedBar(context, x, y, width, height, value, upright) {
   const part = Math.max(-1, Math.min(1, value));

@@ -1,7 +1,7 @@
 // The pileup on its canvas: reads as rows, the window as columns, the reference on top.
 // What is drawn are the cells in view; the canvas stays in place while its pane scrolls.
 
-const GUTTER = 118, EFFECT_WIDTH = 84, RULER = 22, EFFECT_HEIGHT = 40, REFERENCE_ROW = 20;
+const RULER = 22, EFFECT_HEIGHT = 40, REFERENCE_ROW = 20;
 const LETTER_WIDTH = 7.5, LETTER_HEIGHT = 9; // smaller cells show colour alone
 const QUALITY_FULL = 40, QUALITY_FAINTEST = .12;
 
@@ -10,6 +10,7 @@ class PileupView {
     Object.assign(this, { pane, canvas, spacer, zoom: 1, pileup: null, site: null });
     this.cursor = null; // {row, column}; row -1 is the reference
     this.needed = false;
+    Object.assign(this, { gutter: GUTTER, side: 0 });
     pane.addEventListener("scroll", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(pane);
   }
@@ -29,33 +30,37 @@ class PileupView {
   }
 
   effect(axis) {
-    return options.effects && this.pileup.input ? this.site.arrays[`effect/${axis}`]?.data : undefined;
+    // Beside a network over scalars of reads the rows are its own reads.
+    const own = this.pileup.input || (axis === "row" && "mask" in this.site.arrays);
+    return options.effects && own ? this.site.arrays[`effect/${axis}`]?.data : undefined;
   }
 
   layout() {
     const { pileup } = this;
     const [width, height] = [this.pane.clientWidth, this.pane.clientHeight];
-    this.right = this.effect("row") && pileup.rows ? EFFECT_WIDTH : 8;
+    const { gutter, side } = margins(this.pane);
+    this.gutter = gutter;
+    this.side = this.effect("row") && pileup.rows ? side : 8;
     this.effects = this.effect("column") ? EFFECT_HEIGHT : 0;
     this.lanes = pileup.lanes ? pileup.channels.length : 0;
     this.top = RULER + this.effects + REFERENCE_ROW + 6;
     const rows = Math.max(pileup.rows, this.lanes, 1);
-    const fitting = (width - GUTTER - this.right - 2) / pileup.width;
+    const fitting = (width - this.gutter - this.side - 2) / pileup.width;
     this.cell = Math.max(2.5, fitting) * this.zoom;
     const high = Math.max(7, Math.min(17, (height - this.top - 10) / rows));
     this.high = this.lanes ? Math.min(26, 160 / this.lanes) * Math.sqrt(this.zoom) : Math.min(high * this.zoom, Math.max(high, 24));
-    this.spacer.style.width = `${GUTTER + pileup.width * this.cell + this.right}px`;
+    this.spacer.style.width = `${this.gutter + pileup.width * this.cell + this.side}px`;
     this.spacer.style.height = `${this.top + rows * this.high + 10}px`;
   }
 
   centre(column) {
-    const middle = (this.pane.clientWidth - GUTTER - this.right) / 2;
+    const middle = (this.pane.clientWidth - this.gutter - this.side) / 2;
     this.pane.scrollLeft = (column + .5) * this.cell - middle;
   }
 
   reveal({ row, column }) {
     const x = column * this.cell, y = row * this.high, pane = this.pane;
-    const wide = pane.clientWidth - GUTTER - this.right, high = pane.clientHeight - this.top;
+    const wide = pane.clientWidth - this.gutter - this.side, high = pane.clientHeight - this.top;
     if (x < pane.scrollLeft) pane.scrollLeft = x - 2 * this.cell;
     else if (x + this.cell > pane.scrollLeft + wide) pane.scrollLeft = x + 3 * this.cell - wide;
     if (row < 0) return;
@@ -73,7 +78,7 @@ class PileupView {
   }
 
   x(column) {
-    return Math.round(GUTTER + column * this.cell - this.pane.scrollLeft);
+    return Math.round(this.gutter + column * this.cell - this.pane.scrollLeft);
   }
 
   y(row) {
@@ -83,12 +88,12 @@ class PileupView {
   // The cell under a point of the pane, in CSS pixels; null outside.
   at(x, y) {
     if (!this.pileup) return null;
-    const column = Math.floor((x - GUTTER + this.pane.scrollLeft) / this.cell);
-    if (x >= GUTTER && (column < 0 || column >= this.pileup.width)) return null;
-    if (y < this.top) return x >= GUTTER && y >= RULER ? { row: -1, column } : null;
+    const column = Math.floor((x - this.gutter + this.pane.scrollLeft) / this.cell);
+    if (x >= this.gutter && (column < 0 || column >= this.pileup.width)) return null;
+    if (y < this.top) return x >= this.gutter && y >= RULER ? { row: -1, column } : null;
     const row = Math.floor((y - this.top + this.pane.scrollTop) / this.high);
     if (row >= (this.lanes || this.pileup.rows)) return null;
-    return { row: this.lanes ? -1 : row, column: x < GUTTER ? -1 : column };
+    return { row: this.lanes ? -1 : row, column: x < this.gutter ? -1 : column };
   }
 
   paint() {
@@ -112,6 +117,7 @@ class PileupView {
     this.paintVeil(height);
     this.paintGutter(height);
     this.paintTop(width);
+    fadeEnds(context, this.pane, this.gutter, width - this.side, height);
     this.paintRowEffects(width, height);
     this.paintCursor();
   }
@@ -241,7 +247,7 @@ class PileupView {
       const position = pileup.position[column];
       if (position < 0 || (position + 1) % step) continue;
       const x = (this.x(column) + this.x(column + 1)) / 2;
-      if (x < GUTTER) continue;
+      if (x < this.gutter) continue;
       context.fillStyle = colours.muted;
       context.fillText((position + 1).toLocaleString("en"), x, RULER / 2);
       context.fillStyle = colours.line;
@@ -250,13 +256,14 @@ class PileupView {
     this.paintColumnEffects();
     this.paintReference();
     context.fillStyle = colours.panel;
-    context.fillRect(0, RULER, GUTTER - 4, this.top - RULER - 3);
+    context.fillRect(0, RULER, this.gutter - 4, this.top - RULER - 3);
     context.fillStyle = colours.muted;
     context.textAlign = "left";
     context.font = `11px ${colours.font}`;
     if (this.effects) {
       context.fillText("effect", 10, RULER + this.effects / 2);
-      context.fillText(`±${number(this.scale.column, 2)}`, 66, RULER + this.effects / 2);
+      if (this.gutter === GUTTER)
+        context.fillText(`±${number(this.scale.column, 2)}`, 66, RULER + this.effects / 2);
     }
     context.fillText("reference", 10, RULER + this.effects + REFERENCE_ROW / 2 + 1);
     context.fillStyle = colours.line;
@@ -299,7 +306,7 @@ class PileupView {
     if (!effects) return;
     const y = RULER + 2, high = EFFECT_HEIGHT - 6;
     context.fillStyle = colours.line;
-    context.fillRect(GUTTER, y + high / 2, this.pileup.width * this.cell, 1);
+    context.fillRect(this.gutter, y + high / 2, this.pileup.width * this.cell, 1);
     for (let column = this.columns[0]; column < this.columns[1]; column++) {
       const x = this.x(column), wide = this.x(column + 1) - x;
       signedBar(context, x, y, wide, high, effects[column] / (this.scale.column || 1), true);
@@ -309,28 +316,28 @@ class PileupView {
   paintRowEffects(width, height) {
     const effects = this.effect("row"), { context } = this;
     if (!effects || !this.pileup.rows) return;
-    const x = width - EFFECT_WIDTH, [first, last] = this.visibleRows();
+    const x = width - this.side, [first, last] = this.visibleRows();
     context.fillStyle = colours.panel;
-    context.fillRect(x, 0, EFFECT_WIDTH, height);
+    context.fillRect(x, 0, this.side, height);
     context.font = `11px ${colours.font}`;
     context.textAlign = "center";
     context.fillStyle = colours.muted;
-    context.fillText("effect", x + EFFECT_WIDTH / 2, RULER + this.effects - 4);
-    context.fillText(`±${number(this.scale.row, 2)}`, x + EFFECT_WIDTH / 2, RULER + this.effects + 11);
+    context.fillText("effect", x + this.side / 2, RULER + this.effects - 4);
+    context.fillText(`±${number(this.scale.row, 2)}`, x + this.side / 2, RULER + this.effects + 11);
     context.fillStyle = colours.line;
-    context.fillRect(x + EFFECT_WIDTH / 2, this.top, 1, height);
+    context.fillRect(x + this.side / 2, this.top, 1, height);
     for (let row = first; row < last; row++) {
       const y = this.y(row);
       if (y + this.high < this.top) continue;
       const high = Math.max(this.y(row + 1) - y - 2, 1), value = effects[row] / (this.scale.row || 1);
-      signedBar(context, x + 6, y + 1, EFFECT_WIDTH - 12, high, value, false);
+      signedBar(context, x + 6, y + 1, this.side - 12, high, value, false);
     }
   }
 
   paintGutter(height) {
     const { context, pileup, site } = this;
     context.fillStyle = colours.panel;
-    context.fillRect(0, 0, GUTTER - 4, height);
+    context.fillRect(0, 0, this.gutter - 4, height);
     context.textAlign = "left";
     if (this.lanes) {
       context.font = `11px ${colours.font}`;
@@ -342,7 +349,7 @@ class PileupView {
     }
     const [first, last] = this.visibleRows();
     for (let row = first; row < last; row++)
-      paintRead(context, site.reads[row], this.y(row), this.high, pileup, row, options);
+      paintRead(context, site.reads[row], this.y(row), this.high, pileup, row, options, this.gutter);
   }
 
   paintCursor() {
@@ -366,8 +373,8 @@ function inkOn(letter) {
   return letter === "A" || letter === "G" ? "#14110c" : "#ffffff";
 }
 
-// A row's label: the allele it shows, strand, first or second of pair, MAPQ.
-function paintRead(context, read, y, high, pileup, row, { on }) {
+// A row's label: the allele it shows, strand, first or second of pair, and where there is room MAPQ.
+function paintRead(context, read, y, high, pileup, row, { on }, gutter) {
   const middle = y + high / 2, tall = Math.max(high - 1, 2);
   if (read.allele >= 1 || read.allele === -1) {
     context.fillStyle = read.allele >= 1 ? colours.alt : colours.other;
@@ -395,7 +402,7 @@ function paintRead(context, read, y, high, pileup, row, { on }) {
     context.font = `${size}px ${colours.font}`;
     context.fillText(flags & 4 ? "1" : flags & 8 ? "2" : "", 64, middle + .5);
   }
-  if (on.has(14)) {
+  if (on.has(14) && gutter === GUTTER) {
     const thick = Math.max(1, Math.min(tall * .5, 7));
     context.fillStyle = colours.line;
     context.fillRect(76, middle - thick / 2, 34, thick);

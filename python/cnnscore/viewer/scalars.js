@@ -1,10 +1,11 @@
 // Networks over scalars: one bar per feature and read, and the site's own features below the names.
 
-const SCALAR_GUTTER = 118, SCALAR_TOP = 96, SCALAR_WIDTH = 34, SCALAR_HEIGHT = 15;
+const SCALAR_WIDTH = 26, SCALAR_HEIGHT = 15, SCALAR_EFFECTS = 18;
 
 class ScalarView {
   constructor(pane, canvas, spacer) {
     Object.assign(this, { pane, canvas, spacer, site: null, cursor: null, zoom: 1 });
+    Object.assign(this, { gutter: GUTTER, side: 0, top: 0 });
     pane.addEventListener("scroll", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(pane);
   }
@@ -12,7 +13,8 @@ class ScalarView {
   show(site, names) {
     const { data, shape } = site.arrays.reads;
     const mask = site.arrays.mask.data;
-    Object.assign(this, { site, data, features: shape[1], names, cursor: null });
+    Object.assign(this, { site, data, features: shape[1], cursor: null });
+    this.names = names.map((name) => name.replaceAll("_", " "));
     this.rows = mask.reduce((count, value) => count + (value ? 1 : 0), 0);
     this.most = new Float32Array(this.features).fill(1);
     this.signed = new Array(this.features).fill(false);
@@ -30,12 +32,18 @@ class ScalarView {
   }
 
   layout() {
-    this.right = this.effect("row") ? EFFECT_WIDTH : 12;
-    const room = (this.pane.clientWidth - SCALAR_GUTTER - this.right) / Math.max(this.features, 1);
+    const { gutter, side } = margins(this.pane);
+    this.gutter = gutter;
+    this.side = this.effect("row") ? side : 12;
+    const context = this.canvas.getContext("2d");
+    context.font = `11px ${colours.font}`;
+    const longest = Math.max(...this.names.map((name) => context.measureText(name).width));
+    this.top = Math.ceil(longest) + 14 + (this.effect("feature") ? SCALAR_EFFECTS : 0);
+    const room = (this.pane.clientWidth - gutter - this.side) / Math.max(this.features, 1);
     this.cell = Math.max(SCALAR_WIDTH, Math.min(room, 90)) * this.zoom;
     this.high = SCALAR_HEIGHT * Math.min(this.zoom, 1.6);
-    this.spacer.style.width = `${SCALAR_GUTTER + this.features * this.cell + this.right}px`;
-    this.spacer.style.height = `${SCALAR_TOP + this.rows * this.high + 10}px`;
+    this.spacer.style.width = `${this.gutter + this.features * this.cell + this.side}px`;
+    this.spacer.style.height = `${this.top + this.rows * this.high + 10}px`;
   }
 
   draw() {
@@ -49,26 +57,29 @@ class ScalarView {
 
   centre() {}
 
-  reveal({ row }) {
-    const y = row * this.high, high = this.pane.clientHeight - SCALAR_TOP;
+  reveal({ row, column }) {
+    const x = column * this.cell, wide = this.pane.clientWidth - this.gutter - this.side;
+    if (x < this.pane.scrollLeft) this.pane.scrollLeft = x;
+    else if (x + this.cell > this.pane.scrollLeft + wide) this.pane.scrollLeft = x + this.cell - wide;
+    const y = row * this.high, high = this.pane.clientHeight - this.top;
     if (row >= 0 && (y < this.pane.scrollTop || y > this.pane.scrollTop + high - this.high))
       this.pane.scrollTop = y - high / 2;
   }
 
   x(feature) {
-    return Math.round(SCALAR_GUTTER + feature * this.cell - this.pane.scrollLeft);
+    return Math.round(this.gutter + feature * this.cell - this.pane.scrollLeft);
   }
 
   y(row) {
-    return Math.round(SCALAR_TOP + row * this.high - this.pane.scrollTop);
+    return Math.round(this.top + row * this.high - this.pane.scrollTop);
   }
 
   at(x, y) {
-    if (!this.site || y < SCALAR_TOP) return null;
-    const row = Math.floor((y - SCALAR_TOP + this.pane.scrollTop) / this.high);
-    const column = Math.floor((x - SCALAR_GUTTER + this.pane.scrollLeft) / this.cell);
+    if (!this.site || y < this.top) return null;
+    const row = Math.floor((y - this.top + this.pane.scrollTop) / this.high);
+    const column = Math.floor((x - this.gutter + this.pane.scrollLeft) / this.cell);
     if (row >= this.rows || column >= this.features) return null;
-    return { row, column: x < SCALAR_GUTTER ? -1 : column };
+    return { row, column: x < this.gutter ? -1 : column };
   }
 
   paint() {
@@ -79,18 +90,19 @@ class ScalarView {
     context.textBaseline = "middle";
     for (let row = 0; row < this.rows; row++) {
       const y = this.y(row);
-      if (y > height || y + this.high < SCALAR_TOP) continue;
+      if (y > height || y + this.high < this.top) continue;
       for (let feature = 0; feature < this.features; feature++) this.paintBar(context, row, feature, y);
     }
     context.fillStyle = colours.panel;
-    context.fillRect(0, SCALAR_TOP - 1, SCALAR_GUTTER - 4, height);
+    context.fillRect(0, this.top - 1, this.gutter - 4, height);
     const pileup = this.flags();
     context.textAlign = "left";
     for (let row = 0; row < this.rows && this.site.reads[row]; row++)
       if (this.y(row) < height)
         paintRead(context, this.site.reads[row], this.y(row), this.high, pileup, row,
-          { on: new Set([10, 12, 13, 14]) });
+          { on: new Set([10, 12, 13, 14]) }, this.gutter);
     this.paintNames(context, width);
+    fadeEnds(context, this.pane, this.gutter, width - this.side, height);
     this.paintRowEffects(context, width, height);
     if (!this.cursor || this.cursor.row < 0) return;
     context.strokeStyle = colours.ink;
@@ -122,46 +134,46 @@ class ScalarView {
   }
 
   paintRowEffects(context, width, height) {
-    const effects = this.effect("row"), x = width - EFFECT_WIDTH;
+    const effects = this.effect("row"), x = width - this.side;
     if (!effects) return;
     const most = effects.reduce((a, b) => Math.max(a, Math.abs(b || 0)), 1e-9);
     context.fillStyle = colours.panel;
-    context.fillRect(x, SCALAR_TOP - 2, EFFECT_WIDTH, height);
+    context.fillRect(x, this.top - 2, this.side, height);
     for (let row = 0; row < this.rows; row++) {
       const y = this.y(row);
-      if (y < SCALAR_TOP - this.high || y > height) continue;
-      signedBar(context, x + 6, y + 1, EFFECT_WIDTH - 12, this.high - 3, effects[row] / most, false);
+      if (y < this.top - this.high || y > height) continue;
+      signedBar(context, x + 6, y + 1, this.side - 12, this.high - 3, effects[row] / most, false);
     }
     context.fillStyle = colours.panel;
-    context.fillRect(x, SCALAR_TOP - 36, EFFECT_WIDTH, 33);
+    context.fillRect(x, 0, this.side, this.top - 3);
     context.fillStyle = colours.line;
-    context.fillRect(x + EFFECT_WIDTH / 2, SCALAR_TOP, 1, height);
+    context.fillRect(x + this.side / 2, this.top, 1, height);
     context.fillStyle = colours.muted;
     context.textAlign = "center";
-    context.fillText("effect", x + EFFECT_WIDTH / 2, SCALAR_TOP - 27);
-    context.fillText(`±${number(most, 2)}`, x + EFFECT_WIDTH / 2, SCALAR_TOP - 12);
+    context.fillText("effect", x + this.side / 2, this.top - 27);
+    context.fillText(`±${number(most, 2)}`, x + this.side / 2, this.top - 12);
     context.textAlign = "left";
   }
 
   paintNames(context, width) {
     context.fillStyle = colours.panel;
-    context.fillRect(0, 0, width, SCALAR_TOP - 3);
+    context.fillRect(0, 0, width, this.top - 3);
     const effects = this.effect("feature");
     const most = effects ? effects.reduce((a, b) => Math.max(a, Math.abs(b || 0)), 1e-9) : 1;
     context.font = `11px ${colours.font}`;
     for (let feature = 0; feature < this.features; feature++) {
-      const x = this.x(feature);
+      const x = this.x(feature), middle = x + (this.cell - 8) / 2;
       context.save();
-      context.translate(x + this.cell / 2 - 6, SCALAR_TOP - (effects ? 22 : 8));
-      context.rotate(-Math.PI / 3);
+      context.translate(middle, this.top - 8 - (effects ? SCALAR_EFFECTS : 0));
+      context.rotate(-Math.PI / 2);
       context.fillStyle = options.on.has(feature) ? colours.ink : colours.muted;
-      context.fillText(clip(this.names[feature].replaceAll("_", " "), 17), 0, 0);
+      context.fillText(this.names[feature], 0, 0);
       context.restore();
-      if (effects) signedBar(context, x, SCALAR_TOP - 18, this.cell - 8, 11, effects[feature] / most);
+      if (effects) signedBar(context, x, this.top - 19, this.cell - 8, 11, effects[feature] / most);
     }
     context.fillStyle = colours.panel;
-    context.fillRect(0, 0, SCALAR_GUTTER - 30, SCALAR_TOP - 3);
+    context.fillRect(0, 0, this.gutter - 4, this.top - 3);
     context.fillStyle = colours.line;
-    context.fillRect(0, SCALAR_TOP - 3, width, 1);
+    context.fillRect(0, this.top - 3, width, 1);
   }
 }
