@@ -290,7 +290,7 @@ def test_on_a_phone(opened: Opened, scheme: str) -> None:
     assert menu["top"] == 0
     assert menu["bottom"] < 50
     for chart in ("roc", "pr", "histogram", "calibration", "strata-chart", "differences-chart"):
-        buttons, plot = box(opened, f"#{chart} .modebar"), box(opened, f"#{chart} .plot")
+        buttons, plot = box(opened, f"#{chart} .modebar"), box(opened, f"#{chart} .nsewdrag")
         assert buttons["height"] > 0
         assert buttons["bottom"] <= plot["top"] + 1, chart
     for table in (".scroll:has(table)", ".slider"):
