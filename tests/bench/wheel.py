@@ -17,7 +17,7 @@ import pysam
 from timing import compare, print_row, run_repeatedly
 
 DATA = Path(__file__).parents[1] / "data" / "synthetic"
-TIMES = 300  # the records of the synthetic set, each as often: start-up is little beside it
+TIMES = 100  # the records of the synthetic set, each as often: start-up is little beside it
 SPEED, HELP_S = 0.97, 0.3
 
 
