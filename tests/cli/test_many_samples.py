@@ -236,21 +236,28 @@ def test_few_files_are_open_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cluster", ["local:2"])
-def test_on_a_cluster(
+def test_twenty_on_a_cluster(
     cluster: str, inputs: list[tuple[Path, Path, str]], alone: list[bytes], tmp_path: Path
 ) -> None:
+    """The shards of all samples share the workers."""
     pytest.importorskip(
         "distributed", reason="needs the extra cnnscore[cluster]: run by `make test`"
     )
-    table(tmp_path, rows_of(inputs, tmp_path))
+    n = 20
+    table(tmp_path, rows_of([inputs[i % 3] for i in range(n)], tmp_path))
     words = ["score", "--table", tmp_path / "samples.tsv", "-R", REF, "--no-version", "--work"]
     words += [tmp_path / "work", "--shards", 3, "--cluster", cluster, "--keep-work"]
     run = subprocess.run(
         [sys.executable, "-m", "cnnscore", *map(str, words)], capture_output=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    assert [(tmp_path / f"{i}.vcf").read_bytes() for i in range(3)] == alone
+    for i in range(n):
+        assert (tmp_path / f"{i}.vcf").read_bytes() == alone[i % 3]
     log = (tmp_path / "work" / "shards.jsonl").read_text().splitlines()
     done = [json.loads(line) for line in log if line]
-    assert len(done) == 9
-    assert len({shard["worker"] for shard in done}) == 2
+    assert len(done) == 3 * n
+    workers = {shard["worker"] for shard in done}
+    assert len(workers) == 2
+    for worker in workers:  # each has shards of many samples
+        own = {shard["shard"].partition("-")[0] for shard in done if shard["worker"] == worker}
+        assert len(own) > n // 4
