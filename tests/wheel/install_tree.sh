@@ -27,9 +27,12 @@ done
 [ "$(wc -l <clone.scores)" = 294 ]
 cc "$root/native/examples/score_one.c" $(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs cnnscore) -o score_one
 LD_LIBRARY_PATH=$prefix/lib ./score_one reference
-MANPATH=$prefix/share/man man -P cat cnnscore-score 2>/dev/null | grep -q SYNOPSIS || groff -man -T utf8 "$prefix/share/man/man1/cnnscore-score.1" | grep -q -i synopsis
+grep -q '^\.TH' "$prefix/share/man/man1/cnnscore-score.1"
 bash -c "source '$prefix/share/bash-completion/completions/cnnscore' && complete -p cnnscore" >"$work/complete"
-! grep -rIl "$root\|$first" "$prefix/bin/cnnscore" "$prefix/share" "$prefix/lib/pkgconfig"
+if grep -rIl "$root\|$first" "$prefix/bin/cnnscore" "$prefix/share" "$prefix/lib/pkgconfig"; then
+  echo "the files above name the clone, or where the tree was" >&2
+  exit 1
+fi
 make -s -C "$root" uninstall PREFIX="$prefix"
 (cd "$prefix" && find . ! -type d | sort) >"$work/after"
 diff <(cd "$prefix" && grep -E 'other' "$work/before") "$work/after"
