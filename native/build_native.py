@@ -79,6 +79,7 @@ window = builder(
         "records/cohort.h",
         "records/arrow.h",
         "records/layout.h",
+        "records/same_file.h",
     ],
     find(),
 )

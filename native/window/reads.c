@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "index_check.h"
+#include "same_file.h"
 
 static const char *const ARTIFICIAL_GROUPS[] = {"ArtificialHaplotypeRG", "ArtificialHaplotype"};
 
@@ -122,6 +123,16 @@ static char *name_files(const cnnscore_reader_options *o) {
     return text;
 }
 
+/* Each of its reads would count twice. */
+static int check_once(const cnnscore_reader_options *o, int32_t i, cnnscore_error *err) {
+    if (o->is_another) return CNNSCORE_OK;
+    for (int32_t k = 0; k < i; k++)
+        if (cnnscore_same_file(o->reads[k], o->reads[i]))
+            return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "the reads %s and %s are one file: give it once",
+                                 o->reads[k], o->reads[i]);
+    return CNNSCORE_OK;
+}
+
 int cnnscore_reads_open(cnnscore_reads *reads, const cnnscore_reader_options *o, cnnscore_error *err) {
     reads->rule = o->read_rule;
     reads->by_sample = o->sample != NULL;
@@ -131,8 +142,10 @@ int cnnscore_reads_open(cnnscore_reads *reads, const cnnscore_reader_options *o,
     if (!reads->files || !reads->named || cnnscore_merge_init(&reads->merge, o->n_reads) < 0)
         return cnnscore_fail_memory(err);
     for (int32_t i = 0; i < o->n_reads; i++) {
+        int code = check_once(o, i, err);
+        if (code != CNNSCORE_OK) return code;
         reads->n_files = i + 1;
-        int code = open_file(&reads->files[i], o->reads[i], o, &reads->samples, err);
+        code = open_file(&reads->files[i], o->reads[i], o, &reads->samples, err);
         if (code != CNNSCORE_OK) return code;
     }
     cnnscore_names_sort(&reads->samples);

@@ -233,6 +233,7 @@ static int annotate(plugin_engine *engine, const plugin_options *o, int argc, ch
     plugin_tally tally = {0};
     int code = cnnscore_check_info_key(key, err);
     if (code == CNNSCORE_OK) code = check_reads(o, network, err);
+    if (code == CNNSCORE_OK) code = output_check(o, err);
     if (code == CNNSCORE_OK) code = open_calls(o, network, &calls, err);
     if (code == CNNSCORE_OK) code = expression_open(o, calls, &expression, err);
     if (code == CNNSCORE_OK) code = prepare(calls, o, network, key, argc, argv, err);

@@ -10,6 +10,21 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "same_file.h"
+
+int output_check(const plugin_options *o, cnnscore_error *err) {
+    const char **inputs = calloc((size_t)o->n_reads + 4, sizeof *inputs);
+    if (!inputs) return cnnscore_fail_memory(err);
+    int32_t n = 0;
+    inputs[n++] = o->calls;
+    inputs[n++] = o->reference;
+    if (o->regions_file) inputs[n++] = o->regions;
+    if (o->targets_file) inputs[n++] = o->targets + (*o->targets == '^');
+    for (int32_t i = 0; i < o->n_reads; i++) inputs[n++] = o->reads[i];
+    int code = cnnscore_check_output(o->output, inputs, n, err);
+    free(inputs);
+    return code;
+}
 
 /* What a run that had an index left goes too, whether this one has an index or not. */
 static int remove_left_indexes(const char *path, cnnscore_error *err) {

@@ -304,6 +304,13 @@ def test_several_files_that_are_not_sorted(tool: Tool, tmp_path: Path) -> None:
     assert tool.score(CALLS, unsorted).ok  # alone it is
 
 
+def test_a_file_given_twice(tool: Tool, bam: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.bam"
+    link.symlink_to(bam)
+    Path(f"{link}.bai").symlink_to(f"{bam}.bai")
+    assert f"the reads {bam} and {link} are one file" in tool.refused(CALLS, bam, link)
+
+
 # ---- calls ----
 
 

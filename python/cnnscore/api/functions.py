@@ -238,6 +238,7 @@ def view(
     from cnnscore.api.progress import progress_of
     from cnnscore.api.quiet import quiet_htslib
     from cnnscore.api.scorer import intervals_of
+    from cnnscore.calls.output import check_output
     from cnnscore.files import check_folder
     from cnnscore.network.store import default_model
     from cnnscore.score.engine import Engine
@@ -250,6 +251,7 @@ def view(
         raise UsageError("`confident=` goes with `truth=`: a truth set says what is true there")
     path, paths, name = name_of(output, "output"), files_of(reads, "reads"), file_of(calls, "calls")
     check_folder(path)
+    check_output(path, (name, file_of(reference, "reference"), *paths))
     names = tuple(SiteName.parse(site) for site in list_of(sites, "sites"))
     options = ViewOptions(
         sample=sample,

@@ -5,15 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from cnnscore.calls.records import Calls, Records, Writer, build_index
-from cnnscore.errors import BadOutput, UsageError
+from cnnscore.calls.htslib import ffi, lib
+from cnnscore.calls.records import Calls, Records, Writer
+from cnnscore.errors import BadOutput, UsageError, call
 from cnnscore.files import aside, is_file, remove_left, undisturbed, writing
 
 INDEX_SUFFIXES = (".tbi", ".csi")
@@ -43,6 +44,14 @@ class OutputOptions:
         raise UsageError(
             f"output type {kind!r}: give u, b, v or z, b and z with a level 0-9 if wanted"
         )
+
+
+def check_output(path: str, inputs: Iterable[str]) -> None:
+    """Errors: UsageError where `path` is one of the files that are read, or an index beside one: it
+    would be replaced.
+    """
+    keep = [ffi.new("char[]", os.fsencode(name)) for name in inputs]
+    call(ffi, lib.cnnscore_check_output, os.fsencode(path), ffi.new("char *[]", keep), len(keep))
 
 
 @contextmanager
@@ -129,6 +138,20 @@ def write_all(calls: Calls, writer: Writer) -> None:
     records = Records()
     while n := calls.read(records, RECORDS_PER_READ):
         writer.write(records, "", np.zeros(n, np.float32))
+
+
+def build_index(path: str | Path, index_path: str | Path, kind: str, name: str) -> None:
+    """Index a finished .vcf.gz or .bcf, which messages call `name`; `kind` is "tbi" or "csi".
+    Errors: BadOutput.
+    """
+    call(
+        ffi,
+        lib.cnnscore_index_build,
+        os.fsencode(path),
+        os.fsencode(index_path),
+        kind == "csi",
+        os.fsencode(name),
+    )
 
 
 def _remove_indexes(path: str, replaced: str | None = None) -> None:

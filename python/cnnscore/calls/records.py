@@ -58,6 +58,11 @@ class Intervals:
             if getattr(self, kind) and getattr(self, f"{kind}_file"):
                 raise UsageError(f"give `{name}=` or `{kind}_file=`, not both")
 
+    def files(self) -> list[str]:
+        """The files among them."""
+        given = self.regions_file, (self.targets_file or "").removeprefix("^")
+        return [name for name in given if name]
+
     def __str__(self) -> str:
         """For people; empty where nothing was asked for."""
         asked = []
@@ -393,20 +398,6 @@ class Writer:
         """Flush and close. Errors: BadOutput; the output is not whole then."""
         handle, self._handle = self._handle, ffi.NULL
         call(ffi, lib.cnnscore_writer_close, handle)
-
-
-def build_index(path: str | Path, index_path: str | Path, kind: str, name: str) -> None:
-    """Index a finished .vcf.gz or .bcf, which messages call `name`; `kind` is "tbi" or "csi".
-    Errors: BadOutput.
-    """
-    call(
-        ffi,
-        lib.cnnscore_index_build,
-        os.fsencode(path),
-        os.fsencode(index_path),
-        kind == "csi",
-        os.fsencode(name),
-    )
 
 
 def check_info_key(key: str) -> None:

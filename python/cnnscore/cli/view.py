@@ -124,12 +124,14 @@ def run(options: argparse.Namespace) -> None:
     choice = _check_usage(options)
     # Never ask the network for a CRAM's reference: it is --reference or an error.
     os.environ.setdefault("REF_PATH", os.devnull)
+    from cnnscore.calls.output import check_output
     from cnnscore.calls.records import htslib_verbosity
     from cnnscore.files import check_folder
     from cnnscore.progress import NoProgress, Progress
 
     if options.output:
         check_folder(options.output)
+        check_output(options.output, (options.calls, options.reference, *options.reads))
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     quiet = options.quiet or options.terminal
     progress = NoProgress() if quiet else Progress()

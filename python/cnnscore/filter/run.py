@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.calls.output import OutputOptions, open_output
+from cnnscore.calls.output import OutputOptions, check_output, open_output
 from cnnscore.calls.record_types import (
     INDEL,
     MIXED,
@@ -135,6 +135,8 @@ def filter_calls(
     """
     options, written = options or FilterOptions(), written or OutputOptions()
     written.mode(output)  # a type that there is not fails before anything is opened
+    for path in (output, options.table or "-"):
+        check_output(path, (calls, *resources))
     if source is None and not (resources and tranches):
         raise UsageError("cut-offs come from a source, or from resources and tranches")
     if options.sensitivity_key and not resources:

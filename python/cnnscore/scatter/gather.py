@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cnnscore.calls.output import RECORDS_PER_READ, OutputOptions, open_output, write_all
+from cnnscore.calls.output import (
+    RECORDS_PER_READ,
+    OutputOptions,
+    check_output,
+    open_output,
+    write_all,
+)
 from cnnscore.calls.records import Calls, Records, Writer
 from cnnscore.errors import BadInput
 from cnnscore.scatter.shards import Span, parse_regions
@@ -94,6 +100,7 @@ def gather(
     """
     start = time.monotonic()
     written.mode(output)
+    check_output(output, shards)
     scored = [_Scored.read(path) for path in shards]
     _check_alike(scored, decisive)
     _check_order(scored)

@@ -18,7 +18,7 @@ from cnnscore.calls.annotations import (
     annotation_counts,
     annotations_warnings,
 )
-from cnnscore.calls.output import OutputOptions, open_output
+from cnnscore.calls.output import OutputOptions, check_output, open_output
 from cnnscore.calls.read_checks import ReadChecks
 from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
 from cnnscore.description import Description
@@ -94,6 +94,8 @@ def planned(job: Job, how: How, number: int | None) -> Sample:
     Errors: of score_calls, those that there are before the first record, and of cut_into_shards.
     """
     how.written.mode(job.output)
+    inputs = job.calls, how.reference, *job.reads, *how.options.intervals.files()
+    check_output(job.output, inputs)
     with _Opened(job, how) as opened:
         depth = known_depth(opened.checks.depth) if how.network.uses_depth else None
     return Sample(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, concatenate, offsets_of
 from cnnscore.calls.carriers import NUMBER_KEY, SITE_KEY, Carriers
-from cnnscore.calls.output import OutputOptions, open_output
+from cnnscore.calls.output import OutputOptions, check_output, open_output
 from cnnscore.calls.reader_pool import ReaderPool
 from cnnscore.calls.records import Calls, Records, Writer
 from cnnscore.calls.windows import BATCH_BYTES, ReaderOptions, WindowBuffers
@@ -30,6 +30,7 @@ from cnnscore.progress import NoProgress, Progress
 from cnnscore.score.cohort_samples import CohortSamples, open_samples
 from cnnscore.score.options import CohortOptions, CohortSummary
 from cnnscore.score.run import usable_cores
+from cnnscore.score.sample_map import read_sample_map
 from cnnscore.version import __version__
 
 log = logging.getLogger("cnnscore")
@@ -65,6 +66,9 @@ def score_cohort(
     threads, progress = threads or usable_cores(), progress or NoProgress()
     network = engine.description
     written.mode(output)
+    rows = read_sample_map(sample_map)
+    files = (name for row in rows for name in row.reads)
+    check_output(output, (calls, reference, sample_map, *options.intervals.files(), *files))
     if not network.needs_reads:
         raise UsageError(
             f"the network {network.model} does not look at reads, which a sample map names"
@@ -79,7 +83,7 @@ def score_cohort(
     keys = network.info_key, SITE_KEY, NUMBER_KEY
     _declare(source, keys, engine, options)
     windows = ReaderOptions.of_network(network, reference, (), None)
-    samples = open_samples(source, sample_map, windows, network, threads)
+    samples = open_samples(source, sample_map, rows, windows, network, threads)
     pool = ReaderPool(samples.options, options.most_open_files)
     with (
         pool,

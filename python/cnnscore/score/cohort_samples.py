@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +16,7 @@ from cnnscore.calls.records import Calls
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.description import Description
 from cnnscore.errors import BadInput
-from cnnscore.score.sample_map import SampleReads, read_sample_map
+from cnnscore.score.sample_map import SampleReads
 
 log = logging.getLogger("cnnscore")
 
@@ -82,16 +82,21 @@ class CohortSamples:
 
 
 def open_samples(
-    calls: Calls, path: str, windows: ReaderOptions, network: Description, threads: int
+    calls: Calls,
+    path: str,
+    sample_map: Sequence[SampleReads],
+    windows: ReaderOptions,
+    network: Description,
+    threads: int,
 ) -> CohortSamples:
-    """The samples of the map at `path`, whose files are all there, indexed and theirs.
+    """The samples of the map at `path`: their files are all there, indexed and theirs.
 
     Errors: BadInput that names the row: a sample that the calls lack, a file that cannot be opened,
     has no index, or is not of this sample by its read groups.
     """
     names = {name: column for column, name in enumerate(calls.sample_names)}
     rows = {}
-    for row in read_sample_map(path):
+    for row in sample_map:
         if row.sample not in names:
             raise BadInput(
                 f"{path}: row {row.row}: {calls.path} has no sample {row.sample}: take the row "

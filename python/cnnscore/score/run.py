@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.calls.annotations import annotation_counts, annotations_warnings
-from cnnscore.calls.output import OutputOptions, open_output
+from cnnscore.calls.output import OutputOptions, check_output, open_output
 from cnnscore.calls.read_checks import check_depth
 from cnnscore.calls.records import Calls, check_info_key
 from cnnscore.calls.windows import ReaderOptions
@@ -55,6 +55,7 @@ def score_calls(
     options, written = options or ScoreOptions(), written or OutputOptions()
     network = engine.description
     written.mode(output)  # a type that there is not fails before anything is opened
+    check_output(output, (calls, reference, *reads, *options.intervals.files()))
     source, key = open_to_score(
         calls, network, reference, reads, options, must_be_sorted=bool(written.write_index)
     )

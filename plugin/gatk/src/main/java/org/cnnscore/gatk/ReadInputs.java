@@ -6,6 +6,8 @@ import htsjdk.samtools.SAMFileHeader;
 import htsjdk.samtools.SAMReadGroupRecord;
 import htsjdk.samtools.SAMSequenceDictionary;
 import htsjdk.samtools.SamReaderFactory;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,6 +34,7 @@ final class ReadInputs {
             .validationStringency(given.getReadValidationStringency())
             .referenceSequence(reference);
     for (int i = 0; i < files.size(); i++) {
+      checkOnce(i);
       SAMFileHeader header = factory.getFileHeader(files.get(i));
       Path index = indexes == null || indexes.isEmpty() ? null : indexes.get(i);
       WholeInput.checkReads(files.get(i), index, header.getSequenceDictionary().size());
@@ -44,6 +47,24 @@ final class ReadInputs {
       throw new UserException.BadInput(
           "not all read files have SO:coordinate in their headers, and GATK merges such files in"
               + " no order: make them anew with `samtools sort`");
+    }
+  }
+
+  /** Each of its reads would count twice. */
+  private void checkOnce(int file) {
+    for (Path other : files.subList(0, file)) {
+      if (isOne(other, files.get(file))) {
+        throw new UserException.BadInput(
+            "the reads " + other + " and " + files.get(file) + " are one file: give it once");
+      }
+    }
+  }
+
+  private static boolean isOne(Path a, Path b) {
+    try {
+      return Files.isSameFile(a, b);
+    } catch (IOException notThere) {
+      return false; // which is said where it is opened
     }
   }
 
