@@ -13,10 +13,9 @@
 #include "same_file.h"
 
 int output_check(const plugin_options *o, cnnscore_error *err) {
-    const char **inputs = calloc((size_t)o->n_reads + 4, sizeof *inputs);
+    const char **inputs = calloc((size_t)o->n_reads + 3, sizeof *inputs);
     if (!inputs) return cnnscore_fail_memory(err);
     int32_t n = 0;
-    inputs[n++] = o->calls;
     inputs[n++] = o->reference;
     if (o->regions_file) inputs[n++] = o->regions;
     if (o->targets_file) inputs[n++] = o->targets + (*o->targets == '^');

@@ -13,7 +13,8 @@ typedef struct {
     aside_file file, index_file;
 } plugin_output;
 
-/* USAGE where the output would replace one of the files that are read. */
+/* USAGE where the output would replace one of the files that are read; calls may be, by what is made of them.
+ */
 int output_check(const plugin_options *options, cnnscore_error *err);
 /* Open `options->output`, aside when it is a regular file, and write the header of `calls`.
  * Until output_finish, signals that end the process remove what is unfinished. One output a process. */

@@ -25,7 +25,7 @@ def content(box: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("door", ["command", "plugin"])
 @pytest.mark.parametrize(
-    "name", ["calls.vcf.gz", "reads.bam", "reads.bam.bai", "ref.fa", "link", "hard", "sites.bed"]
+    "name", ["reads.bam", "reads.bam.bai", "ref.fa", "link", "hard", "sites.bed"]
 )
 def test_scores(name: str, door: str, box: Path, tiny: dict[str, str]) -> None:
     (box / "link").symlink_to(box / "reads.bam")
@@ -53,7 +53,6 @@ def test_others(box: Path) -> None:
         ("score", calls, *files, *reads, "-o", box / "ref.fa", "--work", box / "w"),
         ("score", calls, *files, "--sample-map", table, "-o", box / "reads.bam"),
         ("score", calls, *files, "--sample-map", table, "-o", table),
-        ("filter", calls, "--info-key", "QD", "--threshold", "1", "-o", calls),
         ("filter", calls, "--info-key", "QD", "--resource", calls, "-o", box / "calls.vcf.gz.tbi"),
         ("gather", calls, "-o", calls),
         ("shards", calls, "-o", calls),

@@ -48,7 +48,7 @@ class OutputOptions:
 
 def check_output(path: str, inputs: Iterable[str]) -> None:
     """Errors: UsageError where `path` is one of the files that are read, or an index beside one: it
-    would be replaced.
+    would be replaced. Calls may be, by what is made of them.
     """
     keep = [ffi.new("char[]", os.fsencode(name)) for name in inputs]
     call(ffi, lib.cnnscore_check_output, os.fsencode(path), ffi.new("char *[]", keep), len(keep))

@@ -135,8 +135,8 @@ def filter_calls(
     """
     options, written = options or FilterOptions(), written or OutputOptions()
     written.mode(output)  # a type that there is not fails before anything is opened
-    for path in (output, options.table or "-"):
-        check_output(path, (calls, *resources))
+    check_output(output, resources)
+    check_output(options.table or "-", (calls, *resources))
     if source is None and not (resources and tranches):
         raise UsageError("cut-offs come from a source, or from resources and tranches")
     if options.sensitivity_key and not resources:

@@ -94,8 +94,7 @@ def planned(job: Job, how: How, number: int | None) -> Sample:
     Errors: of score_calls, those that there are before the first record, and of cut_into_shards.
     """
     how.written.mode(job.output)
-    inputs = job.calls, how.reference, *job.reads, *how.options.intervals.files()
-    check_output(job.output, inputs)
+    check_output(job.output, (how.reference, *job.reads, *how.options.intervals.files()))
     with _Opened(job, how) as opened:
         depth = known_depth(opened.checks.depth) if how.network.uses_depth else None
     return Sample(

@@ -68,7 +68,7 @@ def score_cohort(
     written.mode(output)
     rows = read_sample_map(sample_map)
     files = (name for row in rows for name in row.reads)
-    check_output(output, (calls, reference, sample_map, *options.intervals.files(), *files))
+    check_output(output, (reference, sample_map, *options.intervals.files(), *files))
     if not network.needs_reads:
         raise UsageError(
             f"the network {network.model} does not look at reads, which a sample map names"

@@ -55,7 +55,7 @@ def score_calls(
     options, written = options or ScoreOptions(), written or OutputOptions()
     network = engine.description
     written.mode(output)  # a type that there is not fails before anything is opened
-    check_output(output, (calls, reference, *reads, *options.intervals.files()))
+    check_output(output, (reference, *reads, *options.intervals.files()))
     source, key = open_to_score(
         calls, network, reference, reads, options, must_be_sorted=bool(written.write_index)
     )
