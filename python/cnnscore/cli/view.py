@@ -131,7 +131,8 @@ def run(options: argparse.Namespace) -> None:
 
     if options.output:
         check_folder(options.output)
-        check_output(options.output, (options.calls, options.reference, *options.reads))
+        inputs = options.calls, options.reference, *options.reads
+        check_output(options.output, filter(None, inputs))
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     quiet = options.quiet or options.terminal
     progress = NoProgress() if quiet else Progress()
