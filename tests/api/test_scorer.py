@@ -225,6 +225,8 @@ def test_records_of_every_kind(shared: Path, tmp_path: Path) -> None:
         (370, ".", "1e30", "."),
         (390, "G", "0", "END=300;MQ=inf;DP=.,5"),
         (410, "GTT,<INS>,C", "5", "ReadPosRankSum=-1.17549e-38"),
+        (430, "<DEL>", "5", "MQ=60;END=900"),  # the last of the line, as in a file of sites only
+        (450, "<NON_REF>", ".", "END=470"),
     ):
         ref = bases[pos - 1]
         alt = ",".join(one if one != ref else "T" for one in alts.split(","))
@@ -235,7 +237,7 @@ def test_records_of_every_kind(shared: Path, tmp_path: Path) -> None:
             table = scorer.table(odd, reference=REF, reads=reads)
             with pysam.VariantFile(str(odd)) as calls:
                 ours = scorer.score_records(calls, reference=REF, reads=reads)
-            assert len(ours) == 7
+            assert len(ours) == 9
             assert np.array_equal(ours, table["score"], equal_nan=True)
         real = shared / "data" / "na12878-chr22-tiny"
         freebayes = real / "freebayes_NA12878.chr22.tiny.vcf"  # without contig lines
@@ -285,6 +287,35 @@ def test_what_is_no_record(wrong: Any) -> None:
     kind = cnnscore.BadInput if wrong == "none.vcf" else TypeError
     with cnnscore.open("reference") as scorer, pytest.raises(kind):
         scorer.score_records(wrong, reference=REF)
+
+
+@pytest.mark.parametrize("held", [0, 3])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"reference": "nope.fa"}, "nope.fa"), ({"reads": "nope.bam"}, "nope.bam")],
+    ids=str,
+)
+def test_files_are_checked_at_once(wrong: dict[str, Any], message: str, held: int) -> None:
+    """Also where there is no record, and not at the first of them."""
+    given: dict[str, Any] = {"reference": REF, "reads": READS, **wrong}
+    with cnnscore.open() as scorer, pysam.VariantFile(str(CALLS)) as calls:
+        records = list(calls)[:held]
+        with pytest.raises(cnnscore.BadInput, match=message):
+            scorer.score_records(records, **given)
+        with pytest.raises(cnnscore.BadInput, match=message):
+            scorer.iter(records, **given)
+        with pytest.raises(cnnscore.BadInput, match=r"none\.vcf"):
+            scorer.iter("none.vcf", reference=REF)
+
+
+def test_names_are_of_the_folder_of_the_call(
+    by_command: dict[str, list[str | None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [os.path.relpath(path) for path in (CALLS, REF, READS)]
+    with cnnscore.open() as scorer:
+        pairs = scorer.iter(names[0], reference=names[1], reads=names[2])
+        monkeypatch.chdir(tmp_path)
+        assert same([score for _, score in pairs], by_command["reads"])
 
 
 def test_no_records_give_no_scores() -> None:

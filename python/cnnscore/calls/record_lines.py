@@ -75,7 +75,7 @@ class RecordLines:
         fields = [f"{key}{_value(info[key])}" for key in self._keys if key in info]
         if record.stop != record.start + len(ref) or not self._end_is_plain:
             # pysam keeps END to itself, and other lengths (SVLEN) for it.
-            fields += re.findall(r"(?:^|;)(END=[^;]*)", str(record).split("\t", 8)[7])
+            fields += re.findall(r"(?:^|;)(END=[^;]*)", _info_text(record))
         qual = "." if record.qual is None else repr(record.qual)
         columns = record.contig, str(record.pos), ".", ref, ",".join(alts) or ".", qual, "."
         return "\t".join((*columns, ";".join(fields) or ".")) + "\n"
@@ -108,6 +108,11 @@ def _header(record: Any) -> VariantHeader:
             f"records are pysam's VariantRecords, as a VariantFile gives them; got {record!r}"
         ) from None
     return header
+
+
+def _info_text(record: VariantRecord) -> str:
+    """INFO as it is written; where there are no samples it is the last of the line."""
+    return str(record).rstrip("\n").split("\t", 8)[7]
 
 
 def _value(value: Any) -> str:
