@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnscore.api.functions import evaluate, filter, models, view
 from cnnscore.api.training import dataset, train
+from cnnscore.checked import checked
 from cnnscore.errors import BadInput, BadOutput, CnnscoreError, ServerError, UsageError, WrongType
 from cnnscore.version import __version__
 
@@ -122,6 +123,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+@checked
 def open(
     model: str | os.PathLike[str] | None = None,
     *,

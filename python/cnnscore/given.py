@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from cnnscore.checked import type_of
 from cnnscore.errors import UsageError, WrongType
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def name_of(given: object, argument: str) -> str:
     """
     if isinstance(given, str | bytes | os.PathLike):
         return os.fsdecode(given)
-    raise WrongType(f"`{argument}=` takes a file's name (str or Path), not {_type(given)}")
+    raise WrongType(f"`{argument}=` takes a file's name (str or Path), not {type_of(given)}")
 
 
 def file_of(given: object, argument: str) -> str:
@@ -43,7 +44,7 @@ def file_of(given: object, argument: str) -> str:
     if isinstance(given, str | bytes | os.PathLike):
         return os.fsdecode(given)
     if not _is_opened(given):
-        raise WrongType(f"`{argument}=` takes {WHAT}, not {_type(given)}")
+        raise WrongType(f"`{argument}=` takes {WHAT}, not {type_of(given)}")
     name = getattr(given, "filename", None)
     if getattr(given, "is_write", False):
         raise UsageError(f"`{argument}=` is open for writing: close it, then give its name")
@@ -60,8 +61,8 @@ def files_of(given: object, argument: str) -> tuple[str, ...]:
     """
     if isinstance(given, str | bytes | os.PathLike) or _is_opened(given):
         return (file_of(given, argument),)  # and not its letters, nor its records
-    if not isinstance(given, Iterable):
-        raise WrongType(f"`{argument}=` takes {WHAT}, or several, not {_type(given)}")
+    if not isinstance(given, Iterable) or isinstance(given, Mapping):
+        raise WrongType(f"`{argument}=` takes {WHAT}, or several, not {type_of(given)}")
     return tuple(file_of(one, argument) for one in given)
 
 
@@ -77,17 +78,13 @@ def list_of(given: object, argument: str) -> tuple[str, ...]:
     (('QD',), ('QD', 'MQ'))
     """
     texts = (given,) if isinstance(given, str) else given
-    if isinstance(texts, Iterable):
+    if isinstance(texts, Iterable) and not isinstance(texts, Mapping):
         found = tuple(texts)
         if all(isinstance(one, str) for one in found):
             return found
-    raise WrongType(f"`{argument}=` takes a text or a list of them, not {_type(given)}")
+    raise WrongType(f"`{argument}=` takes a text or a list of them, not {type_of(given)}")
 
 
 def _is_opened(given: object) -> bool:
     """Whether it is an open file of pysam, which is not imported for that."""
     return type(given).__module__.split(".")[0] == "pysam" and hasattr(given, "filename")
-
-
-def _type(given: object) -> str:
-    return f"{type(given).__module__}.{type(given).__qualname__}".removeprefix("builtins.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,10 @@ def test_windows_hold_what_is_around_a_site() -> None:
     }
     assert 0 < sum(read.allele == 1 for read in window.reads) < len(window.reads)
     assert windows[-1].record.contig == "synB"
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="no window 294: there are 294, the first is 0"):
         windows[294]
+    with pytest.raises(cnnscore.WrongType, match="a number, or a slice of them, not str"):
+        windows["synA:276"]  # type: ignore[call-overload] # is wrong
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -108,6 +111,13 @@ def test_what_is_no_window(wrong: Any) -> None:
         scorer.tensors(wrong)
     with pytest.raises(TypeError):
         scorer.explain(wrong)
+
+
+def test_windows_stay_in_their_process() -> None:
+    windows = cnnscore.open("reference").windows(CALLS, reference=REF, limit=2)
+    for held in (windows, windows[0]):
+        with pytest.raises(cnnscore.WrongType, match="send the scorer, and read them there"):
+            pickle.dumps(held)
 
 
 def test_a_server_shows_nothing(servers: dict[str, Server]) -> None:

@@ -47,6 +47,17 @@ def test_the_columns_are_the_records(table: cnnscore.Table) -> None:
     assert set(table["type"]) == {"SNP", "INDEL"}
     with pytest.raises(KeyError, match="the columns are contig, pos"):
         table["nothing"]
+    for wrong in (5, slice(0, 3), ["QD", "DP"]):
+        with pytest.raises(cnnscore.WrongType, match=r"name of a column.*`\.to_pandas"):
+            table[wrong]  # type: ignore[index] # is wrong
+
+
+def test_a_column_is_asked_for_once() -> None:
+    with (
+        cnnscore.open("reference") as scorer,
+        pytest.raises(cnnscore.UsageError, match="`info=QD`: the table has a column of that name"),
+    ):
+        scorer.table(CALLS, reference=REF, info=["QD", "QD"])
 
 
 def test_all_libraries_see_one_table(table: cnnscore.Table) -> None:

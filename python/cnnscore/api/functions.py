@@ -7,6 +7,7 @@ import os
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from cnnscore.checked import checked
 from cnnscore.errors import UsageError, WrongType
 from cnnscore.given import file_of, files_of, list_of, maybe_file, name_of
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     Numbers = float | Iterable[float]
 
 
+@checked
 def filter(
     calls: File,
     *,
@@ -137,6 +139,7 @@ def _by_type(given: Mapping[str, Numbers] | None, argument: str) -> dict[str, li
     return found
 
 
+@checked
 def evaluate(
     calls: Files,
     *,
@@ -201,6 +204,7 @@ def evaluate(
     return Evaluation(evaluate_request(request, progress_of(progress)).result)
 
 
+@checked
 def view(
     calls: File,
     *,

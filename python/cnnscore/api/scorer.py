@@ -16,7 +16,9 @@ from cnnscore.api.quiet import quiet_htslib
 from cnnscore.api.table import Table, TableParts
 from cnnscore.calls.output import OutputOptions
 from cnnscore.calls.record_lines import RecordLines, records_in
-from cnnscore.calls.records import Intervals, Records
+from cnnscore.calls.records import Calls, Intervals, Records
+from cnnscore.calls.windows import ReaderOptions, WindowReader
+from cnnscore.checked import checked
 from cnnscore.description import WindowScorer
 from cnnscore.errors import UsageError
 from cnnscore.given import file_of, files_of, list_of, maybe_file, name_of
@@ -93,6 +95,7 @@ class Scorer:
             self._engines[model] = open_engine(model, **self._options)
         return self._engines[model]
 
+    @checked
     def score(
         self,
         calls: File,
@@ -155,6 +158,7 @@ class Scorer:
             progress=progress_of(progress),
         )
 
+    @checked
     def table(
         self,
         calls: File,
@@ -203,6 +207,7 @@ class Scorer:
                 parts.add(job.slot.records, job.sites, scores)
             return parts.table(run.summary())
 
+    @checked
     def iter(
         self,
         records: Iterable[VariantRecord] | str | os.PathLike[str],
@@ -215,10 +220,10 @@ class Scorer:
         """Pairs of a record and its score, in the order of `records`; NaN: no score.
 
         `records` are pysam's VariantRecords: a VariantFile, what its `fetch` gives, a list, any
-        iterable; or a call file's name. The pairs hold the very records that were given. Some
-        thousand records are read ahead. Without `sample_depth`, the sample's depth is measured in
-        `reads` anew at each call. Other arguments and errors: as for `score`; records of several
-        files must have headers alike.
+        iterable; or a call file's name. The pairs hold the very records that were given. Files are
+        opened and checked at once; some thousand records are read ahead. Without `sample_depth`,
+        the sample's depth is measured in `reads` anew at each call. Other arguments and errors: as
+        for `score`; records of several files must have headers alike.
 
         >>> import cnnscore, pysam
         >>> with cnnscore.open("reference") as scorer, pysam.VariantFile(CALLS) as calls:
@@ -232,6 +237,7 @@ class Scorer:
             (r, s) for taken, scores in parts for r, s in zip(taken, scores.tolist(), strict=True)
         )
 
+    @checked
     def score_records(
         self,
         records: Iterable[VariantRecord] | str | os.PathLike[str],
@@ -260,27 +266,26 @@ class Scorer:
         sample: str | None,
         sample_depth: float | None,
     ) -> Iterator[tuple[list[VariantRecord], NDArray[np.float32]]]:
-        """The records in lists with their scores; what is given is checked at once."""
+        """The records in lists with their scores. What is given is checked at once: the files are
+        open, and the first record is taken, when this returns.
+        """
         paths, fasta = files_of(reads, "reads"), file_of(reference, "reference")
         options = ScoreOptions(sample=sample, sample_depth=sample_depth)
         engine = self.network(has_reads=bool(paths))
         check_options(engine.description, options, paths)
-        return self._score_lines(records_in(records), engine, fasta, paths, options)
-
-    def _score_lines(
-        self,
-        records: Iterator[VariantRecord],
-        engine: WindowScorer,
-        reference: str,
-        reads: tuple[str, ...],
-        options: ScoreOptions,
-    ) -> Iterator[tuple[list[VariantRecord], NDArray[np.float32]]]:
         network = engine.description
-        lines = RecordLines(records, network.annotations)
+        lines = RecordLines(records_in(records), network.annotations)
         if lines.is_empty:
-            return
+            WindowReader(ReaderOptions.of_network(network, fasta, paths, sample)).close()
+            return iter(())
         source = lines.calls(network.annotations)
         check_sample(source, network, options)
+        run = ScoringRun(source, engine, fasta, paths, options, threads=self.threads)
+        return self._score_lines(lines, source, run)
+
+    def _score_lines(
+        self, lines: RecordLines, source: Calls, run: ScoringRun
+    ) -> Iterator[tuple[list[VariantRecord], NDArray[np.float32]]]:
         ahead: deque[list[VariantRecord]] = deque()
 
         def fill(batch: Records, limit: int) -> int:
@@ -289,11 +294,12 @@ class Scorer:
                 ahead.append(taken)
             return len(taken)
 
-        with ScoringRun(source, engine, reference, reads, options, threads=self.threads) as run:
+        with run:
             for _, scores in run.scored(fill):
                 yield ahead.popleft(), scores
             run.summary()
 
+    @checked
     def windows(
         self,
         calls: File,
@@ -351,6 +357,7 @@ class Scorer:
 
         return tensors_of(self._local(has_reads=needs_reads(windows)), windows)
 
+    @checked
     def explain(self, window: Window, *, runs: int | None = None) -> Explained:
         """What moved the score of a site, by hiding part after part of what the network sees.
 

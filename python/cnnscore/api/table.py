@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from cnnscore.batch import KIND_INDEL, KIND_SNP, WindowBatch
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.text import Text, alt_alleles, contig_names, joined_alts, ref_alleles
-from cnnscore.errors import BadInput, UsageError
+from cnnscore.checked import type_of
+from cnnscore.errors import BadInput, UsageError, WrongType
 from cnnscore.html import html_table
 from cnnscore.score.options import Summary
 
@@ -55,6 +56,11 @@ class Table:
         return max(map(len, self._columns.values()), default=0)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
+        if not isinstance(name, str):
+            raise WrongType(
+                f"`table[...]` takes the name of a column, not {type_of(name)}; rows are of "
+                "`table[name][...]`, `.to_pandas()` or `.to_polars()`"
+            )
         if name not in self._columns:
             raise KeyError(f"{name!r}: the columns are {', '.join(self._columns)}")
         column = self._columns[name]
@@ -128,8 +134,8 @@ class TableParts:
         """Errors: BadInput for an INFO field that the header does not declare, UsageError for the
         name of another column.
         """
-        for key in info:
-            if key in OWN_COLUMNS:
+        for number, key in enumerate(info):
+            if key in (*OWN_COLUMNS, *info[:number]):
                 raise UsageError(f"`info={key}`: the table has a column of that name")
             if not calls.has_info(key):
                 raise BadInput(f"{calls.path} has no INFO/{key}: its header declares others")

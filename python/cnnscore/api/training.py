@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cnnscore.checked import checked
 from cnnscore.errors import UsageError, WrongType
 from cnnscore.given import file_of, files_of, list_of, maybe_file, name_of
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     Name = str | os.PathLike[str]
 
 
+@checked
 def dataset(
     calls: File,
     *,
@@ -110,6 +112,7 @@ def dataset(
     )
 
 
+@checked
 def train(
     config: Name,
     data: Name | Iterable[Name],
@@ -162,8 +165,6 @@ def train(
         raise UsageError(
             "`rehearsal=` is for networks that start from another: give `init=` as well"
         )
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"`device={device}`: one of auto, cpu, cuda")
     start = None if init is None else name_of(init, "init")
     asked = _settings(settings)
     if seed is not None:
@@ -191,7 +192,7 @@ def train(
 
 def _names(given: Any, argument: str) -> tuple[str, ...]:
     """One name or several. Errors: WrongType."""
-    if isinstance(given, Iterable) and not isinstance(given, str | bytes):
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping):
         return tuple(name_of(one, argument) for one in given)
     return (name_of(given, argument),)
 

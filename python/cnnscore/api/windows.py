@@ -16,6 +16,7 @@ from cnnscore.batch import WindowBatch, concatenate
 from cnnscore.calls.read_checks import ReadChecks
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
+from cnnscore.checked import type_of
 from cnnscore.errors import BadInput, UsageError, WrongType
 from cnnscore.files import scratch_folder
 from cnnscore.html import html_table
@@ -135,13 +136,29 @@ class Windows(Sequence[Window]):
     @overload
     def __getitem__(self, number: slice) -> list[Window]: ...
     def __getitem__(self, number: int | slice) -> Window | list[Window]:
-        if isinstance(number, slice):
-            return [self[i] for i in range(len(self))[number]]
-        at = range(len(self))[number]
+        numbers = range(len(self))
+        try:
+            at = numbers[number]
+        except TypeError:
+            raise WrongType(
+                f"`windows[...]` takes a number, or a slice of them, not {type_of(number)}"
+            ) from None
+        except IndexError:
+            raise IndexError(
+                f"no window {number}: there are {len(self):,}, the first is 0"
+            ) from None
+        if isinstance(at, range):
+            return [self[i] for i in at]
         return Window(self, at, self._records[at])
 
     def __iter__(self) -> Iterator[Window]:
         return (self[i] for i in range(len(self)))
+
+    def __reduce__(self) -> str:
+        raise WrongType(
+            "windows stay in their process, with the files they are of: send the scorer, and read "
+            "them there"
+        )
 
     def batch_of(self, number: int) -> WindowBatch:
         """A site as a batch of one."""

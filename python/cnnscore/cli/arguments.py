@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from cnnscore.checked import CHOICES
 from cnnscore.errors import UsageError
 from cnnscore.version import __version__
 
@@ -57,7 +58,7 @@ _COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "provider": (
         ("--provider",),
         {
-            "choices": ["auto", "cpu", "cuda", "tensorrt"],
+            "choices": CHOICES["provider"],
             "default": "auto",
             "help": "where to compute; auto takes CUDA where it works [auto]",
         },
@@ -116,7 +117,7 @@ def add_output_arguments(group: argparse._ArgumentGroup) -> None:
         "-W",
         "--write-index",
         metavar="[=FMT]",
-        choices=["tbi", "csi"],
+        choices=CHOICES["write_index"],
         help="index OUT: -W or -W=csi, -W=tbi",
     )
     group.add_argument(
@@ -128,7 +129,7 @@ def add_annotations_argument(group: argparse._ArgumentGroup) -> None:
     """Where a network's annotations come from."""
     group.add_argument(
         "--annotations",
-        choices=["caller", "reads", "fill"],
+        choices=CHOICES["annotations_from"],
         help="take annotations from the records (caller), from the reads, or from the reads where "
         "a record has none (fill) [fill for cnnscore's networks that look at reads, else caller]",
     )

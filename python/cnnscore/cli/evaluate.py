@@ -26,6 +26,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from cnnscore.checked import CHOICES
 from cnnscore.cli.arguments import add_interval_arguments, add_list, add_option, intervals_of
 from cnnscore.errors import UsageError
 from cnnscore.extras import need
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument(
         "--unit",
-        choices=["allele", "record"],
+        choices=CHOICES["unit"],
         default="allele",
         help="one row per ALT allele, or per record: true when any of its alleles is [allele]",
     )

@@ -27,6 +27,7 @@ import os
 import re
 import sys
 
+from cnnscore.checked import CHOICES
 from cnnscore.cli.arguments import (
     OUTPUT_ALONE,
     add_list,
@@ -102,7 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     records = parser.add_argument_group("records")
     records.add_argument(
         "--types",
-        choices=["gatk", "vqsr"],
+        choices=CHOICES["types"],
         default="vqsr",
         help="vqsr: MNPs are judged as SNPs, mixed and symbolic records as indels; gatk: SNPs and "
         "indels are judged, all else passes, as in FilterVariantTranches [vqsr]",

@@ -24,6 +24,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cnnscore.checked import CHOICES
 from cnnscore.cli.arguments import (
     OUTPUT_ALONE,
     add_annotations_argument,
@@ -66,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(network, "provider")
     network.add_argument(
         "--downsampling",
-        choices=["site", "gatk"],
+        choices=CHOICES["downsampling"],
         default="site",
         help="how to sample a site that has more reads than the network takes: by the site "
         "alone, or as GATK does, over a whole file in order [site]",

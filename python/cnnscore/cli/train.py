@@ -18,6 +18,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from cnnscore.checked import CHOICES
 from cnnscore.cli.arguments import add_list, add_option, add_running_arguments, pairs
 from cnnscore.errors import UsageError
 from cnnscore.extras import need
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     running = parser.add_argument_group("running")
     running.add_argument(
-        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute [auto]"
+        "--device", choices=CHOICES["device"], default="auto", help="where to compute [auto]"
     )
     add_option(
         running, "threads", default=1, help="worker threads [1: small networks gain little by more]"
