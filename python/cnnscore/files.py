@@ -40,6 +40,14 @@ def check_folder(path: str) -> None:
         raise BadOutput(f"cannot write {path}: the folder {folder} is not yours to write in")
 
 
+def absolute_name(name: str) -> str:
+    """The name from any folder, of an input with or without its index (htslib's `##idx##`); a URL
+    is one.
+    """
+    parts = name.split("##idx##")
+    return "##idx##".join(part if "://" in part else str(Path(part).absolute()) for part in parts)
+
+
 def file_name(text: str) -> str:
     """`text` as part of a file's name: letters, digits, `.`, `_` and `-`."""
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in text)

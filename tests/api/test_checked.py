@@ -127,13 +127,13 @@ def test_numbers_of_numpy_are_numbers() -> None:
 def test_a_dict_is_no_list(scorer: cs.Scorer) -> None:
     for wrong in ({"reads": {"a.bam": 1}}, {"region": {"synA": 1}}, {"info": {"QD": "float"}}):
         with pytest.raises(cs.WrongType, match=f"`{next(iter(wrong))}=` takes"):
-            scorer.table(CALLS, reference=REF, **wrong)  # type: ignore[arg-type] # is wrong
+            scorer.table(CALLS, reference=REF, **wrong)
     with pytest.raises(cs.WrongType, match="`data=` takes"):
-        cs.train("annotations", {"a": 1}, output="run")  # type: ignore[arg-type] # is wrong
+        cs.train("annotations", {"a": 1}, output="run")
 
 
 def test_what_is_a_network_s_is_refused_of_a_server() -> None:
     for wrong in ({"provider": "cpu"}, {"batch_size": 4}, {"annotations_from": "fill"}):
         (name,) = wrong
         with pytest.raises(cs.UsageError, match=f"its own settings: leave out `{name}=`"):
-            cs.open("unix:/nowhere", **wrong)  # type: ignore[arg-type] # by name
+            cs.open("unix:/nowhere", **wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,14 @@ def test_what_is_no_window(wrong: Any) -> None:
         scorer.tensors(wrong)
     with pytest.raises(TypeError):
         scorer.explain(wrong)
+
+
+def test_windows_are_drawn_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, ref, reads = (os.path.relpath(path) for path in (CALLS, REF, READS))
+    scorer = cnnscore.open("reads")
+    windows = scorer.windows(calls, reference=ref, reads=reads, limit=1)
+    monkeypatch.chdir(tmp_path)
+    assert len(windows[0].site().reads)
 
 
 def test_windows_stay_in_their_process() -> None:

@@ -18,7 +18,7 @@ from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.checked import type_of
 from cnnscore.errors import BadInput, UsageError, WrongType
-from cnnscore.files import scratch_folder
+from cnnscore.files import absolute_name, scratch_folder
 from cnnscore.html import html_table
 from cnnscore.network.encode import Planes
 from cnnscore.score.engine import Engine
@@ -246,7 +246,12 @@ def read_windows(engine: Engine, asked: WindowRequest) -> Windows:
             batches.append(reader.read(records.sites(), WindowBuffers()))
         checks.at_end(reader.counts())
         checks.warn(reader.counts())
-    looker = Looker(engine, reference=asked.reference, reads=asked.reads, sample=asked.sample)
+    looker = Looker(  # opens them when a site is drawn, wherever the process is then
+        engine,
+        reference=absolute_name(asked.reference),
+        reads=[absolute_name(name) for name in asked.reads],
+        sample=asked.sample,
+    )
     return Windows(engine, looker, batches, texts, columns.typical)
 
 

@@ -7,12 +7,12 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 from cnnscore.calls.output import OutputOptions
 from cnnscore.description import Description, WindowScorer
 from cnnscore.errors import BadInput, BadOutput, CnnscoreError, UsageError
+from cnnscore.files import absolute_name
 from cnnscore.progress import Progress
 from cnnscore.scatter.folder import WorkFolder, opened
 from cnnscore.scatter.plan import Plan, identities, identity
@@ -161,7 +161,7 @@ def _tasks(
     targets = options.intervals.targets_file
     if targets:
         mark = "^" if targets.startswith("^") else ""
-        targets = mark + _absolute(targets.removeprefix("^"))
+        targets = mark + absolute_name(targets.removeprefix("^"))
     for i, sample in enumerate(plan.samples):
         kind = _kind(plan.settings["output"][i])
         for k, shard in enumerate(sample.shards):
@@ -178,9 +178,9 @@ def _tasks(
                     engine,
                     plan.settings["network"],
                     __version__,
-                    _absolute(sample.calls),
-                    _absolute(reference),
-                    tuple(map(_absolute, sample.reads)),
+                    absolute_name(sample.calls),
+                    absolute_name(reference),
+                    tuple(map(absolute_name, sample.reads)),
                     replace(
                         options,
                         sample=sample.sample,
@@ -202,11 +202,6 @@ def _kind(mode: str) -> str:
     return mode[1:] if mode not in ("w", "wbu") else mode[1:2] or "z"
 
 
-def _absolute(name: str) -> str:
-    parts = name.split("##idx##")
-    return "##idx##".join(part if "://" in part else str(Path(part).absolute()) for part in parts)
-
-
 def _for_workers(engine: EngineSettings) -> EngineSettings:
     """With absolute names of files: workers run elsewhere."""
     model, files = engine.model, (engine.token_file, engine.tls_ca)
@@ -215,8 +210,8 @@ def _for_workers(engine: EngineSettings) -> EngineSettings:
         and not (engine.server or is_address(model))
         and (model.endswith(".onnx") or "/" in model)
     ):
-        model = _absolute(model)
-    token, authority = (name and _absolute(name) for name in files)
+        model = absolute_name(model)
+    token, authority = (name and absolute_name(name) for name in files)
     return replace(engine, model=model, token_file=token, tls_ca=authority)
 
 
