@@ -59,7 +59,11 @@ class Scorer:
         tls_ca: str | None = None,
         timeout: float | None = None,
     ) -> None:
-        if model is not None and not is_address(model) and os.path.sep in model:
+        if model is not None and is_address(model):
+            of_network = {"provider": provider != "auto", "batch_size": batch_size is not None}
+            if wrong := [name for name, is_given in of_network.items() if is_given]:
+                raise UsageError(f"a server has its own: leave out `{wrong[0]}=`")
+        elif model is not None and os.path.sep in model:
             model = os.path.abspath(model)  # noqa: PTH100 - keeps links; a worker may be elsewhere
         self._model = model
         self.threads: int | None = threads

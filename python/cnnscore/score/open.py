@@ -65,13 +65,10 @@ def open_engine(
     if is_address(model):
         from cnnscore.wire.client import RemoteEngine
 
-        of_network = {
-            "provider": None if provider == "auto" else provider,
-            "batch_size": batch_size,
-            "annotations_from": annotations_from,
-        }
-        if wrong := [name for name, value in of_network.items() if value is not None]:
-            raise UsageError(f"a server has its own settings: leave out `{wrong[0]}=`")
+        if annotations_from is not None:
+            raise UsageError(
+                "a server has its own way with annotations: leave out `annotations_from=`"
+            )
         return RemoteEngine(model, token_file=token_file, tls_ca=tls_ca, timeout=timeout)
     of_server = {"token_file": token_file, "tls_ca": tls_ca, "timeout": timeout}
     if wrong := [name for name, value in of_server.items() if value is not None]:
