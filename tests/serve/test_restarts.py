@@ -83,7 +83,7 @@ def test_restart_under_clients(
             wait_until(lambda: all(m[-1] == "right" for m in met))
     said = {words for m in met for words in m} - {"right"}
     assert said
-    assert all("is it running? Start one with" in words for words in said), said
+    assert all("is it running? `cnnscore serve` starts one" in words for words in said), said
 
 
 def test_a_server_that_stands_still(
@@ -295,7 +295,7 @@ def test_each_death_of_the_server(
     code, err = client.send_rest()
     assert code == (2 if door == "score" else 255)
     assert server.address in err or "another network" in err
-    assert "is it running? Start one with" in err or "another network" in err
+    assert "is it running? `cnnscore serve` starts one" in err or "another network" in err
     assert "Traceback" not in err
     assert list(output.parent.iterdir()) == []
 

@@ -319,7 +319,7 @@ def test_sigterm_under_load(
         wait_until(lambda: min(scored) > 0)
         assert server.stop() == 0
         for end in ends:
-            assert "is it running? Start one with" in end.result(300)
+            assert "is it running? `cnnscore serve` starts one" in end.result(300)
     assert "stopping: finishing" in server.said()
     assert "stopped" in server.said()
     assert "Traceback" not in server.said()
