@@ -20,9 +20,10 @@ import cnnscore
 from cnnscore.calls.output import OutputOptions
 from cnnscore.calls.records import Intervals
 from cnnscore.errors import BadInput
+from cnnscore.files import absolute_name
 from cnnscore.network.session import Session
 from cnnscore.scatter.task import Task, score_in_worker
-from cnnscore.scatter.work import _absolute, _for_workers
+from cnnscore.scatter.work import _for_workers
 from cnnscore.score.open import EngineSettings
 from cnnscore.score.options import ScoreOptions
 from conftest import DATA, Finished, run_cli
@@ -404,5 +405,5 @@ def test_workers_get_absolute_names(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ):
         engine = _for_workers(EngineSettings(model=model, token_file="t"))
         assert (engine.model, engine.token_file) == (wanted, f"{here}/t")
-    assert _absolute("a.bam##idx##b.bai") == f"{here}/a.bam##idx##{here}/b.bai"
-    assert _absolute("s3://a/b##idx##c.bai") == f"s3://a/b##idx##{here}/c.bai"
+    assert absolute_name("a.bam##idx##b.bai") == f"{here}/a.bam##idx##{here}/b.bai"
+    assert absolute_name("s3://a/b##idx##c.bai") == f"s3://a/b##idx##{here}/c.bai"
