@@ -27,8 +27,18 @@ CHOICES = {
     "write_index": ("tbi", "csi"),
 }
 """Values of arguments, wherever they are taken; the command's options have the same."""
-LEAST = {"attribution": 0, "batch_size": 1, "block": 1, "limit": 0, "runs": 1, "threads": 1}
+LEAST = {
+    "attribution": 0,
+    "batch_size": 1,
+    "block": 1,
+    "limit": 0,
+    "runs": 1,
+    "seed": 0,
+    "threads": 1,
+}
 """The least value of whole numbers that have one."""
+LARGEST = 2**63 - 1
+"""Of whole numbers: what 64 bits hold."""
 ABOVE_ZERO = ("timeout",)
 """Numbers that must be more than 0."""
 
@@ -36,19 +46,33 @@ ABOVE_ZERO = ("timeout",)
 def _text(given: Any, argument: str) -> str:
     if not isinstance(given, str):
         raise WrongType(f"`{argument}=` takes a text, not {type_of(given)}")
+    check_text(given, argument)
     choices = CHOICES.get(argument)
     if choices and given not in choices:
         raise UsageError(f"`{argument}={given}`: one of {', '.join(choices)}")
     return given
 
 
+def check_text(given: str, argument: str, *, encoding_errors: str = "strict") -> None:
+    """Errors: UsageError for a text that native code would cut or that is none."""
+    if not given or "\0" in given:
+        what = "has a NUL in it" if given else "is empty"
+        raise UsageError(f"`{argument}=`: the text {what}")
+    try:
+        given.encode("utf-8", encoding_errors)
+    except UnicodeEncodeError:
+        raise UsageError(f"`{argument}=`: {given!a} is no text of Unicode") from None
+
+
 def _whole(given: Any, argument: str) -> int:
     if not isinstance(given, Integral) or isinstance(given, bool):
         raise WrongType(f"`{argument}=` takes a whole number, not {type_of(given)}")
-    least = LEAST.get(argument)
-    if least is not None and given < least:
-        raise UsageError(f"`{argument}={given}`: {least} or more")
-    return int(given)
+    value, least = int(given), LEAST.get(argument)
+    if least is not None and value < least:
+        raise UsageError(f"`{argument}={value}`: {least} or more")
+    if value > LARGEST:
+        raise UsageError(f"`{argument}={value}`: {LARGEST} at most")
+    return value
 
 
 def _number(given: Any, argument: str) -> float:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from cnnscore.checked import type_of
+from cnnscore.checked import check_text, type_of
 from cnnscore.errors import UsageError, WrongType
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def name_of(given: object, argument: str) -> str:
     'scored.vcf.gz'
     """
     if isinstance(given, str | bytes | os.PathLike):
-        return os.fsdecode(given)
+        return _name(given, argument)
     raise WrongType(f"`{argument}=` takes a file's name (str or Path), not {type_of(given)}")
 
 
@@ -42,7 +42,7 @@ def file_of(given: object, argument: str) -> str:
     True
     """
     if isinstance(given, str | bytes | os.PathLike):
-        return os.fsdecode(given)
+        return _name(given, argument)
     if not _is_opened(given):
         raise WrongType(f"`{argument}=` takes {WHAT}, not {type_of(given)}")
     name = getattr(given, "filename", None)
@@ -81,8 +81,16 @@ def list_of(given: object, argument: str) -> tuple[str, ...]:
     if isinstance(texts, Iterable) and not isinstance(texts, Mapping):
         found = tuple(texts)
         if all(isinstance(one, str) for one in found):
+            for one in found:
+                check_text(one, argument)
             return found
     raise WrongType(f"`{argument}=` takes a text or a list of them, not {type_of(given)}")
+
+
+def _name(given: str | bytes | os.PathLike[str], argument: str) -> str:
+    name = os.fsdecode(given)
+    check_text(name, argument, encoding_errors="surrogateescape")  # any bytes but NUL are a name
+    return name
 
 
 def _is_opened(given: object) -> bool:

@@ -55,6 +55,10 @@ def wrong_values(parameter: inspect.Parameter) -> list[tuple[object, type[Except
         found += [(float("nan"), cs.UsageError), (True, cs.WrongType)]
     if "None" not in kind:
         found.append((None, cs.WrongType))
+    if kind.startswith("str"):
+        found += [("", cs.UsageError), ("a\0b", cs.UsageError), ("\udcff", cs.UsageError)]
+    if kind.startswith("int"):
+        found.append((2**63, cs.UsageError))
     if name in CHOICES:
         found.append(("zz", cs.UsageError))
     if name in ABOVE_ZERO:
@@ -122,6 +126,18 @@ def test_numbers_of_numpy_are_numbers() -> None:
         table = scorer.table(CALLS, reference=REF, per_allele=np.True_)  # type: ignore[arg-type] # is no bool
         assert len(table) == 295
         assert scorer.threads == 1
+
+
+@pytest.mark.parametrize("wrong", ["", "a\0b"], ids=ascii)
+def test_texts_that_would_be_cut(wrong: str, scorer: cs.Scorer, tmp_path: Path) -> None:
+    """C ends a text at a NUL: another file would be read, another key written."""
+    for name in ("reference", "reads", "region", "info"):
+        with pytest.raises(cs.UsageError, match=f"^`{name}=`: the text"):
+            scorer.table(CALLS, **{"reference": REF, name: wrong})  # type: ignore[arg-type]
+    with pytest.raises(cs.UsageError, match=r"^`output=`: the text"):
+        scorer.score(CALLS, reference=REF, output=wrong)
+    with pytest.raises(cs.UsageError, match=r"^`model=`: the text"):
+        cs.open(wrong)
 
 
 def test_a_dict_is_no_list(scorer: cs.Scorer) -> None:

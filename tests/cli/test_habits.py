@@ -13,11 +13,12 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from cnnscore.checked import LARGEST
 from cnnscore.cli import arguments, completion
 from cnnscore.cli.parser import COMMANDS, Parser, command_parser, did_you_mean, whole_parser
 from conftest import run_cli
@@ -33,6 +34,30 @@ def parsers(parser: argparse.ArgumentParser | None = None) -> Iterator[argparse.
         if isinstance(action, argparse._SubParsersAction):
             for below in action.choices.values():
                 yield from parsers(below)
+
+
+@pytest.mark.parametrize("kind", [arguments.positive, arguments.whole])
+def test_whole_numbers_have_bounds(kind: Callable[[str], int]) -> None:
+    assert kind("7") == 7
+    assert kind(str(LARGEST)) == LARGEST
+    for wrong in ("-1", "1.5", "x", "", "²", str(LARGEST + 1), "9" * 5000):
+        with pytest.raises(argparse.ArgumentTypeError, match="is not a"):
+            kind(wrong)
+    if kind is arguments.positive:
+        with pytest.raises(argparse.ArgumentTypeError, match="'0' is not a positive number"):
+            kind("0")
+
+
+def test_seeds_are_whole_numbers() -> None:
+    """Of all commands: a negative one was a fault of ours."""
+    found = [
+        action
+        for parser in parsers()
+        for action in parser._actions
+        if "--seed" in action.option_strings
+    ]
+    assert len(found) >= 3
+    assert {action.type for action in found} == {arguments.whole}
 
 
 # ---- help ----

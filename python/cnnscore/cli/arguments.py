@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from cnnscore.checked import CHOICES
+from cnnscore.checked import CHOICES, LARGEST
 from cnnscore.errors import UsageError
 from cnnscore.version import __version__
 
@@ -21,10 +21,19 @@ if TYPE_CHECKING:
 
 def positive(text: str) -> int:
     """A whole number from 1 on."""
-    value = int(text) if text.isdigit() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return value
+    return _whole_number(text, 1, "positive number")
+
+
+def whole(text: str) -> int:
+    """A whole number from 0 on."""
+    return _whole_number(text, 0, "whole number from 0 on")
+
+
+def _whole_number(text: str, least: int, what: str) -> int:
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST))
+    if not is_number or not least <= int(text) <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {what}")
+    return int(text)
 
 
 def depth(text: str) -> float:
@@ -87,7 +96,7 @@ _COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "how deep the sample is, as `cnnscore depth` prints it [measured in the reads]",
         },
     ),
-    "seed": (("--seed",), {"metavar": "N", "type": int}),
+    "seed": (("--seed",), {"metavar": "N", "type": whole}),
     "quiet": (("--quiet",), {"action": "store_true", "help": "no progress, no summary"}),
 }
 
