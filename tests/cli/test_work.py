@@ -385,10 +385,11 @@ def test_the_key_of_a_run_is_the_users_alone(tmp_path: Path) -> None:
     bait.write_text("")
     key = tmp_path / f"tls.{os.getpid()}.key"
     key.symlink_to(bait)
-    security = _of_this_run(tmp_path)
-    assert security.require_encryption
-    assert key.lstat().st_mode & 0o777 == 0o600
-    assert not key.is_symlink()
+    with _of_this_run(tmp_path) as security:
+        assert security.require_encryption
+        assert key.lstat().st_mode & 0o777 == 0o600
+        assert not key.is_symlink()
+    assert not list(tmp_path.glob("tls.*"))
     assert not bait.read_text()
 
 

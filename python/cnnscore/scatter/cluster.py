@@ -11,12 +11,14 @@ import ipaddress
 import logging
 import math
 import os
+import queue
+import shlex
+import shutil
 import signal
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import islice
@@ -27,6 +29,7 @@ from cnnscore.description import Description
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.extras import need
 from cnnscore.files import writing
+from cnnscore.scatter.cluster_config import QUEUES, check_used, read_config, security_of
 from cnnscore.scatter.folder import LOGS, check_ours
 from cnnscore.scatter.task import Task, score_in_worker
 from cnnscore.scatter.work import ATTEMPTS, Runner, ThisProcess
@@ -36,18 +39,15 @@ from cnnscore.score.run import usable_cores
 if TYPE_CHECKING:
     from distributed import Client
 
-QUEUES = {
-    "slurm": "SLURMCluster",
-    "pbs": "PBSCluster",
-    "lsf": "LSFCluster",
-    "sge": "SGECluster",
-}
+log = logging.getLogger("cnnscore")
+
 CORES_PER_WORKER = 4
 """Of a local cluster without a number: a network per core would take the memory."""
 MOST_SENT = 10_000
 """So many shards the scheduler knows at a time: it takes some kB for each."""
 ASK_AGAIN_S = 5.0
-TABLES = ("cluster", "workers", "security", "resources")
+SILENT = ("distributed", "tornado.application", "asyncio")
+"""Loggers that print tracebacks of what we say in a line."""
 
 
 class DaskRunner:
@@ -125,7 +125,7 @@ def cluster_runner(
     that is missing, and for addresses beyond this machine without TLS; BadInput for a
     configuration that is none.
     """
-    settings = _read(cluster_config)
+    settings = read_config(cluster_config)
     if cluster is None:
         if cluster_config:
             raise UsageError("`cluster_config=` goes with `cluster=`")
@@ -138,11 +138,12 @@ def cluster_runner(
             f"`cluster={cluster}`: give local, local:N, {', '.join(QUEUES)}, tls://HOST:PORT or "
             "tcp://HOST:PORT"
         )
+    check_used(settings, cluster, cluster_config)
     need("cluster", "distributed")
     import dask
-    from distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for logger in SILENT:
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     threads = threads or settings["workers"].get("threads")
     with ExitStack() as stack:
         stack.enter_context(_no_sigpipe())
@@ -165,9 +166,9 @@ def cluster_runner(
             target = stack.enter_context(_queue(cluster, settings, folder, insecure))
             security = target.security
         else:
-            target, security = cluster, _security(settings)
+            target, security = cluster, security_of(settings)
             _check_address(cluster, security, insecure)
-        client = stack.enter_context(Client(target, security=security, set_as_default=False))
+        client = stack.enter_context(_client(target, security))
         link = f", dashboard {client.dashboard_link}" if find_spec("bokeh") else ""
         say(f"scheduler {client.scheduler.address}{link}")
         yield DaskRunner(client, settings["resources"], settings["workers"].get("server")), threads
@@ -187,23 +188,26 @@ def _no_sigpipe() -> Iterator[None]:
         signal.signal(signal.SIGPIPE, before)
 
 
-def _read(config: str | None) -> dict[str, dict[str, Any]]:
-    """The tables of a configuration, all of them. Errors: BadInput."""
-    settings: dict[str, Any] = {}
-    if config:
-        try:
-            settings = tomllib.loads(Path(config).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise BadInput(f"cannot read {config}: {error.strerror}") from None
-        except ValueError as error:
-            raise BadInput(f"{config} is no TOML: {error}") from None
-    for name, table in settings.items():
-        if name not in TABLES or not isinstance(table, dict):
-            raise BadInput(f"{config}: {name} is none of its tables ({', '.join(TABLES)})")
-    known = ("threads", "server", "jobs")
-    if unknown := settings.get("workers", {}).keys() - set(known):
-        raise BadInput(f"{config}: [workers] has {min(unknown)}; known are {', '.join(known)}")
-    return {name: settings.get(name, {}) for name in TABLES}
+def _client(target: Any, security: Any) -> Client:
+    """Errors: BadInput where no scheduler answers."""
+    from distributed import Client
+
+    try:
+        return Client(target, security=security, set_as_default=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        where = target if isinstance(target, str) else "of this run"
+        raise BadInput(
+            f"the Dask scheduler {where} does not answer ({_line(error)}): see that it runs, and "
+            "that its address and its certificates are these"
+        ) from None
+
+
+def _line(error: BaseException) -> str:
+    """What an error says, in one line: of a command that failed, what it said itself."""
+    while error.__cause__:
+        error = error.__cause__
+    text = str(error)
+    return " ".join((text.rpartition("stderr:")[2].strip() or text).split()) or repr(error)
 
 
 @contextmanager
@@ -222,7 +226,7 @@ def _local(n: int, settings: Mapping[str, Mapping[str, Any]], insecure: bool) ->
         **settings["cluster"],
     }
     if not insecure:
-        security = _security(settings)
+        security = security_of(settings)
         if security is None:  # workers get it from the process that starts them, not from a file
             security = _temporary()
         wanted |= {"protocol": "tls://", "security": security}
@@ -230,9 +234,13 @@ def _local(n: int, settings: Mapping[str, Mapping[str, Any]], insecure: bool) ->
         try:
             cluster = LocalCluster(**wanted)
             break
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"[cluster] of the configuration: {_line(error)}") from None
         except (RuntimeError, OSError) as error:  # a worker that ends while it starts
             if not left:
-                raise BadInput(f"the workers of this machine do not start: {error}") from None
+                raise BadInput(
+                    f"the workers of this machine do not start: {_line(error)}"
+                ) from None
     with cluster:
         yield cluster
 
@@ -241,35 +249,102 @@ def _local(n: int, settings: Mapping[str, Mapping[str, Any]], insecure: bool) ->
 def _queue(
     who: str, settings: Mapping[str, Mapping[str, Any]], folder: str, insecure: bool
 ) -> Iterator[Any]:
-    """Jobs of a queueing system; without certificates of the user's, some for this run alone."""
+    """Jobs of a queueing system; without certificates of the user's, some for this run alone.
+
+    Errors: UsageError where its commands are not there, BadInput where it takes no job.
+    """
     need("cluster", "dask_jobqueue")
     import dask_jobqueue
 
     check_ours(Path(folder))  # a key is written there
-    logs = Path(folder).absolute() / LOGS
+    kind = getattr(dask_jobqueue, QUEUES[who])
+    command = shlex.split(kind.job_cls.submit_command)[0]
+    if not shutil.which(command):
+        raise UsageError(
+            f"`cluster={who}`: there is no command {command} here: start it where jobs are "
+            "submitted, or take `cluster=local`"
+        )
+    with ExitStack() as stack:
+        logs = stack.enter_context(_logs(Path(folder)))
+        wanted: dict[str, Any] = {
+            "cores": 1,
+            "processes": 1,
+            "memory": "4GB",
+            **settings["cluster"],
+        }
+        if not insecure:
+            security = security_of(settings)
+            if security is None:
+                security = stack.enter_context(_of_this_run(logs))
+            wanted |= {"protocol": "tls://", "security": security}
+        wanted.setdefault("log_directory", str(logs))
+        if settings["resources"]:
+            extra = " ".join(f"{name}={value}" for name, value in settings["resources"].items())
+            more = wanted.get("worker_extra_args", [])
+            wanted["worker_extra_args"] = [*more, "--resources", extra]
+        told: queue.Queue[Exception | None] = queue.Queue()
+        try:
+            cluster = kind(job_cls=_telling(kind.job_cls, told), **wanted)
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"[cluster] of the configuration: {_line(error)}") from None
+        except (RuntimeError, OSError) as error:
+            raise BadInput(f"the scheduler of this run does not start: {_line(error)}") from None
+        with cluster:
+            jobs = settings["workers"].get("jobs", 1)
+            cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)  # one that ends is replaced
+            _await_a_job(jobs, told, command)
+            yield cluster
+
+
+def _telling(job: Any, told: queue.Queue[Exception | None]) -> Any:
+    """A kind of job that tells how its submission ended: Dask prints a traceback, and goes on."""
+
+    from distributed.core import Status
+
+    async def start(self: Any) -> None:
+        try:
+            await job.start(self)
+        except Exception as error:
+            self.status = Status.failed  # else the cluster's end fails too
+            told.put(error)
+            raise
+        told.put(None)
+
+    return type(job.__name__, (job,), {"start": start})
+
+
+def _await_a_job(jobs: int, told: queue.Queue[Exception | None], command: str) -> None:
+    """Wait until a job is submitted. Errors: BadInput where none is taken."""
+    refused: list[Exception] = []
+    while len(refused) < jobs:
+        if not (error := told.get()):
+            break
+        refused.append(error)
+    if not refused:
+        return
+    what = f"{command} refuses {len(refused)} of {jobs} jobs ({_line(refused[0])})"
+    if len(refused) == jobs:
+        raise BadInput(f"{what}: see to [cluster] of `cluster_config=`")
+    log.warning("%s: the others go on", what)
+
+
+@contextmanager
+def _logs(folder: Path) -> Iterator[Path]:
+    """The folder of logs in a work folder, which goes where nothing was put there."""
+    made = [path for path in (folder.absolute() / LOGS, folder.absolute()) if not path.exists()]
+    logs = folder.absolute() / LOGS
     with writing(logs):
         logs.mkdir(parents=True, exist_ok=True)
-    wanted: dict[str, Any] = {"cores": 1, "processes": 1, "memory": "4GB", **settings["cluster"]}
-    if not insecure:
-        security = _security(settings)
-        if security is None:
-            security = _of_this_run(logs)
-        wanted |= {"protocol": "tls://", "security": security}
-    wanted.setdefault("log_directory", str(logs))
-    if settings["resources"]:
-        extra = " ".join(f"{name}={value}" for name, value in settings["resources"].items())
-        wanted["worker_extra_args"] = [*wanted.get("worker_extra_args", []), "--resources", extra]
     try:
-        cluster = getattr(dask_jobqueue, QUEUES[who])(**wanted)
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"[cluster] of the configuration: {error}") from None
-    with cluster:
-        jobs = int(settings["workers"].get("jobs", 1))
-        cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)  # one that ends is replaced
-        yield cluster
+        yield logs
+    finally:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
 
 
-def _of_this_run(folder: Path) -> Any:
+@contextmanager
+def _of_this_run(folder: Path) -> Iterator[Any]:
     """A certificate that only this run's processes have: jobs read it in the work folder."""
     from distributed.security import Security
 
@@ -287,7 +362,11 @@ def _of_this_run(folder: Path) -> Any:
                 os.close(descriptor)
     who = ("client", "scheduler", "worker")
     files = {f"tls_{one}_{what}": str(path) for one in who for what, path in names.items()}
-    return Security(tls_ca_file=str(names["cert"]), require_encryption=True, **files)
+    try:
+        yield Security(tls_ca_file=str(names["cert"]), require_encryption=True, **files)
+    finally:
+        for path in names.values():
+            path.unlink(missing_ok=True)
 
 
 def _temporary() -> Any:
@@ -296,18 +375,6 @@ def _temporary() -> Any:
     from distributed.security import Security
 
     return Security.temporary()
-
-
-def _security(settings: Mapping[str, Mapping[str, Any]]) -> Any:
-    """Dask's security options, as the configuration has them; None: it has none."""
-    from distributed.security import Security
-
-    if not settings["security"]:
-        return None
-    try:
-        return Security(**{"require_encryption": True, **settings["security"]})
-    except TypeError as error:
-        raise BadInput(f"[security] of the configuration: {error}") from None
 
 
 def _check_address(address: str, security: Any, insecure: bool) -> None:
