@@ -11,6 +11,15 @@ LINE_INTERVAL_S = 10.0
 BAR_WIDTH = 20
 
 
+def counted(number: int, unit: str) -> str:
+    """So many of a unit.
+
+    >>> counted(1, "shard"), counted(20_000, "shard")
+    ('1 shard', '20,000 shards')
+    """
+    return f"{number:,} {unit}{'s' * (number != 1)}"
+
+
 class Progress:
     """Reports to `stream`: a bar rewritten in place on a terminal, else a line every 10 seconds."""
 

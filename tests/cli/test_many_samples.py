@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from cnnscore.scatter.table import Job, read_table
 from cnnscore.scatter.task import score_shard
+from cnnscore.score.sample_map import read_sample_map
 from conftest import DATA, Finished, run_cli
 from hosts.waiting import wait_until
 
@@ -180,7 +182,7 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
     calls = DATA / "calls.vcf.gz"
     cases: tuple[tuple[list[tuple[object, ...]], str, str], ...] = (
         ([(calls,)], "calls", "has no column out"),
-        ([(calls, "x", "a.vcf")], "calls\tdepth\tout", "has a column depth"),
+        ([(calls, "x", "a.vcf")], "calls\tdepth\tout", "has a column 'depth'"),
         ([(calls, "a.vcf", "b.vcf")], "calls\tout\tout", "out twice"),
         ([], "calls\tout", "has no row"),
         ([(calls, "a.vcf"), (calls,)], "calls\tout", "line 3 has 1 field"),
@@ -197,10 +199,85 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "samples.tsv").write_bytes(b"calls\tout\n\xff\tb\n")
     assert "is no text in UTF-8" in score(tmp_path).err
     assert not (tmp_path / "work").exists()
-    table(tmp_path, [(calls, DATA / "reads.bam", "", "a.vcf"), (calls, "", "", "b.vcf")])
-    mixed = score(tmp_path)
-    assert mixed.code == 1
-    assert f"{calls}: the network reads looks at reads" in mixed.err
+    for content, said in (
+        ("", "has no columns: its first line names them, calls and out"),
+        (" \n", "has no columns"),
+        ("calls\treads\tout\na\tb.bam,,c.bam\td\n", "line 2 lacks the name of a read file"),
+        ("calls\tout\x0b\tx\n", "has a column 'x'"),
+    ):
+        (tmp_path / "samples.tsv").write_text(content)
+        run = score(tmp_path)
+        assert run.code == 2
+        assert said in run.err
+    assert not (tmp_path / "work").exists()
+
+
+def test_how_tables_may_be_written(tmp_path: Path) -> None:
+    """As spreadsheets and editors leave them; a line ends with a line feed alone."""
+    path = tmp_path / "samples.tsv"
+    for mark, end in (("", "\n"), ("\ufeff", "\r\n")):
+        lines = ["#calls \treads\tout", "a\x0b\u2028b.vcf\tx.bam, y.bam\tc ", "  ", "d\t\te", ""]
+        path.write_bytes((mark + end.join(lines)).encode())
+        assert read_table(str(path)) == [
+            Job("a\x0b\u2028b.vcf", ("x.bam", "y.bam"), "c", None, 2),
+            Job("d", (), "e", None, 4),
+        ]
+    path.write_bytes("\ufeffa\x85b\tx.bam, y.bam\t30\r\n \t\r\n".encode())
+    (row,) = read_sample_map(str(path))
+    assert (row.sample, row.reads, row.depth) == ("a\x85b", ("x.bam", "y.bam"), 30.0)
+
+
+def test_rows_that_cannot_be_planned(
+    inputs: list[tuple[Path, Path, str]], alone: list[bytes], tmp_path: Path
+) -> None:
+    """Each is named, and the others are written; when their rows are mended, the same plan goes on
+    with them."""
+    calls, reads, _ = inputs[0]
+    rows = rows_of(inputs, tmp_path)
+    bad: list[tuple[object, ...]] = [
+        (tmp_path / "none.vcf.gz", reads, "", tmp_path / "3.vcf"),
+        (calls, reads, "NOBODY", tmp_path / "4.vcf"),
+        (calls, "", "", tmp_path / "5.vcf"),
+    ]
+    table(tmp_path, [bad[0], *rows, *bad[1:]])
+    run = score(tmp_path)
+    assert run.code == 2
+    assert "3 of 6 call files are not scored, the others are" in run.err
+    assert f"error: line 2, {tmp_path}/none.vcf.gz: " in run.err
+    assert f"error: line 6, {calls}: " in run.err
+    assert "NOBODY" in run.err
+    assert f"error: line 7, {calls}: the network reads looks at reads: name them in the" in run.err
+    assert "Traceback" not in run.err
+    assert [(tmp_path / f"{i}.vcf").read_bytes() for i in range(3)] == alone
+    assert not any((tmp_path / f"{i}.vcf").exists() for i in (3, 4, 5))
+    table(tmp_path, [(calls, reads, "", tmp_path / "3.vcf"), *rows, *bad[1:]])
+    run = score(tmp_path)
+    assert run.code == 2
+    assert "2 of 6 call files are not scored" in run.err
+    assert "12 shards, 9 of them done" in run.err
+    assert (tmp_path / "3.vcf").read_bytes() == alone[0]
+    mended: list[tuple[object, ...]] = [(calls, reads, "", bad[i][3]) for i in range(3)]
+    table(tmp_path, [mended[0], *rows, *mended[1:]])
+    run = score(tmp_path)
+    assert run.code == 0, run.err
+    assert "18 shards, 12 of them done" in run.err
+    assert [(tmp_path / f"{i}.vcf").read_bytes() for i in (3, 4, 5)] == [alone[0]] * 3
+    assert not (tmp_path / "work").exists()
+
+
+def test_what_is_wrong_with_all_rows_is_said_once(tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = [
+        (DATA / "calls.vcf.gz", DATA / "reads.bam", "", tmp_path / f"{i}.vcf") for i in range(3)
+    ]
+    table(tmp_path, rows)
+    run = run_cli(
+        *("score", "--table", tmp_path / "samples.tsv", "-R", tmp_path / "none.fa"),
+        *("--work", tmp_path / "work"),
+    )
+    assert run.code == 2
+    assert len(run.err.splitlines()) == 1
+    assert "none.fa" in run.err
+    assert not (tmp_path / "work").exists()
 
 
 def test_usage(tmp_path: Path) -> None:

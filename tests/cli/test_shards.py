@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import subprocess
 from collections import Counter
@@ -320,6 +321,15 @@ def test_damaged_shards(parts: list[Path], tmp_path: Path) -> None:
     bad.write_bytes(b"")
     refused(tmp_path, [parts[0], bad, *parts[2:]], str(bad))
     refused(tmp_path, [parts[0], tmp_path / "none.vcf.gz", *parts[2:]], "none.vcf.gz")
+
+
+def test_streams_are_no_shards(parts: list[Path], tmp_path: Path) -> None:
+    """A shard is read several times."""
+    said = "is no file that can be read several times"
+    refused(tmp_path, [parts[0], Path("-"), *parts[2:]], "standard input", said, "to a file")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    refused(tmp_path, [parts[0], pipe, *parts[2:]], f"{pipe} {said}")
 
 
 def test_a_record_in_two_shards(tmp_path: Path) -> None:

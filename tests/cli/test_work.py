@@ -140,6 +140,78 @@ def test_what_is_done_is_not_done_again(work: Path, whole: bytes, tmp_path: Path
     assert len(list((work / "shards").iterdir())) == N
 
 
+def test_a_log_that_was_altered(work: Path, whole: bytes, tmp_path: Path) -> None:
+    """A line that does not tell what a worker tells is none: its shard is scored again."""
+    log, lines = work / "shards.jsonl", done(work)
+    others: tuple[dict[str, object], ...] = (
+        {"sites": None},
+        {"scored": 1 << 70},
+        {"reads": {"reads": 1}},
+        {"annotations": {"QD": 3}},
+        {"provider": 1},
+        {"bytes": True},
+        {"annotations": {}},
+    )
+    altered = [{**told, **other} for told, other in zip(lines, others, strict=False)]
+    log.write_text("\n".join(map(json.dumps, [*altered, *lines[len(others) :]])) + "\n")
+    out = tmp_path / "out.vcf"
+    run = score(out, work)
+    assert run.code == 0, run.err
+    assert f"{N} shards, {N - len(others)} of them done" in run.err
+    assert out.read_bytes() == whole
+
+
+def test_the_same_plan_from_another_folder(
+    box: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names are spelled otherwise there; one is a link."""
+    (box / "below").mkdir()
+    (box / "link.bed").symlink_to(box / "targets.bed")
+    (box / "targets.bed").write_text("synA\t0\t9000\n")
+
+    def again(before: str, targets: str) -> Finished:
+        named = [f"{before}{name}" for name in ("calls.vcf.gz", "ref.fa", "reads.bam", "out.vcf")]
+        words = zip(("score", "-R", "-I", "-o"), named, strict=True)
+        more = ("--targets-file", f"{before}{targets}", "--work", f"{before}work", "--shards", 3)
+        return run_cli(*(word for pair in words for word in pair), *more, "--keep-work")
+
+    monkeypatch.chdir(box)
+    first = again("", "targets.bed")
+    assert first.code == 0, first.err
+    monkeypatch.chdir(box / "below")
+    for before, targets in (("../", "link.bed"), (f"{box}/", "targets.bed")):
+        run = again(before, targets)
+        assert run.code == 0, run.err
+        assert "cnnscore: 3 shards, 3 of them done; " in run.err
+
+
+def test_fewer_shards_than_asked_for(tmp_path: Path) -> None:
+    calls = ("score", DATA / "calls.vcf.gz", "-R", REF, "-o", tmp_path / "out.vcf", "-t", "synB")
+    run = run_cli(*calls, "--work", tmp_path / "work", "--shards", 1000)
+    assert run.code == 0, run.err
+    assert f"warning: {DATA}/calls.vcf.gz can be cut into " in run.err
+    assert ", not into 1000" in run.err
+    run = run_cli(*calls, "--work", tmp_path / "work", "--shards", 1)
+    assert run.code == 0, run.err
+    assert "cnnscore: 1 shard; " in run.err
+    assert "warning" not in run.err
+
+
+def test_an_output_in_the_work_folder(tmp_path: Path) -> None:
+    """It would go with the folder; and one whose folder is not there is said at once."""
+    folder = tmp_path / "work"
+    for out, code, said in (
+        (folder / "out.vcf", 1, "lies in the work folder"),
+        (folder / "shards" / ".." / "out.vcf", 1, "lies in the work folder"),
+        (folder, 1, "lies in the work folder"),
+        (tmp_path / "none" / "out.vcf", 2, "there is no folder"),
+    ):
+        run = score(out, folder)
+        assert run.code == code
+        assert said in run.err
+        assert not folder.exists()
+
+
 def test_the_network_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[object] = []
     begin = Session.__init__
@@ -195,13 +267,16 @@ def test_killed_and_gone_on_with(whole: bytes, tmp_path: Path) -> None:
 
 
 def test_another_plan(work: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.vcf"
+    out, reads = tmp_path / "out.vcf", tmp_path / "again.bam"
+    shutil.copy(DATA / "reads.bam", reads)
+    shutil.copy(DATA / "reads.bam.bai", f"{reads}.bai")
     cases = (
-        (("--shards", 5), "samples 1 shards: 8, now 5"),
-        (("--info-key", "MINE"), "settings info_key: CNN_READS, now MINE"),
-        (("--sample-depth", 31.5), "sample_depth"),
-        (("--per-allele",), "settings per_allele: False, now True"),
-        (("-t", "synA"), "settings targets: None, now synA"),
+        (("--shards", 5), "shards: 8, now 5"),
+        (("--info-key", "MINE"), "info_key: CNN_READS, now MINE"),
+        (("--sample-depth", 31.5), "sample_depth: none, now 31.5"),
+        (("--per-allele",), "per_allele: False, now True"),
+        (("-t", "synA"), "targets: none, now synA"),
+        (("-I", reads), f"now with the reads {reads.resolve()}"),
     )
     for more, said in cases:
         run = score(out, work, *more)
@@ -218,7 +293,7 @@ def test_an_input_that_has_changed(box: Path, tmp_path: Path) -> None:
     os.utime(box / "ref.fa", ns=(0, 10**18))
     run = run_cli(*command, "--shards", 2)
     assert run.code == 2
-    assert "ref.fa modified_ns" in run.err
+    assert f"{box.resolve()}/ref.fa has changed: another time)" in run.err
 
 
 def test_folders_that_are_not_trusted(work: Path, tmp_path: Path) -> None:
@@ -251,8 +326,12 @@ def test_folders_that_are_not_trusted(work: Path, tmp_path: Path) -> None:
         refused(work, f"{name} may be written by everybody")
         (work / name).chmod(mode)
     plan = (work / "plan.json").read_text()
-    (work / "plan.json").write_text("[]")
-    refused(work, "is no plan")
+    changed = {**json.loads(plan), "samples": [3]}
+    for text in ("[]", "{}", '{"schema": 1}', '{"schema": true}', json.dumps(changed), "nothing"):
+        (work / "plan.json").write_text(text)
+        refused(work, "is no plan")
+    (work / "plan.json").write_text('{"schema": 99}')
+    refused(work, "plan.json is of another release of cnnscore (schema 99")
     (work / "plan.json").write_text(plan)
     others = tmp_path / "others"
     others.mkdir()

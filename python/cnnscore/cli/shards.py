@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
     from cnnscore.calls.output import check_output
     from cnnscore.calls.records import htslib_verbosity
     from cnnscore.files import check_folder, write_whole
-    from cnnscore.scatter.shards import check_regions, cut_into_shards
+    from cnnscore.scatter.shards import check_regions, cut_into_shards, too_few
 
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     if options.output != "-":
@@ -47,9 +47,7 @@ def run(options: argparse.Namespace) -> None:
     shards = cut_into_shards(options.calls, options.number)
     check_regions(shards)
     if options.number and len(shards) < options.number:
-        log.warning(
-            "%s can be cut into %d, not into %d", options.calls, len(shards), options.number
-        )
+        log.warning(too_few([(options.calls, len(shards))], options.number))
     text = "".join(f"{shard.regions()}\t{shard.sites}\n" for shard in shards)
     if options.output == "-":
         sys.stdout.write(text)

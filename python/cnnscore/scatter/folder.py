@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -15,8 +15,8 @@ from typing import Any
 from cnnscore.errors import BadInput, BadOutput
 from cnnscore.files import write_whole, writing
 from cnnscore.locks import LOCK, one_run
-from cnnscore.scatter.plan import Plan, differences
-from cnnscore.scatter.task import digest_of
+from cnnscore.scatter.plan import SCHEMA, Plan, complete, differences, is_plan
+from cnnscore.scatter.task import digest_of, is_result
 
 PLAN, LOG, SHARDS, LOGS = "plan.json", "shards.jsonl", "shards", "logs"
 OURS = (PLAN, LOG, SHARDS, LOGS, LOCK)
@@ -79,8 +79,9 @@ def remove(path: str) -> None:
 
 
 @contextmanager
-def opened(path: str, plan: Plan) -> Iterator[WorkFolder]:
-    """The work folder of a plan, held for this process; it is made, or gone on with.
+def opened(path: str, plan: Plan, annotations: Collection[str]) -> Iterator[WorkFolder]:
+    """The work folder of a plan, held for this process; it is made, or gone on with. `annotations`
+    are those that the network takes.
 
     Errors: UsageError when another run is at work there, BadInput for the folder of another plan
     and for what somebody else could have put there, BadOutput.
@@ -105,7 +106,8 @@ def opened(path: str, plan: Plan) -> Iterator[WorkFolder]:
             wanted["made_folder"] = is_new
             write_whole(folder / PLAN, json.dumps(wanted, indent=1).encode())
         else:
-            stored.pop("made_folder", None)
+            before = json.dumps(stored)
+            complete(stored, wanted)
             told = list(islice(differences(stored, wanted), TOLD + 1))
             if told:
                 more = "; ..." if len(told) > TOLD else ""
@@ -113,13 +115,16 @@ def opened(path: str, plan: Plan) -> Iterator[WorkFolder]:
                     f"{folder} has another plan ({'; '.join(told[:TOLD])}{more}): give another "
                     "folder, or remove it"
                 )
+            wanted["made_folder"] = stored.get("made_folder", False)
+            if json.loads(before) != wanted:
+                write_whole(folder / PLAN, json.dumps(wanted, indent=1).encode())
         for name in (SHARDS, LOGS):
             with writing(folder / name):
                 (folder / name).mkdir(exist_ok=True)
         for file in (folder / SHARDS).iterdir():
             _check_ours(file, is_folder=False)
         work = WorkFolder(folder)
-        work.done = _read_log(folder)
+        work.done = _read_log(folder, annotations)
         yield work
 
 
@@ -157,20 +162,26 @@ def _read_plan(path: Path) -> dict[str, Any] | None:
         raise BadOutput(f"cannot read {path}: {error.strerror}") from None
     except ValueError:
         plan = None
-    if not isinstance(plan, dict):
+    schema = plan.get("schema") if isinstance(plan, dict) else None
+    if type(schema) is int and schema != SCHEMA:
+        raise BadInput(
+            f"{path} is of another release of cnnscore (schema {schema}, where {SCHEMA} is known "
+            "here): give another folder"
+        )
+    if schema is None or not isinstance(plan, dict) or not is_plan(plan):
         raise BadInput(
             f"{path} is no plan of shards that `cnnscore score` made: give another folder"
         )
     return plan
 
 
-def _read_log(folder: Path) -> dict[str, dict[str, Any]]:
-    """The shards that are whole; a line that a kill cut short tells of none."""
+def _read_log(folder: Path, annotations: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The shards that are whole; a line that a kill cut short, or is altered, tells of none."""
     done = {}
     with suppress(FileNotFoundError), (folder / LOG).open("rb") as file:
         for line in file:
             with suppress(ValueError):
                 told = json.loads(line)
-                if isinstance(told, dict) and {"shard", "sha256", "bytes"} <= told.keys():
-                    done[str(told["shard"])] = told
+                if is_result(told, annotations):
+                    done[told["shard"]] = told
     return done

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from cnnscore.calls.output import (
 )
 from cnnscore.calls.records import Calls, Records, Writer
 from cnnscore.errors import BadInput
+from cnnscore.progress import counted
 from cnnscore.scatter.shards import Span, parse_regions
 from cnnscore.scatter.task import unheard
 
@@ -44,8 +46,9 @@ class Gathered:
     def text(self) -> str:
         """One line for the user."""
         left = self.sites - self.scored
-        return f"{self.scored:,} of {self.sites:,} sites scored, in {self.shards} shards" + (
-            f"; {left:,} not scored" if left else ""
+        return (
+            f"{self.scored:,} of {self.sites:,} sites scored, in {counted(self.shards, 'shard')}"
+            + (f"; {left:,} not scored" if left else "")
         )
 
 
@@ -66,6 +69,11 @@ class _Scored:
 
     @classmethod
     def read(cls, path: str) -> _Scored:
+        if path == "-" or (Path(path).exists() and not Path(path).is_file()):
+            raise BadInput(
+                f"{'standard input' if path == '-' else path} is no file that can be read several "
+                "times, as gathering does: write the shard to a file, and give that"
+            )
         calls = Calls(path, sites_only=True)
         lines = calls.header()
         calls.close()

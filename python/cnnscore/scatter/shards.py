@@ -157,6 +157,15 @@ def _shards(layout: Layout, cuts: Sequence[_Cut]) -> list[Shard]:
     return shards
 
 
+def too_few(cut: Sequence[tuple[str, int]], number: int) -> str | None:
+    """What to say of call files that can be cut into fewer shards than `number`, each with its."""
+    if not cut:
+        return None
+    path, n = cut[0]
+    others = f", and {len(cut) - 1:,} other call files into fewer too" if len(cut) > 1 else ""
+    return f"{path} can be cut into {n}, not into {number}{others}"
+
+
 def check_regions(shards: Sequence[Shard]) -> None:
     """Errors: UsageError for a shard whose regions no command line could hold."""
     for shard in shards:

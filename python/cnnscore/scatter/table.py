@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnscore.errors import BadInput
+from cnnscore.progress import counted
 
 COLUMNS = ("calls", "reads", "sample", "out")
 NEEDED = ("calls", "out")
@@ -21,25 +22,30 @@ class Job:
     reads: tuple[str, ...]
     output: str
     sample: str | None = None
+    line: int | None = None
+    """Of the table, from 1 on."""
 
 
 def read_table(path: str) -> list[Job]:
     """The rows of a table with tabs: `calls` and `out`, and where they are wanted `reads` (files
-    with commas between) and `sample`. Its first line names the columns, in any order.
+    with commas between) and `sample`. Its first line names the columns, in any order. Blanks around
+    names, and lines of blanks, are passed over.
 
     Errors: BadInput that names the line.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from None
     except ValueError:
         raise BadInput(f"{path} is no text in UTF-8") from None
-    head, *lines = text.splitlines() or [""]
-    names = head.removeprefix("#").split("\t")
+    head, *lines = text.split("\n")
+    if not head.strip():
+        raise BadInput(f"{path} has no columns: its first line names them, {' and '.join(NEEDED)}")
+    names = [name.strip() for name in head.removeprefix("#").split("\t")]
     for name in names:
         if name not in COLUMNS:
-            raise BadInput(f"{path} has a column {name}; known are {', '.join(COLUMNS)}")
+            raise BadInput(f"{path} has a column {name!r}; known are {', '.join(COLUMNS)}")
         if names.count(name) > 1:
             raise BadInput(f"{path} has the column {name} twice")
     for name in NEEDED:
@@ -54,14 +60,13 @@ def read_table(path: str) -> list[Job]:
 def _jobs(path: str, names: list[str], lines: list[str]) -> Iterator[Job]:
     outputs: dict[str, int] = {}
     for number, line in enumerate(lines, 2):
-        if not line:
+        if not line.strip():
             continue
-        fields = line.split("\t")
+        fields = [field.strip() for field in line.split("\t")]
         if len(fields) != len(names):
-            plural = "" if len(fields) == 1 else "s"
             raise BadInput(
-                f"{path}: line {number} has {len(fields)} field{plural}, and {len(names)} columns "
-                "are named"
+                f"{path}: line {number} has {counted(len(fields), 'field')}, and "
+                f"{len(names)} columns are named"
             )
         row = dict(zip(names, fields, strict=True))
         for name in NEEDED:
@@ -72,5 +77,9 @@ def _jobs(path: str, names: list[str], lines: list[str]) -> Iterator[Job]:
         if place in outputs:
             raise BadInput(f"{path}: line {number} has the out of line {outputs[place]}")
         outputs[place] = number
-        reads = tuple(name for name in row.get("reads", "").split(",") if name)
-        yield Job(row["calls"], reads, row["out"], row.get("sample") or None)
+        reads = [name.strip() for name in row.get("reads", "").split(",")]
+        if not all(reads) and len(reads) > 1:
+            raise BadInput(f"{path}: line {number} lacks the name of a read file")
+        yield Job(
+            row["calls"], tuple(filter(None, reads)), row["out"], row.get("sample") or None, number
+        )

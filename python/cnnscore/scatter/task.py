@@ -6,14 +6,16 @@ import hashlib
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from cnnscore.calls.annotations import AnnotationCounts
 from cnnscore.calls.output import OutputOptions
 from cnnscore.calls.records import htslib_verbosity
+from cnnscore.calls.windows import ReadCounts
 from cnnscore.description import WindowScorer
 from cnnscore.errors import BadInput
 from cnnscore.score.open import EngineSettings
@@ -22,6 +24,15 @@ from cnnscore.score.run import score_calls
 from cnnscore.version import __version__
 
 log = logging.getLogger("cnnscore")
+
+RESULT = (
+    *((name, str) for name in ("shard", "sha256", "provider")),
+    *((name, int) for name in ("bytes", "sites", "scored")),
+    *((name, dict) for name in ("reads", "annotations")),
+)
+"""What is read again of what `score_shard` tells, and of which type."""
+MOST = 1 << 48
+"""No shard has so many of anything; sums of them are numbers of 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,30 @@ def score_shard(task: Task, engine: WindowScorer) -> dict[str, Any]:
         "provider": summary.provider,
         "worker": worker_name(),
     }
+
+
+def is_result(told: object, annotations: Collection[str]) -> bool:
+    """Whether this, of a log, is what `score_shard` tells of a shard, of a network that takes these
+    annotations.
+    """
+    if not isinstance(told, dict) or any(type(told.get(name)) is not of for name, of in RESULT):
+        return False
+    if not all(_is_count(told[name]) for name, of in RESULT if of is int):
+        return False
+    if told["annotations"].keys() != set(annotations):
+        return False
+    counts = [ReadCounts, *[AnnotationCounts] * len(told["annotations"])]
+    parts = [told["reads"], *told["annotations"].values()]
+    return all(_are_counts(part, kind) for part, kind in zip(parts, counts, strict=True))
+
+
+def _are_counts(told: object, kind: Any) -> bool:
+    names = {field.name for field in fields(kind)}
+    return isinstance(told, dict) and told.keys() == names and all(map(_is_count, told.values()))
+
+
+def _is_count(told: object) -> bool:
+    return type(told) is int and 0 <= told < MOST
 
 
 def worker_name() -> str:

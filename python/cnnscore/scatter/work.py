@@ -12,11 +12,12 @@ from typing import Any, Protocol
 from cnnscore.calls.output import OutputOptions
 from cnnscore.description import Description, WindowScorer
 from cnnscore.errors import BadInput, BadOutput, CnnscoreError, UsageError
-from cnnscore.files import absolute_name
-from cnnscore.progress import Progress
+from cnnscore.files import absolute_name, check_folder
+from cnnscore.progress import Progress, counted
 from cnnscore.scatter.folder import WorkFolder, opened
-from cnnscore.scatter.plan import Plan, identities, identity
+from cnnscore.scatter.plan import Plan, Sample, identities, identity, place
 from cnnscore.scatter.sample import How, planned, write_gathered
+from cnnscore.scatter.shards import too_few
 from cnnscore.scatter.table import Job
 from cnnscore.scatter.task import Task, score_shard, unheard
 from cnnscore.score.open import EngineSettings
@@ -100,36 +101,70 @@ def score_in_shards(
 
     The folder stays (`folder.remove`): the runner's workers may have their logs open. What is
     written is equal to what `score_calls` writes. Errors: those of score_calls; BadInput
-    for a folder of another plan; CnnscoreError where shards cannot be scored: the others stay done.
+    for a folder of another plan; CnnscoreError where shards or whole call files cannot be scored:
+    the others are.
     """
     if options.intervals.regions or options.intervals.regions_file:
         raise UsageError("shards are of the whole file: use `targets=` in place of `region=`")
     if options.downsampling == "gatk":
         raise UsageError("`downsampling=gatk` runs through a whole file in order, without shards")
+    for job in jobs:
+        _check_output(job.output, work.folder)
+        written.mode(job.output)
     start = time.monotonic()
     engine = _for_workers(engine)
     network = runner.network(engine, has_reads=any(job.reads for job in jobs))
     how = How(network, reference, written, options)
-    plan = _plan(jobs, how, engine, work.shards)
-    with opened(work.folder, plan) as folder:
+    plan, errors = _plan(jobs, how, engine, work.shards)
+    with opened(work.folder, plan, network.annotations) as folder:
         tasks = _tasks(plan, folder, reference, engine, options, work.threads)
-        run = _Run(jobs, plan, how, folder, tasks, runner, progress, start)
+        run = _Run(jobs, plan, how, folder, tasks, runner, progress, start, errors)
         return run.summaries()
 
 
-def _plan(jobs: Sequence[Job], how: How, engine: EngineSettings, number: int | None) -> Plan:
-    samples = []
-    for job in jobs:
+def _check_output(output: str, work: str) -> None:
+    """Errors: BadOutput where nothing can be written; UsageError for what goes with the folder."""
+    if output == "-":
+        return
+    if Path(place(work)) in (path := Path(place(output)), *path.parents):
+        raise UsageError(
+            f"{output} lies in the work folder {work}, which is removed at the end: name another "
+            "output"
+        )
+    check_folder(output)
+
+
+def _plan(
+    jobs: Sequence[Job], how: How, engine: EngineSettings, number: int | None
+) -> tuple[Plan, dict[int, CnnscoreError]]:
+    """The plan, and by number of their jobs what was wrong with those that it cannot have.
+
+    Errors: what is wrong with all of them.
+    """
+    samples: list[Sample | None] = []
+    errors: dict[int, CnnscoreError] = {}
+    for i, job in enumerate(jobs):
         try:
+            if job.line and how.network.needs_reads and not job.reads:
+                raise UsageError(
+                    f"the network {how.network.model} looks at reads: name them in the column reads"
+                )
             samples.append(planned(job, how, number))
         except CnnscoreError as error:
-            if len(jobs) == 1:
-                raise
-            raise type(error)(f"{job.calls}: {error}") from None
+            samples.append(None)
+            errors[i] = error
+    if len(errors) == len(jobs):
+        raise _failure_of(jobs, errors)
+    there = [sample for sample in samples if sample]
+    cut = [(sample.calls, len(sample.shards)) for sample in there]
+    if number and (warning := too_few([one for one in cut if one[1] < number], number)):
+        log.warning(warning)
     options, network = how.options, how.network
-    others = [how.reference, *(name for job in samples for name in job.reads)]
-    if options.intervals.targets_file:
-        others.append(options.intervals.targets_file.removeprefix("^"))
+    others = [how.reference, *(name for sample in there for name in sample.reads)]
+    targets = options.intervals.targets_file
+    if targets:
+        others.append(targets.removeprefix("^"))
+        targets = targets[: targets.startswith("^")] + place(targets.removeprefix("^"))
     settings = {
         "model": network.model,
         "network": network.network,
@@ -139,13 +174,31 @@ def _plan(jobs: Sequence[Job], how: How, engine: EngineSettings, number: int | N
         "per_allele": options.per_allele,
         "sample_depth": options.sample_depth,
         "targets": options.intervals.targets,
-        "targets_file": options.intervals.targets_file,
+        "targets_file": targets,
         "targets_overlap": options.intervals.targets_overlap,
-        "reference": how.reference,
+        "reference": place(how.reference),
         "output": [how.written.mode(job.output) for job in jobs],
     }
-    calls = [job.calls for job in samples]
-    return Plan(tuple(samples), settings, identities(calls, others))
+    calls = [sample.calls for sample in there]
+    return Plan(tuple(samples), settings, identities(calls, others)), errors
+
+
+def _failure_of(jobs: Sequence[Job], errors: dict[int, CnnscoreError]) -> CnnscoreError:
+    """What call files ended with: each is named, in the log where there are several."""
+    first, *others = errors.values()
+    if len(jobs) == 1 or (len(errors) == len(jobs) and all(str(e) == str(first) for e in others)):
+        return first
+    told = [
+        f"{f'line {jobs[i].line}, ' if jobs[i].line else ''}{jobs[i].calls}: {error}"
+        for i, error in sorted(errors.items())
+    ]
+    rest = "the others are" if len(errors) < len(jobs) else "as none can be"
+    what = f"{len(errors):,} of {len(jobs):,} call files are not scored, {rest}"
+    if not others:
+        return type(first)(f"{what}: {told[0]}")
+    for text in told:
+        log.error(text)
+    return type(first)(f"{what}: they are named above; mend their lines")
 
 
 def _tasks(
@@ -163,6 +216,8 @@ def _tasks(
         mark = "^" if targets.startswith("^") else ""
         targets = mark + absolute_name(targets.removeprefix("^"))
     for i, sample in enumerate(plan.samples):
+        if not sample:
+            continue
         kind = _kind(plan.settings["output"][i])
         for k, shard in enumerate(sample.shards):
             name = f"{i + 1}-{k + 1:06}"
@@ -228,13 +283,17 @@ class _Run:
         runner: Runner,
         progress: Progress,
         start: float,
+        errors: dict[int, CnnscoreError],
     ) -> None:
         self._jobs, self._plan, self._how, self._folder = jobs, plan, how, folder
         self._runner, self._progress, self._start = runner, progress, start
-        self._shards = [shard for sample in plan.samples for shard in sample.shards]
+        self._errors = errors
+        self._shards = plan.shards()
         self._shard = dict(zip((task.name for task in tasks), self._shards, strict=True))
         of_all = iter(tasks)
-        self._tasks = [[next(of_all) for _ in sample.shards] for sample in plan.samples]
+        self._tasks = [
+            [next(of_all) for _ in sample.shards] if sample else [] for sample in plan.samples
+        ]
         self._job = {task.name: i for i, own in enumerate(self._tasks) for task in own}
         missing = [task for task in tasks if not folder.check(task.name, task.output)]
         self._missing = {task.name: task for task in missing}
@@ -243,22 +302,21 @@ class _Run:
         self._failed: dict[str, Exception] = {}
 
     def summaries(self) -> list[Summary]:
-        """What was done, of each call file. Errors: CnnscoreError that names a shard which cannot
-        be scored, or an output which cannot be written: the others are.
+        """What was done, of each call file. Errors: CnnscoreError that names those which cannot be
+        scored, or written: the others are.
         """
         _check_room(self._folder, self._plan, len(self._missing), self._progress)
-        errors: list[CnnscoreError] = []
         for i, left in enumerate(self._left):
             if not left:
-                self._write(i, errors)
-        self._score(errors)
-        if self._failed:
-            raise self._failure()
-        if errors:
-            raise errors[0]
+                self._write(i)
+        self._score()
+        for name, error in self._failed.items():
+            self._errors.setdefault(self._job[name], self._failure(name, error))
+        if self._errors:
+            raise _failure_of(self._jobs, self._errors)
         return [self._summaries[i] for i in range(len(self._jobs))]
 
-    def _score(self, errors: list[CnnscoreError]) -> None:
+    def _score(self) -> None:
         """Score what is missing; who fails for want of a worker is tried again."""
         total = sum(shard.sites for shard in self._shards)
         done = total - sum(self._shard[name].sites for name in self._missing)
@@ -280,38 +338,41 @@ class _Run:
                 del self._missing[task.name]
                 done += self._shard[task.name].sites
                 what = (
-                    f"{len(self._shards) - len(self._missing)} of {len(self._shards)} shards  "
-                    f"{self._runner.workers()} workers"
+                    f"{len(self._shards) - len(self._missing)} of "
+                    f"{counted(len(self._shards), 'shard')}  "
+                    f"{counted(self._runner.workers(), 'worker')}"
                 )
                 self._progress.show(done, "sites", what, done / max(total, 1))
                 job = self._job[task.name]
                 self._left[job] -= 1
                 if not self._left[job]:
-                    self._write(job, errors)
+                    self._write(job)
             waiting = again
             if not waiting:
                 break
         self._progress.clear()
 
-    def _failure(self) -> CnnscoreError:
-        name, error = next(iter(self._failed.items()))
+    def _failure(self, name: str, error: Exception) -> CnnscoreError:
+        """What is to say of a call file, of whose shards `name` is the first that failed."""
         kind = type(error) if isinstance(error, CnnscoreError) else BadInput
-        calls = f" of {self._jobs[self._job[name]].calls}" if len(self._jobs) > 1 else ""
+        own = self._tasks[self._job[name]]
         return kind(
-            f"{len(self._failed)} of {len(self._shards)} shards cannot be scored, and the others "
-            f"stay done; {name} ({self._shard[name].regions()[:200]}{calls}): {error} "
-            f"(logs: {self._folder.logs})"
+            f"{sum(task.name in self._failed for task in own)} of {counted(len(own), 'shard')} "
+            f"cannot be scored, and the others stay done; {name} "
+            f"({self._shard[name].regions()[:200]}): {error} (logs: {self._folder.logs})"
         )
 
-    def _write(self, job: int, errors: list[CnnscoreError]) -> None:
+    def _write(self, job: int) -> None:
         """Write the output of a call file, all of whose shards are there."""
         tasks, sample = self._tasks[job], self._plan.samples[job]
+        if not sample:
+            return
         try:
             for task in tasks:
                 if not self._folder.check(task.name, task.output):
                     raise BadInput(f"{task.output} has changed since it was scored: run it again")
             for name in (sample.calls, *sample.reads, self._how.reference):
-                before = self._plan.inputs[name]
+                before = self._plan.inputs[place(name)]
                 if identity(name).items() - before.items():
                     raise BadInput(
                         f"{name} has changed since the plan was made: give another folder, or "
@@ -326,22 +387,20 @@ class _Run:
                 time.monotonic() - self._start,
             )
         except CnnscoreError as error:
-            if len(self._jobs) == 1:
-                raise
-            errors.append(type(error)(f"{self._jobs[job].output}: {error}"))
+            self._errors[job] = error
 
 
 def _check_room(folder: WorkFolder, plan: Plan, missing: int, progress: Progress) -> None:
     """Say how large the work folder becomes. Errors: BadOutput where there is no room."""
-    calls = {sample.calls for sample in plan.samples}
+    calls = {place(sample.calls) for sample in plan.samples if sample}
     size = ROOM * sum(plan.inputs[name].get("bytes", 0) for name in calls)
-    n_shards = sum(len(sample.shards) for sample in plan.samples)
+    n_shards = len(plan.shards())
     size *= missing / max(n_shards, 1)
     free = shutil.disk_usage(folder.path).free
     done = f", {n_shards - missing} of them done" if missing < n_shards else ""
     progress.say(
-        f"{n_shards} shards{done}; {folder.path} takes up to {size / 1e6:,.0f} MB more, of "
-        f"{free / 1e6:,.0f} MB free"
+        f"{counted(n_shards, 'shard')}{done}; {folder.path} takes up to {size / 1e6:,.0f} MB "
+        f"more, of {free / 1e6:,.0f} MB free"
     )
     if size > free:
         raise BadOutput(

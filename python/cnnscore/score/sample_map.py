@@ -36,7 +36,7 @@ def read_sample_map(path: str) -> list[SampleReads]:
         raise BadInput(f"cannot read the sample map {path}: {error.strerror}") from None
     except ValueError:
         raise BadInput(f"the sample map {path} is no text in UTF-8") from None
-    rows = list(_rows(path, text.removeprefix("\ufeff").splitlines()))
+    rows = list(_rows(path, text.removeprefix("\ufeff").split("\n")))
     if not rows:
         raise BadInput(f"the sample map {path} has no row: sample, tab, reads")
     return rows
@@ -54,7 +54,7 @@ def _rows(path: str, lines: list[str]) -> Iterator[SampleReads]:
                 f"{where} has {len(fields)} field{'s' * (len(fields) != 1)} between tabs: give a "
                 "sample, its reads (BAM or CRAM, commas between) and, if wanted, its depth"
             )
-        sample, files = fields[0], fields[1].split(",")
+        sample, files = fields[0], [name.strip() for name in fields[1].split(",")]
         if not sample or not all(files):
             raise BadInput(f"{where} lacks the {'name of a read file' if sample else 'sample'}")
         if sample in known:
