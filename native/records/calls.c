@@ -14,6 +14,7 @@
 #include "index_check.h"
 #include "intervals.h"
 #include "open_fault.h"
+#include "shell_word.h"
 
 /* A batch ends early when its records hold this many bytes: cohort lines are long. */
 #define BATCH_BYTES ((size_t)8 << 20)
@@ -128,7 +129,8 @@ static int find_index(cnnscore_calls *calls, const cnnscore_calls_options *o, ch
     if (code == CNNSCORE_OK && cnnscore_index_is_old(o->path, index)) {
         kstring_t note = {0};
         if (ksprintf(&note, CNNSCORE_OLD_INDEX, index, calls->path,
-                     cnnscore_index_command(index, CNNSCORE_INDEXED_CALLS), calls->path) < 0 ||
+                     cnnscore_index_command(index, CNNSCORE_INDEXED_CALLS),
+                     cnnscore_shell_word(calls->path).text) < 0 ||
             add_note(calls, note.s) < 0)
             code = cnnscore_fail_memory(err);
         ks_free(&note);
@@ -149,7 +151,7 @@ static int add_reader(cnnscore_calls *calls, const char *name, const cnnscore_ca
                 return cnnscore_fail(
                     err, CNNSCORE_ERR_INPUT,
                     "%s has no index, which `region=` needs: make one with `bcftools index %s`", o->path,
-                    o->path);
+                    cnnscore_shell_word(o->path).text);
             case not_bgzf:
                 return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                                      "%s is not compressed with bgzip, which `region=` needs: "

@@ -4,6 +4,7 @@
  * FASTA, and give other bases where a FAI's numbers were altered. */
 #define _GNU_SOURCE /* asprintf */
 #include "fasta_check.h"
+#include "shell_word.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -219,8 +220,9 @@ int cnnscore_fasta_check(const char *data, const char *index, cnnscore_error *er
     if (!problem && is_looked_at) problem = check_fai(self, index);
     int code = CNNSCORE_OK;
     if (problem)
-        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "the index %s %s: make it anew with `samtools faidx %s`", of, problem, data);
+        code =
+            cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s %s: make it anew with `samtools faidx %s`",
+                          of, problem, cnnscore_shell_word(data).text);
     if (self->content) bgzf_close(self->content);
     if (self->file >= 0) close(self->file);
     free(self);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "grow.h"
+#include "shell_word.h"
 
 #define MAX_DEPTH 9  /* levels below the root of a CSI: 2^44 bases at the least shift in use */
 #define TBX_FIELDS 7 /* format, sequence, begin, end, meta, skip, length of names */
@@ -411,10 +412,10 @@ static int check(const char *name, const char *index, cnnscore_indexed what,
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "the index %s %s: sort the reads, `samtools sort -o sorted.bam %s`, and index "
                              "what comes of it",
-                             index, problem, data);
+                             index, problem, cnnscore_shell_word(data).text);
     else if (problem)
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s %s: make it anew with `%s %s`", index,
-                             problem, cnnscore_index_command(index, what), data);
+                             problem, cnnscore_index_command(index, what), cnnscore_shell_word(data).text);
     free(data);
     return code;
 }

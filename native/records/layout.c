@@ -16,6 +16,7 @@
 #include "fail.h"
 #include "grow.h"
 #include "index_check.h"
+#include "shell_word.h"
 
 #define WINDOW_SHIFT 14 /* the stretches that indexes tell apart, commonly */
 #define POS_END (1LL << 44)
@@ -74,7 +75,7 @@ static int load_index(cnnscore_layout *self, const char *path, cnnscore_error *e
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "%s has no index, by which it is cut into shards: make one with "
                              "`bcftools index %s`",
-                             path, path);
+                             path, cnnscore_shell_word(path).text);
     int code = cnnscore_index_contigs(path, index, &self->contigs, err);
     if (code == CNNSCORE_OK && !(both = cnnscore_name_with_index(path, index, &copy)))
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s cannot be copied to $TMPDIR: %s", index,
@@ -88,7 +89,7 @@ static int load_index(cnnscore_layout *self, const char *path, cnnscore_error *e
         if (!self->tbx && !self->idx)
             code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                                  "the index %s cannot be read: make it anew with `bcftools index -f %s`",
-                                 index, path);
+                                 index, cnnscore_shell_word(path).text);
     }
     if (copy) unlink(copy);
     free(copy);

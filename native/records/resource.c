@@ -20,6 +20,7 @@
 #include "grow.h"
 #include "index_check.h"
 #include "open_fault.h"
+#include "shell_word.h"
 
 /* Calls further apart than this are jumped between, where there is an index. */
 #define JUMP_BASES 100000
@@ -111,7 +112,7 @@ static int open_resource(cnnscore_resource *resource, cnnscore_error *err) {
     if (format->compression == gzip)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "the resource %s is compressed with gzip, not bgzip: `zcat %s | bgzip >NEW.gz`",
-                             path, path);
+                             path, cnnscore_shell_word(path).text);
     if (format->compression == bgzf && hts_check_EOF(resource->file) == 0)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "the resource %s is truncated (it has no BGZF end marker): copy it again", path);
@@ -232,8 +233,8 @@ static int find_by_index(cnnscore_resource *resource, const char *name, int64_t 
                                        : bcf_itr_queryi(resource->index, id, pos, HTS_POS_MAX);
     if (!resource->iterator)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                             "the index of %s does not work: make it anew with `bcftools index -f`",
-                             resource->path);
+                             "the index of %s does not work: make it anew with `bcftools index -f %s`",
+                             resource->path, cnnscore_shell_word(resource->path).text);
     return read_next(resource, err);
 }
 

@@ -7,6 +7,7 @@
 
 #include "index_check.h"
 #include "same_file.h"
+#include "shell_word.h"
 
 static const char *const ARTIFICIAL_GROUPS[] = {"ArtificialHaplotypeRG", "ArtificialHaplotype"};
 
@@ -38,7 +39,7 @@ static int load_index(cnnscore_reads_file *file, bool is_checked, cnnscore_error
     int code = data ? CNNSCORE_OK : cnnscore_fail_memory(err);
     if (code == CNNSCORE_OK && !index)
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s has no index: make one with `samtools index %s`",
-                             file->path, data);
+                             file->path, cnnscore_shell_word(data).text);
     const char *remedy = index ? cnnscore_index_command(index, what) : NULL;
     if (code == CNNSCORE_OK && !is_checked) code = cnnscore_index_check(file->path, index, what, err);
     if (code == CNNSCORE_OK) {
@@ -46,7 +47,7 @@ static int load_index(cnnscore_reads_file *file, bool is_checked, cnnscore_error
         if (!file->index)
             code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                                  "%s: its index %s cannot be read: make it anew with `%s %s`", file->path,
-                                 index, remedy, data);
+                                 index, remedy, cnnscore_shell_word(data).text);
     }
     if (code == CNNSCORE_OK && !is_checked && cnnscore_index_is_old(file->path, index)) {
         kstring_t note = KS_INITIALIZE;
@@ -54,8 +55,9 @@ static int load_index(cnnscore_reads_file *file, bool is_checked, cnnscore_error
             code =
                 cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                               "the index %s is older than %s and does not fit it: make it anew with `%s %s`",
-                              index, data, remedy, data);
-        else if (ksprintf(&note, CNNSCORE_OLD_INDEX, index, file->path, remedy, data) < 0)
+                              index, data, remedy, cnnscore_shell_word(data).text);
+        else if (ksprintf(&note, CNNSCORE_OLD_INDEX, index, file->path, remedy,
+                          cnnscore_shell_word(data).text) < 0)
             code = cnnscore_fail_memory(err);
         file->note = note.s;
     }
@@ -78,7 +80,7 @@ static int open_file(cnnscore_reads_file *file, const char *path, const cnnscore
     if (format != cram && format != bam)
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "%s is neither BAM nor CRAM: convert it with `samtools sort -o reads.bam %s`",
-                             path, path);
+                             path, cnnscore_shell_word(path).text);
     if (file->is_cram && !o->reference)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                              "%s is a CRAM: give the FASTA it was made with, `reference=`", path);
@@ -107,7 +109,7 @@ static int check_sample(const cnnscore_reads *reads, const char *sample, cnnscor
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "no read group of %s has an SM, so no read is known to be of %s: give the reads "
                              "one with `samtools addreplacerg -r ID:1 -r SM:%s`",
-                             reads->named, sample, sample);
+                             reads->named, sample, cnnscore_shell_quoted("", sample, strlen(sample)).text);
     return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                          "no read group of %s has SM:%s, so no read would count: their samples are %s",
                          reads->named, sample, reads->samples_named);
@@ -313,7 +315,7 @@ int cnnscore_reads_query(cnnscore_reads *reads, const char *contig, int64_t begi
             return cnnscore_fail(
                 err, CNNSCORE_ERR_INPUT,
                 "%s: its index cannot be queried at %s:%lld: make it anew with `samtools index %s`",
-                file->path, contig, (long long)begin + 1, file->path);
+                file->path, contig, (long long)begin + 1, cnnscore_shell_word(file->path).text);
         int code = advance(reads, file, err);
         if (code != CNNSCORE_OK) return code;
     }

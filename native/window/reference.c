@@ -9,6 +9,7 @@
 
 #include "fasta_check.h"
 #include "index_find.h"
+#include "shell_word.h"
 
 /* Bases fetched beyond those that are asked for: enough for close neighbours, and no more, as faidx
  * takes bases one by one. Fetching again within the same block costs next to nothing. */
@@ -24,14 +25,15 @@ faidx_t *cnnscore_reference_index(const char *path, bool is_checked, cnnscore_er
                       path);
     else if (!name)
         cnnscore_fail(err, CNNSCORE_ERR_INPUT,
-                      "the reference %s has no index: make one with `samtools faidx %s`", path, data);
+                      "the reference %s has no index: make one with `samtools faidx %s`", path,
+                      cnnscore_shell_word(data).text);
     else if (!is_checked && cnnscore_fasta_check(data, name, err) != CNNSCORE_OK)
         index = NULL;
     else if (!(index = fai_load3(data, name, NULL, 0)))
         cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                       "cannot load the reference %s and its index (.fai, and .gzi when it is bgzipped): "
                       "make them with `samtools faidx %s`; plain gzip must become bgzip first",
-                      path, data);
+                      path, cnnscore_shell_word(data).text);
     free(data);
     free(name);
     return index;
@@ -70,7 +72,8 @@ static int fetch(cnnscore_reference *reference, const char *contig, int64_t begi
         return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                              "cannot read %s:%lld-%lld of the reference %s: file or index is damaged; "
                              "make the index anew with `samtools faidx %s`",
-                             contig, (long long)begin + 1, (long long)end, reference->path, reference->path);
+                             contig, (long long)begin + 1, (long long)end, reference->path,
+                             cnnscore_shell_word(reference->path).text);
     }
     if (!reference->contig) return cnnscore_fail_memory(err);
     for (hts_pos_t i = 0; i < length; i++) { /* upper case; a loop that the compiler makes vectors of */

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -265,3 +267,43 @@ def test_evaluate_takes_urls(box: Path, tmp_path: Path) -> None:
             assert done.code == 0, done.err
             printed.append((folder / "scores.tsv").read_bytes())
     assert printed[0] == printed[1] == printed[2]
+
+
+@pytest.mark.parametrize("name", ["a b", "-dash", "it's", "$HOME;&", "caf\u00e9", "plain"])
+def test_remedies_can_be_pasted_into_a_shell(
+    name: str, box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that a message gives is of the file, whatever that is called."""
+    monkeypatch.chdir(box)
+    calls, reads, fasta = f"{name}.vcf.gz", f"{name}.bam", f"{name}.fa"
+    for old, new in (("calls.vcf.gz", calls), ("reads.bam", reads), ("ref.fa", fasta)):
+        (box / old).rename(new)
+
+    def mended(*words: object) -> str:
+        """The command of the message, which mends what was wrong."""
+        run = run_cli(*words)
+        assert run.code == 2, run.err
+        found = re.search(r"`((?:bcftools|samtools) [^`]*)`", run.err)
+        assert found, run.err
+        subprocess.run(["bash", "-ec", found[1]], check=True, capture_output=True)
+        return found[1]
+
+    assert mended("shards", "-n", 2, "--", calls).startswith("bcftools index ")
+    assert run_cli("shards", "-n", 2, "--", calls).code == 0
+    Path(f"{calls}.csi").unlink()
+    command = (
+        "score",
+        *WHERE,
+        "-R",
+        f"./{fasta}",
+        f"--reads={reads}",
+        "-o",
+        "out.vcf",
+        "--",
+        calls,
+    )
+    said = [mended(*command) for _ in range(3)]
+    assert {one.split()[1] for one in said} == {"index", "faidx"}
+    assert name != "plain" or said[0].endswith((" plain.fa", "/plain.fa", " plain.vcf.gz"))
+    run = run_cli(*command)
+    assert run.code == 0, run.err

@@ -311,6 +311,22 @@ def test_other_depth(tmp_path: Path) -> None:
     refused(tmp_path, made, "cnnscore_sample_depth")
 
 
+def test_one_process_is_told_of_the_depth_too(tmp_path: Path) -> None:
+    """Then the bytes are equal; without it the header alone tells who knew of the depth."""
+    calls, reads = DATA / "calls.vcf.gz", ("-I", DATA / "reads.bam", "--no-version")
+    made = scored(calls, tmp_path, 2, *reads, "--sample-depth", 30.5)
+    out, one, measured = (tmp_path / f"{name}.vcf" for name in ("out", "one", "measured"))
+    assert run_cli("gather", *made, "-o", out).code == 0
+    whole = ("score", calls, "-R", REF, *reads)
+    assert run_cli(*whole, "--sample-depth", 30.5, "-o", one).code == 0
+    assert out.read_bytes() == one.read_bytes()
+    assert run_cli(*whole, "-o", measured).code == 0
+    other = set(out.read_text().splitlines()) ^ set(measured.read_text().splitlines())
+    assert sorted(line for line in other if line.startswith("##")) == sorted(
+        line for line in other if "##cnnscore_sample_depth" in line
+    )
+
+
 def test_damaged_shards(parts: list[Path], tmp_path: Path) -> None:
     bad = tmp_path / "bad.vcf.gz"
     whole_bytes = parts[1].read_bytes()

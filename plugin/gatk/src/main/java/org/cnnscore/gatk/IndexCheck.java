@@ -68,8 +68,15 @@ final class IndexCheck {
       throw new UserException.BadInput(
           String.format(
               "the index %s %s: make it anew with `samtools index%s %s`",
-              index, problem, index.toString().endsWith(".csi") ? " -c" : "", reads));
+              index, problem, index.toString().endsWith(".csi") ? " -c" : "", word(reads)));
     }
+  }
+
+  /** A file's name to be pasted into a shell (native/include/shell_word.h). */
+  private static String word(Path file) {
+    String name = (file.toString().startsWith("-") ? "./" : "") + file;
+    boolean isPlain = name.matches("[A-Za-z0-9@%+=:,./_-]+");
+    return isPlain ? name : "'" + name.replace("'", "'\"'\"'") + "'";
   }
 
   private static byte[] content(Path index) throws IOException {
