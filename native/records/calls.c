@@ -49,8 +49,9 @@ static bcf_hdr_t *peek_header(const char *path) {
 }
 
 /* What htslib takes as a file of regions or targets is what was understood of the user's. */
-static int set_intervals(bcf_srs_t *source, const char *name, const cnnscore_calls_options *o, chosen *self,
-                         cnnscore_error *err) {
+static int set_intervals(cnnscore_calls *calls, const char *name, const cnnscore_calls_options *o,
+                         chosen *self, cnnscore_error *err) {
+    bcf_srs_t *source = calls->source;
     if (!o->regions && !o->targets) return CNNSCORE_OK;
     self->reference = cnnscore_contigs_open(o->reference);
     self->header = peek_header(name);
@@ -60,7 +61,9 @@ static int set_intervals(bcf_srs_t *source, const char *name, const cnnscore_cal
         bcf_sr_set_opt(source, BCF_SR_REGIONS_OVERLAP, o->regions_overlap);
         code = cnnscore_intervals_parse(o->regions, o->regions_file, false, "regions", self->header,
                                         self->reference, &self->regions, err);
-        const char *file = code == CNNSCORE_OK ? cnnscore_intervals_file(self->regions) : NULL;
+        const char *file = code == CNNSCORE_OK
+                               ? cnnscore_intervals_file(self->regions, &calls->contigs, self->header)
+                               : NULL;
         if (code == CNNSCORE_OK && (!file || bcf_sr_set_regions(source, file, 1) < 0))
             return cnnscore_fail_memory(err);
     }
@@ -68,7 +71,7 @@ static int set_intervals(bcf_srs_t *source, const char *name, const cnnscore_cal
         bcf_sr_set_opt(source, BCF_SR_TARGETS_OVERLAP, o->targets_overlap);
         code = cnnscore_intervals_parse(o->targets, o->targets_file, true, "targets", self->header,
                                         self->reference, &self->targets, err);
-        const char *file = code == CNNSCORE_OK ? cnnscore_intervals_file(self->targets) : NULL;
+        const char *file = code == CNNSCORE_OK ? cnnscore_intervals_file(self->targets, NULL, NULL) : NULL;
         if (code == CNNSCORE_OK && (!file || bcf_sr_set_targets(source, file, 1, 0) < 0))
             return cnnscore_fail_memory(err);
     }
@@ -179,7 +182,7 @@ static int open_source(cnnscore_calls *calls, const cnnscore_calls_options *o, c
     char *copy = NULL, *name = NULL;
     int fd = -1;
     int code = find_index(calls, o, &name, &copy, &fd, err);
-    if (code == CNNSCORE_OK) code = set_intervals(calls->source, name, o, intervals, err);
+    if (code == CNNSCORE_OK) code = set_intervals(calls, name, o, intervals, err);
     if (code == CNNSCORE_OK) code = add_reader(calls, name, o, err);
     if (copy) unlink(copy);
     if (fd >= 0) close(fd);
@@ -249,7 +252,7 @@ void cnnscore_calls_close(cnnscore_calls *calls) {
     free(calls->annotation_id);
     free(calls->annotation_counts);
     cnnscore_intervals_free(calls->regions);
-    free(calls->contigs.items);
+    cnnscore_indexed_contigs_free(&calls->contigs);
     free(calls->path);
     free(calls->note);
     free(calls->given);

@@ -15,7 +15,8 @@
 #include "grow.h"
 #include "shell_word.h"
 
-#define MAX_DEPTH 9  /* levels below the root of a CSI: 2^44 bases at the least shift in use */
+#define MAX_DEPTH 9 /* levels below the root of a CSI: 2^44 bases at the least shift in use */
+#define CACHE_BYTES (1 << 20)
 #define TBX_FIELDS 7 /* format, sequence, begin, end, meta, skip, length of names */
 #define MAX_NAMES (1 << 27)
 
@@ -48,10 +49,10 @@ typedef struct {
     size_t n_chunks, chunks_room;
     uint64_t *windows; /* its linear index */
     size_t n_windows, windows_room;
-    uint64_t after;  /* where the last contig's records end */
-    kstring_t names; /* of a VCF's contigs, each ended by a zero */
-    size_t name_at;  /* of the contig at hand */
-    BGZF *records;   /* the VCF itself */
+    uint64_t after;             /* where the last contig's records end */
+    kstring_t names;            /* of a VCF's contigs, each ended by a zero */
+    size_t name_found, name_at; /* of the contig at hand, and of the next */
+    BGZF *records;              /* the VCF itself */
     kstring_t line;
 } checker;
 
@@ -233,6 +234,7 @@ static const char *check_name(checker *self, uint64_t first) {
     if (self->name_at >= self->names.l) return NULL;
     const char *name = self->names.s + self->name_at;
     size_t length = strlen(name);
+    self->name_found = self->name_at;
     self->name_at += length + 1;
     if (first == UINT64_MAX) return NULL;
     if (bgzf_seek(self->records, (int64_t)first, SEEK_SET) < 0 ||
@@ -247,10 +249,13 @@ static const char *note_contig(checker *self, int32_t number, uint64_t first, ui
     if (!all || self->n_bins == 0) return NULL;
     if (cnnscore_reserve(&all->items, &all->room, all->n + 1, sizeof *all->items) < 0)
         return "does not fit into memory";
-    int64_t bins = 0;
-    for (size_t i = 0; i < self->n_bins; i++)
+    int64_t bins = 0, past = 0;
+    for (size_t i = 0; i < self->n_bins; i++) {
         if (self->bins[i].from >= bins) bins = (int64_t)self->bins[i].from + 1;
-    all->items[all->n++] = (cnnscore_indexed_contig){number, first, last, self->counted, bins << self->shift};
+        if (self->bins[i].to > past) past = self->bins[i].to;
+    }
+    all->items[all->n++] = (cnnscore_indexed_contig){
+        number, first, last, self->counted, bins << self->shift, past << self->shift, self->name_found};
     return NULL;
 }
 
@@ -394,6 +399,7 @@ static int check(const char *name, const char *index, cnnscore_indexed what,
                     .found = contigs};
     const char *problem = "cannot be read";
     if (what == CNNSCORE_INDEXED_CALLS) self.records = bgzf_open(data, "r");
+    if (self.records) bgzf_set_cache_size(self.records, CACHE_BYTES); /* small contigs share blocks */
     if (self.file && (self.records || what != CNNSCORE_INDEXED_CALLS))
         problem = what == CNNSCORE_INDEXED_CRAM ? cnnscore_slices_check(self.file, data, self.size)
                                                 : check_bins(&self);
@@ -402,6 +408,10 @@ static int check(const char *name, const char *index, cnnscore_indexed what,
     if (self.file) bgzf_close(self.file);
     free(self.bins);
     if (self.records) bgzf_close(self.records);
+    if (contigs && self.names.l > 0) {
+        contigs->names = self.names.s;
+        self.names.s = NULL;
+    }
     free(self.names.s);
     free(self.line.s);
     free(self.windows);
@@ -429,4 +439,9 @@ int cnnscore_index_contigs(const char *name, const char *index, cnnscore_indexed
     int code = check(name, index, CNNSCORE_INDEXED_CALLS, contigs, err);
     if (contigs->n > 0) qsort(contigs->items, contigs->n, sizeof *contigs->items, by_offsets);
     return code;
+}
+
+void cnnscore_indexed_contigs_free(cnnscore_indexed_contigs *contigs) {
+    free(contigs->items);
+    free(contigs->names);
 }

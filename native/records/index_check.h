@@ -3,7 +3,9 @@
 #define CNNSCORE_INDEX_CHECK_H
 
 #include <htslib/bgzf.h>
+#include <htslib/vcf.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "fail.h"
 #include "index_find.h"
@@ -20,17 +22,21 @@ typedef struct {
     uint64_t begin, end; /* of its records, as virtual offsets */
     int64_t records;     /* -1: they are not counted */
     int64_t reach;       /* bases: each bin with records begins within */
+    int64_t bound;       /* bases: each bin with records ends within, and so all records do */
+    size_t name_at;      /* its name, in `names` */
 } cnnscore_indexed_contig;
 
 typedef struct {
     cnnscore_indexed_contig *items;
     size_t n, room;
+    char *names; /* of a VCF's contigs, each ended by a zero; NULL: a BCF's have numbers of its header */
 } cnnscore_indexed_contigs;
 
-/* The same check, of the index of calls; `contigs`, empty before and freed by the caller, takes those that
- * have records, in the order of the file. */
+/* The same check, of the index of calls; `contigs`, empty before, takes those that have records, in the order
+ * of the file. */
 int cnnscore_index_contigs(const char *name, const char *index, cnnscore_indexed_contigs *contigs,
                            cnnscore_error *err);
+void cnnscore_indexed_contigs_free(cnnscore_indexed_contigs *contigs);
 
 /* What is wrong with the CRAI of the CRAM `reads` of `size` bytes; NULL: nothing. Where the size is not known
  * (0), or the reads are remote, only the index itself is looked at. */

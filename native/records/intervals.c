@@ -380,14 +380,40 @@ const char *cnnscore_intervals_item(const cnnscore_intervals *self, size_t i, in
 
 /* ---- for htslib ---- */
 
-const char *cnnscore_intervals_file(cnnscore_intervals *self) {
+/* Where a contig's records end by the index; INT64_MAX: that is unknown. `*at`, 0 at first, is where it is
+ * looked for: contigs in the order of the file are found at once. */
+static int64_t bound_of(const cnnscore_indexed_contigs *contigs, const bcf_hdr_t *header, const char *name,
+                        size_t *at) {
+    for (size_t k = 0; k < contigs->n; k++) {
+        size_t i = (*at + k) % contigs->n;
+        const cnnscore_indexed_contig *one = &contigs->items[i];
+        const char *known = NULL;
+        if (contigs->names)
+            known = contigs->names + one->name_at;
+        else if (header && one->number < header->n[BCF_DT_CTG])
+            known = bcf_hdr_id2name(header, one->number);
+        if (known && strcmp(known, name) == 0) {
+            *at = i + 1;
+            return one->bound;
+        }
+    }
+    return INT64_MAX;
+}
+
+const char *cnnscore_intervals_file(cnnscore_intervals *self, const cnnscore_indexed_contigs *indexed,
+                                    const bcf_hdr_t *header) {
     kstring_t text = {0};
+    size_t at = 0;
     if (self->file < 0) self->file = memfd_create("cnnscore-intervals", MFD_CLOEXEC);
     if (self->file < 0) return NULL;
     bool written = true;
-    for (size_t i = 0; i < self->n; i++)
-        written &= ksprintf(&text, "%s\t%lld\t%lld\n", self->names[self->items[i].contig],
-                            (long long)self->items[i].begin + 1, (long long)self->items[i].end) >= 0;
+    for (size_t i = 0; i < self->n; i++) {
+        const char *name = self->names[self->items[i].contig];
+        int64_t begin = self->items[i].begin, end = self->items[i].end, bound = INT64_MAX;
+        if (indexed && end == CNNSCORE_CONTIG_END) bound = bound_of(indexed, header, name, &at);
+        if (bound > begin && bound < end) end = bound;
+        written &= ksprintf(&text, "%s\t%lld\t%lld\n", name, (long long)begin + 1, (long long)end) >= 0;
+    }
     for (size_t done = 0; written && done < text.l;) {
         ssize_t part = write(self->file, text.s + done, text.l - done);
         if (part <= 0)

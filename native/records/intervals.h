@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "fail.h"
+#include "index_check.h"
 
 typedef struct cnnscore_intervals cnnscore_intervals;
 
@@ -43,8 +44,10 @@ const char *cnnscore_intervals_item(const cnnscore_intervals *intervals, size_t 
                                     int64_t *end);
 
 /* The name of a file of lines CONTIG, BEGIN, END, 1-based and closed, sorted within a contig, which htslib
- * reads as they stand; with the `^` of targets that exclude. Valid until the list is freed. NULL: it cannot
- * be made. */
-const char *cnnscore_intervals_file(cnnscore_intervals *intervals);
+ * reads as they stand; with the `^` of targets that exclude. Whole contigs end where `indexed` (NULL: nobody)
+ * knows of no more records: htslib asks an index for each bin up to the end. `header` is of the calls. Valid
+ * until the list is freed. NULL: it cannot be made. */
+const char *cnnscore_intervals_file(cnnscore_intervals *intervals, const cnnscore_indexed_contigs *indexed,
+                                    const bcf_hdr_t *header);
 
 #endif

@@ -156,7 +156,7 @@ void cnnscore_layout_close(cnnscore_layout *self) {
     if (self->file) hts_close(self->file);
     if (self->record) bcf_destroy(self->record);
     free(self->names);
-    free(self->contigs.items);
+    cnnscore_indexed_contigs_free(&self->contigs);
     free(self->windows);
     ks_free(&self->line);
     free(self->path);

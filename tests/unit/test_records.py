@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from cnnscore._window import ffi, lib
-from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.records import Calls, Intervals, Records
 
 HEADER = """##fileformat=VCFv4.2
 ##contig=<ID=1,length=1000>
@@ -97,7 +98,7 @@ def test_records_outlive_their_calls(tmp_path: Path) -> None:
     path = tmp_path / "calls.vcf"
     path.write_text(HEADER + COLUMNS + "s0\n1\t5\t.\tA\tC\t.\t.\tI=7\tGT\t0/1\n")
     program = f"""
-from cnnscore.calls.records import Calls, Records
+from cnnscore.calls.records import Calls, Intervals, Records
 records = Records()
 Calls({str(path)!r}).read(records, 10)
 print(records.numbers("INFO", "I").tolist(), records.dosage().tolist())
@@ -183,3 +184,65 @@ def match_known_variants(tmp_path: Path) -> None:
         code = lib.cnnscore_resource_match(resource[0], records, wanted, known, error)
         assert (code, known[0]) == (0, int(contig) % 2), contig
     lib.cnnscore_resource_close(resource[0])
+
+
+@pytest.mark.parametrize(("kind", "index"), [("z", "-t"), ("z", "-c"), ("b", "-c")])
+def test_whole_contigs_end_where_their_records_do(kind: str, index: str, tmp_path: Path) -> None:
+    """None is lost: over the ends of the index's bins, at them, past a contig's declared end; of
+    contigs that lie in another order than asked for, or have no record."""
+    places = [1, 16379, 16384, 16385, 131072, 131073, 500_000]
+    contigs = {"a": places, "none": [], "b": [1], "c:1": [16384], "d": [131059], "e": places[1:]}
+    length = 600_000 if kind == "b" else 1000  # bcftools makes no index of a BCF beyond
+    lines = "".join(f"##contig=<ID={name},length={length}>\n" for name in contigs)
+    rows = "".join(
+        f"{name}\t{at}\t.\t{'ACGTACGTACGTACGTACGT'[: 1 + at % 20]}\tT\t9\t.\t.\n"
+        for name, all_of in contigs.items()
+        for at in all_of
+    )
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    (tmp_path / "plain.vcf").write_text(f"##fileformat=VCFv4.2\n{lines}{columns}{rows}")
+    path = tmp_path / f"calls.{'bcf' if kind == 'b' else 'vcf.gz'}"
+    subprocess.run(
+        ["bcftools", "view", f"-O{kind}", "-o", path, path.with_name("plain.vcf")], check=True
+    )
+    subprocess.run(["bcftools", "index", index, path], check=True)
+    for asked in (
+        ["a", "none", "b", "{c:1}", "d", "e"],
+        ["e", "{c:1}", "a"],
+        ["none", "d:131001-"],
+    ):
+        calls = Calls(
+            str(path), intervals=Intervals(regions=",".join(asked), regions_overlap="pos")
+        )
+        records, found = Records(), []
+        while calls.read(records, 3):
+            sites = records.sites()
+            found += [sites.locus(i) for i in range(len(sites))]
+        calls.close()
+        names = {one.strip("{}").removesuffix(":131001-") for one in asked}
+        assert sorted(found) == sorted(f"{name}:{at}" for name in names for at in contigs[name])
+
+
+def test_small_contigs_are_found_as_soon_as_their_beginnings(tmp_path: Path) -> None:
+    """Assemblies have them by the thousand: no bin is asked for that a contig does not have."""
+    names = [f"scaffold{i}" for i in range(1500)]
+    lines = "".join(f"##contig=<ID={name},length=1000>\n" for name in names)
+    rows = "".join(f"{name}\t{at}\t.\tA\tT\t9\t.\t.\n" for name in names for at in (7, 900))
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    (tmp_path / "plain.vcf").write_text(f"##fileformat=VCFv4.2\n{lines}{columns}{rows}")
+    path = tmp_path / "calls.vcf.gz"
+    subprocess.run(["bcftools", "view", "-Oz", "-o", path, tmp_path / "plain.vcf"], check=True)
+    subprocess.run(["bcftools", "index", path], check=True)
+
+    def seconds(span: str) -> float:
+        start = time.process_time()
+        asked = ",".join(f"{name}{span}" for name in names)
+        calls, records, n = Calls(str(path), intervals=Intervals(regions=asked)), Records(), 0
+        while more := calls.read(records, 4096):
+            n += more
+        calls.close()
+        assert n == 3000
+        return time.process_time() - start
+
+    seconds(":1-1000")
+    assert min(seconds("") for _ in range(2)) < 5 * seconds(":1-1000")
