@@ -189,6 +189,9 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
         ([(calls, "a.vcf"), ("", "b.vcf")], "calls\tout", "line 3 has no calls"),
         ([(calls, "a.vcf"), (calls, "./a.vcf")], "calls\tout", "line 3 has the out of line 2"),
         ([(calls, "-")], "calls\tout", "line 2 has the out -"),
+        ([("a", "b"), ("c", "a")], "calls\tout", "line 3 has as its out a, an input of line 2"),
+        ([("a", "r", "r")], "calls\treads\tout", "line 2 has as its out r, an input of line 2"),
+        ([("a", tmp_path / "samples.tsv")], "calls\tout", "samples.tsv, the table"),
     )
     for rows, columns, said in cases:
         table(tmp_path, rows, columns)

@@ -54,7 +54,20 @@ def read_table(path: str) -> list[Job]:
     jobs = list(_jobs(path, names, lines))
     if not jobs:
         raise BadInput(f"{path} has no row")
+    _check_outputs(path, jobs)
     return jobs
+
+
+def _check_outputs(path: str, jobs: list[Job]) -> None:
+    """No row replaces what another one reads, or the table. Its own calls it may."""
+    read = {os.path.realpath(path): "the table"}
+    for job in jobs:
+        for name in (job.calls, *job.reads):
+            read[os.path.realpath(name)] = f"an input of line {job.line}"
+    for job in jobs:
+        place = os.path.realpath(job.output)
+        if place in read and place != os.path.realpath(job.calls):
+            raise BadInput(f"{path}: line {job.line} has as its out {job.output}, {read[place]}")
 
 
 def _jobs(path: str, names: list[str], lines: list[str]) -> Iterator[Job]:
