@@ -71,5 +71,5 @@ for door in "${doors[@]}"; do echo "$(digest "$door.vcf.gz") $door"; done | tee 
 ! bcftools query -f '%INFO/CNN_READS\n' command.vcf.gz | grep -qx '\.' || { echo "no score" >&2; exit 1; }
 # The same Python on both sides.
 [ "$("$python" --version)" != "$("$root/.venv/bin/python" --version)" ] \
-  || "$root/.venv/bin/python" "$root/tests/bench/wheel.py" moved/bin/python
+  || "$root/.venv/bin/python" "$root/tests/bench/wheel_speed.py" moved/bin/python
 echo "$(basename "$wheel"): ${#doors[@]} doors, one digest, $("$python" --version)"
