@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import setuptools
 
 PROJECT = Path(__file__).parents[2]
 PACKAGE = PROJECT / "python" / "cnnscore"
@@ -164,3 +166,13 @@ def test_no_file_is_a_house_of_its_own() -> None:
     assert len(files) > 200
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert [path.name for path, n in lines.items() if n > 450] == []
+
+
+def test_no_module_of_ours_hides_a_package(pytestconfig: pytest.Config) -> None:
+    """Their folders stand first on the path: setuptools, which asks for `wheel`, would run ours."""
+    vendored = Path(setuptools.__file__).parent / "_vendor"
+    packages = {*packages_distributions(), *(path.stem for path in vendored.iterdir())}
+    folders = [PROJECT / folder for folder in pytestconfig.getini("pythonpath")]
+    ours = [path for folder in folders for path in folder.glob("*.py")]
+    assert ours
+    assert [path for path in ours if path.stem in packages] == []
