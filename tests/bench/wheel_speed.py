@@ -1,4 +1,4 @@
-"""wheel_speed.py PYTHON: whether a wheel is as fast as the clone; PYTHON is of an environment with it.
+"""wheel_speed.py PYTHON: whether a wheel, in the environment of PYTHON, is as fast as the clone.
 
 `make check-dist` has one. Both score the same calls, in turns, so that what else the machine does
 meets both.
