@@ -79,7 +79,8 @@ def written(box: Path) -> Iterator[tuple[str, bytes]]:
             path.unlink()
 
 
-def _variables(box: Path) -> dict[str, str]:
+def variables(box: Path) -> dict[str, str]:
+    """The environment of its commands: nothing is written elsewhere."""
     return {
         "TMPDIR": str(box / TMP),
         "CNNSCORE_MODELS": str(box / MODELS),
@@ -90,7 +91,7 @@ def _variables(box: Path) -> dict[str, str]:
 def _start(
     command: list[str], box: Path, engine: str | None, stderr: int
 ) -> subprocess.Popen[bytes]:
-    more = _variables(box) | ({"CNNSCORE_LIBRARY": engine} if engine else {})
+    more = variables(box) | ({"CNNSCORE_LIBRARY": engine} if engine else {})
     return subprocess.Popen(
         command,
         cwd=box,
@@ -114,7 +115,7 @@ def _be_cnnscore(arguments: list[str], box: Path, stderr: int) -> NoReturn:
         quietly()
         os.dup2(stderr, 2)
         os.chdir(box)
-        os.environ.update(_variables(box))
+        os.environ.update(variables(box))
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         status = cnnscore(arguments)

@@ -157,6 +157,7 @@ def _load_modules(cases: list[Case]) -> None:
     if pid == 0:
         doors.quietly()
         os.chdir(_box.folder)
+        os.environ.update(doors.variables(_box.folder))
         for case in cases:
             for reading in case.readings:
                 if "plugin" not in reading.door:
