@@ -370,13 +370,14 @@ static void fuzz_reads(int flags, const uint8_t *data, size_t size) {
     REQUIRE(mkdtemp(folder));
     for (int i = 0; i < 4; i++) snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
     size_t sizes[2] = {0, 0};
-    bool by_turns = flags & READS_BY_TURNS;
+    bool by_turns = flags & READS_BY_TURNS, twice = !by_turns && (flags & READS_TWICE);
     if (by_turns) deal(data, size, parts, sizes);
     bool indexed = by_turns ? make_reads(flags, path[0], path[1], parts[0], sizes[0]) &&
                                   make_reads(flags, path[2], path[3], parts[1], sizes[1])
                             : make_reads(flags, path[0], path[1], data, size);
-    const char *reads[] = {path[0], by_turns ? path[2] : path[0]};
-    cnnscore_reader_options options = reader_options(reads, flags & (READS_TWICE | READS_BY_TURNS) ? 2 : 1);
+    if (indexed && twice) indexed = make_reads(flags, path[2], path[3], data, size); /* a copy */
+    const char *reads[] = {path[0], path[2]};
+    cnnscore_reader_options options = reader_options(reads, by_turns || twice ? 2 : 1);
     options.downsampling = flags & READS_GATK ? CNNSCORE_DOWNSAMPLE_GATK : CNNSCORE_DOWNSAMPLE_SITE;
     options.sample = flags & READS_SAMPLE ? "s1" : NULL;
     if (flags & READS_OURS) options.read_rule = CNNSCORE_READS_PRIMARY;
