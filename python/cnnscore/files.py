@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnscore.errors import BadOutput, UsageError
+from cnnscore.errors import BadInput, BadOutput, UsageError
 
 MOST_LINKS = 40
 """As many symbolic links Linux follows; more are a circle."""
@@ -46,6 +46,18 @@ def absolute_name(name: str) -> str:
     """
     parts = name.split("##idx##")
     return "##idx##".join(part if "://" in part else str(Path(part).absolute()) for part in parts)
+
+
+def table_lines(path: str, name: str) -> list[str]:
+    """The lines of a table that people write, which messages call `name`: a byte order mark is
+    passed over, and a line ends at its line feed alone. Errors: BadInput.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        raise BadInput(f"cannot read {name}: {error.strerror}") from None
+    except ValueError:
+        raise BadInput(f"{name} is no text in UTF-8") from None
 
 
 def file_name(text: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from cnnscore.errors import BadInput
+from cnnscore.files import table_lines
 from cnnscore.progress import counted
 
 COLUMNS = ("calls", "reads", "sample", "out")
@@ -33,13 +33,7 @@ def read_table(path: str) -> list[Job]:
 
     Errors: BadInput that names the line.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from None
-    except ValueError:
-        raise BadInput(f"{path} is no text in UTF-8") from None
-    head, *lines = text.split("\n")
+    head, *lines = table_lines(path, path)
     if not head.strip():
         raise BadInput(f"{path} has no columns: its first line names them, {' and '.join(NEEDED)}")
     names = [name.strip() for name in head.removeprefix("#").split("\t")]

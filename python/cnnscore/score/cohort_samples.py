@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cnnscore.calls.records import Calls
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.description import Description
-from cnnscore.errors import BadInput
+from cnnscore.errors import BadInput, UsageError
 from cnnscore.score.sample_map import SampleReads
 
 log = logging.getLogger("cnnscore")
@@ -54,7 +54,7 @@ class CohortSamples:
         """Errors of a sample's files name its row too."""
         try:
             yield
-        except BadInput as error:
+        except (BadInput, UsageError) as error:
             row = self._rows[column]
             raise type(error)(f"{self._path}: row {row.row} ({row.sample}): {error}") from None
 

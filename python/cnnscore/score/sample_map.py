@@ -6,9 +6,9 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from cnnscore.errors import BadInput
+from cnnscore.files import table_lines
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,7 @@ def read_sample_map(path: str) -> list[SampleReads]:
 
     Errors: BadInput that names the row.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"cannot read the sample map {path}: {error.strerror}") from None
-    except ValueError:
-        raise BadInput(f"the sample map {path} is no text in UTF-8") from None
-    rows = list(_rows(path, text.removeprefix("\ufeff").split("\n")))
+    rows = list(_rows(path, table_lines(path, f"the sample map {path}")))
     if not rows:
         raise BadInput(f"the sample map {path} has no row: sample, tab, reads")
     return rows
