@@ -195,6 +195,7 @@ def test_what_cannot_be(log: Path, tmp_path: Path, tool: str) -> None:
 def test_a_comparator_that_fails(
     log: Path, tmp_path: Path, tool: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # where the second one makes a folder of each word
     program = {"vcfeval": "rtg", "hap.py": "hap.py"}[tool]
     (tmp_path / "tools" / program).write_text("#!/bin/sh\necho this is why >&2\nexit 3\n")
     done = evaluate(tmp_path / "out", tool)

@@ -25,7 +25,9 @@ from cnnscore.score.options import ScoreOptions
 from conftest import DATA
 
 pytest.importorskip("distributed", reason="needs the extra cnnscore[cluster]: run by `make test`")
-cloudpickle = pytest.importorskip("cloudpickle")
+cloudpickle = pytest.importorskip(
+    "cloudpickle", reason="comes with cnnscore[cluster]: run by `make test`"
+)
 N = 12
 
 

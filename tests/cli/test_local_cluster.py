@@ -14,7 +14,7 @@ from cnnscore.scatter.cluster import cluster_runner
 
 pytest.importorskip("distributed", reason="needs the extra cnnscore[cluster]: run by `make test`")
 
-psutil = pytest.importorskip("psutil")
+psutil = pytest.importorskip("psutil", reason="comes with cnnscore[cluster]: run by `make test`")
 
 STRANGER = """
 import asyncio, os, sys
