@@ -18,12 +18,14 @@
 #define FEWEST 4   /* with fewer nothing is said */
 #define BEHIND 256 /* from a cell's first read to its locus: past the edge where depth builds up */
 #define SHORTEST (4 * BEHIND)
+#define NEAR 8192      /* half a step of a BAM's linear index */
 #define LOOKED_AT 1000 /* reads of a cell, to find one that counts */
 #define SMALL_CONTIG 4 /* contigs shorter than this part of a cell are left out, if there are others */
 
 typedef struct {
     const char *contig;
     int64_t begin, end;
+    int64_t locus; /* -1: not known yet */
     int64_t reads; /* over the locus; -1: none was found */
 } cell;
 
@@ -38,7 +40,7 @@ static int add_cells(cell_list *list, const char *contig, int64_t begin, int64_t
     if (cnnscore_reserve(&list->cells, &list->capacity, list->n + (size_t)n, sizeof(cell)) < 0) return -1;
     for (int64_t i = 0; i < n; i++)
         list->cells[list->n++] =
-            (cell){contig, begin + (end - begin) * i / n, begin + (end - begin) * (i + 1) / n, -1};
+            (cell){contig, begin + (end - begin) * i / n, begin + (end - begin) * (i + 1) / n, -1, -1};
     return 0;
 }
 
@@ -91,31 +93,55 @@ static int cut_genome(const cnnscore_reads *reads, bool all, cell_list *list) {
     return status;
 }
 
-static int look(cnnscore_reads *reads, cell *at, cnnscore_error *err) {
-    int code = cnnscore_reads_query(reads, at->contig, at->begin, at->end, err);
-    if (code != CNNSCORE_OK) return code;
-    int64_t first = cnnscore_reads_next_pos(reads);
-    if (first >= at->end) return CNNSCORE_OK; /* or there is none */
-    int64_t locus = (first > at->begin ? first : at->begin) + BEHIND;
-    if (locus >= at->end) return CNNSCORE_OK;
-    at->reads = 0;
-    while (code == CNNSCORE_OK && cnnscore_reads_next_pos(reads) <= locus) {
+/* What a read says of a cell that it lies over. */
+static void see(cell *at, int64_t pos, int64_t end, bool counts) {
+    if (at->locus < 0) { /* the first that it meets */
+        at->locus = (pos > at->begin ? pos : at->begin) + BEHIND;
+        if (at->locus < at->end) at->reads = 0;
+    }
+    if (pos <= at->locus && end > at->locus && at->locus < at->end) at->reads += counts;
+}
+
+static bool is_seen(const cell *at, int64_t pos) {
+    return pos >= at->end || (at->locus >= 0 && pos > at->locus);
+}
+
+/* Looks at neighbouring cells, in order, in one pass over their reads. */
+static int look(cnnscore_reads *reads, cell *cells, size_t n, cnnscore_error *err) {
+    int code = cnnscore_reads_query(reads, cells->contig, cells->begin, cells[n - 1].end, err);
+    while (code == CNNSCORE_OK) {
+        int64_t pos = cnnscore_reads_next_pos(reads);
+        while (n > 0 && is_seen(cells, pos)) cells++, n--;
+        if (n == 0) break;
         cnnscore_taken_read taken;
-        code = cnnscore_reads_take(reads, locus, &taken, err);
-        at->reads += taken.counts;
+        code = cnnscore_reads_take(reads, cells->begin, &taken, err);
+        if (!taken.read) continue;
+        for (size_t i = 0; i < n && cells[i].begin < taken.end; i++)
+            if (pos < cells[i].end) see(&cells[i], pos, taken.end, taken.counts);
         cnnscore_reads_give_back(reads, taken.read);
     }
     return code;
 }
 
+/* How many of the cells from the first on are neighbours. A query decodes half a step of the index on average
+ * before it meets its first read, so cells closer than that would have the same reads decoded again. */
+static size_t count_neighbours(const cell *cells, size_t n) {
+    size_t i = 1;
+    while (i < n && !strcmp(cells[i].contig, cells->contig) && cells[i].begin - cells[i - 1].begin <= NEAR)
+        i++;
+    return i;
+}
+
 /* Looks at all cells and keeps those with reads. */
 static int look_at_all(cnnscore_reads *reads, cell_list *list, cnnscore_error *err) {
-    size_t kept = 0;
-    for (size_t i = 0; i < list->n; i++) {
-        int code = look(reads, &list->cells[i], err);
+    for (size_t i = 0, n; i < list->n; i += n) {
+        n = count_neighbours(&list->cells[i], list->n - i);
+        int code = look(reads, &list->cells[i], n, err);
         if (code != CNNSCORE_OK) return code;
-        if (list->cells[i].reads >= 0) list->cells[kept++] = list->cells[i];
     }
+    size_t kept = 0;
+    for (size_t i = 0; i < list->n; i++)
+        if (list->cells[i].reads >= 0) list->cells[kept++] = list->cells[i];
     list->n = kept;
     return CNNSCORE_OK;
 }

@@ -13,6 +13,9 @@
 #include "sample_depth.h"
 #include "site_reads.h"
 
+#define JOB_DEPTH 64.0f /* up to it a job may have all the sites that a network takes */
+#define JOB_LEAST 16    /* sites: fewer do not fill a network call */
+
 struct cnnscore_reader {
     cnnscore_reference reference;
     cnnscore_site_reads reads;
@@ -106,6 +109,13 @@ int32_t cnnscore_reader_has_sample(const cnnscore_reader *reader, const char *sa
 
 void cnnscore_reader_set_depth(cnnscore_reader *reader, float depth) {
     reader->sample_depth = depth;
+}
+
+int32_t cnnscore_reader_job_sites(const cnnscore_reader *reader, int32_t most) {
+    if (!(reader->sample_depth > JOB_DEPTH)) return most; /* or it is not known */
+    int32_t sites = (int32_t)(JOB_DEPTH / reader->sample_depth * (float)most);
+    int32_t least = most < JOB_LEAST ? most : JOB_LEAST;
+    return sites > least ? sites : least;
 }
 
 int cnnscore_reader_measure_depth(cnnscore_reader *reader, float *depth, cnnscore_error *err) {

@@ -84,6 +84,9 @@ int cnnscore_reader_measure_depth(cnnscore_reader *reader, float *depth, cnnscor
 void cnnscore_reader_coverage(const cnnscore_reader *reader, int32_t *parts, int32_t *covered);
 /* What the batches of this reader say of it from now on; NaN, as at first: nothing. */
 void cnnscore_reader_set_depth(cnnscore_reader *reader, float depth);
+/* How many sites of this reader make a job: `most`, or fewer where it is set to be deep, as a panel is: its
+ * few sites are much work, and more than one thread is to have some. */
+int32_t cnnscore_reader_job_sites(const cnnscore_reader *reader, int32_t most);
 
 /* Buffers for the reference and read columns of one batch; grow as needed, reused by reading
  * again. The batch borrows the site columns of the `sites` it was read for. */

@@ -281,6 +281,7 @@ int run(int argc, char **argv) {
         aside_watch_signals();
         /* Never ask the network for a CRAM's reference: it is --fasta-ref or an error. */
         setenv("REF_PATH", "/dev/null", 0);
+        setenv("OPENBLAS_NUM_THREADS", "1", 0); /* numpy's: they have nothing to do, and take time to start */
         cnnscore_htslib_verbosity(options.verbose > 1 ? 3 : 0);
         code = engine_open(&engine, &options, &error);
         if (code == CNNSCORE_OK && on_exit(end_at_once, NULL) != 0) code = cnnscore_fail_memory(&error);

@@ -239,7 +239,8 @@ void pipeline_close(plugin_pipeline *p) {
 /* Read the next records into a free slot and hand them to the workers; *more is false at the end. */
 static int fill(plugin_pipeline *p, cnnscore_calls *calls, bool *more, cnnscore_error *err) {
     job *j = &p->jobs[p->filled % p->n_jobs];
-    int n = cnnscore_calls_read(calls, j->records, p->engine->network.sites_per_job, err);
+    int32_t most = cnnscore_reader_job_sites(p->workers[0].reader, p->engine->network.sites_per_job);
+    int n = cnnscore_calls_read(calls, j->records, most, err);
     *more = n > 0;
     if (n <= 0) return n;
     j->done = false;

@@ -20,7 +20,12 @@ LENGTH = 100
 Stretch = tuple[str, int, int, int]
 
 
-def write_bam(path: Path, contigs: Sequence[tuple[str, int]], stretches: Sequence[Stretch]) -> Path:
+def write_bam(
+    path: Path,
+    contigs: Sequence[tuple[str, int]],
+    stretches: Sequence[Stretch],
+    read_length: int = LENGTH,
+) -> Path:
     """A BAM whose stretches (contig, begin, end, depth) are covered evenly."""
     header = pysam.AlignmentHeader.from_dict(
         {
@@ -33,14 +38,14 @@ def write_bam(path: Path, contigs: Sequence[tuple[str, int]], stretches: Sequenc
         loci = sorted(
             (number[contig], int(start))
             for contig, begin, end, depth in stretches
-            for start in np.linspace(begin, end, (end - begin) * depth // LENGTH, False)
+            for start in np.linspace(begin, end, (end - begin) * depth // read_length, False)
         )
         for i, (contig, start) in enumerate(loci):
             read = pysam.AlignedSegment(header)
             read.query_name, read.reference_id, read.reference_start = f"r{i}", contig, start
-            read.query_sequence = "A" * LENGTH
-            read.query_qualities = pysam.qualitystring_to_array("I" * LENGTH)
-            read.cigartuples = [(0, LENGTH)]
+            read.query_sequence = "A" * read_length
+            read.query_qualities = pysam.qualitystring_to_array("I" * read_length)
+            read.cigartuples = [(0, read_length)]
             out.write(read)
     pysam.index(str(path))
     return path

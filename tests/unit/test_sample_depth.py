@@ -92,11 +92,40 @@ def test_the_order_of_contigs_in_a_header_does_not_matter(tmp_path: Path) -> Non
     assert set(pairs) == {expected(*files[:2])} == {16}
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_neighbouring_cells_are_looked_at_in_one_pass(seed: int, tmp_path: Path) -> None:
+    """Slices and amplicons, whose cells lie close: with gaps, and with reads over many cells."""
+    rng = np.random.default_rng(seed)
+    contigs = [(f"chr{i}", int(10 ** rng.uniform(3.5, 6))) for i in range(3)]
+    files = []
+    for i in range(1 + seed % 2):
+        stretches: list[Stretch] = []
+        for contig, length in contigs:
+            for _ in range(rng.integers(1, 6)):
+                begin = int(rng.integers(0, length - 1_500))
+                end = begin + int(rng.integers(150, 40_000))
+                stretches.append((contig, begin, min(end, length), int(rng.integers(1, 60))))
+        reads = int(rng.choice([100, 100, 1_000]))
+        files.append(write_bam(tmp_path / f"{i}.bam", contigs, stretches, read_length=reads))
+    np.testing.assert_equal(depth_of(*files), expected(*files))
+
+
 def test_rules_of_gatk_do_not_look() -> None:
     assert math.isnan(depth_of(DATA / "reads.bam", read_rule="gatk"))
 
 
 # ---- where it goes ----
+
+
+def test_jobs_of_a_deep_sample_hold_fewer_sites() -> None:
+    """A panel's few sites are work for more than one thread."""
+    options = ReaderOptions(REF, (str(DATA / "reads.bam"),), None, "primary", 64)
+    with WindowReader(options) as reader:
+        assert reader.job_sites(512) == 512  # its depth is not known
+        for depth, sites in ((1, 512), (64, 512), (128, 256), (1_000, 32), (1e9, 16)):
+            reader.set_depth(depth)
+            assert reader.job_sites(512) == sites
+        assert reader.job_sites(10) == 10
 
 
 def test_sites_say_how_deep_they_are_against_it() -> None:

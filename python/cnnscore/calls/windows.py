@@ -204,6 +204,12 @@ class WindowReader:
         """What batches of this reader say of it from now on (`sample_depth`); NaN: nothing."""
         lib.cnnscore_reader_set_depth(self._handle, depth)
 
+    def job_sites(self, most: int) -> int:
+        """How many sites make a job: `most`, or fewer of a deep sample, so that the few sites of a
+        panel are work for more than one thread.
+        """
+        return int(lib.cnnscore_reader_job_sites(self._handle, most))
+
     def counts(self) -> ReadCounts:
         """What this reader has met so far."""
         counts = ffi.new("cnnscore_reader_counts *")

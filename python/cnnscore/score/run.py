@@ -183,7 +183,7 @@ class ScoringRun:
         """Jobs of all records that `fill` gives, in order, with their scores: [N], or per ALT
         allele. A job is valid until the next is asked for. Errors: BadInput, also at the end.
         """
-        for job in self._pipeline.run(fill, self._engine.description.sites_per_job):
+        for job in self._pipeline.run(fill):
             scores = job.scores.result()
             yield job, scores
             self._count(job, scores)
