@@ -101,6 +101,17 @@ int32_t cnnscore_is_bed(const char *path) {
            (line[beyond] == '\0' || isspace((unsigned char)line[beyond]));
 }
 
+int cnnscore_calls_add_model(cnnscore_calls *calls, const char *key, const cnnscore_score_lines *l,
+                             const char *cutoffs, cnnscore_error *err) {
+    kstring_t line = KS_INITIALIZE;
+    int length = ksprintf(&line, "##cnnscore_model=<ID=%s,Model=\"%s\",Network=%s,Version=%s", key, l->model,
+                          l->network, l->version);
+    if (length >= 0) length = ksprintf(&line, *cutoffs ? ",Cutoffs=\"%s\">" : "%s>", cutoffs);
+    int code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
+    ks_free(&line);
+    return code;
+}
+
 int cnnscore_calls_add_score(cnnscore_calls *calls, const cnnscore_score_lines *l, cnnscore_error *err) {
     if (l->struct_size != sizeof *l)
         return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cnnscore_score_lines of another version");
@@ -109,13 +120,8 @@ int cnnscore_calls_add_score(cnnscore_calls *calls, const cnnscore_score_lines *
     int length = ksprintf(&line, "##INFO=<ID=%s,Number=%s,Type=Float,Description=\"%s\">", l->key,
                           l->per_allele ? "A" : "1", l->description);
     int code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
+    if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, l->key, l, l->cutoffs, err);
     line.l = 0;
-    if (code == CNNSCORE_OK) {
-        length = ksprintf(&line, "##cnnscore_model=<ID=%s,Model=\"%s\",Network=%s,Version=%s", l->key,
-                          l->model, l->network, l->version);
-        if (length >= 0) length = ksprintf(&line, *l->cutoffs ? ",Cutoffs=\"%s\">" : "%s>", l->cutoffs);
-        code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
-    }
     if (code == CNNSCORE_OK) {
         cnnscore_calls_remove_header(calls, CNNSCORE_SHARD_LINE, l->key);
         length = cnnscore_calls_shard_line(calls, l->key, &line);

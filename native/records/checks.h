@@ -81,6 +81,9 @@ int cnnscore_calls_add_score(cnnscore_calls *calls, const cnnscore_score_lines *
 
 /* cdef end */
 
+/* Add the ##cnnscore_model line of a key: the network of `lines`, and these of its cut-offs, or "". */
+int cnnscore_calls_add_model(cnnscore_calls *calls, const char *key, const cnnscore_score_lines *lines,
+                             const char *cutoffs, cnnscore_error *err);
 /* Whether a network has one of GATK's encodings, which score records; ours score alleles. */
 bool cnnscore_is_gatks(const char *encoding);
 #endif

@@ -2,6 +2,7 @@
 #ifndef CNNSCORE_COHORT_H
 #define CNNSCORE_COHORT_H
 
+#include "checks.h"
 #include "records.h"
 
 /* cdef begin */
@@ -43,11 +44,35 @@ typedef struct {
     const char *site;    /* INFO: of the record, cnnscore_site_score of its carriers' as they are written */
     const char *number;  /* INFO: carriers with a score */
 } cnnscore_cohort_keys;
+/* Declare the keys, and say in the header which network made the scores: its cut-offs, which are those of
+ * single samples, with the carriers' alone. INPUT where the calls have one of the keys and it is not to be
+ * replaced. `lines` are of the carriers' scores; their key is keys->carrier. */
+int cnnscore_calls_add_cohort_scores(cnnscore_calls *calls, const cnnscore_cohort_keys *keys,
+                                     const cnnscore_score_lines *lines, int32_t overwrite,
+                                     cnnscore_error *err);
 /* Write the records with the carriers' scores [n], at three decimals. Samples that are no carriers, and NaN,
  * are missing; a record without a score has none of the keys. */
 int cnnscore_writer_write_carriers(cnnscore_writer *writer, cnnscore_records *records,
                                    const cnnscore_carriers *carriers, const cnnscore_cohort_keys *keys,
                                    const float *scores, cnnscore_error *err);
+
+/* FORMAT `key` of each carrier [n]; NaN where it has none. */
+int cnnscore_carriers_numbers(const cnnscore_carriers *carriers, const cnnscore_records *records,
+                              const char *key, float *values, cnnscore_error *err);
+/* What filtering writes of genotypes. */
+typedef struct {
+    uint32_t struct_size;
+    const char *const *names; /* the FILTERs that `verdict` counts */
+    const int32_t *verdict;   /* [n] of each carrier: index into names, -1: kept, below: not judged */
+    int32_t clear;            /* drop the FORMAT/FT that genotypes come with */
+    int32_t no_calls;         /* set genotypes whose FT names a filter to missing */
+} cnnscore_genotype_filtering;
+/* Set FORMAT/FT of the records: the names that failed each genotype, sorted, else PASS; `.` of one that
+ * nobody judged. Where genotypes are set to missing, they keep their copies, and AC, AN and AF of the record,
+ * if it has them, are counted anew. Returns how many genotypes that held an allele hold none now, or a
+ * negative code. */
+int64_t cnnscore_carriers_filter(const cnnscore_carriers *carriers, cnnscore_records *records,
+                                 const cnnscore_genotype_filtering *filtering, cnnscore_error *err);
 
 /* cdef end */
 #endif

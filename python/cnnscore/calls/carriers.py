@@ -5,6 +5,7 @@ A thin face of native/records/cohort.h.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +53,45 @@ class Carriers:
         """[samples] carriers of each sample that is not wanted."""
         columns = lib.cnnscore_carriers_columns(self.handle)
         return np.frombuffer(ffi.buffer(columns.unread, 8 * n_samples), np.int64).copy()
+
+    def numbers(self, records: Records, key: str) -> NDArray[np.float32]:
+        """[carriers] FORMAT `key` of each of what was found in `records`; NaN where it has none."""
+        values = np.full(self._n(), np.nan, np.float32)
+        pointer = ffi.cast("float *", values.ctypes.data)
+        name = key.encode()
+        call(ffi, lib.cnnscore_carriers_numbers, self.handle, records.handle, name, pointer)
+        return values
+
+    def filter(
+        self,
+        records: Records,
+        names: Sequence[str],
+        verdict: NDArray[np.int32],
+        *,
+        clear: bool = False,
+        no_calls: bool = False,
+    ) -> int:
+        """Set FORMAT/FT of `records`: the filters that genotypes have and names[verdict], sorted,
+        else PASS; `.` of a genotype that nobody judged. `verdict` [carriers] is -1 for those that
+        are kept, below for those not judged. `clear` drops the filters that genotypes come with.
+        `no_calls` sets those to missing whose FT names a filter, and counts AC, AN and AF anew
+        where a record has them. Returns how many held an allele until then.
+        """
+        verdict = np.ascontiguousarray(verdict, np.int32)
+        keep = [ffi.new("char[]", name.encode()) for name in names]
+        texts = ffi.new("char *[]", [*keep, ffi.NULL])
+        fields: dict[str, object] = {
+            "struct_size": ffi.sizeof("cnnscore_genotype_filtering"),
+            "names": ffi.cast("const char *const *", texts),
+            "verdict": ffi.cast("const int32_t *", verdict.ctypes.data),
+            "clear": clear,
+            "no_calls": no_calls,
+        }
+        native = ffi.new("cnnscore_genotype_filtering *", fields)
+        return call(ffi, lib.cnnscore_carriers_filter, self.handle, records.handle, native)
+
+    def _n(self) -> int:
+        return int(lib.cnnscore_carriers_columns(self.handle).n)
 
 
 def site_score(scores: NDArray[np.float32]) -> float:

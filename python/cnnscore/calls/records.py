@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, from_native
 from cnnscore.calls.htslib import ffi, lib
+from cnnscore.calls.score_lines import cohort_keys, score_lines
 from cnnscore.description import Description
 from cnnscore.errors import UsageError, call
-from cnnscore.version import __version__
 
 if TYPE_CHECKING:
     from cnnscore._window import CData
@@ -244,22 +244,18 @@ class Calls:
         """Declare the scores that a network writes under `key`: the INFO line, and the line
         ##cnnscore_model that says which network it was (network/provenance.py).
         """
-        texts = {
-            "key": key,
-            "description": description.info_description,
-            "model": description.model,
-            "network": description.network,
-            "cutoffs": description.cutoffs,
-            "version": __version__,
-        }
-        kept = {
-            name: ffi.new("char[]", text.encode("utf-8", "surrogateescape"))
-            for name, text in texts.items()
-        }
-        size = ffi.sizeof("cnnscore_score_lines")
-        lines = {"struct_size": size, "per_allele": per_allele, **kept}
-        native = ffi.new("cnnscore_score_lines *", lines)
+        native, _kept = score_lines(key, description, per_allele)
         call(ffi, lib.cnnscore_calls_add_score, self.handle, native)
+
+    def add_cohort_scores(
+        self, keys: Sequence[str], description: Description, *, overwrite: bool = False
+    ) -> None:
+        """Declare what a network writes of a cohort: `keys` are those of Writer.write_carriers.
+        Errors: BadInput where the calls have one of them and it is not to be replaced.
+        """
+        native, _kept = score_lines(keys[0], description, False)
+        names, _texts = cohort_keys(keys)
+        call(ffi, lib.cnnscore_calls_add_cohort_scores, self.handle, names, native, bool(overwrite))
 
     def add_depth(self, key: str, depth: float, *, given: bool) -> None:
         """Declare how deep the sample is that scores under `key` are of; NaN: unknown."""
@@ -341,9 +337,7 @@ class Writer:
         that of FORMAT, and those of INFO for the site's score and the number of scored carriers.
         """
         column = np.ascontiguousarray(scores, np.float32)
-        kept = [ffi.new("char[]", key.encode()) for key in keys]
-        fields = ffi.sizeof("cnnscore_cohort_keys"), *kept
-        native = ffi.new("cnnscore_cohort_keys *", fields)
+        native, _kept = cohort_keys(keys)
         pointer = ffi.cast("const float *", column.ctypes.data)
         handles = self._handle, records.handle, carriers.handle
         call(ffi, lib.cnnscore_writer_write_carriers, *handles, native, pointer)

@@ -18,6 +18,7 @@ Examples:
   cnnscore filter scored.vcf.gz --threshold SNP=0 --threshold INDEL=-0.5 -o out.vcf.gz
   cnnscore filter scored.vcf.gz --expect-false SNP=5% --expect-false INDEL=20% -o out.vcf.gz
   cnnscore score calls.vcf.gz -R ref.fa -O u | cnnscore filter - --resource known.vcf.gz -o out.bcf
+  cnnscore filter cohort.scored.vcf.gz --per-sample --no-calls --threshold 0 -o out.vcf.gz
 """
 
 from __future__ import annotations
@@ -131,6 +132,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write into INFO which part of the resource calls scores at least as high: "
         f"--sensitivity-field=KEY, without KEY {SENSITIVITY_KEY}",
     )
+    genotypes = parser.add_argument_group("genotypes of a cohort (score --sample-map)")
+    genotypes.add_argument(
+        "--per-sample",
+        action="store_true",
+        help="judge each carrier by FORMAT/CNN_* too, and write FORMAT/FT: by the --threshold or "
+        "--expect-false that is given, else by the network's own cut-offs",
+    )
+    genotypes.add_argument(
+        "--no-calls",
+        action="store_true",
+        help="set genotypes whose FT names a filter to ./., and count AC, AN and AF anew",
+    )
     running = parser.add_argument_group("running")
     add_option(running, "threads", help="threads [cores, up to 4]")
     add_running_arguments(running)
@@ -178,6 +191,8 @@ def run(options: argparse.Namespace) -> None:
             types=options.types,
             ref_mismatch=options.ref_mismatch,
             table=options.tranche_table,
+            per_sample=options.per_sample,
+            no_calls=options.no_calls,
             threads=options.threads or min(4, len(os.sched_getaffinity(0))),
         ),
         progress=NoProgress() if options.quiet else Progress(),
@@ -196,6 +211,8 @@ def _check_usage(options: argparse.Namespace) -> None:
         )
     if options.model and (options.threshold or (options.resource and not options.expect_false)):
         raise UsageError("--model gives its own cut-offs: leave out --threshold and --resource")
+    if options.no_calls and not options.per_sample:
+        raise UsageError("--no-calls is about genotypes that fail: give --per-sample")
     if options.soft and options.invalidate_previous_filters:
         raise UsageError("--soft leaves FILTER alone, --invalidate-previous-filters does not")
     if options.ref_mismatch == "gatk" and not options.resource:

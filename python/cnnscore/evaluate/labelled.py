@@ -19,8 +19,8 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import strata
 from cnnscore.evaluate.compared import Lines
 from cnnscore.evaluate.sampled import LOCUS_BITS
-from cnnscore.filter.run import TYPE_RULES
 from cnnscore.filter.score_key import NUMBERS, declared_numbers, of_records
+from cnnscore.filter.verdicts import TYPE_RULES
 from cnnscore.truth.alleles import contig_names, point_columns
 from cnnscore.truth.genotypes import has_genotypes, sample_column
 from cnnscore.truth.labels import FALSE, NOT_CALLED, NOT_COMPARED, OUTSIDE, Labels

@@ -20,16 +20,7 @@ from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.output import OutputOptions, check_output, open_output
-from cnnscore.calls.record_types import (
-    INDEL,
-    MIXED,
-    MNP,
-    SNP,
-    SYMBOLIC,
-    record_types,
-    transitions,
-    zygosities,
-)
+from cnnscore.calls.record_types import transitions, zygosities
 from cnnscore.calls.records import Calls, Records, Writer
 from cnnscore.calls.resource import Resource
 from cnnscore.calls.spool import readable_twice
@@ -37,8 +28,9 @@ from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.files import aside, writing
 from cnnscore.filter.doubts import say_doubts
-from cnnscore.filter.score_key import check_new_key, choose_key, read_scores
-from cnnscore.filter.sources import CutoffSource
+from cnnscore.filter.genotypes import GenotypeFilter
+from cnnscore.filter.score_key import check_new_key, choose_key, choose_sample_key, read_scores
+from cnnscore.filter.sources import CutoffSource, NetworkCutoffs
 from cnnscore.filter.summary import FilterSummary, resource_outlook
 from cnnscore.filter.tranche_table import TrancheTable
 from cnnscore.filter.tranches import (
@@ -49,6 +41,7 @@ from cnnscore.filter.tranches import (
     resource_cutoffs,
     sensitivities,
 )
+from cnnscore.filter.verdicts import TYPE_RULES, judge
 from cnnscore.network.cutoffs import bare
 from cnnscore.network.provenance import Provenance, read_model_lines
 from cnnscore.progress import NoProgress, Progress
@@ -56,40 +49,6 @@ from cnnscore.progress import NoProgress, Progress
 log = logging.getLogger("cnnscore")
 
 BATCH = 4096
-NEITHER = -1
-
-
-@dataclass(frozen=True)
-class TypeRule:
-    """Which cut-offs judge a record of each type, and which resource calls set these cut-offs."""
-
-    judged: dict[int, int]
-    """Record type -> index into VARIANT_TYPES; records of other types stay as they are."""
-    calibrates: dict[int, int]
-    """Record type -> index into VARIANT_TYPES: the type whose cut-offs its score helps to set."""
-    sequences_alone: bool
-    """Whether symbolic alleles and `*` are ignored in a record that has a sequence as ALT too."""
-
-    def types(self, sites: WindowBatch) -> NDArray[np.uint8]:
-        """[N] types of the records."""
-        return record_types(sites, sequences_alone=self.sequences_alone)
-
-    def of(self, types: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        """[N] `judged` and `calibrates` of each type; NEITHER where there is none."""
-        judged, calibrates = np.full((2, MIXED + 1), NEITHER, np.int8)
-        judged[list(self.judged)] = list(self.judged.values())
-        calibrates[list(self.calibrates)] = list(self.calibrates.values())
-        return judged[types], calibrates[types]
-
-
-_VQSR = {SNP: 0, MNP: 0, INDEL: 1, MIXED: 1, SYMBOLIC: 1}
-TYPE_RULES = {
-    # FilterVariantTranches: only SNPs and indels are judged. But a record of any type but SNP
-    # counts with the indels when it is in a resource.
-    "gatk": TypeRule({SNP: 0, INDEL: 1}, {SNP: 0, INDEL: 1, MNP: 1, SYMBOLIC: 1, MIXED: 1}, False),
-    # The modes SNP and INDEL of VariantRecalibrator and ApplyVQSR; but a gVCF's SNP is a SNP here.
-    "vqsr": TypeRule(_VQSR, _VQSR, True),
-}
 
 
 @dataclass(frozen=True)
@@ -110,6 +69,10 @@ class FilterOptions:
     """Path of the tranche table."""
     ref_mismatch: str = "skip"
     """If a resource's record has another REF than the call: "skip" it, or end, as "gatk" does."""
+    per_sample: bool = False
+    """Judge each carrier of a cohort by its FORMAT/CNN_* too, and write FORMAT/FT."""
+    no_calls: bool = False
+    """Set genotypes that fail to missing."""
     threads: int = 1
     """Threads that decompress and compress, including the calling thread."""
 
@@ -141,6 +104,8 @@ def filter_calls(
         raise UsageError("cut-offs come from a source, or from resources and tranches")
     if options.sensitivity_key and not resources:
         raise UsageError("a sensitivity is that of resource calls: give `resources=`")
+    if options.no_calls and not options.per_sample:
+        raise UsageError("`no_calls=` is about genotypes that fail: give `per_sample=`")
     start = time.monotonic()
     threads = options.threads - 1
     with readable_twice(calls) if resources else nullcontext((calls, None)) as (path, name):
@@ -149,13 +114,16 @@ def filter_calls(
         header = read.header()
         key = choose_key(header, info_key, read.path)
         run = _Run(key, options, resources, progress or NoProgress())
-        given = source.cutoffs(key, header) if source else None
+        if options.per_sample:
+            run.judge_genotypes(header, read, source)
+        given = source.cutoffs(key, header) if source and not run.filter_stays(source) else None
         if resources:
             first = Calls(path, name=name, must_be_sorted=True, threads=threads, sites_only=True)
             run.calibrate(first)
-        run.cutoffs = given or run.tranche_cutoffs(
-            tranches or {}, read_model_lines(header).get(key)
-        )
+        if given is not None:
+            run.cutoffs = given
+        elif resources:
+            run.cutoffs = run.tranche_cutoffs(tranches or {}, read_model_lines(header).get(key))
         run.look_out(source)
         if options.fail_unscored:
             run.cutoffs = tuple(cutoffs.failing_unscored(key) for cutoffs in run.cutoffs)
@@ -194,7 +162,28 @@ class _Run:
         self.summary = FilterSummary(key)
         self._samples = 0
         self.cutoffs: tuple[TypeCutoffs, ...] = ()
+        """Of records: none where their FILTER stays."""
+        self._genotypes: GenotypeFilter | None = None
+        self._genotypes_from = ""
         self.table = TrancheTable((), with_resources=False)
+
+    def judge_genotypes(
+        self, header: Sequence[str], calls: Calls, source: CutoffSource | None
+    ) -> None:
+        """Judge carriers by the cut-offs of `source`, or the network's own."""
+        key = choose_sample_key(header, calls.path)
+        source = source or NetworkCutoffs({})
+        cutoffs = source.cutoffs(key, header)
+        if self._options.fail_unscored:
+            cutoffs = tuple(of_type.failing_unscored(key) for of_type in cutoffs)
+        self._genotypes = GenotypeFilter(key, cutoffs, self._rule, calls.samples)
+        self._genotypes_from = source.name()
+        self.summary.genotypes = self._genotypes.summary
+
+    def filter_stays(self, source: CutoffSource) -> bool:
+        """Whether genotypes alone are judged, as the score of a cohort's site has no cut-offs."""
+        lacks = isinstance(source, NetworkCutoffs) and source.lacks(self.summary.key)
+        return lacks and self._genotypes is not None
 
     # ---- first pass ----
 
@@ -275,12 +264,12 @@ class _Run:
         for cutoffs in () if options.soft else self.cutoffs:
             for line in cutoffs.header_lines():
                 calls.add_header(line)
-        described = "".join(cutoffs.header_fields() for cutoffs in self.cutoffs)
-        above = "above" if any(c.at_cutoff_fails for c in self.cutoffs) else "at or above"
-        means = (
-            f"{key} {above} the first cut-off of its type, or not judged; not odds of being true"
-        )
-        calls.add_header(f'##cnnscore_cutoffs=<ID={key},From="{origin}"{described},Pass="{means}">')
+        if self.cutoffs:
+            calls.add_header(_cutoffs_line(key, origin, self.cutoffs))
+        if self._genotypes:
+            self._genotypes.declare(calls)
+            of = self._genotypes.summary
+            calls.add_header(_cutoffs_line(of.key, self._genotypes_from, of.cutoffs))
         for new, line in _info_lines(key, options):
             check_new_key(calls.header(), new, line, calls.path)
             calls.add_header(line)
@@ -302,6 +291,8 @@ class _Run:
             if len(known) < n:
                 raise BadInput(f"{calls.path} grew while it was read: it must not change")
             verdict, sensitivity = self._judge(records, sites, scores, known)
+            if self._genotypes:
+                self._genotypes.apply(records, clear=options.clear, no_calls=options.no_calls)
             writer.filter(
                 records,
                 names,
@@ -330,24 +321,18 @@ class _Run:
         summary, types = self.summary, self._rule.types(sites)
         judged, _ = self._rule.of(types)
         scored = ~np.isnan(scores)
-        verdict = np.full(len(scores), NOT_JUDGED, np.int32)
         sensitivity = np.full(len(scores), np.nan, np.float32)
-        first_name = 0
         counted: tuple[NDArray[np.int8], list[NDArray[np.int8]]] | None = None
         if self._options.table:
             counted = transitions(sites, types), self._zygosities(records, sites)
-        for cutoffs in self.cutoffs:
+        are_bare = {
+            cutoffs.variant_type: self._bare(records, sites, cutoffs.bare_without)
+            for cutoffs in self.cutoffs
+        }
+        verdict, found = judge(self.cutoffs, judged, scores, are_bare)
+        for cutoffs, (rows, grades, of_bare, missing) in zip(self.cutoffs, found, strict=True):
             index = VARIANT_TYPES.index(cutoffs.variant_type)
-            rows = np.flatnonzero(scored & (judged == index))
-            are_bare = self._bare(records, sites, cutoffs.bare_without)
-            of_bare = None if are_bare is None else are_bare[rows]
-            grades = cutoffs.grades(scores[rows], of_bare)
-            verdict[rows] = np.where(grades == 0, KEPT, first_name + grades - 1)
-            if cutoffs.unscored is not None:
-                missing = ~scored & (judged == index)
-                verdict[missing] = first_name + len(cutoffs.cuts)
-                summary.failed_unscored += int(np.count_nonzero(missing))
-            first_name += len(cutoffs.filters)
+            summary.failed_unscored += missing
             sensitivity[rows] = sensitivities(scores[rows], self._resource_scores[index])
             summary.judged[cutoffs.variant_type] += len(rows)
             summary.failed[cutoffs.variant_type] += int(np.count_nonzero(grades))
@@ -411,6 +396,14 @@ class _Bits:
 
 def _verdict_key(key: str) -> str:
     return f"{key}_TRANCHE"
+
+
+def _cutoffs_line(key: str, origin: str, all_cutoffs: Sequence[TypeCutoffs]) -> str:
+    """The header line that tells which cut-offs judged scores, and where these are from."""
+    described = "".join(cutoffs.header_fields() for cutoffs in all_cutoffs)
+    above = "above" if any(cutoffs.at_cutoff_fails for cutoffs in all_cutoffs) else "at or above"
+    means = f"{key} {above} the first cut-off of its type, or not judged; not odds of being true"
+    return f'##cnnscore_cutoffs=<ID={key},From="{origin}"{described},Pass="{means}">'
 
 
 def _info_lines(key: str, options: FilterOptions) -> list[tuple[str, str]]:

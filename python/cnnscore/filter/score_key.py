@@ -14,6 +14,7 @@ from cnnscore.errors import BadInput, UsageError
 
 _INFO = re.compile(r"##INFO=<ID=([^,>]+),(?:.*?)Number=([^,>]+),(?:.*?)Type=([^,>]+)")
 PREFIX = "CNN_"
+_SAMPLE_SCORE = re.compile(rf"##FORMAT=<ID=({PREFIX}[^,>]*),(?=.*Number=1,)(?=.*Type=Float,)")
 QUAL = "QUAL"
 NUMBERS = ("1", ".", "A", "R")
 """The Number that an INFO key can have to be a score."""
@@ -59,6 +60,25 @@ def choose_key(header: Sequence[str], wanted: str | None, path: str) -> str:
             f"`info_key=`; {_those(declared)}"
         )
     return scores[0]
+
+
+def choose_sample_key(header: Sequence[str], path: str) -> str:
+    """The header's only CNN_* key of FORMAT: a score for each carrier of a cohort.
+
+    Errors: BadInput when there is none, or several.
+    """
+    found = [match[1] for line in header if (match := _SAMPLE_SCORE.match(line))]
+    if not found:
+        raise BadInput(
+            f"{path} has no FORMAT/{PREFIX}*, which `per_sample=` judges: score it with "
+            "`cnnscore score --sample-map` first"
+        )
+    if len(found) > 1:
+        raise BadInput(
+            f"{path} has several scores of samples ({', '.join(found)}): take others than one out "
+            f"with `bcftools annotate -x FORMAT/{found[-1]}`"
+        )
+    return found[0]
 
 
 def read_scores(records: Records, sites: WindowBatch, key: str) -> NDArray[np.float32]:

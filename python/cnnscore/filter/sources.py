@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from cnnscore.calls.carriers import SITE_KEY
 from cnnscore.errors import UsageError
 from cnnscore.filter.summary import STRICTER, Outlook, next_stricter
 from cnnscore.filter.tranches import TypeCutoffs, network_cutoffs, threshold_cutoffs
@@ -81,7 +82,15 @@ class NetworkCutoffs:
     _curves: dict[str, _Curve] = field(default_factory=dict, init=False)
 
     def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
-        """Errors: UsageError when the network is unknown, or lacks a cut-off that is asked for."""
+        """Errors: UsageError when the network is unknown, or lacks a cut-off that is asked for; and
+        for the score of a cohort's site.
+        """
+        if self.lacks(key):
+            raise UsageError(
+                f"INFO/{key} is of all carriers of a site, and networks have cut-offs for single "
+                "samples: give `thresholds=`, `expect_false=` or `resources=`, or judge each "
+                "carrier with `per_sample=`"
+            )
         cutoffs, bare = self._find(key, header)
         for variant_type, asked in self.levels.items():
             if asked and variant_type not in cutoffs:
@@ -104,6 +113,12 @@ class NetworkCutoffs:
             curve = next(iter(self._curves.values()))
             curve.check(DEFAULT_LEVELS)
         return tuple(found)
+
+    @staticmethod
+    def lacks(key: str) -> bool:
+        """Whether no network has cut-offs for this key: how a cohort's sites score hangs on how
+        many carry."""
+        return key == SITE_KEY
 
     def name(self) -> str:
         """For the header."""

@@ -66,6 +66,35 @@ def next_stricter(cutoffs: TypeCutoffs, known: TypeCutoffs) -> TypeCutoffs | Non
 
 
 @dataclass
+class GenotypeSummary:
+    """What was done to genotypes."""
+
+    key: str
+    cutoffs: tuple[TypeCutoffs, ...]
+    carriers: int = 0
+    unjudged: int = 0
+    """Without a score, or of a type without a cut-off."""
+    judged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
+    failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
+    no_calls: int = 0
+    """Genotypes that held an allele, and are missing now."""
+
+    def text(self) -> list[str]:
+        """For the user: one line per type, and one for all."""
+        lines = [
+            f"{self.failed[name]:,} of {self.judged[name]:,} carriers of {name}s fail {self.key}, "
+            f"cut-offs {cutoffs.shown}"
+            for cutoffs in self.cutoffs
+            for name in [cutoffs.variant_type]
+        ]
+        lines.append(
+            f"{self.carriers:,} carriers; {self.unjudged:,} are not judged; "
+            f"{self.no_calls:,} genotypes were set to missing"
+        )
+        return lines
+
+
+@dataclass
 class FilterSummary:
     """What a run did."""
 
@@ -83,6 +112,8 @@ class FilterSummary:
     cutoffs: tuple[TypeCutoffs, ...] = ()
     outlooks: dict[str, Outlook] = field(default_factory=dict)
     resource_calls: dict[str, int] = field(default_factory=dict)
+    genotypes: GenotypeSummary | None = None
+    """Of the carriers of a cohort, where they were judged."""
     seconds: float = 0.0
 
     def text(self) -> str:
@@ -97,6 +128,7 @@ class FilterSummary:
         ]
         if self.failed_unscored:
             lines.append(f"{self.failed_unscored:,} records fail, as they have no {self.key}")
+        lines += self.genotypes.text() if self.genotypes else []
         rate = self.records / max(self.seconds, 1e-9)
         lines.append(
             f"{self.records:,} records in {self.seconds:.1f} s ({rate:,.0f}/s); left alone: "

@@ -31,7 +31,6 @@ from cnnscore.score.cohort_samples import CohortSamples, open_samples
 from cnnscore.score.options import CohortOptions, CohortSummary
 from cnnscore.score.run import usable_cores
 from cnnscore.score.sample_map import read_sample_map
-from cnnscore.version import __version__
 
 log = logging.getLogger("cnnscore")
 
@@ -81,7 +80,7 @@ def score_cohort(
         must_be_sorted=bool(written.write_index),
     )
     keys = network.info_key, SITE_KEY, NUMBER_KEY
-    _declare(source, keys, engine, options)
+    source.add_cohort_scores(keys, network, overwrite=options.overwrite)
     windows = ReaderOptions.of_network(network, reference, (), None)
     samples = open_samples(source, sample_map, rows, windows, network, threads)
     pool = ReaderPool(samples.options, options.most_open_files)
@@ -95,34 +94,6 @@ def score_cohort(
             progress.update(run.sites, run.locus, source.progress())
         progress.clear()
         return run.summary(network.provider)
-
-
-def _declare(
-    source: Calls, keys: Sequence[str], engine: WindowScorer, options: CohortOptions
-) -> None:
-    """The header's lines of the scores. Errors: BadInput where the calls have such keys."""
-    carrier, site, number = keys
-    network = engine.description
-    if carrier in source.fields("FORMAT") and not options.overwrite:
-        raise BadInput(f"{source.path} has FORMAT/{carrier} already: replace it with `overwrite=`")
-    for key in (site, number):
-        if source.has_info(key) and not options.overwrite:
-            raise BadInput(f"{source.path} has INFO/{key} already: replace it with `overwrite=`")
-    source.add_header(
-        f"##FORMAT=<ID={carrier},Number=1,Type=Float,"
-        f'Description="Of samples that carry an ALT allele: {network.info_description}">'
-    )
-    source.add_header(
-        f"##INFO=<ID={site},Number=1,Type=Float,Description="
-        f'"Log-odds that at least one carrier is real, by their FORMAT/{carrier}">'
-    )
-    source.add_header(
-        f'##INFO=<ID={number},Number=1,Type=Integer,Description="Carriers with a FORMAT/{carrier}">'
-    )
-    source.add_header(
-        f'##cnnscore_model=<ID={carrier},Model="{network.model}",Network={network.network},'
-        f"Version={__version__}>"
-    )
 
 
 @dataclass

@@ -1,0 +1,44 @@
+/* cohort_header.c: what the header says of a cohort's scores. */
+#include "calls.h"
+#include "cohort.h"
+
+static int declare(cnnscore_calls *calls, const char *kind, const char *key, const char *type,
+                   const char *before, const char *what, cnnscore_error *err) {
+    kstring_t line = KS_INITIALIZE;
+    int length =
+        ksprintf(&line, "##%s=<ID=%s,Number=1,Type=%s,Description=\"%s%s\">", kind, key, type, before, what);
+    int code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
+    ks_free(&line);
+    return code;
+}
+
+static int check_free(const cnnscore_calls *calls, int level, const char *kind, const char *key,
+                      cnnscore_error *err) {
+    int id = bcf_hdr_id2int(calls->header, BCF_DT_ID, key);
+    if (id < 0 || !bcf_hdr_idinfo_exists(calls->header, level, id)) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s has %s/%s already: replace it with `overwrite=`",
+                         calls->given, kind, key);
+}
+
+int cnnscore_calls_add_cohort_scores(cnnscore_calls *calls, const cnnscore_cohort_keys *keys,
+                                     const cnnscore_score_lines *l, int32_t overwrite, cnnscore_error *err) {
+    if (keys->struct_size != sizeof *keys || l->struct_size != sizeof *l)
+        return cnnscore_fail(err, CNNSCORE_ERR_INTERNAL, "cnnscore_cohort_keys of another version");
+    int code = CNNSCORE_OK;
+    if (!overwrite) {
+        code = check_free(calls, BCF_HL_FMT, "FORMAT", keys->carrier, err);
+        if (code == CNNSCORE_OK) code = check_free(calls, BCF_HL_INFO, "INFO", keys->site, err);
+        if (code == CNNSCORE_OK) code = check_free(calls, BCF_HL_INFO, "INFO", keys->number, err);
+    }
+    if (code == CNNSCORE_OK)
+        code = declare(calls, "FORMAT", keys->carrier, "Float",
+                       "Of samples that carry an ALT allele: ", l->description, err);
+    if (code == CNNSCORE_OK)
+        code = declare(calls, "INFO", keys->site, "Float",
+                       "Log-odds that at least one carrier is real, by their FORMAT/", keys->carrier, err);
+    if (code == CNNSCORE_OK)
+        code = declare(calls, "INFO", keys->number, "Integer", "Carriers with a FORMAT/", keys->carrier, err);
+    if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, keys->carrier, l, l->cutoffs, err);
+    if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, keys->site, l, "", err);
+    return code;
+}
