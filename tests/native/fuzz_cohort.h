@@ -12,6 +12,7 @@
 
 static const char *const COHORT[] = {"##FORMAT=<ID=CNN_READS,Number=1,Type=Float,Description=\"score\">",
                                      "##INFO=<ID=CNN_SITE,Number=1,Type=Float,Description=\"score\">",
+                                     "##FORMAT=<ID=FT,Number=1,Type=String,Description=\"filter\">",
                                      "##INFO=<ID=CNN_N,Number=1,Type=Integer,Description=\"number\">"};
 
 static int declare_cohort(cnnscore_calls *calls, cnnscore_error *err) {
@@ -19,6 +20,23 @@ static int declare_cohort(cnnscore_calls *calls, cnnscore_error *err) {
     for (size_t i = 0; code == CNNSCORE_OK && i < sizeof COHORT / sizeof *COHORT; i++)
         code = cnnscore_calls_add_header(calls, COHORT[i], err);
     return code;
+}
+
+/* FT of records that were written, and genotypes that are none any more. */
+static void filter_carriers(const cnnscore_carriers *carriers, cnnscore_records *records, float *scores,
+                            int64_t n) {
+    static const char *const names[] = {"F1", "Another"};
+    cnnscore_error err;
+    int32_t *verdict = malloc(((size_t)n + 1) * sizeof *verdict);
+    REQUIRE(verdict);
+    for (int64_t i = 0; i < n; i++) verdict[i] = (int32_t)(i % 5) - 3;
+    REQUIRE(cnnscore_carriers_numbers(carriers, records, "CNN_READS", scores, &err) == CNNSCORE_OK);
+    for (int again = 0; again < 2; again++) {
+        const cnnscore_genotype_filtering f = {sizeof f, names, verdict, again, !again};
+        int64_t emptied = cnnscore_carriers_filter(carriers, records, &f, &err);
+        REQUIRE(emptied >= 0);
+    }
+    free(verdict);
 }
 
 /* The records with a score for each carrier of theirs, but one of three samples has no reads. */
@@ -47,6 +65,7 @@ static int write_carriers(cnnscore_writer *writer, const cnnscore_calls *calls, 
         if (n > 0 && n <= MAX_SITES) check_and_encode(cnnscore_windows_batch(windows), CALL_READS);
         if (code != CNNSCORE_OK) REQUIRE_SAID(code == CNNSCORE_ERR_INPUT, err);
         code = cnnscore_writer_write_carriers(writer, records, carriers, &keys, scores, err);
+        if (code == CNNSCORE_OK) filter_carriers(carriers, records, scores, columns->n);
         free(scores);
     }
     cnnscore_carriers_free(carriers);
