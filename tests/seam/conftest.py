@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ import pytest
 
 from cnnscore.batch import WindowBatch
 from hosts.server import Windows
+from seam.library import Library
 
 NATIVE = Path(__file__).parents[2] / "native"
 HERE = Path(__file__).parent
 STRICT = ["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow"]
-OK, INPUT, USAGE, BATCH, SERVER = 0, -2, -3, -5, -7
+INPUT, USAGE, BATCH, SERVER = -2, -3, -5, -7
 
 Host = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -106,3 +107,20 @@ def cases(windows: dict[str, Windows], tmp_path_factory: pytest.TempPathFactory)
         kind: Case(what.model, folder / kind, what.scores.tobytes())
         for kind, what in windows.items()
     }
+
+
+@pytest.fixture(params=["reference", "reads"])
+def case(request: pytest.FixtureRequest, windows: dict[str, Windows]) -> Windows:
+    return windows[request.param]
+
+
+@pytest.fixture(scope="module")
+def inside(library: Path) -> Library:
+    return Library(library)
+
+
+@pytest.fixture
+def engine(inside: Library, case: Windows) -> Iterator[Any]:
+    opened = inside.open(case.model, threads=2)
+    yield opened
+    inside.lib.cnnscore_engine_close(opened)

@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,94 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cffi import FFI
 
-from build_native import declarations
-from cnnscore.batch import WindowBatch, to_native
 from cnnscore.score.engine import Engine
 from hosts.server import Windows, make_windows
 from hosts.waiting import wait_until
-from seam.conftest import BATCH, INPUT, OK, USAGE
-
-
-class Library:
-    """The C ABI as cffi reads it off the header, without any of cnnscore's own Python."""
-
-    def __init__(self, path: Path) -> None:
-        self.ffi = FFI()
-        self.ffi.cdef(declarations("include/cnnscore.h", engine=True))
-        self.lib = self.ffi.dlopen(str(path), self.ffi.RTLD_NOW | self.ffi.RTLD_GLOBAL)
-        self.error = self.ffi.new("cnnscore_error *")
-        self.kept: list[Any] = []  # of all options: a struct does not keep what it points to
-
-    def options(self, model: str | None, **changes: Any) -> Any:
-        options = self.ffi.new("cnnscore_engine_options *")
-        options.struct_size = self.ffi.sizeof("cnnscore_engine_options")
-        options.abi_version = self.lib.CNNSCORE_ABI_VERSION
-        for name, value in {"model": model, "provider": "cpu", **changes}.items():
-            setattr(options, name, self._native(value))
-        return options
-
-    def _native(self, value: Any) -> Any:
-        if not isinstance(value, str):
-            return self.ffi.NULL if value is None else value
-        self.kept.append(self.ffi.new("char[]", os.fsencode(value)))
-        return self.kept[-1]
-
-    def open(self, model: str | None, **changes: Any) -> Any:
-        engine = self.ffi.new("cnnscore_engine **", self.ffi.cast("cnnscore_engine *", 1))
-        code = self.lib.cnnscore_engine_open(self.options(model, **changes), engine, self.error)
-        if code != OK:
-            assert engine[0] == self.ffi.NULL
-            raise Refused(code, self.message())
-        return engine[0]
-
-    def message(self) -> str:
-        text: str = self.ffi.string(self.error.message).decode()
-        return text
-
-    def batch(self, batch: WindowBatch, **lies: Any) -> Any:
-        struct = to_native(self.ffi, batch)
-        for name, value in lies.items():
-            setattr(struct, name, value)
-        return struct
-
-    def score(self, engine: Any, struct: Any, n_sites: int) -> bytes:
-        """Scores; when refused, all were NaN."""
-        return self._score(self.lib.cnnscore_engine_score, engine, struct, n_sites)
-
-    def score_alleles(self, engine: Any, struct: Any, n_alts: int) -> bytes:
-        """The same of alleles."""
-        return self._score(self.lib.cnnscore_engine_score_alleles, engine, struct, n_alts)
-
-    def _score(self, function: Any, engine: Any, struct: Any, n: int) -> bytes:
-        scores = np.full(n, 7, np.float32)
-        target = self.ffi.cast("float *", scores.ctypes.data)
-        code = function(engine, struct, target, self.error)
-        if code != OK:
-            raise Refused(code, self.message(), bool(np.isnan(scores).all()))
-        return scores.tobytes()
-
-
-class Refused(Exception):
-    """A status below 0: (code, message, whether all scores were NaN)."""
-
-
-@pytest.fixture(params=["reference", "reads"])
-def case(request: pytest.FixtureRequest, windows: dict[str, Windows]) -> Windows:
-    return windows[request.param]
-
-
-@pytest.fixture(scope="module")
-def inside(library: Path) -> Library:
-    return Library(library)
-
-
-@pytest.fixture
-def engine(inside: Library, case: Windows) -> Iterator[Any]:
-    opened = inside.open(case.model, threads=2)
-    yield opened
-    inside.lib.cnnscore_engine_close(opened)
+from seam.conftest import BATCH, INPUT, USAGE
+from seam.library import OK, Library, Refused
 
 
 def test_a_host_with_python_of_its_own(inside: Library, engine: Any, case: Windows) -> None:
@@ -397,153 +313,6 @@ def test_two_engines(inside: Library, windows: dict[str, Windows]) -> None:
         case.scores.tobytes()
     )
     inside.lib.cnnscore_engine_close(engines["reference"])
-
-
-@pytest.mark.parametrize(
-    ("lies", "words"),
-    [
-        ({"struct_size": 8}, "made for another version of cnnscore.h"),
-        ({"struct_size": 0}, "made for another version of cnnscore.h"),
-        ({"n_annotations": -1}, "a count is negative"),
-        ({"n_contigs": -1}, "a count is negative"),
-        ({"n_contigs": 0}, "its contig is number 0 of 0"),
-        ({"reference_left": -1}, "POS stands at column -1"),
-        ({"reference_width": 70}, "reference columns before POS"),
-        ({"contig": None}, "contigs, ends or kinds are missing"),
-        ({"pos": None}, "positions or alleles are missing"),
-        ({"annotations": None}, "annotations are missing"),
-        ({"n_annotations": 6}, "6 annotations per site where"),
-        ({"reference": None}, "the reference is missing"),
-        ({"site_read": None}, "the reads are missing"),
-        ({"contig_names": None}, "contig names or lengths are missing"),
-    ],
-)
-def test_lying_batches(
-    inside: Library, engine: Any, case: Windows, lies: dict[str, Any], words: str
-) -> None:
-    pointers = {name: inside.ffi.NULL for name, value in lies.items() if value is None}
-    struct = inside.batch(case.batch, **(lies | pointers))
-    with pytest.raises(Refused) as refused:
-        inside.score(engine, struct, len(case.batch))
-    code, message, emptied = refused.value.args
-    assert code == BATCH
-    assert words in message
-    # Of a batch of another layout we do not know where n_sites is.
-    assert emptied == ("struct_size" not in lies)
-
-
-@pytest.mark.parametrize("column", ["site_allele", "allele_offset", "site_read", "read_offset"])
-@pytest.mark.parametrize("lie", [-1, 10**9, 2**62])
-def test_lying_offsets(
-    inside: Library, engine: Any, windows: dict[str, Windows], case: Windows, column: str, lie: int
-) -> None:
-    changed = getattr(windows["reads"].batch, column).copy()
-    changed[3] = lie
-    with pytest.raises(Refused, match="out of range") as refused:
-        inside.score(
-            engine,
-            inside.batch(replace(windows["reads"].batch, **{column: changed})),
-            len(windows["reads"].batch),
-        )
-    assert refused.value.args[0] == BATCH
-    assert refused.value.args[2]
-
-
-def test_more_reads_than_the_network_takes(inside: Library, windows: dict[str, Windows]) -> None:
-    """A site with its reads repeated a hundred times."""
-    batch = windows["reads"].batch
-    n_reads = int(batch.site_read[1])
-    sizes = np.tile(np.diff(batch.read_offset[: n_reads + 1]), 100)
-    deep = replace(
-        batch,
-        site_read=np.concatenate([[0], np.full(len(batch), n_reads * 100)]),
-        read_offset=np.concatenate([[0], np.cumsum(sizes)]),
-        reads=np.tile(batch.reads[: batch.read_offset[n_reads]], 100),
-    )
-    engine = inside.open(windows["reads"].model)
-    with pytest.raises(Refused) as refused:
-        inside.score(engine, inside.batch(deep), len(deep))
-    inside.lib.cnnscore_engine_close(engine)
-    locus = batch.locus(0)
-    assert refused.value.args[0] == BATCH
-    assert f"{n_reads * 100} reads at {locus} where" in refused.value.args[1]
-
-
-def test_messages_go_to_the_hosts_log(
-    inside: Library, tiny: dict[str, str], capfd: pytest.CaptureFixture[str]
-) -> None:
-    heard = []
-
-    @inside.ffi.callback("cnnscore_log_function")  # type: ignore[untyped-decorator]  # cffi has no types
-    def listen(data: Any, level: int, message: Any) -> None:
-        heard.append((int(inside.ffi.cast("intptr_t", data)), level, inside.ffi.string(message)))
-
-    data = inside.ffi.cast("void *", 42)
-    engine = inside.open(tiny["reads"], log=listen, log_data=data)
-    logging.getLogger("cnnscore").warning("a näive word")
-    inside.lib.cnnscore_engine_close(engine)
-    logging.getLogger("cnnscore").warning("too late")
-    assert heard == [(42, 30, "a näive word".encode())]
-    assert capfd.readouterr().err == ""
-
-
-def test_a_message_belongs_to_its_engine(inside: Library, tiny: dict[str, str]) -> None:
-    """What is said outside any engine goes to the first that listens."""
-    heard: list[int] = []
-
-    @inside.ffi.callback("cnnscore_log_function")  # type: ignore[untyped-decorator]  # cffi has no types
-    def listen(data: Any, level: int, message: Any) -> None:
-        heard.append(int(inside.ffi.cast("intptr_t", data)))
-
-    first, second = (
-        inside.open(tiny["reads"], log=listen, log_data=inside.ffi.cast("void *", number))
-        for number in (1, 2)
-    )
-    silent = inside.open(tiny["reads"])
-    heard.clear()
-    logging.getLogger("cnnscore").warning("of none")
-    assert heard == [1]
-    inside.lib.cnnscore_engine_close(first)
-    heard.clear()
-    logging.getLogger("cnnscore").warning("of none")
-    assert heard == [2]
-    for engine in (second, silent):
-        inside.lib.cnnscore_engine_close(engine)
-    heard.clear()
-    logging.getLogger("cnnscore").warning("to nobody")
-    assert heard == []
-
-
-def test_close_waits_for_the_hosts_log(inside: Library, tiny: dict[str, str]) -> None:
-    entered, go_on, closed = (threading.Event() for _ in range(3))
-
-    @inside.ffi.callback("cnnscore_log_function")  # type: ignore[untyped-decorator]  # cffi has no types
-    def listen(data: Any, level: int, message: Any) -> None:
-        entered.set()
-        assert go_on.wait(300)
-        assert not closed.is_set()
-
-    engine = inside.open(tiny["reads"], log=listen)
-    go_on.clear()
-    entered.clear()
-    speaker = threading.Thread(target=logging.getLogger("cnnscore").warning, args=["a word"])
-    speaker.start()
-    assert entered.wait(300)
-
-    def close() -> None:
-        inside.lib.cnnscore_engine_close(engine)
-        closed.set()
-
-    closer = threading.Thread(target=close)
-    closer.start()
-    assert not closed.wait(0.3)
-    go_on.set()
-    for thread in (speaker, closer):
-        thread.join(30)
-    assert closed.is_set()
-    entered.clear()
-    logging.getLogger("cnnscore").warning("too late")
-    assert not entered.is_set()
 
 
 def test_a_forked_child_is_told(inside: Library, engine: Any, case: Windows) -> None:
