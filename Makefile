@@ -5,9 +5,10 @@
 # make gatk        the GATK walker: .make/gatk/cnnscore-gatk.jar, with a GATK from Maven beside it
 # make dist        into dist/: source distribution, and a wheel with all doors for each Python here
 # make check-dist  installs each wheel of dist/ outside the clone: one digest at all doors, in the newest bcftools
-#                  too, and as fast; `make install` in a tree of its own. `make check-lowest` tests with the lowest
-#                  versions of all packages, `make check-debian` has `make demo` in a Debian 12 with nothing in it,
-#                  and `make constraints` renews the versions of CI
+#                  too, as fast, and it trains; `make install` in a tree of its own. `make check-sdist` has `make test-core`
+#                  in the source distribution, without git; `make check-lowest` tests with the lowest versions of all
+#                  packages, `make check-debian` has `make demo` in a Debian 12 with nothing in it, and
+#                  `make constraints` renews the versions of CI
 # make release-check  after `make dist`: version, tag, changelog, what the wheels hold, and that they come twice the same
 # make demo        the main job on a small data set that ships here
 # make test        everything the tests need, then all tests
@@ -26,7 +27,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy build install gatk demo docs pictures test test-tools test-core lint lint-tools format asan fuzz kill tsan bench-data bench clean dist check-dist check-lowest check-debian constraints release-check uninstall
+.PHONY: bundled-models accuracy build install gatk demo docs pictures test test-tools test-core lint lint-tools format asan fuzz kill tsan bench-data bench clean dist check-dist check-sdist check-lowest check-debian constraints release-check uninstall
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -94,7 +95,7 @@ $(WORK)/venv: pyproject.toml $(WORK)/apt-build
 
 $(WORK)/built: $(NATIVE) setup.py pyproject.toml $(WORK)/venv
 	@echo "building the native code and installing cnnscore into .venv"
-	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint,docs,serve,view,evaluate,cluster]'
+	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[test,lint,docs,view,evaluate,cluster]'
 	@touch $@
 
 # PyTorch is 5 GB: for the tests of training, and for the recipe of the bundled networks.
@@ -131,7 +132,7 @@ INSTALLED := bin/cnnscore lib/libcnnscore.so lib/pkgconfig/cnnscore.pc include/c
 install: build
 	@install -d $(sort $(addprefix $(INTO)/,$(dir $(INSTALLED)) share/man/man1))
 	@rm -rf $(INTO)/lib/cnnscore && $(PYTHON) -m venv $(INTO)/lib/cnnscore
-	@$(INTO)/lib/cnnscore/bin/python -m pip -q install --disable-pip-version-check '.[serve,view,evaluate]'
+	@$(INTO)/lib/cnnscore/bin/python -m pip -q install --disable-pip-version-check '.[view,evaluate]'
 	@printf '#!/bin/sh\nexec "$$(dirname "$$(realpath "$$0")")/../lib/cnnscore/bin/python" -P -m cnnscore "$$@"\n' \
 	  >$(INTO)/bin/cnnscore && chmod 755 $(INTO)/bin/cnnscore
 	@package=$$(echo $(INTO)/lib/cnnscore/lib/python3*/site-packages/cnnscore); \
@@ -183,7 +184,7 @@ $(WORK)/dist-tools: pyproject.toml $(WORK)/built
 
 # Minutes: htslib of release wheels, from source.
 HTSLIB := $(WORK)/htslib/components
-$(HTSLIB): native/build_htslib.sh $(WORK)/dist-tools
+$(HTSLIB): native/build_htslib.sh | $(WORK)/dist-tools
 	@$(call need,test -e /usr/include/libdeflate.h -a -e /usr/include/openssl/ssl.h -a -e /usr/include/bzlib.h,\
 	  libdeflate-dev libssl-dev zlib1g-dev libbz2-dev liblzma-dev)
 	@echo "building htslib for wheels, and libcurl for it"
@@ -197,6 +198,9 @@ check-dist: build $(WORK)/apt-test gatk dist
 	@for wheel in dist/*.whl; do bash tests/wheel/one_digest.sh "$$wheel"; done
 	@bash tests/wheel/install_tree.sh
 	@bash tests/wheel/cpu_only.sh dist/*-cp$$($(BIN)/python -c 'import sys; print("%d%d" % sys.version_info[:2])')-*.whl
+
+check-sdist: $(WORK)/dist-tools
+	@bash tests/wheel/unpacked.sh
 
 check-lowest: $(WORK)/dist-tools
 	@bash tests/wheel/lowest.sh

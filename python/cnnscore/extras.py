@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
 
@@ -9,13 +11,40 @@ from cnnscore.errors import UsageError
 
 
 def need(extra: str, *modules: str) -> ModuleType:
-    """Import `modules` of the extra; the last of them. Errors: UsageError with the pip command that
-    installs it.
+    """Import `modules` of the extra, or for "" of what cnnscore always asks for; the last of them.
+
+    Errors: UsageError with the pip command that installs it.
     """
     try:
         return [import_module(module) for module in modules][-1]
     except ImportError as error:
         raise UsageError(
-            f"this needs Python packages that are not installed ({error}): "
-            f"pip install 'cnnscore[{extra}]'"
+            f"this needs Python packages that are not installed ({error}): {remedy(extra)}"
         ) from None
+
+
+def remedy(extra: str) -> str:
+    """The pip command. Beside ONNX Runtime for CPUs (requirements-cpu.txt) it names the packages:
+    by the name of cnnscore, pip would bring ONNX Runtime for GPUs too, and damage both.
+    """
+    # Few runs lack something.
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        version("onnxruntime")
+        return f"pip install {' '.join(_lines(extra))}"
+    except PackageNotFoundError:
+        return f"pip install {shlex.quote(f'cnnscore[{extra}]' if extra else 'cnnscore')}"
+
+
+def _lines(extra: str) -> Iterator[str]:
+    """What an extra asks for, each quoted for a shell."""
+    from importlib.metadata import requires
+
+    for line in requires("cnnscore") or []:
+        asked, _, marker = (part.strip() for part in line.partition(";"))
+        if f'extra == "{extra}"' in marker if extra else "extra" not in marker:
+            if asked.startswith("cnnscore["):
+                yield from _lines(asked.removeprefix("cnnscore[").removesuffix("]"))
+            elif not asked.startswith("onnxruntime"):
+                yield shlex.quote(asked)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -307,3 +308,26 @@ def test_remedies_can_be_pasted_into_a_shell(
     assert name != "plain" or said[0].endswith((" plain.fa", "/plain.fa", " plain.vcf.gz"))
     run = run_cli(*command)
     assert run.code == 0, run.err
+
+
+@pytest.mark.parametrize("folder", ["with a space", "größer"])
+def test_in_a_locale_without_utf_8(folder: str, tiny: dict[str, str], tmp_path: Path) -> None:
+    """Names are bytes, the network's too, which ONNX Runtime takes for UTF-8."""
+    where = tmp_path / folder
+    shutil.copytree(DATA, where)
+    shutil.copy(tiny["reference"], where / "network.onnx")
+    plain = ["score", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa", *WHERE, "--quiet"]
+    assert run_cli(*plain, "-m", tiny["reference"], "-o", tmp_path / "plain.vcf").code == 0
+    files = [str(where / name) for name in ("calls.vcf.gz", "ref.fa", "network.onnx", "out.vcf")]
+    command = [sys.executable, "-m", "cnnscore", "score", files[0], *WHERE, "--quiet"]
+    command += ["-R", files[1], "-m", files[2], "-o", files[3]]
+    no_utf_8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        command, env={**os.environ, **no_utf_8}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (
+        [line for line in path.read_text().splitlines() if not line.startswith("##")]
+        for path in (tmp_path / "plain.vcf", where / "out.vcf")
+    )
+    assert ours == theirs

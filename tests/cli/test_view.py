@@ -232,11 +232,17 @@ def test_data_sets_have_their_own_usage(tmp_path: Path, tiny: dict[str, str]) ->
     assert (done.code, "--reference goes with calls" in done.err) == (1, True)
 
 
-@pytest.mark.parametrize(("module", "option"), [("jinja2", ()), ("matplotlib", ("--png", SITE))])
+@pytest.mark.parametrize(
+    ("module", "option", "remedy"),
+    [
+        ("jinja2", (), "pip install cnnscore\n"),
+        ("matplotlib", ("--png", SITE), "pip install 'cnnscore[view]'\n"),
+    ],
+)
 def test_missing_packages_are_named(
-    tmp_path: Path, tiny: dict[str, str], module: str, option: tuple[str, ...]
+    tmp_path: Path, tiny: dict[str, str], module: str, option: tuple[str, ...], remedy: str
 ) -> None:
-    """As where `pip install cnnscore` was run without the extra."""
+    """As where packages are gone, or `pip install cnnscore` was run without the extra."""
     code = (
         f"import sys; sys.modules[{module!r}] = None; from cnnscore.cli import main; "
         "sys.exit(main(sys.argv[1:]))"
@@ -249,7 +255,7 @@ def test_missing_packages_are_named(
         check=False,
     )
     assert run.returncode == 1, run.stderr
-    assert b"pip install 'cnnscore[view]'" in run.stderr
+    assert run.stderr.decode().endswith(remedy)
 
 
 def test_help_imports_nothing_heavy() -> None:

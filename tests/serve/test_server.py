@@ -138,7 +138,7 @@ def test_a_client_needs_no_onnx_runtime(
 
 
 @pytest.mark.parametrize("command", ["score --server unix:s calls -R ref", "serve --listen unix:s"])
-def test_without_the_extra(command: str) -> None:
+def test_without_what_it_needs(command: str) -> None:
     code = (
         "import sys; sys.modules['google.protobuf'] = sys.modules['grpc'] = None; "
         "from cnnscore.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -146,7 +146,7 @@ def test_without_the_extra(command: str) -> None:
     arguments = [sys.executable, "-c", code, *command.split(), "-m", "gatk-1d"]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert "pip install 'cnnscore[serve]'" in done.stderr
+    assert done.stderr.endswith(": pip install cnnscore\n")
 
 
 # ---- the wrong server, or none ----

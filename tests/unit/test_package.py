@@ -99,7 +99,7 @@ def _names(requirements: list[str]) -> dict[str, str]:
 def test_the_installation_for_cpus_asks_for_the_same() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = _names(project["dependencies"])
-    for extra in ("evaluate", "serve", "view"):
+    for extra in ("evaluate", "view"):
         wanted |= _names(project["optional-dependencies"][extra])
     del wanted["onnxruntime-gpu"]
     lines = (ROOT / "requirements-cpu.txt").read_text().splitlines()

@@ -27,7 +27,7 @@ def asked() -> dict[str, str]:
     """What the recipe should ask for: name -> version, as pyproject.toml has it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = list(project["dependencies"])
-    for extra in ("serve", "view", "evaluate"):
+    for extra in ("view", "evaluate"):
         lines += project["optional-dependencies"][extra]
     found = (re.match(r"([\w.-]+)([><=]=?[\d.]+)", line) for line in lines)
     wanted = {match[1]: match[2] for match in found if match}

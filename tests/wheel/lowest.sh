@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# lowest.sh: an environment with the lowest versions of what cnnscore[serve,view,evaluate] asks for, the clone's code
+# lowest.sh: an environment with the lowest versions of what cnnscore[view,evaluate] asks for, the clone's code
 # installed into it, and tests of the main job, the formats and the networks.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 uv=$PWD/.venv/bin/uv
-"$uv" pip compile -q --resolution lowest-direct --python-version 3.11 --extra serve --extra view --extra evaluate \
+"$uv" pip compile -q --resolution lowest-direct --python-version 3.11 --extra view --extra evaluate \
   pyproject.toml -o "$work/lowest.txt"
 grep -E '^[a-z]' "$work/lowest.txt"
 "$uv" venv -q --seed --python "${PYTHON:-.venv/bin/python}" "$work/environment"

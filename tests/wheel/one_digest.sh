@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# one_digest.sh WHEEL [PYTHON]: installs the wheel into a new environment outside the source tree, moves
-# that, and scores the synthetic set at all three doors: one digest, the same as from the clone.
+# one_digest.sh WHEEL [PYTHON]: installs the wheel, without extras, into a new environment outside the source tree, moves
+# that, and scores the synthetic set at all three doors: one digest, the same as from the clone. Then its extra `train`.
 # The GATK door is tried where CNNSCORE_GATK names GATK's jars, a newer bcftools where build_bcftools.sh put it.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -21,7 +21,7 @@ digest() { bcftools query -f '%CHROM %POS %REF %ALT %INFO/CNN_READS\n' "$1" | sh
   --quiet -o "$work/clone.vcf.gz"
 cd "$work"
 "$python" -m venv first
-first/bin/python -m pip -q install --disable-pip-version-check "$wheel[serve]"
+first/bin/python -m pip -q install --disable-pip-version-check "$wheel"
 # Scripts of pip name their interpreter; what runs without one must not care.
 mv first moved
 command=(moved/bin/python -m cnnscore)
@@ -72,4 +72,6 @@ for door in "${doors[@]}"; do echo "$(digest "$door.vcf.gz") $door"; done | tee 
 # The same Python on both sides.
 [ "$("$python" --version)" != "$("$root/.venv/bin/python" --version)" ] \
   || "$root/.venv/bin/python" "$root/tests/bench/wheel_speed.py" moved/bin/python
+moved/bin/python -m pip -q install --disable-pip-version-check "$wheel[train]"
+bash "$root/tests/wheel/train.sh" "$data" train "$work/moved/bin/python" -m cnnscore
 echo "$(basename "$wheel"): ${#doors[@]} doors, one digest, $("$python" --version)"

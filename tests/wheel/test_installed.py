@@ -10,9 +10,15 @@ import hashlib
 import os
 import subprocess
 import sys
+from email.parser import Parser
+from importlib.metadata import Distribution, distribution
+from importlib.util import find_spec
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name as canonical
 
 from conftest import DATA, TESTS, run_cli
 
@@ -59,25 +65,46 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.fixture(scope="module")
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of an environment with the wheel; packages of this one stand in for what pip would fetch."""
-    environment = tmp_path_factory.mktemp("moved") / "environment"
-    run(sys.executable, "-m", "venv", "--without-pip", environment)
-    (packages,) = environment.glob("lib/python3*/site-packages")
-    found = {
-        entry.name: entry
-        for folder in sys.path
-        if Path(folder).name == "site-packages"
-        for entry in Path(folder).iterdir()
-        if "cnnscore" not in entry.name and entry.suffix != ".pth"
-    }
-    for name, entry in found.items():
-        (packages / name).symlink_to(entry)
-    there = environment / "bin" / "python"
+def asked(requirements: list[str], extra: str) -> set[Distribution]:
+    """What pip would fetch for these lines, and for what that asks for."""
+    found: dict[str, Distribution] = {}
+    waiting = [(Requirement(line), extra) for line in requirements]
+    while waiting:
+        wanted, chosen = waiting.pop()
+        if wanted.marker and not wanted.marker.evaluate({"extra": chosen}):
+            continue
+        if wanted.name == "cnnscore":  # an extra that stands on another
+            waiting += [(Requirement(line), one) for line in requirements for one in wanted.extras]
+        elif canonical(wanted.name) not in found:
+            there = found[canonical(wanted.name)] = distribution(wanted.name)
+            more = [Requirement(line) for line in there.requires or []]
+            waiting += [(line, one) for line in more for one in (wanted.extras or {""})]
+    return set(found.values())
+
+
+def environment_with(wheel: Path, folder: Path, extra: str = "") -> Path:
+    """The python of an environment with the wheel and what it asks for; packages of the one that
+    runs the tests stand in for what pip would fetch.
+    """
+    run(sys.executable, "-m", "venv", "--without-pip", folder)
+    (packages,) = folder.glob("lib/python3*/site-packages")
+    with ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = Parser().parsestr(archive.read(name).decode())
+    for one in asked(metadata.get_all("Requires-Dist", []), extra):
+        for top in {file.parts[0] for file in one.files or [] if file.parts[0] != ".."}:
+            if not (packages / top).exists():
+                (packages / top).symlink_to(str(one.locate_file(top)))
+    there = folder / "bin" / "python"
     options = ["-q", "--disable-pip-version-check", "--no-deps", "--no-index"]
     run(sys.executable, "-m", "pip", f"--python={there}", "install", *options, wheel)
     return there
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of an environment with the wheel alone: no extra."""
+    return environment_with(wheel, tmp_path_factory.mktemp("moved") / "environment")
 
 
 def test_the_command_and_bcftools_give_the_clone_s_scores(python: Path, tmp_path: Path) -> None:
@@ -92,6 +119,31 @@ def test_the_command_and_bcftools_give_the_clone_s_scores(python: Path, tmp_path
     assert run_cli("score", *inputs, tmp_path / "clone.vcf.gz").code == 0
     doors = {name: digest(tmp_path / f"{name}.vcf.gz") for name in ("clone", "command", "plugin")}
     assert len(set(doors.values())) == 1, doors
+
+
+def test_gatk_s_engine_and_a_network_of_gatk_s_need_no_extra(python: Path, tmp_path: Path) -> None:
+    """What the walker starts and speaks to, a page of `view`, and what reads Keras files."""
+    socket = tmp_path / "engine.sock"
+    command = [str(python), "-m", "cnnscore"]
+    serve = [*command, "serve", "--listen", f"unix:{socket}", "-m", "reads", "--end-with-stdin"]
+    files = (CALLS, "-R", REF, "-I", READS)
+    run(*command, "score", *files, "--quiet", "-o", tmp_path / "here.vcf.gz")
+    with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as engine:
+        assert engine.stdout
+        assert engine.stdout.readline().startswith(b"ready ")
+        there = ("--quiet", "--server", f"unix:{socket}", "-o", tmp_path / "there.vcf.gz")
+        run(*command, "score", *files, *there)
+        engine.communicate()
+    assert digest(tmp_path / "here.vcf.gz") == digest(tmp_path / "there.vcf.gz")
+    run(*command, "view", *files, "-r", "chr1:1-20000", "--quiet", "-o", tmp_path / "view.html")
+    run(python, "-c", "import cnnscore.network.keras_import")
+
+
+def test_train_runs_from_it(wheel: Path, tmp_path: Path) -> None:
+    if find_spec("torch") is None:
+        pytest.skip("needs PyTorch: run by `make test`")
+    python = environment_with(wheel, tmp_path / "environment", "train")
+    run("bash", TESTS / "wheel" / "train.sh", DATA, tmp_path / "train", python, "-m", "cnnscore")
 
 
 def test_it_says_whose_htslib_it_has_and_asks_for_it(python: Path) -> None:

@@ -88,6 +88,8 @@ def _runtime() -> Finding:
 
 
 def _cuda() -> Finding:
+    from cnnscore.network.runtime import FOR_CUDA
+
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -102,8 +104,7 @@ def _cuda() -> Finding:
     return Finding(
         ABSENT,
         "CUDA",
-        "a driver, but an ONNX Runtime for the CPU: `pip uninstall -y onnxruntime`, then "
-        "`pip install 'cnnscore[cuda]'`",
+        f"a driver, but an ONNX Runtime for the CPU: {FOR_CUDA}",
     )
 
 
@@ -182,6 +183,7 @@ def _java() -> Finding:
 
 def _server() -> Finding:
     from cnnscore.cli.serve import NEEDED
+    from cnnscore.extras import remedy
 
     missing = []
     for module in NEEDED:
@@ -190,7 +192,7 @@ def _server() -> Finding:
         except ImportError:
             missing.append(module)
     if missing:
-        needs = f"no {', '.join(missing)}: pip install 'cnnscore[serve]' (GATK needs it too)"
+        needs = f"no {', '.join(missing)}: {remedy('')} (GATK needs it too)"
         return Finding(ABSENT, "server", needs)
     return Finding(OK, "server", "cnnscore serve")
 

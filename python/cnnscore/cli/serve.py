@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> None:
         end_with_stdin(listen, LAST_WORDS)
     from cnnscore.extras import need
 
-    need("serve", *NEEDED)
+    need("", *NEEDED)
     from cnnscore.serve.server import ServeOptions, serve
 
     serve(

@@ -6,6 +6,7 @@ GPU, CPU = "onnxruntime-gpu", "onnxruntime"
 REPAIR = (
     f"`pip uninstall -y {CPU} {GPU}`, then `pip install {GPU}` (or `{CPU}` where there is no GPU)"
 )
+FOR_CUDA = f"`pip uninstall -y {CPU}`, then `pip install 'cnnscore[cuda]'`"
 
 
 def distributions() -> dict[str, str]:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from cnnscore.errors import BadInput, InternalError, UsageError
 from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES, Planes
 from cnnscore.network.manifest import MANIFEST_KEY, SCORES, Manifest, parse_manifest
-from cnnscore.network.runtime import damage, shadowed
+from cnnscore.network.runtime import FOR_CUDA, damage, shadowed
 
 log = logging.getLogger("cnnscore")
 T = TypeVar("T")
@@ -128,10 +128,7 @@ class Session:
         if wanted not in ort.get_available_providers():
             if both := shadowed():
                 raise UsageError(f"this ONNX Runtime has no {wanted}: {both}")
-            raise UsageError(
-                f"this ONNX Runtime has no {wanted}: `pip install 'cnnscore[cuda]'`, "
-                "or `provider=cpu`"
-            )
+            raise UsageError(f"this ONNX Runtime has no {wanted}: {FOR_CUDA}, or `provider=cpu`")
         try:
             # What ONNX Runtime prints of libraries that it lacks would land in a VCF on stdout;
             # and a provider that was asked for is taken, or refused: it never falls back.
@@ -139,7 +136,7 @@ class Session:
                 if provider != "cpu" and hasattr(ort, "preload_dlls"):
                     ort.preload_dlls()
                 session = ort.InferenceSession(
-                    os.fspath(self.path),
+                    _source(self.path),
                     _options(),
                     providers=[(wanted, _PROVIDER_OPTIONS.get(provider, {}))],
                     enable_fallback=0,
@@ -157,7 +154,7 @@ class Session:
 
     def _loads_on_cpu(self) -> bool:
         try:
-            ort.InferenceSession(os.fspath(self.path), _options(), providers=[PROVIDERS["cpu"]])
+            ort.InferenceSession(_source(self.path), _options(), providers=[PROVIDERS["cpu"]])
         except Exception:
             return False
         return True
@@ -210,6 +207,13 @@ def attentively(work: Callable[[], T], stop: Callable[[], None], seconds: float 
         while not given.done():
             stop()
             wait([given], timeout=0.05)
+
+
+def _source(path: Path) -> str | bytes:
+    """What ONNX Runtime opens: a name that it takes for UTF-8, or, in another locale, the file."""
+    name = os.fspath(path)
+    same = os.fsencode(name) == name.encode(errors="replace")
+    return name if same else path.read_bytes()
 
 
 def _options() -> Any:

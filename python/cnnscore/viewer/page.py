@@ -125,7 +125,7 @@ def network_of(manifest: Manifest) -> dict[str, Any]:
 
 def write_page(view: View, output: str, *, title: str, command: str) -> int:
     """Write the page of a view; its size in bytes. Errors: BadOutput, and those of the view."""
-    need("view", "jinja2")
+    need("", "jinja2")
     rows, blobs = [], []
     for site, rank in zip(view.sites, view.rank, strict=True):
         rows.append(site_row(site, int(rank), view.manifest.info_key))

@@ -31,7 +31,7 @@ from cnnscore.wire.credentials import read_file, read_token
 
 # A library does not print, and its loader reads this once.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-need("serve", "grpc", "google.protobuf")
+need("", "grpc", "google.protobuf")
 import grpc  # noqa: E402 - reads the variable, and may be missing
 
 from cnnscore.wire.messages import (  # noqa: E402
