@@ -58,18 +58,60 @@ const char *cnnscore_packages(char *folder) {
     return parent(folder) && parent(folder) ? folder : NULL;
 }
 
-/* Installed with `pip install --user` or `--target`: no environment of its own is around. */
+/* `home` of an environment's pyvenv.cfg: where the python lies that it was made from. */
+static bool read_home(const char *file, char *home) {
+    FILE *config = fopen(file, "re");
+    if (!config) return false;
+    char line[PATH_MAX + 16], value[PATH_MAX];
+    bool found = false;
+    while (!found && fgets(line, sizeof line, config)) {
+        found = sscanf(line, " home = %4095[^\r\n]", value) == 1;
+        if (found) found = put(home, "%s", value);
+    }
+    fclose(config);
+    return found;
+}
+
+/* Whether the library lies in one of the folders beside `home`, the folder of a python; then its `path`
+ * [PATH_MAX]. */
+static bool is_beside(const char *home, char *path) {
+    static const char *const folders[] = {"lib", ("lib/" CNNSCORE_MULTIARCH), "lib64"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (put(path, "%s/../%s/" CNNSCORE_LIBPYTHON, home, folders[i]) && access(path, R_OK) == 0)
+            return true;
+    return false;
+}
+
+/* Not one that the loader knows by name: it may be of another Python with the same version. */
+static bool find_libpython(const char *python, char *path) {
+    char folder[PATH_MAX], config[PATH_MAX], home[PATH_MAX];
+    if (put(folder, "%s", python) && parent(folder) &&
+        ((put(config, "%s/pyvenv.cfg", folder) && read_home(config, home)) ||
+         (put(config, "%s/../pyvenv.cfg", folder) && read_home(config, home))) &&
+        is_beside(home, path))
+        return true;
+    return realpath(python, home) && parent(home) && is_beside(home, path);
+}
+
+/* Installed with `pip install --user` or `--target`: no environment of its own is around. The first python
+ * that can serve, else the first: pyenv's are scripts, and stand before others. */
 static bool find_on_path(char *python) {
+    char candidate[PATH_MAX], library[PATH_MAX];
+    bool found = false;
     const char *place = getenv("PATH");
     while (place && *place) {
         int length = (int)strcspn(place, ":");
-        if (*place == '/' && put(python, "%.*s/python" CNNSCORE_PYTHON_VERSION, length, place) &&
-            is_program(python))
-            return true;
+        if (*place == '/' && put(candidate, "%.*s/python" CNNSCORE_PYTHON_VERSION, length, place) &&
+            is_program(candidate)) {
+            bool serves = find_libpython(candidate, library);
+            if (serves || !found) strcpy(python, candidate);
+            if (serves) return true;
+            found = true;
+        }
         place += length;
         place += *place == ':';
     }
-    return false;
+    return found;
 }
 
 int cnnscore_find_python(char *python, cnnscore_error *err) {
@@ -89,42 +131,9 @@ int cnnscore_find_python(char *python, cnnscore_error *err) {
     return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "there is no Python at %s: " REMEDY, beside);
 }
 
-/* `home` of an environment's pyvenv.cfg: where the python lies that it was made from. */
-static bool read_home(const char *file, char *home) {
-    FILE *config = fopen(file, "re");
-    if (!config) return false;
-    char line[PATH_MAX + 16], value[PATH_MAX];
-    bool found = false;
-    while (!found && fgets(line, sizeof line, config)) {
-        found = sscanf(line, " home = %4095[^\r\n]", value) == 1;
-        if (found) found = put(home, "%s", value);
-    }
-    fclose(config);
-    return found;
-}
-
-/* NULL, or the library, which lies in one of the folders beside `home`, the folder of a python. */
-static void *load_beside(const char *home) {
-    static const char *const folders[] = {"lib", ("lib/" CNNSCORE_MULTIARCH), "lib64"};
-    char path[PATH_MAX];
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        if (!put(path, "%s/../%s/" CNNSCORE_LIBPYTHON, home, folders[i]) || access(path, R_OK) != 0) continue;
-        void *library = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
-        if (library) return library;
-    }
-    return NULL;
-}
-
 int cnnscore_load_libpython(const char *python, cnnscore_error *err) {
-    char folder[PATH_MAX], config[PATH_MAX], home[PATH_MAX];
-    void *library = NULL;
-    if (put(folder, "%s", python) && parent(folder) &&
-        ((put(config, "%s/pyvenv.cfg", folder) && read_home(config, home)) ||
-         (put(config, "%s/../pyvenv.cfg", folder) && read_home(config, home))))
-        library = load_beside(home);
-    if (!library && realpath(python, home) && parent(home)) library = load_beside(home);
-    /* Not one that the loader knows by name: it may be of another Python with the same version. */
-    if (library) return CNNSCORE_OK;
+    char path[PATH_MAX];
+    if (find_libpython(python, path) && dlopen(path, RTLD_NOW | RTLD_GLOBAL)) return CNNSCORE_OK;
     return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                          "%s has no shared library of Python " CNNSCORE_PYTHON_VERSION " (" CNNSCORE_LIBPYTHON
                          "): install it (" GET_LIBPYTHON "), or " REMEDY,

@@ -209,6 +209,28 @@ def test_the_library_of_a_moved_environment(
     assert re.match(rf"{USAGE} there is no Python at {second}/bin/python3.*CNNSCORE_PYTHON", said)
 
 
+def test_a_folder_of_packages(
+    host: Host, cases: dict[str, Case], library: Path, tmp_path: Path
+) -> None:
+    """`pip install --target`: the first python of the PATH that can serve, past pyenv's scripts."""
+    target = tmp_path / "a" / "target"
+    shutil.copytree(NATIVE.parent / "python" / "cnnscore", target / "cnnscore")
+    (target / "all.pth").write_text("\n".join(path for path in sys.path if path))
+    build = [sys.executable, str(NATIVE / "build_shim.py"), str(target / "cnnscore" / "lib")]
+    subprocess.run([*build, "--environment", "../../../../.."], check=True)
+    shim = tmp_path / "shims" / f"python3.{sys.version_info.minor}"
+    shim.parent.mkdir()
+    shim.write_text("#!/bin/sh\n")
+    shim.chmod(0o755)
+    case, installed = cases["reference"], target / "cnnscore" / "lib" / "libcnnscore.so"
+    real = Path(sys.executable).resolve().parent
+    env = {"PATH": f"{shim.parent}:{real}"}
+    host("score", case.model, case.file, tmp_path / "scores", env=env, library=installed)
+    assert (tmp_path / "scores").read_bytes() == case.scores
+    said = host("open", case.model, env={"PATH": str(shim.parent)}, library=installed).stdout
+    assert f"{shim} has no shared library of Python 3." in said
+
+
 def test_a_python_without_a_shared_library(
     host: Host, tiny: dict[str, str], tmp_path: Path
 ) -> None:
