@@ -64,4 +64,6 @@ for pair in openssl:libssl-dev libdeflate:libdeflate-dev xz:liblzma-dev bzip2:li
   cp "/usr/share/doc/$package/copyright" "$out/licenses/${pair%:*}"
   echo "${pair%:*} $(dpkg-query -W -f '${Version}' "$package")" >>"$out/components"
 done
+# Debian's file names this licence, and a wheel must have its text.
+cat /usr/share/common-licenses/Apache-2.0 >>"$out/licenses/openssl"
 cat "$out/components"

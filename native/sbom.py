@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-# SPDX, as the packages state them.
+# SPDX, as the packages state them; liblzma had none of SPDX's before 5.6.
 LICENCES = {
     "htslib": "MIT",
     "libcurl": "curl",
     "openssl": "Apache-2.0",
     "libdeflate": "MIT",
-    "xz": "0BSD",
+    "xz": "public domain",
     "bzip2": "bzip2-1.0.6",
     "zlib": "Zlib",
 }
@@ -39,7 +39,7 @@ def sbom(metadata: str, components: list[tuple[str, str]]) -> dict[str, Any]:
             "name": library,
             "version": number,
             "purl": f"pkg:generic/{library}@{number}",
-            "licenses": [{"license": {"id": LICENCES[library]}}],
+            "licenses": [{"license": {_key(LICENCES[library]): LICENCES[library]}}],
         }
         for library, number in components
     ]
@@ -73,6 +73,11 @@ def sbom(metadata: str, components: list[tuple[str, str]]) -> dict[str, Any]:
             {"ref": this, "dependsOn": [part["bom-ref"] for part in [*inside, *asked]]}
         ],
     }
+
+
+def _key(licence: str) -> str:
+    """CycloneDX has `id` for what SPDX lists, and `name` for others."""
+    return "name" if " " in licence else "id"
 
 
 def _packages(requirements: list[str]) -> set[str]:

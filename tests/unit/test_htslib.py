@@ -109,7 +109,7 @@ def test_the_sbom_of_a_wheel(tmp_path: Path) -> None:
         record = "cnnscore/__init__.py,sha256=x,0\ncnnscore-1.dist-info/RECORD,,\n"
         archive.writestr("cnnscore-1.dist-info/RECORD", record)
     for _ in range(2):  # once more replaces it
-        sbom.add(wheel, [("htslib", "1.24"), ("openssl", "3.0.22-1")])
+        sbom.add(wheel, [("htslib", "1.24"), ("xz", "5.4.1")])
     with ZipFile(wheel) as archive:
         names = archive.namelist()
         text = archive.read("cnnscore-1.dist-info/sboms/cnnscore.cdx.json")
@@ -119,6 +119,12 @@ def test_the_sbom_of_a_wheel(tmp_path: Path) -> None:
     document = json.loads(text)
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
     parts = {part["name"]: part.get("version") for part in document["components"]}
-    assert parts == {"htslib": "1.24", "openssl": "3.0.22-1", "numpy": None}
+    assert parts == {"htslib": "1.24", "xz": "5.4.1", "numpy": None}
+    licences = [part.get("licenses") for part in document["components"]]
+    assert licences == [
+        [{"license": {"id": "MIT"}}],
+        [{"license": {"name": "public domain"}}],
+        None,
+    ]
     (tree,) = document["dependencies"]
     assert set(tree["dependsOn"]) == {part["bom-ref"] for part in document["components"]}

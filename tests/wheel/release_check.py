@@ -21,6 +21,8 @@ from zipfile import ZipFile
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST = 12 * 1000 * 1000
 HELD = (
+    "cnnscore/_encode.abi3.so",
+    "cnnscore/_window.abi3.so",
     "cnnscore/include/cnnscore.h",
     "cnnscore/lib/bcftools/cnnscore.so",
     "cnnscore/lib/gatk/cnnscore-gatk.jar",
@@ -37,6 +39,8 @@ HELD = (
 OF_THIS_MACHINE = [f"{folder}/".encode() for folder in (ROOT, Path.home())] + [
     f"{tempfile.gettempdir()}/{tempfile.gettempprefix()}".encode()
 ]
+# The text of its licence, which Debian's copyright file only names.
+TEXTS = {"cnnscore/lib/licenses/openssl": b"TERMS AND CONDITIONS FOR USE, REPRODUCTION"}
 IN_DIST_INFO = ("licenses/LICENSE", "licenses/NOTICE", "sboms/cnnscore.cdx.json")
 
 
@@ -77,6 +81,8 @@ def of_a_wheel(wheel: Path, version: str) -> Iterator[str]:
             for folder in OF_THIS_MACHINE:
                 if folder in archive.read(name):
                     yield f"{wheel.name}: {name} names {folder.decode()}"
+            if TEXTS.get(name, b"") not in archive.read(name):
+                yield f"{wheel.name}: {name} has no text of the licence"
     for name in (*HELD, *(f"{info}/{name}" for name in IN_DIST_INFO)):
         if name not in held:
             yield f"{wheel.name}: no {name}"

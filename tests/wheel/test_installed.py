@@ -135,7 +135,7 @@ def test_gatk_s_engine_and_a_network_of_gatk_s_need_no_extra(python: Path, tmp_p
         run(*command, "score", *files, *there)
         engine.communicate()
     assert digest(tmp_path / "here.vcf.gz") == digest(tmp_path / "there.vcf.gz")
-    run(*command, "view", *files, "-r", "chr1:1-20000", "--quiet", "-o", tmp_path / "view.html")
+    run(*command, "view", *files, "-r", "synA:1-9000", "--quiet", "-o", tmp_path / "view.html")
     run(python, "-c", "import cnnscore.network.keras_import")
 
 
