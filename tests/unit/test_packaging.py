@@ -109,6 +109,10 @@ def test_a_module_is_what_its_description_says(module: Path) -> None:
     assert list(described["topics"]) == ["versions"]
     tests = (module.parent / "tests" / "main.nf.test").read_text()
     assert 'options "-stub"' in tests
+    # As `nf-core modules lint` wants them: the module's, and of those that make its inputs.
+    used = re.findall(r'script "\.\./\.\./(\w+)/main\.nf"', tests)
+    tags = {"modules", "modules_nfcore", "cnnscore", f"cnnscore/{module.parent.name}"}
+    assert set(re.findall(r'tag "(.*)"', tests)) == tags | {f"cnnscore/{one}" for one in used}
     for path in re.findall(r"\$\{moduleDir\}/([^\"]+)\"", tests):
         assert (module.parent / path).exists(), path
 

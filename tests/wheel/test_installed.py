@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from email.parser import Parser
@@ -103,8 +104,8 @@ def environment_with(wheel: Path, folder: Path, extra: str = "") -> Path:
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of an environment with the wheel alone: no extra."""
-    return environment_with(wheel, tmp_path_factory.mktemp("moved") / "environment")
+    """Of an environment with the wheel alone, no extra; its folder has a name that is not easy."""
+    return environment_with(wheel, tmp_path_factory.mktemp("installed") / "größere Umgebung")
 
 
 def test_the_command_and_bcftools_give_the_clone_s_scores(python: Path, tmp_path: Path) -> None:
@@ -137,6 +138,41 @@ def test_gatk_s_engine_and_a_network_of_gatk_s_need_no_extra(python: Path, tmp_p
     assert digest(tmp_path / "here.vcf.gz") == digest(tmp_path / "there.vcf.gz")
     run(*command, "view", *files, "-r", "synA:1-9000", "--quiet", "-o", tmp_path / "view.html")
     run(python, "-c", "import cnnscore.network.keras_import")
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "variables"),
+    [
+        ("copy", (), {}),
+        ("link", ("-I",), {}),
+        ("itself", ("-OO", "-W", "error"), {"HOME": "/proc", "PYTHONOPTIMIZE": "2"}),
+        ("itself", (), {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+    ],
+    ids=["copied", "linked", "without a home", "without UTF-8"],
+)
+def test_in_odd_places(
+    python: Path, tmp_path: Path, form: str, options: tuple[str], variables: dict[str, str]
+) -> None:
+    environment = python.parents[1]
+    if form == "copy":
+        environment = shutil.copytree(environment, tmp_path / "copy", symlinks=True)
+    elif form == "link":
+        (tmp_path / "link").symlink_to(environment)
+        environment = tmp_path / "link"
+    command = (environment / "bin" / "python", *options, "-m", "cnnscore")
+    few = ("-r", "synA:1-9000", "-Ou", "-o")
+    files = (CALLS, "-R", REF, "-I", READS, "--quiet", *few, tmp_path / "command.bcf")
+    run(*command, "score", *files, **variables)
+    folder = run(*command, "plugin-path", **variables).strip()
+    plugin = ("bcftools", "+cnnscore", CALLS, "-f", REF, "-b", READS, *few, tmp_path / "plugin.bcf")
+    run(*plugin, BCFTOOLS_PLUGINS=folder, **variables)
+    assert run_cli("score", *files[:-1], tmp_path / "clone.bcf").code == 0
+    found = [
+        run("bcftools", "query", "-f", "%POS %INFO/CNN_READS\n", tmp_path / f"{door}.bcf")
+        for door in ("clone", "command", "plugin")
+    ]
+    assert found[0]
+    assert found == [found[0]] * 3
 
 
 def test_train_runs_from_it(wheel: Path, tmp_path: Path) -> None:
