@@ -18,5 +18,7 @@ python=$work/environment/bin/python
 mkdir "$work/clone" && cp -r tests pyproject.toml native docs README.md "$work/clone" && cd "$work/clone"
 export CNNSCORE_MODELS='' CNNSCORE_LIBRARY='' CNNSCORE_PLUGIN_DIR=''
 "$python" -P -c 'import cnnscore, numpy; print(cnnscore.__file__, "with numpy", numpy.__version__)'
-"$python" -P -m pytest -o addopts=-q -p no:cacheprovider tests/unit/test_{records,windows,session,messages,metrics,output,annotations}.py \
+# What old packages are warned of by others is not ours.
+old=(-W default::DeprecationWarning -W default::PendingDeprecationWarning -W default::FutureWarning)
+"$python" -P -m pytest -o addopts=-q -p no:cacheprovider "${old[@]}" tests/unit/test_{records,windows,session,messages,metrics,output,annotations}.py \
   tests/property tests/cli/test_{score,filter,depth,evaluate,view}.py
