@@ -233,7 +233,7 @@ demo: build
 # ---- documentation ----
 
 docs: $(WORK)/built
-	@$(BIN)/python docs/site/build.py $(WORK)/docs
+	@$(BIN)/python docs/site/make_site.py $(WORK)/docs
 	@echo "$(WORK)/docs/index.html"
 
 # The pictures of pages in the documentation, anew.

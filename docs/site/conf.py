@@ -1,4 +1,4 @@
-"""Sphinx's settings for the site; build.py lays the pages and runs it."""
+"""Sphinx's settings for the site; make_site.py lays the pages and runs it."""
 
 from __future__ import annotations
 

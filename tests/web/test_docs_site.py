@@ -21,7 +21,7 @@ ROOT = TESTS.parent
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built as `make docs` does: warnings, broken links and pages that none leads to fail it."""
     folder = tmp_path_factory.mktemp("docs") / "site"
-    command = [sys.executable, str(ROOT / "docs/site/build.py"), str(folder)]
+    command = [sys.executable, str(ROOT / "docs/site/make_site.py"), str(folder)]
     run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert run.returncode == 0, run.stderr[-3000:]
     return folder

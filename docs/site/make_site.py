@@ -1,4 +1,4 @@
-"""build.py FOLDER: the documentation as a site (`make docs`).
+"""make_site.py FOLDER: the documentation as a site (`make docs`).
 
 Made by Sphinx, as its autodoc reads the API's docstrings and its search works from a disk, with
 MyST for the Markdown and Furo, which is dark where its reader likes that and loads nothing from
