@@ -115,17 +115,19 @@ $(ENGINES): tests/workflows/engines.txt $(WORK)/venv
 NEXTFLOW := $(WORK)/nextflow/ready
 $(NEXTFLOW): tests/workflows/pom.xml
 	@command -v mvn >/dev/null || { echo "missing: Maven, which brings Nextflow" >&2; exit 1; }
-	@mvn -q -B -ntp -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(@D)
+	@mvn -q -B -ntp -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$(@D)"
 	@touch $@
 
 $(LIBRARY): $(NATIVE) native/build_shim.py python/cnnscore/shim.py $(WORK)/built
 	@$(BIN)/python native/build_shim.py $(@D)
 
 $(PLUGIN): $(LIBRARY) $(NATIVE) $(wildcard plugin/bcftools/*)
-	@$(MAKE) -s -C plugin/bcftools OUT=$(CURDIR)/$@ LIBRARY=../lib/libcnnscore.so
+	@$(MAKE) -s -C plugin/bcftools OUT=../../$@ LIBRARY=../lib/libcnnscore.so
 
 # An environment of its own in PREFIX/lib/cnnscore, and links into it: none names the clone, all are relative.
-INTO = $(DESTDIR)$(PREFIX)
+INTO = $(strip $(call one_path,DESTDIR)$(call one_path,PREFIX))
+# `rm -rf` comes with it: to make, a space is the end of a name, and in quotes ~ is no home.
+one_path = $(if $(findstring ~,$($1))$(word 2,$($1)),$(error $1=$($1): give a path without spaces and without ~),$($1))
 INSTALLED := bin/cnnscore lib/libcnnscore.so lib/pkgconfig/cnnscore.pc include/cnnscore.h libexec/bcftools/cnnscore.so \
   share/cnnscore/cnnscore-gatk.jar share/bash-completion/completions/cnnscore share/zsh/site-functions/_cnnscore
 
@@ -153,7 +155,7 @@ $(GATK_JAR): $(WORK)/apt-build
 	@command -v mvn >/dev/null || { echo "missing: Maven, which brings GATK's jar" >&2; exit 1; }
 	@echo "fetching GATK $(GATK_VERSION), whose jar holds the networks"
 	@mvn -q -B dependency:copy -Dartifact=org.broadinstitute:gatk:$(GATK_VERSION) \
-	  -DoutputDirectory=$(CURDIR)/$(WORK) -Dmdep.useBaseVersion=true
+	  -DoutputDirectory="$(CURDIR)/$(WORK)" -Dmdep.useBaseVersion=true
 	@touch $@
 
 $(WORK)/gatk-%/ready: plugin/gatk/pom.xml
@@ -161,7 +163,7 @@ $(WORK)/gatk-%/ready: plugin/gatk/pom.xml
 	@echo "fetching GATK $* and what it needs (0.4 GB)"
 	@rm -rf $(@D)
 	@mvn -q -B -ntp -f plugin/gatk/pom.xml dependency:copy-dependencies -Dgatk.version=$* \
-	  -DincludeScope=provided -DoutputDirectory=$(CURDIR)/$(@D)
+	  -DincludeScope=provided -DoutputDirectory="$(CURDIR)/$(@D)"
 	@touch $@
 
 # One jar that stands for GATK's 367, for command lines and for the walker's own Class-Path.
@@ -173,7 +175,7 @@ $(WORK)/gatk/gatk.jar: $(GATK)
 $(WALKER): $(filter plugin/%,$(JAVA)) plugin/gatk/pom.xml native/include/cnnscore.proto
 	@command -v mvn >/dev/null || { echo "missing: Maven, which builds the GATK walker" >&2; exit 1; }
 	@echo "building the GATK walker"
-	@mvn -q -B -ntp -f plugin/gatk/pom.xml package -DskipTests -Dbuild.folder=$(CURDIR)/$(@D) \
+	@mvn -q -B -ntp -f plugin/gatk/pom.xml package -DskipTests -Dbuild.folder="$(CURDIR)/$(@D)" \
 	  -Drevision=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' python/cnnscore/version.py)
 
 gatk: $(WALKER) $(WORK)/gatk/gatk.jar
@@ -256,7 +258,7 @@ tests = $(BIN)/python -m pytest tests/seam >$(WORK)/seam.log 2>&1 & seam=$$!; \
   $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONG) $(OTHERS) && status=0 || status=1; \
   wait "$$seam" || status=1; cat $(WORK)/seam.log; exit $$status
 test: build $(WORK)/train test-tools
-	@export CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) CNNSCORE_TEST_ALL=1; $(tests)
+	@export CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR="$(CURDIR)/$(GATK_JAR)" CNNSCORE_TEST_ALL=1; $(tests)
 
 test-core: build $(WORK)/apt-test
 	@export CNNSCORE_MODELS=; $(tests)
@@ -267,7 +269,7 @@ C_FLAGS := -std=gnu11 -Wall -Wextra -Werror -Wconversion -Wshadow \
 
 $(JAVA_FORMAT):
 	@command -v mvn >/dev/null || { echo "missing: Maven, which brings google-java-format" >&2; exit 1; }
-	@mvn -q -B -ntp dependency:copy -DoutputDirectory=$(CURDIR)/$(WORK) \
+	@mvn -q -B -ntp dependency:copy -DoutputDirectory="$(CURDIR)/$(WORK)" \
 	  -Dartifact=com.google.googlejavaformat:google-java-format:1.22.0:jar:all-deps
 	@touch $@
 
@@ -313,7 +315,7 @@ format: $(WORK)/built $(WORK)/apt-lint $(JAVA_FORMAT)
 	@$(call java_format,-i)
 
 asan: build $(WORK)/apt-lint $(WORK)/apt-test $(MODELS)
-	@CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) bash tests/native/asan.sh
+	@CNNSCORE_GATK_JAR="$(CURDIR)/$(GATK_JAR)" bash tests/native/asan.sh
 
 FUZZ ?=
 fuzz: build $(WORK)/apt-test
@@ -332,7 +334,7 @@ bench-data: $(WORK)/built $(WORK)/apt-bench
 	@$(BIN)/python tests/bench/make_data.py bench-data --large
 
 bench: build bench-data $(MODELS) gatk
-	@status=0; for claim in startup speed python_api reader readset plugin server gatk memory long_reads filter evaluate; do CNNSCORE_GATK_JAR=$(CURDIR)/$(GATK_JAR) \
+	@status=0; for claim in startup speed python_api reader readset plugin server gatk memory long_reads filter evaluate; do CNNSCORE_GATK_JAR="$(CURDIR)/$(GATK_JAR)" \
 	  $(BIN)/python tests/bench/$$claim.py bench-data || status=1; done; exit $$status
 
 # The networks that ship, made anew (python/recipes/bundled-models/README.md): an hour and a half, its steps
@@ -343,7 +345,7 @@ $(WORK)/recipe: $(WORK)/apt-bench
 	@touch $@
 
 bundled-models: build $(MODELS) $(GATK) $(WORK)/recipe
-	@PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/snakemake -c2 --scheduler greedy \
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake -c2 --scheduler greedy \
 	  -s python/recipes/bundled-models/Snakefile -d bench-data/networks install
 
 accuracy: build $(MODELS) $(GATK) $(WORK)/recipe

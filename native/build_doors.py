@@ -35,8 +35,10 @@ def build_doors(package: Path, version: str, htslib: Htslib) -> None:
     shutil.copy(NATIVE / "include" / "cnnscore.h", package / "include")
     described = (NATIVE / "shim" / "cnnscore.pc.in").read_text().replace("@VERSION@", version)
     (lib / "pkgconfig" / "cnnscore.pc").write_text(described)
-    make = ["make", "-s", "-C", str(ROOT / "plugin" / "bcftools"), "LIBRARY=../libcnnscore.so"]
-    make.append(f"OUT={lib}/bcftools/cnnscore.so")
+    folder = ROOT / "plugin" / "bcftools"
+    make = ["make", "-s", "-C", str(folder), "LIBRARY=../libcnnscore.so"]
+    # Relative: to make, a space in the source's own folder would be the end of a name.
+    make.append(f"OUT={os.path.relpath(lib / 'bcftools' / 'cnnscore.so', folder)}")
     # The system's headers where they are there: a release's plugin runs in bcftools 1.16 too.
     if not system_has_it():
         headers = " ".join(f"-isystem {shlex.quote(folder)}" for folder in htslib.include)

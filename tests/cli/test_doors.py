@@ -53,6 +53,18 @@ def test_bcftools_keeps_its_own_plugins(installed: Path) -> None:
     assert "fill-tags" in listed
 
 
+def test_a_colon_ends_a_name_in_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lib = tmp_path / "a:b"
+    (lib / "bcftools").mkdir(parents=True)
+    (lib / "bcftools" / "cnnscore.so").touch()
+    monkeypatch.setattr(doors, "LIB", lib)
+    run = run_cli("env")
+    assert (run.code, run.out) == (1, "")
+    assert "a folder without one" in run.err
+
+
 def test_what_is_not_there_is_an_error_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

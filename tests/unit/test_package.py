@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 FINALIZE = """
@@ -64,6 +67,18 @@ def _files_of_the_project() -> set[str]:
             if path.is_file() and not any(_is(part, BUILT) for part in inside.parts):
                 found.add(inside.as_posix())
     return found
+
+
+@pytest.mark.parametrize("target", ["install", "uninstall"])
+@pytest.mark.parametrize("given", ["PREFIX=/opt/my tools", "PREFIX=~/tools", "DESTDIR=/a b"])
+def test_make_takes_no_prefix_that_it_would_cut(target: str, given: str) -> None:
+    """It would remove /opt/my."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "-n", "-o", "build", "-C", str(ROOT), target, given]
+    done = subprocess.run(command, env=kept, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "rm" not in done.stdout
+    assert f"{given}: give a path without spaces and without ~" in done.stderr
 
 
 def test_a_wheel_holds_every_file_of_the_package() -> None:

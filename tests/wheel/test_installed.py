@@ -61,7 +61,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     name = run(sys.executable, "-c", code, PYTHONPATH=str(ROOT / "native")).splitlines()[-1]
     pip = [sys.executable, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps"]
-    run(*pip, "--no-build-isolation", "-w", folder, folder / name, CNNSCORE_HTSLIB="pysam")
+    build = folder / "the place of a build"
+    build.mkdir()
+    options = ("--no-build-isolation", "-w", folder, folder / name)
+    run(*pip, *options, CNNSCORE_HTSLIB="pysam", TMPDIR=str(build))
     (built,) = folder.glob("*.whl")
     return built
 

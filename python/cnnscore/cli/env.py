@@ -20,7 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print the assignments."""
     from cnnscore.doors import pkg_config, plugin
+    from cnnscore.errors import UsageError
 
+    if ":" in str(plugin()):
+        raise UsageError(
+            f"{plugin()}: BCFTOOLS_PLUGINS takes a colon for the end of a folder's name: install "
+            "cnnscore in a folder without one"
+        )
     # Where nothing follows the colon, bcftools looks for its own plugins.
     plugins = shlex.quote(str(plugin().parent))
     print(f'export BCFTOOLS_PLUGINS={plugins}:"${{BCFTOOLS_PLUGINS-}}"')
