@@ -101,6 +101,22 @@ def test_the_old_tools_name(
     assert is_ours == (version == "4.6.2.0")
 
 
+def test_the_package_of_4_6_1_0_is_found(gatk: Gatk, tmp_path: Path) -> None:
+    """Maven Central has no such release: its name stands for the jars of the next."""
+    script = launcher(gatk, "4.6.2.0", tmp_path)
+    (tmp_path / "gatk-package-4.6.2.0-local.jar").unlink()
+    gatk.packaged("4.6.2.0", tmp_path, "4.6.1.0")
+    done = subprocess.run(
+        script.command("CNNScoreVariants", "--help"),
+        env=script.environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert "USAGE: CnnScoreVariants" in done.stdout + done.stderr
+
+
 # ---- signals: to the script alone, as `kill` gives them, or to all, as a terminal does ----
 
 

@@ -105,14 +105,14 @@ class Gatk:
         path = f"{self.folder}/*:{self.walker}"
         return ["java", *SHORT, f"-Xmx{heap}", "-cp", path, MAIN, *map(str, arguments)]
 
-    def packaged(self, version: str, folder: Path) -> Path:
-        """The walker beside a jar that has the name of that release's package, and stands for its
-        jars from Maven: nothing else of a GATK is near."""
+    def packaged(self, version: str, folder: Path, name: str | None = None) -> Path:
+        """The walker beside a jar that has the name of that release's package (or of `name`'s), and
+        stands for its jars from Maven: nothing else of a GATK is near."""
         jars = sorted(self.folder.with_name(f"gatk-{version}").glob("*.jar"))
         assert jars, f"make {self.folder.with_name(f'gatk-{version}')}/ready"
         line = "Class-Path: " + " ".join(jar.as_uri() for jar in jars)
         manifest = "\n ".join(line[at : at + 70] for at in range(0, len(line), 70)) + "\n"
-        with zipfile.ZipFile(folder / f"gatk-package-{version}-local.jar", "w") as package:
+        with zipfile.ZipFile(folder / f"gatk-package-{name or version}-local.jar", "w") as package:
             package.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n" + manifest)
         return Path(shutil.copy(self.walker, folder))
 
