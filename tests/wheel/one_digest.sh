@@ -22,6 +22,7 @@ digest() { bcftools query -f '%CHROM %POS %REF %ALT %INFO/CNN_READS\n' "$1" | sh
 cd "$work"
 "$python" -m venv first
 first/bin/python -m pip -q install --disable-pip-version-check "$wheel"
+first/bin/python -m pip check
 # Scripts of pip name their interpreter; what runs without one must not care.
 mv first moved
 command=(moved/bin/python -m cnnscore)

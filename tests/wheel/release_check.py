@@ -8,6 +8,8 @@ the byte.
 from __future__ import annotations
 
 import argparse
+import base64
+import csv
 import hashlib
 import os
 import re
@@ -83,11 +85,25 @@ def of_a_wheel(wheel: Path, version: str) -> Iterator[str]:
                     yield f"{wheel.name}: {name} names {folder.decode()}"
             if TEXTS.get(name, b"") not in archive.read(name):
                 yield f"{wheel.name}: {name} has no text of the licence"
+        yield from of_its_record(wheel, archive, info)
     for name in (*HELD, *(f"{info}/{name}" for name in IN_DIST_INFO)):
         if name not in held:
             yield f"{wheel.name}: no {name}"
     if "manylinux" not in wheel.name:
         yield f"{wheel.name}: not repaired by auditwheel"
+
+
+def of_its_record(wheel: Path, archive: ZipFile, info: str) -> Iterator[str]:
+    """What of a wheel is not as its RECORD says."""
+    lines = csv.reader(archive.read(f"{info}/RECORD").decode().splitlines())
+    recorded = {name: (digest, size) for name, digest, size in lines}
+    for name in sorted({*recorded, *archive.namelist()} - {f"{info}/RECORD"}):
+        if name.endswith("/"):
+            continue
+        content = archive.read(name) if name in archive.namelist() else b""
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        if recorded.get(name) != (f"sha256={digest}", str(len(content))):
+            yield f"{wheel.name}: {name} is not as RECORD has it"
 
 
 def digests(folder: Path) -> dict[str, str]:
