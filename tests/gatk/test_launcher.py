@@ -102,10 +102,13 @@ def test_the_old_tools_name(
 
 
 def test_the_package_of_4_6_1_0_is_found(gatk: Gatk, tmp_path: Path) -> None:
-    """Maven Central has no such release: its name stands for the jars of the next."""
-    script = launcher(gatk, "4.6.2.0", tmp_path)
-    (tmp_path / "gatk-package-4.6.2.0-local.jar").unlink()
-    gatk.packaged("4.6.2.0", tmp_path, "4.6.1.0")
+    """Maven Central has no such release: its name stands for the jars of the next. The walker is a
+    link, as to the jar of an installed wheel."""
+    (tmp_path / "elsewhere").mkdir()
+    script = launcher(gatk, "4.6.2.0", tmp_path / "elsewhere")
+    gatk.packaged("4.6.2.0", tmp_path, "4.6.1.0").unlink()
+    (tmp_path / "cnnscore-gatk.jar").symlink_to(gatk.walker)
+    script = Launcher(script.script, tmp_path / "cnnscore-gatk.jar")
     done = subprocess.run(
         script.command("CNNScoreVariants", "--help"),
         env=script.environment,
