@@ -37,6 +37,15 @@ HELD = (
     "cnnscore/models/reads.onnx",
     "cnnscore/train/configs/read-set.toml",
 )
+# All that others can see of them: htslib's own names would clash with pysam's, or bcftools'.
+EXPORTED = {
+    "cnnscore/_encode.abi3.so": {"PyInit__encode"},
+    "cnnscore/_window.abi3.so": {"PyInit__window"},
+    "cnnscore/lib/libcnnscore_python.so": {"cnnscore_python_side"},
+    "cnnscore/lib/bcftools/cnnscore.so": {"about", "run", "usage", "version"},
+}
+# The plugin has the host's htslib, the library loads the environment's Python.
+NEEDED_BY_NONE = re.compile(r"NEEDED.*\[(libhts|libpython)")
 # Of the clone, of the user and of what is built aside.
 OF_THIS_MACHINE = [f"{folder}/".encode() for folder in (ROOT, Path.home())] + [
     f"{tempfile.gettempdir()}/{tempfile.gettempprefix()}".encode()
@@ -46,11 +55,13 @@ TEXTS = {"cnnscore/lib/licenses/openssl": b"TERMS AND CONDITIONS FOR USE, REPROD
 IN_DIST_INFO = ("licenses/LICENSE", "licenses/NOTICE", "sboms/cnnscore.cdx.json")
 
 
-def git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False
-    )
+def say(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip()
+
+
+def git(*arguments: str) -> str:
+    return say("git", "-C", str(ROOT), *arguments)
 
 
 def of_the_sources(version: str) -> Iterator[str]:
@@ -86,6 +97,7 @@ def of_a_wheel(wheel: Path, version: str) -> Iterator[str]:
             if TEXTS.get(name, b"") not in archive.read(name):
                 yield f"{wheel.name}: {name} has no text of the licence"
         yield from of_its_record(wheel, archive, info)
+        yield from of_its_libraries(wheel, archive)
     for name in (*HELD, *(f"{info}/{name}" for name in IN_DIST_INFO)):
         if name not in held:
             yield f"{wheel.name}: no {name}"
@@ -104,6 +116,19 @@ def of_its_record(wheel: Path, archive: ZipFile, info: str) -> Iterator[str]:
         digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
         if recorded.get(name) != (f"sha256={digest}", str(len(content))):
             yield f"{wheel.name}: {name} is not as RECORD has it"
+
+
+def of_its_libraries(wheel: Path, archive: ZipFile) -> Iterator[str]:
+    """What is wrong with what its native files show and ask for."""
+    with tempfile.TemporaryDirectory() as work:
+        for name in (name for name in archive.namelist() if name.endswith(".so")):
+            file = archive.extract(name, work)
+            if wanted := EXPORTED.get(name):
+                lines = say("nm", "-D", "--defined-only", file).splitlines()
+                if {line.split()[-1] for line in lines} != wanted:
+                    yield f"{wheel.name}: {name} shows other symbols than {', '.join(wanted)}"
+            if NEEDED_BY_NONE.search(say("readelf", "-d", file)):
+                yield f"{wheel.name}: {name} is linked to an htslib or a libpython"
 
 
 def digests(folder: Path) -> dict[str, str]:
