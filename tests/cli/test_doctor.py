@@ -57,6 +57,36 @@ def test_old_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert finding("GATK").state == ABSENT
 
 
+def test_which_gatk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the jar, or beside that of GATK_LOCAL_JAR; else a script that has not the tool yet."""
+    jar, gatk = tmp_path / "lib" / "cnnscore-gatk.jar", tmp_path / "gatk"
+    for folder in (jar.parent, gatk, tmp_path / "bin"):
+        folder.mkdir()
+    jar.touch()
+    monkeypatch.setattr("cnnscore.doors.walker", lambda: jar)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.delenv("GATK_LOCAL_JAR", raising=False)
+    program(tmp_path / "bin", "java", 'openjdk version "17.0.1"')
+    said = finding("GATK")
+    assert said.state == ABSENT
+    assert "no `gatk` in PATH" in said.found
+    program(gatk, "gatk", "")
+    (tmp_path / "bin" / "gatk").symlink_to(gatk / "gatk")
+    said = finding("GATK")
+    assert said.state == ABSENT
+    assert f"`ln -s {jar} {gatk}`" in said.found
+    # What it says, done: but the package is missing, then of a release that the jar does not find.
+    (gatk / jar.name).symlink_to(jar)
+    monkeypatch.setenv("GATK_LOCAL_JAR", str(gatk / jar.name))
+    for name, state in (("4.4.0.0", ABSENT), ("4.6.1.0", OK)):
+        (gatk / f"gatk-package-{name}-local.jar").touch()
+        assert finding("GATK").state == state, name
+    assert finding("GATK").found.endswith("with gatk-package-4.6.1.0-local.jar beside it")
+    monkeypatch.delenv("GATK_LOCAL_JAR")
+    (jar.parent / "gatk.jar").touch()
+    assert finding("GATK") == (OK, "GATK", f"Java 17, {jar}, with gatk.jar beside it")
+
+
 def test_two_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert runtime.shadowed() is None
     monkeypatch.setattr("importlib.metadata.version", lambda name: "1.20")

@@ -17,11 +17,14 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from cnnscore.errors import BadInput, UsageError
 
 OK, ABSENT, BROKEN = "ok", "-", "!!"
+# What the jar's manifest looks for (plugin/gatk/pom.xml).
+PACKAGE = r"gatk(-package-4\.(5\.0|6\.[012])\.0-local)?\.jar"
 OLDEST_BCFTOOLS, OLDEST_JAVA = (1, 16), 17
 
 
@@ -178,7 +181,28 @@ def _java() -> Finding:
     version = re.search(r'version "(\d+)', said)
     if not version or int(version[1]) < OLDEST_JAVA:
         return Finding(BROKEN, "GATK", f"{_first(said)}: install Java 17 or later")
-    return Finding(OK, "GATK", f"Java {version[1]}, {path}")
+    return _gatk(f"Java {version[1]}", path)
+
+
+def _gatk(java: str, walker: Path) -> Finding:
+    """The GATK that the tool would run in: what lies beside the jar, or GATK's own script."""
+    local = Path(os.environ.get("GATK_LOCAL_JAR") or walker)
+    for jar in (local, walker):
+        for package in sorted(jar.parent.glob("gatk*.jar")):
+            if jar.name == walker.name and re.fullmatch(PACKAGE, package.name):
+                return Finding(OK, "GATK", f"{java}, {jar}, with {package.name} beside it")
+    script = shutil.which("gatk")
+    if not script:
+        return Finding(
+            ABSENT, "GATK", f"{java}, but no `gatk` in PATH: install 4.5.0.0 or later for {walker}"
+        )
+    folder = Path(script).resolve().parent
+    return Finding(
+        ABSENT,
+        "GATK",
+        f"{java}, {script} without the tool: `ln -s {quote(str(walker))} {quote(str(folder))}`, "
+        f"then `export GATK_LOCAL_JAR={quote(str(folder / walker.name))}`",
+    )
 
 
 def _server() -> Finding:
