@@ -17,7 +17,6 @@ import os
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 from cnnscore.api.functions import evaluate, filter, models, view
 from cnnscore.api.training import dataset, train
@@ -25,7 +24,10 @@ from cnnscore.checked import checked
 from cnnscore.errors import BadInput, BadOutput, CnnscoreError, ServerError, UsageError, WrongType
 from cnnscore.version import __version__
 
+TYPE_CHECKING = False  # not typing's, as in errors.py
 if TYPE_CHECKING:
+    from typing import Any
+
     from cnnscore.api.evaluation import Evaluation
     from cnnscore.api.explained import Explained
     from cnnscore.api.models import Model

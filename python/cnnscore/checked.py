@@ -6,16 +6,19 @@ One place for all public functions, so that an argument means the same at each o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import wraps
 from numbers import Integral, Real
-from typing import Any, ParamSpec, TypeVar
 
 from cnnscore.errors import UsageError, WrongType
 
-P = ParamSpec("P")
-T = TypeVar("T")
-Check = Callable[[Any, str], Any]
+TYPE_CHECKING = False  # not typing's, as in errors.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
+    Check = Callable[[Any, str], Any]
 
 CHOICES = {
     "annotations_from": ("caller", "reads", "fill"),

@@ -4,8 +4,12 @@ One table maps the status codes of native/include/cnnscore.h to these; docs/refe
 lists both.
 """
 
-from collections.abc import Callable
-from typing import Any
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as typing's, which takes as long to load as Python itself
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 class CnnscoreError(Exception):

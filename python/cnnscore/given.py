@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, TypeAlias
 
 from cnnscore.checked import check_text, type_of
 from cnnscore.errors import UsageError, WrongType
 
+TYPE_CHECKING = False  # not typing's, as in errors.py
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from pysam import AlignmentFile, FastaFile, TabixFile, VariantFile
 
     File: TypeAlias = (

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import os
 from numbers import Real
-from typing import TYPE_CHECKING, Any
 
 from cnnscore.checked import checked
 from cnnscore.errors import UsageError, WrongType
 from cnnscore.given import file_of, files_of, list_of, maybe_file, name_of
 
+TYPE_CHECKING = False  # not typing's, as in errors.py
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from cnnscore.api.evaluation import Evaluation
     from cnnscore.api.models import Model

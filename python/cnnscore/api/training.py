@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from cnnscore.checked import checked
 from cnnscore.errors import UsageError, WrongType
 from cnnscore.given import file_of, files_of, list_of, maybe_file, name_of
 
+TYPE_CHECKING = False  # not typing's, as in errors.py
 if TYPE_CHECKING:
+    from typing import Any
+
     from cnnscore.dataset.summary import DatasetSummary
     from cnnscore.given import File, Files
     from cnnscore.progress import Progress
