@@ -365,7 +365,7 @@ class Scorer:
     def explain(self, window: Window, *, runs: int | None = None) -> Explained:
         """What moved the score of a site, by hiding part after part of what the network sees.
 
-        `runs` of the network are made, by default 300 (32 for GATK's networks over reads). Errors:
+        `runs` of the network are made, by default 300 (16 for GATK's networks over reads). Errors:
         BadInput for a site without a score.
 
         >>> import cnnscore

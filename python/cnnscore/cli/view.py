@@ -108,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUNS",
         type=int,
         help="runs of the network per site to find what moved its score; 0: none; 300 shows every "
-        "read and column by itself, fewer the parts that matter [32 for gatk-reads networks, else "
+        "read and column by itself, fewer those that tell most [16 for gatk-reads networks, else "
         "300]",
     )
     add_option(network, "sample-depth")

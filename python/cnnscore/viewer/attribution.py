@@ -5,93 +5,103 @@ minus the score without the part: above 0 it speaks for the call, below 0 agains
 a read is absent; a column's bases are N in reads and reference; an annotation has its typical
 value (the median of the calls); a feature of read scalars is 0 in all reads.
 
-Where reads and columns are more than the runs that may be taken, they are hidden in blocks first,
-narrow ones at the site and wide ones far from it. Then the blocks that moved the score most are cut
-in two, again and again, until the runs are used or all that matters is measured cell by cell.
+Where reads and columns are more than the runs that may be taken, those of them are hidden that are
+likely to matter and that tell of the others: the site's own column and the columns in which most
+reads differ from the reference; and reads evenly spread over the pileup, each of which stands for
+its neighbours, as the network takes reads in the order of what they show at the site.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.network.encode import (
+    READ_GAP,
+    READ_LETTERS,
     READ_N,
     READ_NONE,
     READ_SPAN,
     REFERENCE_ANY,
+    REFERENCE_GAP,
     REFERENCE_NONE,
     Planes,
 )
 from cnnscore.score.engine import Engine
 
-BLOCKS = ("row", "column")
-"""Axes whose cells may be hidden together."""
-LITTLE = 0.1
-"""A block with less than this part of its axis's largest effect is not cut further."""
-
 
 @dataclass(frozen=True)
 class Part:
-    """Cells [begin, end) along one axis of the input, hidden together."""
+    """What is hidden in one run: a cell of one axis of the input."""
 
     axis: str
     """`row`, `column`, `annotation`, `feature` (of reads) or `variant`."""
-    begin: int
-    end: int
+    cell: int
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """Effects float32 by axis, one per row, column, annotation or feature (NaN: not measured).
-    Cells hidden together share their effect."""
+    """Effects float32 by axis, one per row, column, annotation or feature. A row that was not
+    hidden has the effect of the one that stands for it; NaN: a column that was not hidden."""
 
     effects: dict[str, NDArray[np.float32]]
     runs: int
 
 
 def parts_of(planes: Planes, runs: int) -> list[Part]:
-    """The parts of a site's planes (no batch axis) that are hidden first, within about `runs` runs.
+    """The parts of a site's planes (no batch axis) that are hidden, in about `runs` runs.
 
     Annotations and features come one by one. So do reads and columns where the runs suffice; if not
-    their blocks take half of what is left, most of it for the reads: which columns matter is known
-    beforehand, those at the site.
+    they have half of what is left each, or what the other axis leaves of its half.
     """
     sizes = axes_of(planes)
     parts = [
-        Part(axis, i, i + 1)
+        Part(axis, i)
         for axis in ("annotation", "feature", "variant")
         for i in range(sizes.get(axis, 0))
     ]
-    left = runs - len(parts)
+    left = max(runs - len(parts), 2)
     rows, columns = sizes.get("row", 0), sizes.get("column", 0)
-    for_rows, for_columns = rows, columns
-    if rows + columns > left:
-        for_rows = min(rows, max(1, left // (3 if columns else 2)))
-        for_columns = min(columns, max(2, left // 2 - for_rows))
+    for_rows = min(rows, max(left // 2, left - columns))
+    for_columns = min(columns, left - for_rows)
     return [
         *parts,
-        *_blocks("row", np.linspace(0, rows, for_rows + 1)),
-        *_blocks("column", _about_the_middle(columns, for_columns)),
+        *(Part("row", row) for row in _spread(rows, for_rows)),
+        *(Part("column", column) for column in _telling(planes, columns, for_columns)),
     ]
 
 
-def _about_the_middle(size: int, blocks: int) -> NDArray[np.float64]:
-    """Edges of blocks over [0, size) that widen with the distance from the middle, the site."""
-    if blocks >= size:
-        return np.arange(size + 1, dtype=np.float64)
-    away = np.geomspace(1, size / 2, blocks // 2)[:-1]
-    middle = size // 2
-    return np.concatenate([[0], middle - away[::-1], [middle], middle + away, [size]])
+def _spread(rows: int, count: int) -> list[int]:
+    """The middle rows of `count` parts of like size."""
+    edges = np.linspace(0, rows, count + 1)
+    middles: list[int] = ((edges[:-1] + edges[1:]) / 2).astype(np.int64).tolist()
+    return middles
 
 
-def _blocks(axis: str, edges: NDArray[np.float64]) -> list[Part]:
-    whole = np.unique(np.round(edges).astype(np.int64)).tolist()
-    return [Part(axis, begin, end) for begin, end in pairwise(whole)]
+def _telling(planes: Planes, columns: int, count: int) -> list[int]:
+    """The columns that are likely to matter: the site's own, then by the number of reads that
+    differ from the reference, near ones first.
+    """
+    if not count:
+        return []
+    away = np.abs(np.arange(columns) - columns // 2)
+    differ = np.zeros(columns, np.int64)
+    if "bases" in planes:
+        bases, letter = planes["bases"] & 31, _OF_READS[planes["reference"]]
+        shown = (bases != READ_NONE) & (letter != READ_NONE)
+        differ = np.count_nonzero(shown & (bases != letter), axis=0)
+    order = np.lexsort((away, -differ, away > 0))
+    return sorted(order[:count].tolist())
+
+
+_OF_READS = np.full(256, READ_NONE, np.uint8)
+"""How a read shows what the reference has, by the reference's code; READ_NONE where that is any
+base or none."""
+_OF_READS[:4] = [READ_LETTERS.index(base) for base in "ACGT"]
+_OF_READS[REFERENCE_GAP] = READ_GAP
 
 
 def axes_of(planes: Planes) -> dict[str, int]:
@@ -116,88 +126,64 @@ def attribute(
 ) -> Attribution:
     """Effects of the parts of one site's planes (no batch axis) on its score.
 
-    Takes at most about `runs` network runs, in batches of the encoding's size: what is found does
-    not depend on other sites, nor on the batches of the engine.
+    Takes at most about `runs` network runs. What is found does not depend on other sites, nor on
+    the batches of the engine.
     """
-    size = engine.manifest.encoder.sites_per_run
     effects = {axis: np.full(n, np.nan, np.float32) for axis, n in axes_of(planes).items()}
-    parts: list[Part] = parts_of(planes, runs - 1)
-    whole: np.float32 | None = None
-    taken, measured = 0, list[Part]()
-    while parts:
-        # The whole input is the first copy of all, where nothing is hidden.
-        scores = np.concatenate(
-            [
-                _scores_without(engine, planes, kind, typical, batch)
-                for batch in _batches([*([None] if whole is None else []), *parts], size)
-            ]
-        )
-        taken += len(scores)
-        if whole is None:
-            whole, scores = scores[0], scores[1:]
-        for part, score in zip(parts, scores, strict=True):
-            effects[part.axis][part.begin : part.end] = whole - score
-        measured += parts
-        parts = _finer(measured, effects, min(size, runs - taken))
-    return Attribution(effects, taken)
+    parts = parts_of(planes, runs - 1)
+    # The whole input is the first copy of all, where nothing is hidden. Half as many copies in a
+    # call as sites when scoring: with gatk-2d a tenth quicker, and no site waits for others.
+    batches = _batches([None, *parts], engine.manifest.encoder.sites_per_run // 2)
+    scores = np.concatenate(
+        [_scores_without(engine, planes, kind, typical, batch) for batch in batches]
+    )
+    for part, score in zip(parts, scores[1:], strict=True):
+        effects[part.axis][part.cell] = scores[0] - score
+    hidden = [part.cell for part in parts if part.axis == "row"]
+    if hidden:
+        effects["row"] = effects["row"][_standing_for(planes, np.array(hidden))]
+    return Attribution(effects, len(scores))
 
 
-def _finer(measured: list[Part], effects: dict[str, NDArray[np.float32]], runs: int) -> list[Part]:
-    """Halves of the blocks that moved the score most for their axis, `runs` of them at most; these
-    blocks leave `measured`.
+def _standing_for(planes: Planes, hidden: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[rows] for each row the one that stands for it: the nearest of those that were hidden, and
+    if possible of those that show the same at the site.
     """
-    blocks = [part for part in measured if part.axis in BLOCKS]
-    most = {
-        axis: max((abs(_of(part, effects)) for part in blocks if part.axis == axis), default=0.0)
-        for axis in BLOCKS
-    }
-    matter = [
-        part
-        for part in blocks
-        if part.end - part.begin > 1 and abs(_of(part, effects)) > LITTLE * most[part.axis]
-    ]
-    matter.sort(key=lambda part: -abs(_of(part, effects)) / most[part.axis])  # stable
-    halves = []
-    for part in matter[: runs // 2]:
-        measured.remove(part)
-        middle = (part.begin + part.end) // 2
-        halves += [Part(part.axis, part.begin, middle), Part(part.axis, middle, part.end)]
-    return halves
-
-
-def _of(part: Part, effects: dict[str, NDArray[np.float32]]) -> float:
-    """The effect of a part, which its cells share; 0 where the network gave no score."""
-    return float(np.nan_to_num(effects[part.axis][part.begin]))
+    rows = np.arange(axes_of(planes)["row"])
+    away = np.abs(rows[:, None] - hidden)
+    if "bases" in planes:
+        at_site = planes["bases"][: len(rows), planes["bases"].shape[1] // 2] & 31
+        away += len(rows) * (at_site[:, None] != at_site[hidden])
+    nearest: NDArray[np.int64] = hidden[away.argmin(axis=1)]
+    return nearest
 
 
 def hide(planes: Planes, i: int, part: Part, typical: NDArray[np.float32]) -> None:
     """Hide a part in copy `i` of batched planes, in place."""
-    cells = slice(part.begin, part.end)
+    cell = part.cell
     if part.axis == "annotation":
         # Our own networks are told what is missing; GATK's take 0 for it.
         own = "variant" in planes
-        planes["annotations"][i, cells] = typical[cells] if own else np.nan_to_num(typical[cells])
+        planes["annotations"][i, cell] = typical[cell] if own else np.nan_to_num(typical[cell])
     elif part.axis == "variant":
-        planes["variant"][i, cells] = 0
+        planes["variant"][i, cell] = 0
     elif part.axis == "feature":
-        planes["reads"][i, :, cells] = 0
+        planes["reads"][i, :, cell] = 0
     elif part.axis == "row" and "mask" in planes:
-        planes["mask"][i, cells] = 0
-        planes["reads"][i, cells] = 0
+        planes["mask"][i, cell] = 0
+        planes["reads"][i, cell] = 0
     elif part.axis == "row":
-        planes["bases"][i, cells] = READ_NONE
-        planes["quals"][i, cells] = 0
-        planes["rows"][i, cells] = 0
+        planes["bases"][i, cell] = READ_NONE
+        planes["quals"][i, cell] = 0
+        planes["rows"][i, cell] = 0
     else:
-        reference = planes["reference"][i]
-        reference[cells] = np.where(
-            reference[cells] == REFERENCE_NONE, REFERENCE_NONE, REFERENCE_ANY
-        )
+        if planes["reference"][i, cell] != REFERENCE_NONE:
+            planes["reference"][i, cell] = REFERENCE_ANY
         if "bases" in planes:
-            bases = planes["bases"][i, :, cells]
+            bases = planes["bases"][i, :, cell]
             unknown = (bases & READ_SPAN) | READ_N
-            planes["bases"][i, :, cells] = np.where(bases & 31 == READ_NONE, bases, unknown)
-            planes["quals"][i, :, cells] = 0
+            planes["bases"][i, :, cell] = np.where(bases & 31 == READ_NONE, bases, unknown)
+            planes["quals"][i, :, cell] = 0
 
 
 def _scores_without(

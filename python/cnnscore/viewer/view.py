@@ -34,9 +34,9 @@ from cnnscore.viewer.sites import Looker, Site
 
 log = logging.getLogger("cnnscore")
 
-RUNS, RUNS_CHEAP = 32, 300
-"""Runs of the network a site that attribution takes by default: where one costs 5 ms, as of GATK's
-networks over reads, and where it costs next to nothing."""
+RUNS, RUNS_CHEAP = 16, 300
+"""Runs of the network per site that attribution takes by default: where one costs 10 ms or more, as
+of GATK's networks over reads, and where it costs next to nothing."""
 
 
 @dataclass(frozen=True)
