@@ -80,6 +80,7 @@ window = builder(
         "records/arrow.h",
         "records/layout.h",
         "records/same_file.h",
+        "records/sample_map.h",
     ],
     find(),
 )

@@ -7,6 +7,13 @@
 
 /* cdef begin */
 
+/* What is in flight as a whole: a block of so many fillings of records at most, each of so many records, and
+ * full with so many carriers. They are put in the order of their samples, so that a sample's reads are opened
+ * once. */
+#define CNNSCORE_COHORT_RECORDS 4096
+#define CNNSCORE_COHORT_READS 8
+#define CNNSCORE_COHORT_CARRIERS 32768
+
 /* A carrier is a sample whose genotype holds an ALT allele that is a sequence. */
 typedef struct cnnscore_carriers cnnscore_carriers;
 typedef struct {
@@ -30,6 +37,24 @@ int cnnscore_carriers_find(cnnscore_carriers *carriers, cnnscore_records *record
  * are filled again. */
 const cnnscore_window_batch *cnnscore_carriers_sites(const cnnscore_carriers *carriers);
 const cnnscore_carrier_columns *cnnscore_carriers_columns(const cnnscore_carriers *carriers);
+
+/* Carriers of several fillings of records, in the order of their samples. */
+typedef struct cnnscore_by_sample cnnscore_by_sample;
+cnnscore_by_sample *cnnscore_by_sample_new(void);
+void cnnscore_by_sample_free(cnnscore_by_sample *by_sample);
+int cnnscore_by_sample_fill(cnnscore_by_sample *by_sample, const cnnscore_carriers *const *parts, int32_t n,
+                            cnnscore_error *err);
+/* Their site columns; valid while those of the parts are. */
+const cnnscore_window_batch *cnnscore_by_sample_sites(const cnnscore_by_sample *by_sample);
+/* Of each [n] the sample column, and its number among the carriers of all parts one after the other. */
+const int32_t *cnnscore_by_sample_sample(const cnnscore_by_sample *by_sample);
+const int64_t *cnnscore_by_sample_number(const cnnscore_by_sample *by_sample);
+
+/* INPUT where there were carriers to score and none has a score. */
+int cnnscore_check_carriers(const cnnscore_calls *calls, int64_t carriers, int64_t scored,
+                            cnnscore_error *err);
+/* Whether no read lies over the sites of most of the carriers that reads were asked for; the warning. */
+int32_t cnnscore_warn_of_carriers(int64_t carriers, int64_t empty, cnnscore_error *warning);
 
 /* The log-odds that at least one of n carriers is real, of the log-odds of each, were they independent:
  * ln(prod(1 + e^s) - 1) (the noisy OR: Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, 4.3.2).
@@ -73,6 +98,14 @@ typedef struct {
  * negative code. */
 int64_t cnnscore_carriers_filter(const cnnscore_carriers *carriers, cnnscore_records *records,
                                  const cnnscore_genotype_filtering *filtering, cnnscore_error *err);
+/* [N] 1 where FORMAT/FT of the column `sample` names a filter. */
+int cnnscore_records_genotype_filtered(const cnnscore_records *records, int32_t sample, uint8_t *filtered,
+                                       cnnscore_error *err);
 
 /* cdef end */
+
+/* INFO keys of a cohort's scores, at every door. */
+#define CNNSCORE_SITE_KEY "CNN_SITE"
+#define CNNSCORE_NUMBER_KEY "CNN_N"
+
 #endif

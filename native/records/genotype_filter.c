@@ -31,6 +31,33 @@ int cnnscore_carriers_numbers(const cnnscore_carriers *carriers, const cnnscore_
     return CNNSCORE_OK;
 }
 
+static bool is_none(const char *filter) {
+    return !*filter || *filter == bcf_str_missing || strcmp(filter, ".") == 0 || strcmp(filter, "PASS") == 0;
+}
+
+int cnnscore_records_genotype_filtered(const cnnscore_records *records, int32_t sample, uint8_t *filtered,
+                                       cnnscore_error *err) {
+    const bcf_hdr_t *header = records->calls->header;
+    int id = bcf_hdr_id2int(header, BCF_DT_ID, "FT");
+    for (int32_t i = 0; i < records->n; i++) {
+        bcf1_t *record = records->record[i];
+        filtered[i] = 0;
+        if (bcf_unpack(record, BCF_UN_FMT) < 0)
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT, "%s: the FORMAT of %s:%lld is malformed",
+                                 records->calls->path, bcf_hdr_id2name(header, record->rid),
+                                 (long long)record->pos + 1);
+        const bcf_fmt_t *format = id < 0 ? NULL : bcf_get_fmt_id(record, id);
+        if (!format || !format->p || format->type != BCF_BT_CHAR || sample >= (int32_t)record->n_sample)
+            continue;
+        const char *text = (const char *)format->p + (size_t)sample * (size_t)format->size;
+        size_t length = strnlen(text, (size_t)format->size);
+        bool passes = length == 0 || *text == bcf_str_missing || (length == 1 && *text == '.') ||
+                      (length == 4 && strncmp(text, "PASS", length) == 0);
+        filtered[i] = !passes;
+    }
+    return CNNSCORE_OK;
+}
+
 /* Room for one record after another. */
 typedef struct {
     char **text; /* [samples] FT */
@@ -50,10 +77,6 @@ typedef struct {
 
 static int compare_texts(const void *left, const void *right) {
     return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-static bool is_none(const char *filter) {
-    return !*filter || *filter == bcf_str_missing || strcmp(filter, ".") == 0 || strcmp(filter, "PASS") == 0;
 }
 
 /* FT of one genotype: the filters of `given` (cut up here; NULL: none) and `name`, sorted, each once; PASS
@@ -97,7 +120,7 @@ static int set_ft(scratch *s, bcf_hdr_t *header, bcf1_t *record, const cnnscore_
         if (carrier < n && samples[carrier] == sample) judged = verdict[carrier];
         own.l = 0;
         const char *given = width ? s->given + (size_t)sample * (size_t)width : "";
-        code = kputsn(given, (int)strnlen(given, (size_t)width), &own) < 0 ||
+        code = kputsn(given, strnlen(given, (size_t)width), &own) < 0 ||
                        join(s, sample, own.s, judged >= 0 ? f->names[judged] : NULL, judged >= -1) < 0
                    ? -1
                    : 0;

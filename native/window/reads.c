@@ -204,6 +204,32 @@ int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig,
     return CNNSCORE_OK;
 }
 
+int cnnscore_reads_check_contigs(const cnnscore_reads *reads, const cnnscore_reference *reference,
+                                 cnnscore_error *err) {
+    for (int32_t i = 0; i < reads->n_files; i++) {
+        const cnnscore_reads_file *file = &reads->files[i];
+        int n = sam_hdr_nref(file->header), shared = 0;
+        for (int tid = 0; tid < n; tid++) {
+            const char *contig = sam_hdr_tid2name(file->header, tid);
+            int64_t has = sam_hdr_tid2len(file->header, tid);
+            int64_t length = cnnscore_reference_length(reference, contig);
+            shared += length >= 0;
+            if (length >= 0 && has != length)
+                return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                     "contig %s has %lld bases in %s but %lld in the reference %s: give the "
+                                     "reference that the reads were aligned to",
+                                     contig, (long long)has, file->path, (long long)length, reference->path);
+        }
+        if (n > 0 && shared == 0)
+            return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                                 "%s has no contig of the reference %s: were its reads aligned to another "
+                                 "reference, or are the "
+                                 "contigs named otherwise (chr1, 1)?",
+                                 file->path, reference->path);
+    }
+    return CNNSCORE_OK;
+}
+
 /* Where a read is counted that does not count by its read group, NULL where it does. GATK's rule takes none
  * without one; ours asks for one where there is a sample to tell. */
 static int64_t *group_fault(cnnscore_reads *reads, const cnnscore_reads_file *file, const bam1_t *read) {

@@ -8,6 +8,7 @@
 #include "fail.h"
 #include "merge.h"
 #include "read_groups.h"
+#include "reference.h"
 #include "window.h"
 
 typedef struct {
@@ -43,6 +44,10 @@ void cnnscore_reads_close(cnnscore_reads *reads);
 /* What a user should know of the file `i`; NULL: nothing. */
 const char *cnnscore_reads_note(const cnnscore_reads *reads, int32_t i);
 
+/* Contigs that a file shares with the reference have its lengths, and there is one; or an error that names
+ * file and contig. */
+int cnnscore_reads_check_contigs(const cnnscore_reads *reads, const cnnscore_reference *reference,
+                                 cnnscore_error *err);
 /* Every file has the contig with this length, or an error that names file and contig. */
 int cnnscore_reads_check_contig(const cnnscore_reads *reads, const char *contig, int64_t length, int64_t pos,
                                 cnnscore_error *err);

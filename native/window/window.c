@@ -148,6 +148,10 @@ int cnnscore_reader_look(cnnscore_reader *reader, cnnscore_reader_counts *looked
     return code;
 }
 
+int cnnscore_reader_check_contigs(const cnnscore_reader *reader, cnnscore_error *err) {
+    return cnnscore_reads_check_contigs(&reader->reads.reads, &reader->reference, err);
+}
+
 /* ---- reference ---- */
 
 static int enter_contig(cnnscore_reader *reader, const cnnscore_window_batch *sites, int32_t site,

@@ -58,6 +58,9 @@ typedef struct cnnscore_windows cnnscore_windows;
 int cnnscore_reader_open(const cnnscore_reader_options *options, cnnscore_reader **reader,
                          cnnscore_error *err);
 void cnnscore_reader_close(cnnscore_reader *reader);
+/* Before a site is read: INPUT where a contig of the read files has another length than in the reference, or
+ * a file has none of its contigs. */
+int cnnscore_reader_check_contigs(const cnnscore_reader *reader, cnnscore_error *err);
 /* What a user should know of the reads file `i`, its index being older than it; NULL: nothing. */
 const char *cnnscore_reader_note(const cnnscore_reader *reader, int32_t i);
 /* Name of the reference's contig `i`; NULL past the last. */

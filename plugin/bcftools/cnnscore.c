@@ -23,6 +23,7 @@
 #include "options.h"
 #include "output.h"
 #include "pipeline.h"
+#include "plugin_cohort.h"
 #include "report.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -45,7 +46,9 @@ const char *usage(void) {
     return "\n"
            "About: Score variants with convolutional networks: real, or sequencing artefact? Writes one "
            "log-odds\n"
-           "       per record into INFO; 0 is even odds, as in training. Single samples.\n"
+           "       per record into INFO; 0 is even odds, as in training. Of a cohort (--sample-map), one for "
+           "each\n"
+           "       carrier into FORMAT, and one for the site.\n"
            "Usage: bcftools +cnnscore -f REF.fa [Options] IN.vcf.gz|-\n"
            "Options:\n"
            "   -f, --fasta-ref FILE            FASTA with .fai that the variants were called against\n"
@@ -70,6 +73,10 @@ const char *usage(void) {
            "       --per-allele                One score per ALT allele (Number=A); cnnscore's networks "
            "only\n"
            "       --sample NAME               Its VCF column, and the reads whose read group has this SM\n"
+           "       --sample-map FILE           Score each carrier of a cohort: a table with tabs of sample, "
+           "reads "
+           "(commas\n"
+           "                                     between) and, if known, depth\n"
            "   -p, --provider NAME             Where to compute: auto, cpu, cuda, tensorrt; auto takes CUDA "
            "where\n"
            "                                     it works [auto]\n"
@@ -108,6 +115,9 @@ const char *usage(void) {
            "   # In a pipe: keep what is likelier true than false\n"
            "   bcftools view -Ou -f PASS calls.bcf | bcftools +cnnscore -f ref.fa -b reads.bam -Ou - |\n"
            "     bcftools view -i 'CNN_READS>0' -Oz -o kept.vcf.gz\n"
+           "\n"
+           "   # A score for each carrier of a cohort, and for each site\n"
+           "   bcftools +cnnscore -f ref.fa --sample-map samples.tsv cohort.vcf.gz -o scored.vcf.gz -W\n"
            "\n"
            "   # One sample of several; options may follow --\n"
            "   bcftools +cnnscore trio.vcf.gz -- -f ref.fa -b child.bam --sample child -r chr20\n"
@@ -174,22 +184,27 @@ static int open_calls(const plugin_options *o, const cnnscore_engine_description
     return code;
 }
 
+static cnnscore_score_lines score_lines(const cnnscore_engine_description *network, const char *key,
+                                        bool per_allele) {
+    return (cnnscore_score_lines){
+        .struct_size = sizeof(cnnscore_score_lines),
+        .key = key,
+        .description = network->info_description,
+        .per_allele = per_allele,
+        .model = network->model,
+        .network = network->network,
+        .cutoffs = network->cutoffs,
+        .version = CNNSCORE_VERSION,
+    };
+}
+
 /* Check that calls, network and options agree, and complete the header. */
 static int prepare(cnnscore_calls *calls, const plugin_options *o, const cnnscore_engine_description *network,
                    const char *key, int argc, char **argv, cnnscore_error *err) {
     int code = check_samples(calls, o, network->read_rule != CNNSCORE_READS_NONE, err);
     if (code == CNNSCORE_OK) code = cnnscore_calls_check_key(calls, key, o->overwrite, err);
     if (code != CNNSCORE_OK) return code;
-    cnnscore_score_lines lines = {
-        .struct_size = sizeof lines,
-        .key = key,
-        .description = network->info_description,
-        .per_allele = o->per_allele,
-        .model = network->model,
-        .network = network->network,
-        .cutoffs = network->cutoffs,
-        .version = CNNSCORE_VERSION,
-    };
+    cnnscore_score_lines lines = score_lines(network, key, o->per_allele);
     code = cnnscore_calls_add_score(calls, &lines, err);
     return code == CNNSCORE_OK && o->record_command ? record_command(calls, argc, argv, err) : code;
 }
@@ -197,7 +212,11 @@ static int prepare(cnnscore_calls *calls, const plugin_options *o, const cnnscor
 static int check_reads(const plugin_options *o, const cnnscore_engine_description *network,
                        cnnscore_error *err) {
     bool needs_reads = network->read_rule != CNNSCORE_READS_NONE;
-    if (needs_reads && !o->n_reads)
+    if (o->sample_map && !needs_reads)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "the network %s does not look at reads, which a sample map names",
+                             network->model);
+    if (needs_reads && !o->n_reads && !o->sample_map)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                              "the network %s looks at reads: give them with --reads (-b)", network->model);
     if (network->read_rule == CNNSCORE_READS_PRIMARY && o->downsampling == CNNSCORE_DOWNSAMPLE_GATK)
@@ -222,21 +241,14 @@ static void warn_of_annotations(const cnnscore_calls *calls, const cnnscore_engi
         report_warning("%s", warning.message);
 }
 
-static int annotate(plugin_engine *engine, const plugin_options *o, int argc, char **argv,
-                    cnnscore_error *err) {
+static int score_sample(plugin_engine *engine, const plugin_options *o, cnnscore_calls *calls, int argc,
+                        char **argv, cnnscore_error *err) {
     const cnnscore_engine_description *network = &engine->network;
     const char *key = o->info_key ? o->info_key : network->info_key;
-    cnnscore_calls *calls = NULL;
-    plugin_expression *expression = NULL;
     plugin_pipeline *pipeline = NULL;
     plugin_output output = {0};
     plugin_tally tally = {0};
-    int code = cnnscore_check_info_key(key, err);
-    if (code == CNNSCORE_OK) code = check_reads(o, network, err);
-    if (code == CNNSCORE_OK) code = output_check(o, err);
-    if (code == CNNSCORE_OK) code = open_calls(o, network, &calls, err);
-    if (code == CNNSCORE_OK) code = expression_open(o, calls, &expression, err);
-    if (code == CNNSCORE_OK) code = prepare(calls, o, network, key, argc, argv, err);
+    int code = prepare(calls, o, network, key, argc, argv, err);
     if (code == CNNSCORE_OK) code = pipeline_open(engine, o, calls, &pipeline, err);
     if (code == CNNSCORE_OK &&
         cnnscore_uses_depth(network->read_rule, network->annotations, network->n_annotations))
@@ -251,6 +263,49 @@ static int annotate(plugin_engine *engine, const plugin_options *o, int argc, ch
     if (code == CNNSCORE_OK) report_summary(&tally, network->provider);
     pipeline_close(pipeline); /* before what its workers look at */
     output_close(&output);
+    return code;
+}
+
+static int score_carriers(plugin_engine *engine, const plugin_options *o, cnnscore_sample_map *map,
+                          cnnscore_calls *calls, int argc, char **argv, cnnscore_error *err) {
+    const cnnscore_engine_description *network = &engine->network;
+    const cnnscore_cohort_keys keys = {sizeof keys, network->info_key, CNNSCORE_SITE_KEY,
+                                       CNNSCORE_NUMBER_KEY};
+    const cnnscore_score_lines lines = score_lines(network, network->info_key, false);
+    plugin_cohort_samples samples = {.map = map};
+    plugin_output output = {0};
+    plugin_cohort_tally tally = {.start = report_clock()};
+    int code = cnnscore_calls_add_cohort_scores(calls, &keys, &lines, o->overwrite, err);
+    if (code == CNNSCORE_OK && o->record_command) code = record_command(calls, argc, argv, err);
+    if (code == CNNSCORE_OK) code = cohort_samples_open(&samples, engine, o, calls, err);
+    if (code == CNNSCORE_OK) code = output_open(&output, calls, o, err);
+    if (code == CNNSCORE_OK) code = cohort_run(engine, o, &samples, calls, &output, &keys, &tally, err);
+    if (code == CNNSCORE_OK) code = output_finish(&output, err);
+    if (code == CNNSCORE_OK && tally.sites == 0 && cnnscore_calls_note(calls))
+        report_warning("%s", cnnscore_calls_note(calls));
+    if (code == CNNSCORE_OK) report_cohort(&tally, network->provider);
+    output_close(&output);
+    cohort_samples_close(&samples);
+    return code;
+}
+
+static int annotate(plugin_engine *engine, const plugin_options *o, int argc, char **argv,
+                    cnnscore_error *err) {
+    const cnnscore_engine_description *network = &engine->network;
+    cnnscore_calls *calls = NULL;
+    cnnscore_sample_map *map = NULL;
+    plugin_expression *expression = NULL;
+    int code = cnnscore_check_info_key(o->info_key ? o->info_key : network->info_key, err);
+    if (code == CNNSCORE_OK && o->sample_map) code = cnnscore_sample_map_read(o->sample_map, &map, err);
+    if (code == CNNSCORE_OK) code = check_reads(o, network, err);
+    if (code == CNNSCORE_OK) code = output_check(o, map, err);
+    if (code == CNNSCORE_OK) code = open_calls(o, network, &calls, err);
+    if (code == CNNSCORE_OK) code = expression_open(o, calls, &expression, err);
+    if (code == CNNSCORE_OK && map)
+        code = score_carriers(engine, o, map, calls, argc, argv, err);
+    else if (code == CNNSCORE_OK)
+        code = score_sample(engine, o, calls, argc, argv, err);
+    cnnscore_sample_map_free(map);
     expression_close(expression);
     cnnscore_calls_close(calls);
     return code;

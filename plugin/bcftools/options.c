@@ -25,7 +25,8 @@ enum {
     OPTION_PER_ALLELE,
     OPTION_REGIONS_OVERLAP,
     OPTION_TARGETS_OVERLAP,
-    OPTION_VERBOSITY
+    OPTION_VERBOSITY,
+    OPTION_SAMPLE_MAP
 };
 
 static const char SHORT_OPTIONS[] = ":f:b:m:k:p:B:i:e:r:R:t:T:o:O:W::v::h";
@@ -37,6 +38,7 @@ static const struct option LONG_OPTIONS[] = {
     {"provider", required_argument, NULL, 'p'},
     {"batch-size", required_argument, NULL, 'B'},
     {"sample", required_argument, NULL, OPTION_SAMPLE},
+    {"sample-map", required_argument, NULL, OPTION_SAMPLE_MAP},
     {"include", required_argument, NULL, 'i'},
     {"exclude", required_argument, NULL, 'e'},
     {"regions", required_argument, NULL, 'r'},
@@ -154,6 +156,9 @@ static int set_option(int option, plugin_options *o, const char **type, cnnscore
             return positive("-B", optarg, &o->batch_size, err);
         case OPTION_SAMPLE:
             o->sample = optarg;
+            break;
+        case OPTION_SAMPLE_MAP:
+            o->sample_map = optarg;
             break;
         case 'i':
         case 'e':
@@ -297,6 +302,22 @@ static int check_reference(const plugin_options *o, cnnscore_error *err) {
     return CNNSCORE_OK;
 }
 
+static int check_cohort(plugin_options *o, cnnscore_error *err) {
+    const char *other = o->n_reads                                    ? "-b"
+                        : o->sample                                   ? "--sample"
+                        : o->sample_depth > 0                         ? "--sample-depth"
+                        : o->info_key                                 ? "--info-key"
+                        : o->per_allele                               ? "--per-allele"
+                        : o->downsampling == CNNSCORE_DOWNSAMPLE_GATK ? "--downsampling gatk"
+                        : o->annotations && strcmp(o->annotations, "reads") != 0
+                            ? "another --annotations than reads"
+                            : NULL;
+    if (!o->sample_map) return CNNSCORE_OK;
+    o->annotations = "reads"; /* INFO of a cohort says nothing of one sample */
+    return other ? cnnscore_fail(err, CNNSCORE_ERR_USAGE, "%s does not go with --sample-map", other)
+                 : CNNSCORE_OK;
+}
+
 static int set_calls(plugin_options *o, int n, char **names, cnnscore_error *err) {
     if (n > 1)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "one input at a time, but there are %s and %s",
@@ -343,7 +364,8 @@ int options_parse(int argc, char **argv, plugin_options *o, cnnscore_error *err)
     if (code == CNNSCORE_OK && !o->help) code = set_calls(o, n - optind, words + optind, err);
     if (code == CNNSCORE_OK && !o->help) code = set_mode(o, type, err);
     if (code == CNNSCORE_OK && !o->help) code = check_reference(o, err);
-    if (!o->model) o->model = o->n_reads ? "reads" : "reference";
+    if (code == CNNSCORE_OK && !o->help) code = check_cohort(o, err);
+    if (!o->model) o->model = o->n_reads || o->sample_map ? "reads" : "reference";
     free(words);
     return code;
 }

@@ -12,6 +12,7 @@ typedef struct {
     const char *reference; /* FASTA */
     const char **reads;    /* [n_reads] BAM or CRAM */
     int32_t n_reads;
+    const char *sample_map; /* table of a cohort's samples and their reads; NULL: not given */
     const char *model, *info_key, *provider; /* info_key NULL: the network's own */
     const char *annotations;                 /* "caller", "reads", "fill"; NULL: the network's own */
     int32_t batch_size;                      /* 0: the network's own */

@@ -12,14 +12,21 @@
 #include "fail.h"
 #include "same_file.h"
 
-int output_check(const plugin_options *o, cnnscore_error *err) {
-    const char **inputs = calloc((size_t)o->n_reads + 3, sizeof *inputs);
+int output_check(const plugin_options *o, const cnnscore_sample_map *map, cnnscore_error *err) {
+    size_t most = (size_t)o->n_reads + 4;
+    int32_t n_rows = map ? cnnscore_sample_map_rows(map) : 0, n = 0;
+    for (int32_t i = 0; i < n_rows; i++) most += (size_t)cnnscore_sample_map_row(map, i)->n_reads;
+    const char **inputs = calloc(most, sizeof *inputs);
     if (!inputs) return cnnscore_fail_memory(err);
-    int32_t n = 0;
     inputs[n++] = o->reference;
+    if (o->sample_map) inputs[n++] = o->sample_map;
     if (o->regions_file) inputs[n++] = o->regions;
     if (o->targets_file) inputs[n++] = o->targets + (*o->targets == '^');
     for (int32_t i = 0; i < o->n_reads; i++) inputs[n++] = o->reads[i];
+    for (int32_t i = 0; i < n_rows; i++) {
+        const cnnscore_sample_row *row = cnnscore_sample_map_row(map, i);
+        for (int32_t k = 0; k < row->n_reads; k++) inputs[n++] = row->reads[k];
+    }
     int code = cnnscore_check_output(o->output, inputs, n, err);
     free(inputs);
     return code;

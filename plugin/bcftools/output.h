@@ -5,6 +5,7 @@
 #include "aside.h"
 #include "options.h"
 #include "records.h"
+#include "sample_map.h"
 
 typedef struct {
     cnnscore_writer *writer;
@@ -15,7 +16,7 @@ typedef struct {
 
 /* USAGE where the output would replace one of the files that are read; calls may be, by what is made of them.
  */
-int output_check(const plugin_options *options, cnnscore_error *err);
+int output_check(const plugin_options *options, const cnnscore_sample_map *map, cnnscore_error *err);
 /* Open `options->output`, aside when it is a regular file, and write the header of `calls`.
  * Until output_finish, signals that end the process remove what is unfinished. One output a process. */
 int output_open(plugin_output *output, cnnscore_calls *calls, const plugin_options *options,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cohort.h"
 #include "grouped.h"
 #include "options.h"
 
@@ -64,4 +65,21 @@ void report_summary(const plugin_tally *tally, const char *provider) {
                 cnnscore_grouped(tally->sites).text, seconds,
                 cnnscore_grouped(llrint((double)tally->sites / fmax(seconds, 1e-9))).text, provider,
                 unscored);
+}
+
+void report_cohort(const plugin_cohort_tally *tally, const char *provider) {
+    double seconds = report_clock() - tally->start;
+    int64_t carriers = tally->carriers + tally->unread;
+    char lacking[128] = "";
+    cnnscore_error warning;
+    if (cnnscore_warn_of_carriers(tally->reads.sites, tally->reads.sites_empty, &warning))
+        report_warning("%s", warning.message);
+    if (tally->samples_without_reads)
+        snprintf(lacking, sizeof lacking, "; %s carriers of %s samples have no reads in the map",
+                 cnnscore_grouped(tally->unread).text, cnnscore_grouped(tally->samples_without_reads).text);
+    report_note("%s of %s carriers scored at %s of %s sites, reads of %s samples, in %.1f s (%s/s, %s)%s",
+                cnnscore_grouped(tally->carriers_scored).text, cnnscore_grouped(carriers).text,
+                cnnscore_grouped(tally->scored).text, cnnscore_grouped(tally->sites).text,
+                cnnscore_grouped(tally->samples_read).text, seconds,
+                cnnscore_grouped(llrint((double)carriers / fmax(seconds, 1e-9))).text, provider, lacking);
 }

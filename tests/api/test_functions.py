@@ -132,8 +132,8 @@ def test_evaluate_finds_what_the_command_finds(scored: Path, tmp_path: Path) -> 
         cs.evaluate([scored, other], truth=TRUTH, scores="CNN_READS")
     both = cs.evaluate([scored, other], truth=TRUTH, scores="CNN_READS", same_sample=True)
     assert len(both.table()) == 6
-    with pytest.raises(TypeError, match="`truth=`"):
-        cs.evaluate(scored, truth=None)  # type: ignore[arg-type] # is wrong
+    with pytest.raises(cs.UsageError, match="give `truth=` or `truth_map=`"):
+        cs.evaluate(scored)
 
 
 def test_view_writes_the_page_of_the_command(tmp_path: Path) -> None:

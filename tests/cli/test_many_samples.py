@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from cnnscore.calls.sample_map import SampleMap
 from cnnscore.scatter.table import Job, read_table
 from cnnscore.scatter.task import score_shard
-from cnnscore.score.sample_map import read_sample_map
 from conftest import DATA, Finished, run_cli
 from hosts.waiting import wait_until
 
@@ -226,7 +226,7 @@ def test_how_tables_may_be_written(tmp_path: Path) -> None:
             Job("d", (), "e", None, 4),
         ]
     path.write_bytes("\ufeffa\x85b\tx.bam, y.bam\t30\r\n \t\r\n".encode())
-    (row,) = read_sample_map(str(path))
+    (row,) = SampleMap(str(path)).rows
     assert (row.sample, row.reads, row.depth) == ("a\x85b", ("x.bam", "y.bam"), 30.0)
 
 

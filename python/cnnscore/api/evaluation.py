@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from cnnscore.given import Files
 
-TEXTS = ("score", "type", "label", "contig", "ref", "alt")
+TEXTS = ("sample", "score", "type", "label", "contig", "ref", "alt")
 
 
 class Evaluation:
@@ -57,6 +57,23 @@ class Evaluation:
                 "best_f1_threshold": score["best_f1_threshold"],
             }
             for score in self.result["scores"]
+        )
+
+    def samples(self) -> Table:
+        """One row per sample of a cohort, score and variant type: `true` and `false` calls, and the
+        figures (NaN: there is none). Empty without a `truth_map`.
+        """
+        return _table(
+            {
+                "sample": of["sample"],
+                "score": score["name"],
+                "type": score["type"],
+                "true": score["true"],
+                "false": score["false"],
+                **{name: score["metrics"][name]["value"] for name in METRICS},
+            }
+            for of in self.result.get("samples", ())
+            for score in of["scores"]
         )
 
     def curves(self) -> Table:

@@ -41,6 +41,8 @@ def filter(
     fail_unscored: bool = False,
     clear: bool = False,
     soft: bool = False,
+    per_sample: bool = False,
+    no_calls: bool = False,
     output_type: str | None = None,
     write_index: str | None = None,
     progress: bool | Progress = False,
@@ -53,7 +55,8 @@ def filter(
     which the header or `model` names, at 99 and 99.9 or those of `tranches`. `types` "vqsr"
     judges MNPs as SNPs, mixed and symbolic records as indels; "gatk" lets them pass, as
     FilterVariantTranches does. `clear` drops the filters that records have, `soft` leaves FILTER
-    as it is and writes the verdict into INFO.
+    as it is and writes the verdict into INFO. `per_sample` judges each carrier of a cohort, and
+    writes FORMAT/FT; `no_calls` sets genotypes that fail to missing (docs/tasks/cohorts.md).
 
     Errors: UsageError, BadInput, BadOutput; then no output is left under its name.
 
@@ -84,7 +87,14 @@ def filter(
         resources=known,
         tranches={**GATK_TRANCHES, **levels},
         source=_source(levels, thresholds, expect_false, model, has_resources=bool(known)),
-        options=FilterOptions(clear=clear, soft=soft, fail_unscored=fail_unscored, types=types),
+        options=FilterOptions(
+            clear=clear,
+            soft=soft,
+            fail_unscored=fail_unscored,
+            types=types,
+            per_sample=per_sample,
+            no_calls=no_calls,
+        ),
         progress=progress_of(progress),
     )
 
@@ -144,8 +154,9 @@ def _by_type(given: Mapping[str, Numbers] | None, argument: str) -> dict[str, li
 def evaluate(
     calls: Files,
     *,
-    truth: File,
+    truth: File | None = None,
     confident: File | None = None,
+    truth_map: File | None = None,
     reference: File | None = None,
     scores: str | Iterable[str] = (),
     stratify: Files = (),
@@ -165,8 +176,9 @@ def evaluate(
     `confident` is a BED of where the truth set is complete; `scores` are QUAL, INFO or FORMAT keys
     ("-FS" where low means true), by default all known ones; `unit` is "allele" or "record"; `block`
     (bases) draws neighbouring calls together for the confidence intervals. `same_sample` says that
-    files are of one sample, whatever names it has in them. docs/tasks/evaluate.md says what the
-    figures mean. Needs `pip install 'cnnscore[evaluate]'`.
+    files are of one sample, whatever names it has in them. `truth_map`, a table of samples and
+    their truth sets, is in place of `truth` and `confident` for a cohort. docs/tasks/evaluate.md
+    says what the figures mean. Needs `pip install 'cnnscore[evaluate]'`.
 
     Errors: UsageError, BadInput.
 
@@ -176,18 +188,25 @@ def evaluate(
     ['score', 'type', 'true', 'false', 'roc_auc']
     """
     from cnnscore.api.evaluation import Evaluation
+    from cnnscore.api.intervals import intervals_of
     from cnnscore.api.progress import progress_of
     from cnnscore.api.quiet import quiet_htslib
-    from cnnscore.api.scorer import intervals_of
+    from cnnscore.evaluate.cohort import evaluate_samples, read_truth_map
     from cnnscore.evaluate.run import Request
     from cnnscore.evaluate.run import evaluate as evaluate_request
     from cnnscore.extras import need
 
     quiet_htslib()
     need("evaluate", "sklearn", "scipy")
+    table = maybe_file(truth_map, "truth_map")
+    one = {"truth": truth, "confident": confident, "sample": sample, "truth_sample": truth_sample}
+    if table is None and truth is None:
+        raise UsageError("nothing to compare with: give `truth=` or `truth_map=`")
+    if table is not None and (wrong := [name for name, value in one.items() if value]):
+        raise UsageError(f"`{wrong[0]}=` does not go with `truth_map=`, whose rows have it")
     request = Request(
         calls=files_of(calls, "calls"),
-        truth=file_of(truth, "truth"),
+        truth=maybe_file(truth, "truth") or "",
         confident=maybe_file(confident, "confident"),
         reference=maybe_file(reference, "reference"),
         scores=list_of(scores, "scores"),
@@ -202,6 +221,9 @@ def evaluate(
         block=block,
         seed=seed,
     )
+    if table is not None:
+        rows = read_truth_map(table)
+        return Evaluation(evaluate_samples(request, rows, progress_of(progress)).result)
     return Evaluation(evaluate_request(request, progress_of(progress)).result)
 
 
@@ -239,10 +261,10 @@ def view(
     >>> cnnscore.view(CALLS, reference=REFERENCE, output="view.html", limit=2, attribution=0)
     <cnnscore.Page: 2 of 294 records in view.html>
     """
+    from cnnscore.api.intervals import intervals_of
     from cnnscore.api.page import Page
     from cnnscore.api.progress import progress_of
     from cnnscore.api.quiet import quiet_htslib
-    from cnnscore.api.scorer import intervals_of
     from cnnscore.calls.output import check_output
     from cnnscore.files import check_folder
     from cnnscore.network.store import default_model

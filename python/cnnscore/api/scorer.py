@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.api.cohort import score_samples
+from cnnscore.api.intervals import intervals_of
 from cnnscore.api.progress import progress_of
 from cnnscore.api.quiet import quiet_htslib
 from cnnscore.api.table import Table, TableParts
 from cnnscore.calls.output import OutputOptions
 from cnnscore.calls.record_lines import RecordLines, records_in
-from cnnscore.calls.records import Calls, Intervals, Records
+from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.checked import checked
 from cnnscore.description import WindowScorer
@@ -75,7 +77,7 @@ class Scorer:
             "tls_ca": tls_ca,
             "timeout": timeout,
         }
-        self._engines: dict[str, WindowScorer] = {}
+        self._engines: dict[tuple[str, str | None], WindowScorer] = {}
         self._closed = False
         quiet_htslib()
         if model is not None:
@@ -88,16 +90,19 @@ class Scorer:
             raise UsageError("the network depends on what is scored: name one, as `model=`")
         return self.network(has_reads=False)
 
-    def network(self, *, has_reads: bool) -> WindowScorer:
+    def network(self, *, has_reads: bool, annotations_from: str | None = None) -> WindowScorer:
         """The network that scores where there are reads, or none: the one named at `open`, else as
-        the command chooses. Errors: UsageError once the scorer is closed, and those of `open`.
+        the command chooses; `annotations_from` in place of what `open` was given. Errors:
+        UsageError once the scorer is closed, and those of `open`.
         """
         if self._closed:
             raise UsageError("this scorer is closed: open another one")
         model = self._model or default_model(has_reads)
-        if model not in self._engines:
-            self._engines[model] = open_engine(model, **self._options)
-        return self._engines[model]
+        source = annotations_from or self._options["annotations_from"]
+        if (model, source) not in self._engines:
+            options = {**self._options, "annotations_from": source}
+            self._engines[model, source] = open_engine(model, **options)
+        return self._engines[model, source]
 
     @checked
     def score(
@@ -106,6 +111,7 @@ class Scorer:
         *,
         reference: File,
         reads: Files = (),
+        sample_map: File | None = None,
         output: str | os.PathLike[str] = "-",
         region: str | Iterable[str] | None = None,
         regions_file: File | None = None,
@@ -130,7 +136,9 @@ class Scorer:
         network's own, `overwrite` allows one that the input has. `per_allele` writes one score per
         ALT allele. `sample_depth` and `downsampling` ("site" or "gatk") are explained in
         docs/reference/encodings.md. `output_type` is u, b, v or z as in bcftools, by default that
-        of the suffix of `output`; `write_index` is "tbi" or "csi".
+        of the suffix of `output`; `write_index` is "tbi" or "csi". With `sample_map`, a table of a
+        cohort's samples and their reads, each carrier and each site get a score
+        (docs/tasks/cohorts.md), and the summary is a CohortSummary.
 
         Errors: UsageError, BadInput, BadOutput; then no output is left under its name.
 
@@ -150,17 +158,17 @@ class Scorer:
             sample_depth=sample_depth,
             downsampling=downsampling,
         )
-        return score_calls(
-            file_of(calls, "calls"),
-            self.network(has_reads=bool(paths)),
-            reference=file_of(reference, "reference"),
-            reads=paths,
-            output=name_of(output, "output"),
-            written=OutputOptions(output_type, write_index),
-            options=options,
-            threads=self.threads,
-            progress=progress_of(progress),
-        )
+        given: dict[str, Any] = {
+            "reference": file_of(reference, "reference"),
+            "output": name_of(output, "output"),
+            "written": OutputOptions(output_type, write_index),
+            "threads": self.threads,
+            "progress": progress_of(progress),
+        }
+        if (table := maybe_file(sample_map, "sample_map")) is not None:
+            return score_samples(self, file_of(calls, "calls"), table, options, paths, given)
+        engine = self.network(has_reads=bool(paths))
+        return score_calls(file_of(calls, "calls"), engine, reads=paths, options=options, **given)
 
     @checked
     def table(
@@ -430,16 +438,3 @@ class Scorer:
                 "writes": [f"INFO/{network.info_key}"],
             }
         )
-
-
-def intervals_of(
-    region: str | Iterable[str] | None,
-    regions_file: File | None = None,
-    targets: str | Iterable[str] | None = None,
-) -> Intervals:
-    """Regions as their users write them. Errors: WrongType, UsageError for a list and a file."""
-    return Intervals(
-        regions=None if region is None else ",".join(list_of(region, "region")),
-        regions_file=maybe_file(regions_file, "regions_file"),
-        targets=None if targets is None else ",".join(list_of(targets, "targets")),
-    )

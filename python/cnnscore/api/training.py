@@ -74,9 +74,9 @@ def dataset(
     """
     from pathlib import Path
 
+    from cnnscore.api.intervals import intervals_of
     from cnnscore.api.progress import progress_of
     from cnnscore.api.quiet import quiet_htslib
-    from cnnscore.api.scorer import intervals_of
     from cnnscore.dataset.make import ANNOTATIONS, DatasetOptions, make_dataset
     from cnnscore.dataset.splits import SplitRule
     from cnnscore.extras import need

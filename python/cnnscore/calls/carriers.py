@@ -16,10 +16,17 @@ from cnnscore.calls.htslib import ffi, lib
 from cnnscore.errors import call
 
 if TYPE_CHECKING:
-    from cnnscore.calls.records import Records
+    from cnnscore.calls.records import Calls, Records
 
 SITE_KEY, NUMBER_KEY = "CNN_SITE", "CNN_N"
 """INFO of a record: the site's score from its carriers', and how many of them have one."""
+
+COHORT_RECORDS = int(lib.CNNSCORE_COHORT_RECORDS)
+"""Most records of one filling of `Records`,"""
+COHORT_READS = int(lib.CNNSCORE_COHORT_READS)
+"""most fillings of a block, which is in flight as a whole,"""
+COHORT_CARRIERS = int(lib.CNNSCORE_COHORT_CARRIERS)
+"""and with how many carriers one is full."""
 
 
 class Carriers:
@@ -98,3 +105,15 @@ def site_score(scores: NDArray[np.float32]) -> float:
     """The log-odds that at least one carrier is real, of their log-odds [n]; NaN are left out."""
     column = np.array(scores, np.float32)
     return float(lib.cnnscore_site_score(ffi.cast("float *", column.ctypes.data), len(column)))
+
+
+def check_carriers(calls: Calls, carriers: int, scored: int) -> None:
+    """Errors: BadInput where there were carriers to score, and none has a score."""
+    call(ffi, lib.cnnscore_check_carriers, calls.handle, carriers, scored)
+
+
+def carriers_warning(carriers: int, empty: int) -> str | None:
+    """What to say where most carriers have no read over their site."""
+    from cnnscore.calls.records import warning_of
+
+    return warning_of(lib.cnnscore_warn_of_carriers, carriers, empty)

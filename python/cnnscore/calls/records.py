@@ -116,6 +116,13 @@ class Records:
         lib.cnnscore_records_filtered(self.handle, ffi.cast("uint8_t *", values.ctypes.data))
         return values.astype(bool)
 
+    def genotype_filtered(self, sample: int) -> NDArray[np.bool_]:
+        """[N] whether FORMAT/FT of the column `sample` names a filter."""
+        values = np.zeros(len(self.sites()), np.uint8)
+        pointer = ffi.cast("uint8_t *", values.ctypes.data)
+        call(ffi, lib.cnnscore_records_genotype_filtered, self.handle, sample, pointer)
+        return values.astype(bool)
+
     def _alleles(self) -> int:
         return int(self.sites().site_allele[-1])
 

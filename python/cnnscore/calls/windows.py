@@ -282,6 +282,12 @@ class WindowReader:
             yield ffi.string(name)
             number += 1
 
+    def check_contigs(self) -> None:
+        """Errors: BadInput where a contig of the read files has another length than in the
+        reference, or a file has none of its contigs: before any site lies on it.
+        """
+        call(ffi, lib.cnnscore_reader_check_contigs, self._handle)
+
     def warn_of_indexes(self) -> None:
         """Say which indexes of the reads are older than their files."""
         for number in range(self._n_reads):

@@ -11,6 +11,7 @@ Needs `pip install 'cnnscore[evaluate]'`.
 Examples:
   cnnscore evaluate scored.vcf.gz --truth t.vcf.gz --confident c.bed -R ref.fa -o evaluation
   cnnscore evaluate part.vcf.gz --truth t.vcf.gz --confident c.bed -r chr20:1-100000 -o part
+  cnnscore evaluate cohort.vcf.gz --truth-map truths.tsv --pedigree family.ped -R ref.fa -o cohort
   cnnscore evaluate a.vcf.gz b.vcf.gz --truth t.vcf.gz --confident c.bed --score CNN_1D \\
       --score QUAL --stratify exons.bed -o evaluation
 """
@@ -25,19 +26,27 @@ import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cnnscore.checked import CHOICES
 from cnnscore.cli.arguments import add_interval_arguments, add_list, add_option, intervals_of
 from cnnscore.errors import UsageError
 from cnnscore.extras import need
 
+if TYPE_CHECKING:
+    from cnnscore.calls.records import Intervals
+    from cnnscore.evaluate.trios import TrioCounts
+
 log = logging.getLogger("cnnscore")
+
+COHORT = ("samples.tsv", "trios.tsv", "de_novo.tsv")
+"""Tables of --truth-map and --pedigree."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_option(parser, "calls", nargs="+", help="VCF or BCF files")
-    add_option(parser, "truth", required=True, help="the truth set")
+    add_option(parser, "truth", help="the truth set")
     add_option(parser, "confident")
     add_option(parser, "reference", help="FASTA with .fai, to left-align indels")
     add_option(parser, "output", metavar="DIR", required=True, help="folder of the results")
@@ -96,6 +105,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["vcfeval", "hap.py"],
         help="let this program, which must be installed, decide what is true",
     )
+    cohort = parser.add_argument_group("cohorts")
+    cohort.add_argument(
+        "--truth-map",
+        metavar="TSV",
+        help="each sample against its own truth set, in place of --truth and --confident: a table "
+        "with tabs of sample, truth set and, if there are any, confident regions",
+    )
+    cohort.add_argument(
+        "--pedigree",
+        metavar="PED",
+        help="count Mendelian errors and de-novo calls of its trios, before and after the filter; "
+        "alone, without a truth set too",
+    )
     where = parser.add_argument_group("where: records of the calls and of the truth set")
     add_interval_arguments(where)
     how = parser.add_argument_group("how")
@@ -132,10 +154,12 @@ def run(options: argparse.Namespace) -> None:
                 f"{option} is of the block bootstrap: give --block BASES, or leave it out "
                 "(intervals without blocks need no draws)"
             )
+    _check_truths(options)
     intervals = intervals_of(options)
     os.environ.setdefault("REF_PATH", os.devnull)
     need("evaluate", "sklearn", "jinja2", "plotly")
     from cnnscore.calls.records import htslib_verbosity
+    from cnnscore.evaluate.cohort import evaluate_samples, read_truth_map
     from cnnscore.evaluate.igv import (
         BED_NAME,
         SESSION_NAME,
@@ -152,12 +176,16 @@ def run(options: argparse.Namespace) -> None:
     from cnnscore.report.multiqc import MULTIQC_NAME
 
     htslib_verbosity(0)
+    if not (options.truth or options.truth_map):
+        _evaluate_trios_alone(options, intervals)
+        return
+    table = read_truth_map(options.truth_map) if options.truth_map else None
     files = (*options.calls, options.truth, options.confident, options.reference)
     check_names([file for file in files if file])
     check_reads(options.reads)
     request = Request(
         calls=options.calls,
-        truth=options.truth,
+        truth=options.truth or "",
         confident=options.confident,
         reference=options.reference,
         scores=options.score,
@@ -175,18 +203,20 @@ def run(options: argparse.Namespace) -> None:
         replicates=options.bootstrap,
         seed=1 if options.seed is None else options.seed,
     )
-    names = (JSON_NAME, *TABLES, PAGE_NAME, MULTIQC_NAME, BED_NAME, SESSION_NAME)
+    names = (JSON_NAME, *TABLES, PAGE_NAME, MULTIQC_NAME, BED_NAME, SESSION_NAME, *COHORT)
     fixed = "|".join(map(re.escape, names))
     own = rf"{fixed}|compared(\..+)?\.vcf\.gz(\.tbi)?"
     with results_folder(
         options.output, mark=JSON_NAME, own=own, overwrite=options.overwrite
     ) as folder:
-        found = evaluate(request, NoProgress() if options.quiet else Progress())
+        progress = NoProgress() if options.quiet else Progress()
+        found = evaluate_samples(request, table, progress) if table else evaluate(request, progress)
         result = found.result
         result["command"] = shlex.join(["cnnscore", *sys.argv[1:]])
         result["date"] = datetime.now().astimezone().isoformat(timespec="seconds")
         with writing(options.output):
             write_tables(result, folder)
+            trios = _write_cohort(options, intervals, result, folder)
             several, compared = len(found.files) > 1, []
             for rows in found.files:
                 name = f"compared.{file_name(rows.name)}.vcf.gz" if several else "compared.vcf.gz"
@@ -200,6 +230,60 @@ def run(options: argparse.Namespace) -> None:
         log.warning("%s", note)
     if not options.quiet:
         print(summary(result), file=sys.stderr)
+        for line in trios:
+            print(line, file=sys.stderr)
+
+
+def _check_truths(options: argparse.Namespace) -> None:
+    if not (options.truth or options.truth_map or options.pedigree):
+        raise UsageError("nothing to compare with: give --truth, --truth-map or --pedigree")
+    if options.truth_map:
+        for name in ("truth", "confident", "sample", "truth_sample"):
+            if getattr(options, name):
+                raise UsageError(
+                    f"--{name.replace('_', '-')} does not go with --truth-map, whose rows have it"
+                )
+    if (options.truth_map or options.pedigree) and len(options.calls) > 1:
+        raise UsageError("--truth-map and --pedigree are about the samples of one call file")
+
+
+def _write_cohort(
+    options: argparse.Namespace, intervals: Intervals, result: dict[str, Any], folder: Path
+) -> list[str]:
+    """The tables of samples and trios, if they are wanted; lines for the terminal."""
+    from cnnscore.evaluate.cohort import write_samples
+    from cnnscore.evaluate.trios import trios_text, write_trios
+
+    if options.truth_map:
+        write_samples(result, folder)
+    if not options.pedigree:
+        return []
+    trios = _count_trios(options, intervals)
+    write_trios(trios, folder)
+    return trios_text(trios)
+
+
+def _count_trios(options: argparse.Namespace, intervals: Intervals) -> list[TrioCounts]:
+    from cnnscore.evaluate.trios import count_trios, read_pedigree
+
+    (calls,) = options.calls
+    return count_trios(calls, read_pedigree(options.pedigree), intervals)
+
+
+def _evaluate_trios_alone(options: argparse.Namespace, intervals: Intervals) -> None:
+    from cnnscore.evaluate.trios import TRIOS_NAME, trios_text, write_trios
+    from cnnscore.files import results_folder, writing
+
+    own = "|".join(map(re.escape, COHORT))
+    with results_folder(
+        options.output, mark=TRIOS_NAME, own=own, overwrite=options.overwrite
+    ) as folder:
+        found = _count_trios(options, intervals)
+        with writing(options.output):
+            write_trios(found, folder)
+    if not options.quiet:
+        for line in trios_text(found):
+            print(line, file=sys.stderr)
 
 
 def _count(text: str) -> int:

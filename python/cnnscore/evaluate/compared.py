@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,24 @@ class Lines:
         self._pos: list[NDArray[np.int64]] = []
         self._names: dict[int, tuple[str, int]] = {}
         self._count = 0
+        self._samples = False  # whether each line says of which sample it is
+
+    @classmethod
+    def joined(cls, parts: Sequence[Lines], samples: Sequence[str]) -> Lines:
+        """The lines of several samples, in this order; each says whose it is."""
+        whole = cls(parts[0]._scores)
+        whole._samples = True
+        for part, sample in zip(parts, samples, strict=True):
+            whole._names |= part._names
+            # Lines end in INFO, whose values have no `;`, `=`, `,` and blanks.
+            end = f";SAMPLE={quote(sample, safe='/:+@()[]')}\n".encode()
+            lines = [line.rstrip(b"\n") + end for line in part._each()]
+            if part._count:
+                whole._add(lines, np.concatenate(part._contig), np.concatenate(part._pos))
+        return whole
+
+    def _each(self) -> Iterator[bytes]:
+        return (line for blob in self._blobs for line in blob.splitlines(keepends=True))
 
     def __len__(self) -> int:
         return self._count
@@ -148,6 +167,9 @@ class Lines:
             lines.append(
                 f'##INFO=<ID={key},Number={number},Type={value_type},Description="{text}">'
             )
+        if self._samples:
+            text = "The sample that the call or the truth set is of, percent-encoded"
+            lines.append(f'##INFO=<ID=SAMPLE,Number=1,Type=String,Description="{text}">')
         for key, name in zip(self._keys, self._scores, strict=True):
             text = f"{name} of the record"
             lines.append(f'##INFO=<ID={key},Number=1,Type=Float,Description="{text}">')

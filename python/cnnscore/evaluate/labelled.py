@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
+from cnnscore.calls.carriers import NUMBER_KEY
 from cnnscore.calls.record_types import zygosity
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
@@ -95,14 +96,15 @@ class ComparedCalls:
 
 def find_scores(calls: Calls, wanted: Sequence[str]) -> list[Score]:
     """The scores of a file that are wanted: `KEY`, `INFO/KEY`, `FORMAT/KEY` or `QUAL`, with a `-`
-    before it when low values mean true. By default CNN_*, QUAL, QD and VQSLOD, if the file has
-    them.
+    before it when low values mean true. By default CNN_* (of INFO and FORMAT), QUAL, QD and
+    VQSLOD, if the file has them.
 
     Errors: UsageError for a score that is wanted twice.
     """
     info, fmt = calls.fields("INFO"), calls.fields("FORMAT")
     if not wanted:
-        found = [f"INFO/{key}" for key in info if key.startswith("CNN_")]
+        found = [f"INFO/{key}" for key in info if key.startswith("CNN_") and key != NUMBER_KEY]
+        found += [f"FORMAT/{key}" for key in fmt if key.startswith("CNN_")]
         rest = [name for name in DEFAULT_SCORES if name.partition("/")[2] in ("", *info)]
         wanted = [*found, *rest]
     scores: list[Score] = []

@@ -81,8 +81,13 @@ class Evaluation:
     files: list[ComparedCalls]
 
 
-def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
-    """Label all calls and compare every score with the labels.
+def evaluate(
+    request: Request,
+    progress: Progress | None = None,
+    contigs: dict[bytes, int] | None = None,
+) -> Evaluation:
+    """Label all calls and compare every score with the labels. Rows of several evaluations can be
+    joined that number their contigs alike, in `contigs`.
 
     Errors: UsageError, BadInput as docs/reference/errors.md lists them.
     """
@@ -99,7 +104,7 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
             all_alleles=request.all_alleles,
             match_genotype=request.match_genotype,
         )
-    contigs: dict[bytes, int] = {}
+    contigs = {} if contigs is None else contigs
     reader = Reader(
         unit=request.unit,
         reference=request.reference,

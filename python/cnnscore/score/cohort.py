@@ -19,25 +19,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, concatenate, offsets_of
-from cnnscore.calls.carriers import NUMBER_KEY, SITE_KEY, Carriers
+from cnnscore.calls.carriers import (
+    COHORT_CARRIERS,
+    COHORT_READS,
+    COHORT_RECORDS,
+    NUMBER_KEY,
+    SITE_KEY,
+    Carriers,
+    carriers_warning,
+    check_carriers,
+)
 from cnnscore.calls.output import OutputOptions, check_output, open_output
 from cnnscore.calls.reader_pool import ReaderPool
 from cnnscore.calls.records import Calls, Records, Writer
+from cnnscore.calls.sample_map import SampleMap
 from cnnscore.calls.windows import BATCH_BYTES, ReaderOptions, WindowBuffers
 from cnnscore.description import WindowScorer
-from cnnscore.errors import BadInput, UsageError
+from cnnscore.errors import UsageError
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.score.cohort_samples import CohortSamples, open_samples
 from cnnscore.score.options import CohortOptions, CohortSummary
 from cnnscore.score.run import usable_cores
-from cnnscore.score.sample_map import read_sample_map
 
 log = logging.getLogger("cnnscore")
 
-RECORDS_PER_READ = 4096
-READS_PER_BLOCK = 8
-"""Fillings of `Records`, each of 8 MB of records at most."""
-CARRIERS_PER_BLOCK = 1 << 15
 BLOCKS = 2
 """One is scored, one is read or written."""
 
@@ -55,7 +60,7 @@ def score_cohort(
     progress: Progress | None = None,
 ) -> CohortSummary:
     """Write `calls` (VCF or BCF of many samples) with a score for each carrier in FORMAT, and the
-    site's in INFO. `sample_map` says where the reads of each sample lie (sample_map.py).
+    site's in INFO. `sample_map` says where the reads of each sample lie (calls/sample_map.py).
 
     The network must take its annotations from the reads alone (`annotations_from="reads"`).
     Errors: UsageError, BadInput (also of any row, before the first site is scored), BadOutput; then
@@ -65,8 +70,8 @@ def score_cohort(
     threads, progress = threads or usable_cores(), progress or NoProgress()
     network = engine.description
     written.mode(output)
-    rows = read_sample_map(sample_map)
-    files = (name for row in rows for name in row.reads)
+    table = SampleMap(sample_map)
+    files = (name for row in table.rows for name in row.reads)
     check_output(output, (reference, sample_map, *options.intervals.files(), *files))
     if not network.needs_reads:
         raise UsageError(
@@ -82,7 +87,7 @@ def score_cohort(
     keys = network.info_key, SITE_KEY, NUMBER_KEY
     source.add_cohort_scores(keys, network, overwrite=options.overwrite)
     windows = ReaderOptions.of_network(network, reference, (), None)
-    samples = open_samples(source, sample_map, rows, windows, network, threads)
+    samples = open_samples(source, table, windows, network, threads)
     pool = ReaderPool(samples.options, options.most_open_files)
     with (
         pool,
@@ -109,7 +114,7 @@ class _Part:
 class _Block:
     """Records that are in flight together."""
 
-    parts: list[_Part] = field(default_factory=lambda: [_Part() for _ in range(READS_PER_BLOCK)])
+    parts: list[_Part] = field(default_factory=lambda: [_Part() for _ in range(COHORT_READS)])
     used: int = 0
     scores: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     """[carriers] in the order of the records."""
@@ -164,9 +169,9 @@ class _Run:
         owners: list[NDArray[np.int32]] = []
         n = block.used = 0
         more = True
-        while more and block.used < READS_PER_BLOCK and n < CARRIERS_PER_BLOCK:
+        while more and block.used < COHORT_READS and n < COHORT_CARRIERS:
             part = block.parts[block.used]
-            more = self._source.read(part.records, RECORDS_PER_READ) > 0
+            more = self._source.read(part.records, COHORT_RECORDS) > 0
             if more:
                 sites = part.carriers.find(part.records, self._samples.wanted)
                 self._unread += part.carriers.unread(len(self._unread))
@@ -263,6 +268,8 @@ class _Run:
         summary = CohortSummary(
             sites=self.sites,
             scored=self._scored,
+            unscored={},
+            annotations={},
             carriers=self._carriers + unread,
             carriers_scored=self._carriers_scored,
             without_reads=unread,
@@ -272,19 +279,9 @@ class _Run:
             seconds=time.monotonic() - self._start,
             provider=provider,
         )
-        if summary.carriers_scored == 0 and self._carriers:
-            raise BadInput(
-                f"no carrier of {self._source.path} has a finite score: no ALT allele that a "
-                "genotype holds could be looked at"
-            )
-        empty = summary.reads.sites_empty
-        if 2 * empty > max(summary.reads.sites, 1):
-            log.warning(
-                "no read lies over the site of %s of %s carriers: are the reads of these samples "
-                "whole?",
-                f"{empty:,}",
-                f"{summary.reads.sites:,}",
-            )
+        check_carriers(self._source, self._carriers, summary.carriers_scored)
+        if warning := carriers_warning(summary.reads.sites, summary.reads.sites_empty):
+            log.warning(warning)
         return summary
 
 

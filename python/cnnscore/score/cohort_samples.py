@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.calls.records import Calls
+from cnnscore.calls.sample_map import SampleMap, SampleReads
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.description import Description
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.score.sample_map import SampleReads
 
 log = logging.getLogger("cnnscore")
 
@@ -61,6 +61,7 @@ class CohortSamples:
     def check(self, column: int) -> None:
         """Open the files of a sample and close them. Errors: BadInput that names the row."""
         with self.naming(column), WindowReader(self.options[column]) as reader:
+            reader.check_contigs()
             reader.warn_of_indexes()
         self.options[column] = replace(self.options[column], is_another=True)
 
@@ -83,33 +84,20 @@ class CohortSamples:
 
 def open_samples(
     calls: Calls,
-    path: str,
-    sample_map: Sequence[SampleReads],
+    sample_map: SampleMap,
     windows: ReaderOptions,
     network: Description,
     threads: int,
 ) -> CohortSamples:
-    """The samples of the map at `path`: their files are all there, indexed and theirs.
+    """The samples of the map: their files are all there, indexed and theirs.
 
     Errors: BadInput that names the row: a sample that the calls lack, a file that cannot be opened,
     has no index, or is not of this sample by its read groups.
     """
-    names = {name: column for column, name in enumerate(calls.sample_names)}
-    rows = {}
-    for row in sample_map:
-        if row.sample not in names:
-            raise BadInput(
-                f"{path}: row {row.row}: {calls.path} has no sample {row.sample}: take the row "
-                "out, or write the name as `bcftools query -l` does"
-            )
-        rows[names[row.sample]] = row
-    if missing := [name for name, column in names.items() if column not in rows]:
-        shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} others" * (len(missing) > 5))
-        log.warning(
-            "%s has no row for %d of %d samples of %s, which get no scores: %s",
-            *(path, len(missing), len(names), calls.path, shown),
-        )
-    samples = CohortSamples(path, rows, len(names), windows, network)
+    rows, warning = sample_map.match(calls)
+    if warning:
+        log.warning(warning)
+    samples = CohortSamples(sample_map.path, rows, calls.samples, windows, network)
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(samples.check, sorted(rows, key=lambda column: rows[column].row)):
             pass

@@ -48,41 +48,6 @@ class CohortOptions:
 
 
 @dataclass(frozen=True)
-class CohortSummary:
-    """What a run over a cohort did."""
-
-    sites: int
-    scored: int
-    """Sites with a scored carrier."""
-    carriers: int
-    """Genotypes that hold an ALT allele that is a sequence."""
-    carriers_scored: int
-    without_reads: int
-    """Carriers whose sample has no row in the map."""
-    samples_without_reads: int
-    samples_read: int
-    """Samples that carry something, whose reads were read."""
-    reads: ReadCounts
-    seconds: float
-    provider: str
-
-    def text(self) -> str:
-        """One line for the user."""
-        lacking = (
-            f"; {self.without_reads:,} carriers of {self.samples_without_reads:,} samples have no "
-            "reads in the map"
-            if self.samples_without_reads
-            else ""
-        )
-        return (
-            f"{self.carriers_scored:,} of {self.carriers:,} carriers scored at {self.scored:,} of "
-            f"{self.sites:,} sites, reads of {self.samples_read:,} samples, in "
-            f"{self.seconds:.1f} s ({self.carriers / max(self.seconds, 1e-9):,.0f}/s, "
-            f"{self.provider}){lacking}"
-        )
-
-
-@dataclass(frozen=True)
 class Summary:
     """What a run did."""
 
@@ -112,4 +77,33 @@ class Summary:
             f"{self.scored:,} of {self.sites:,} sites scored in {self.seconds:.1f} s "
             f"({self.sites / max(self.seconds, 1e-9):,.0f}/s, {self.provider})"
             + (f"; not scored: {left}" if left else "")
+        )
+
+
+@dataclass(frozen=True)
+class CohortSummary(Summary):
+    """What a run over a cohort did; scored are sites with a scored carrier."""
+
+    carriers: int
+    """Genotypes that hold an ALT allele that is a sequence."""
+    carriers_scored: int
+    without_reads: int
+    """Carriers whose sample has no row in the map."""
+    samples_without_reads: int
+    samples_read: int
+    """Samples that carry something, whose reads were read."""
+
+    def text(self) -> str:
+        """One line for the user."""
+        lacking = (
+            f"; {self.without_reads:,} carriers of {self.samples_without_reads:,} samples have no "
+            "reads in the map"
+            if self.samples_without_reads
+            else ""
+        )
+        return (
+            f"{self.carriers_scored:,} of {self.carriers:,} carriers scored at {self.scored:,} of "
+            f"{self.sites:,} sites, reads of {self.samples_read:,} samples, in "
+            f"{self.seconds:.1f} s ({self.carriers / max(self.seconds, 1e-9):,.0f}/s, "
+            f"{self.provider}){lacking}"
         )

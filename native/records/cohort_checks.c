@@ -1,6 +1,7 @@
-/* cohort_header.c: what the header says of a cohort's scores. */
+/* cohort_checks.c: what every door checks of a cohort's scores, and says of them. */
 #include "calls.h"
 #include "cohort.h"
+#include "grouped.h"
 
 static int declare(cnnscore_calls *calls, const char *kind, const char *key, const char *type,
                    const char *before, const char *what, cnnscore_error *err) {
@@ -41,4 +42,21 @@ int cnnscore_calls_add_cohort_scores(cnnscore_calls *calls, const cnnscore_cohor
     if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, keys->carrier, l, l->cutoffs, err);
     if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, keys->site, l, "", err);
     return code;
+}
+
+int cnnscore_check_carriers(const cnnscore_calls *calls, int64_t carriers, int64_t scored,
+                            cnnscore_error *err) {
+    if (scored > 0 || carriers == 0) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                         "no carrier of %s has a finite score: no ALT allele that a genotype holds could be "
+                         "looked at",
+                         calls->given);
+}
+
+int32_t cnnscore_warn_of_carriers(int64_t carriers, int64_t empty, cnnscore_error *warning) {
+    if (2 * empty <= carriers || empty == 0) return 0;
+    cnnscore_fail(warning, CNNSCORE_OK,
+                  "no read lies over the site of %s of %s carriers: are the reads of these samples whole?",
+                  cnnscore_grouped(empty).text, cnnscore_grouped(carriers).text);
+    return 1;
 }
