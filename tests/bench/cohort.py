@@ -1,5 +1,5 @@
 """cohort.py BENCH_DATA [SAMPLES SITES]: `score --sample-map` on a cohort with rare carriers: time
-against its samples scored one by one, peak memory."""
+against its samples scored one by one, on one thread; peak memory."""
 
 import random
 import sys
@@ -13,6 +13,8 @@ from timing import print_row, run_once
 
 SAMPLES, SITES = 500, 20_000
 RATIO, PEAK_MB, FILES = 1.3, 1000, 100
+ELSEWHERE = 400
+"""Other places with reads, so that a sample's depth can be measured."""
 SINGLY = 25
 """Samples that are scored singly; the others are taken to cost as much for each carrier."""
 CONTIG, LENGTH, READ, DEPTH, SEED = "c", 4_000_000, 150, 4, 7
@@ -28,10 +30,10 @@ def main() -> None:
     lines = (data / "carried.tsv").read_text().splitlines()
     carried = [int(line.split("\t")[1]) for line in lines]
     words = ["score", data / "calls.bcf", "-R", data / "ref.fa", "--sample-map", data / "map.tsv"]
-    words += ["--max-open-files", FILES, "--quiet", "-o", data / "out.bcf"]
+    words += ["--max-open-files", FILES, "--threads", 1, "--quiet", "-o", data / "out.bcf"]
     run = run_once([sys.executable, "-m", "cnnscore", *map(str, words)])
     chosen = sorted(random.Random(SEED).sample(range(n_samples), min(SINGLY, n_samples)))
-    with open_scorer("reads", annotations_from="reads") as scorer:
+    with open_scorer("reads", annotations_from="reads", threads=1) as scorer:
 
         def alone(sample: int) -> float:
             path, reads, out = data / f"{sample}.vcf", data / f"{sample}.bam", data / "alone.vcf"
@@ -119,6 +121,8 @@ def _write_reads(
             if turn % 2:
                 bases = bases[: pos - start] + alt + bases[pos - start + 1 :]
             reads.append((start, bases))
+    for start in rng.sample(range(LENGTH - READ), ELSEWHERE):
+        reads += [(start, genome[start : start + READ])] * DEPTH
     reads.sort()
     with pysam.AlignmentFile(str(path), "wb", header=header) as out:
         for number, (start, bases) in enumerate(reads):

@@ -25,7 +25,7 @@ assert b"__asan_init" in open(module.__file__, "rb").read(), "not instrumented"
 import pytest
 sys.exit(pytest.main(sys.argv[1:]))' -n 2 --dist loadfile tests/unit/test_windows.py tests/unit/test_alleles.py \
   tests/unit/test_truth.py tests/property tests/native tests/api/test_{scorer,seen,table}.py \
-  tests/cli/test_{bad_input,cohort,depth,file_names,filter,filter_bad_input,odd_cigars,our_encodings,reads_that_count,score,shards}.py \
+  tests/cli/test_{bad_input,cohort,cohort_files,cohort_filter,depth,file_names,filter,filter_bad_input,odd_cigars,our_encodings,reads_that_count,score,shards}.py \
   -k "not plugin and not fuzz_target and not examples_run and not plain_depths and not no_depth and not other_doors \
     and not takes_urls and not other_processes and not is_quick" # nothing native of ours, or it has its turn below
 
@@ -34,7 +34,7 @@ CFLAGS="$sanitize" LDFLAGS="$sanitize" $python native/build_shim.py "$work/lib"
 make -s -C plugin/bcftools OUT="$PWD/$work/plugins/cnnscore.so" LIBRARY="$PWD/$work/lib/libcnnscore.so" \
   CFLAGS="-g -O1 $sanitize"
 LD_PRELOAD="$runtime" CNNSCORE_PLUGIN_DIR="$PWD/$work/plugins" CNNSCORE_LIBRARY= $python -m pytest -n 2 \
-  tests/plugin/test_{plugin,expressions,intervals,long_read_doors,damaged,plugin_bad_input,scores_that_lack}.py \
+  tests/plugin/test_{plugin,plugin_cohort,expressions,intervals,long_read_doors,damaged,plugin_bad_input,scores_that_lack}.py \
   -k "not test_symbols and not one_htslib and not real_reads and not gatk_networks and not verbosity and not by_a_server \
     and not mutated_lists and (not command or equals_the_command)"
   # a build without sanitizers; minutes of a network's work; nothing native of ours
