@@ -3,6 +3,7 @@
 #define CNNSCORE_FUZZ_COHORT_H
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cohort.h"
 #include "fuzz_planes.h"
@@ -39,6 +40,31 @@ static void filter_carriers(const cnnscore_carriers *carriers, cnnscore_records 
     free(verdict);
 }
 
+/* The carriers of two fillings, sample by sample: as many, each with its own alleles. */
+static void order_carriers(const cnnscore_carriers *carriers) {
+    const cnnscore_carriers *const parts[] = {carriers, carriers};
+    const cnnscore_window_batch *own = cnnscore_carriers_sites(carriers);
+    cnnscore_by_sample *ordered = cnnscore_by_sample_new();
+    cnnscore_error err;
+    REQUIRE(ordered && cnnscore_by_sample_fill(ordered, parts, 2, &err) == CNNSCORE_OK);
+    const cnnscore_window_batch *sites = cnnscore_by_sample_sites(ordered);
+    const int32_t *sample = cnnscore_by_sample_sample(ordered);
+    REQUIRE(sites->n_sites == 2 * own->n_sites);
+    for (int32_t i = 0; i < sites->n_sites; i++) {
+        int64_t from = cnnscore_by_sample_number(ordered)[i] % own->n_sites;
+        int64_t first = sites->site_allele[i], last = sites->site_allele[i + 1];
+        int64_t begin = own->allele_offset[own->site_allele[from]];
+        int64_t end = own->allele_offset[own->site_allele[from + 1]];
+        REQUIRE(i == 0 || sample[i - 1] <= sample[i]);
+        REQUIRE(sites->pos[i] == own->pos[from] && sites->contig[i] == own->contig[from]);
+        REQUIRE(last - first == own->site_allele[from + 1] - own->site_allele[from]);
+        REQUIRE(sites->allele_offset[last] - sites->allele_offset[first] == end - begin);
+        REQUIRE(memcmp(sites->alleles + sites->allele_offset[first], own->alleles + begin,
+                       (size_t)(end - begin)) == 0);
+    }
+    cnnscore_by_sample_free(ordered);
+}
+
 /* The records with a score for each carrier of theirs, but one of three samples has no reads. */
 static int write_carriers(cnnscore_writer *writer, const cnnscore_calls *calls, cnnscore_records *records,
                           cnnscore_reader *call_reader, cnnscore_windows *windows, cnnscore_error *err) {
@@ -53,6 +79,7 @@ static int write_carriers(cnnscore_writer *writer, const cnnscore_calls *calls, 
         const cnnscore_window_batch *sites = cnnscore_carriers_sites(carriers);
         const cnnscore_carrier_columns *columns = cnnscore_carriers_columns(carriers);
         REQUIRE(sites->n_sites == columns->n);
+        order_carriers(carriers);
         float *scores = malloc(((size_t)columns->n + 1) * sizeof *scores);
         REQUIRE(scores);
         for (int64_t i = 0; i < columns->n; i++) {
