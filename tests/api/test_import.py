@@ -53,6 +53,7 @@ def test_what_importing_it_loads() -> None:
 sys.path.append({str(Path(cnnscore.__file__).parents[1])!r})
 before = set(sys.modules)
 import cnnscore
+dir(cnnscore)
 print(*set(sys.modules) - before)"""
     command = [sys.executable, "-S", "-c", code]
     run = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -349,14 +347,3 @@ def test_scorers_say_what_they_are() -> None:
     assert "closed" in repr(scorer)
     assert "closed" in scorer._repr_html_()
     assert repr(cnnscore.open()) == "<cnnscore.Scorer: network by what is given>"
-
-
-def test_importing_it_is_quick() -> None:
-    """Neither numpy nor htslib, nor what shows tables, is loaded before it is needed."""
-    code = "import sys, cnnscore; dir(cnnscore); print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert "cnnscore" in loaded
-    for module in ("numpy", "pysam", "cnnscore._window", "onnxruntime", "dataclasses", "tqdm"):
-        assert module not in loaded
