@@ -98,6 +98,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_record_arguments(sites)
     add_option(sites, "truth", help="label the sites by this truth set")
     add_option(sites, "confident")
+    sites.add_argument(
+        "--sample-map",
+        metavar="TSV",
+        help="of a cohort, in place of -I: the carriers of each record under each other; a table "
+        "with tabs of sample, reads (commas between) and, if known, depth",
+    )
     network = parser.add_argument_group("network")
     add_option(network, "model", help="name or .onnx file [reads, or reference without -I]")
     add_option(
@@ -131,7 +137,7 @@ def run(options: argparse.Namespace) -> None:
 
     if options.output:
         check_folder(options.output)
-        inputs = options.calls, options.reference, *options.reads
+        inputs = options.calls, options.reference, options.sample_map, *options.reads
         check_output(options.output, filter(None, inputs))
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     quiet = options.quiet or options.terminal
@@ -153,8 +159,9 @@ def run(options: argparse.Namespace) -> None:
             command = shlex.join(["cnnscore", *sys.argv[1:]])
             size = write_page(view, options.output, title=title, command=command)
         if not options.quiet:
+            shown = f"{view.count:,}{' carriers' if options.sample_map else ''}"
             print(
-                f"cnnscore: {view.count:,} of {view.records:,} records in {options.output} "
+                f"cnnscore: {shown} of {view.records:,} records in {options.output} "
                 f"({size / 1e6:.1f} MB)",
                 file=sys.stderr,
             )
@@ -169,9 +176,9 @@ def _open(
     intervals = intervals_of(options)
     runs = 0 if options.terminal or options.png else options.attribution
     engine = Engine(
-        options.model or default_model(bool(options.reads)),
+        options.model or default_model(bool(options.reads or options.sample_map)),
         provider=options.provider,
-        annotations_from=options.annotations,
+        annotations_from="reads" if options.sample_map else options.annotations,
     )
     if _is_dataset(options.calls):
         from cnnscore.viewer.dataset import open_dataset_view
@@ -186,6 +193,23 @@ def _open(
         )
     from cnnscore.viewer.view import ViewOptions, open_view
 
+    if options.sample_map:
+        from cnnscore.viewer.carriers import open_cohort_view
+
+        return open_cohort_view(
+            options.calls,
+            engine,
+            reference=options.reference,
+            sample_map=options.sample_map,
+            choice=choice,
+            options=ViewOptions(
+                intervals=intervals,
+                info_key=options.info_key,
+                runs=runs,
+                threads=options.threads,
+            ),
+            progress=progress,
+        )
     return open_view(
         options.calls,
         engine,
@@ -217,6 +241,7 @@ def _check_usage(options: argparse.Namespace) -> Choice:
         _check_dataset_usage(options)
     elif not options.reference:
         raise UsageError("give the FASTA that the calls were made against with -R")
+    _check_cohort_usage(options)
     if options.confident and not options.truth:
         raise UsageError("--confident goes with --truth: a truth set says what is true there")
     if options.png and options.terminal:
@@ -249,12 +274,20 @@ def _check_usage(options: argparse.Namespace) -> Choice:
     )
 
 
+def _check_cohort_usage(options: argparse.Namespace) -> None:
+    for name in ("reads", "sample", "sample_depth", "truth", "annotations", "png", "mistakes"):
+        if options.sample_map and getattr(options, name):
+            option = "-I" if name == "reads" else f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} does not go with --sample-map")
+
+
 def _check_dataset_usage(options: argparse.Namespace) -> None:
     if not options.model:
         raise UsageError("a data set says nothing of networks: name one with --model (-m)")
     for name in (
         *("reference", "reads", "truth", "sample", "sample_depth", "info_key", "annotations"),
         "mistakes",
+        "sample_map",
         *_INTERVALS,
     ):
         if getattr(options, name):

@@ -101,7 +101,7 @@ def open_view(
         name, path = called or calls, source
         _check_sample(path, name, sample, bool(reads))
         key = options.info_key or manifest.info_key
-        scored = choice.needs_scores and not _has_info(path, key)
+        scored = choice.needs_scores and not has_info(path, key)
         if scored:
             if options.info_key:
                 raise BadInput(f"{name} has no INFO/{options.info_key} to choose by")
@@ -133,7 +133,7 @@ def open_view(
             reference=reference,
         )
         chosen = choose(columns, choice)
-        _check_chosen(name, columns.scores, chosen, choice, key)
+        check_chosen(name, columns.scores, chosen, choice, key)
         small = folder / "chosen.vcf"
         in_order = copy_records(path, intervals, chosen, small, reference)
         rank_of = {int(number): rank for rank, number in reversed(list(enumerate(chosen)))}
@@ -178,20 +178,22 @@ def _check_sample(path: str, name: str, sample: str | None, reads: bool) -> None
     calls.close()
 
 
-def _has_info(path: str, key: str) -> bool:
+def has_info(path: str, key: str) -> bool:
+    """Whether a call file declares the INFO key."""
     calls = Calls(path)
     known = calls.has_info(key)
     calls.close()
     return known
 
 
-def _check_chosen(
+def check_chosen(
     name: str,
     scores: NDArray[np.float32],
     chosen: NDArray[np.int64],
     choice: Choice,
     key: str,
 ) -> None:
+    """Errors: BadInput where no record of `name` can be chosen. Warns where some are not shown."""
     if not len(scores):
         raise BadInput(f"{name} has no records in the intervals given")
     if not len(chosen):
