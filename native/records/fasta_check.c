@@ -4,6 +4,7 @@
  * FASTA, and give other bases where a FAI's numbers were altered. */
 #define _GNU_SOURCE /* asprintf */
 #include "fasta_check.h"
+#include "looked_at.h"
 #include "shell_word.h"
 
 #include <ctype.h>
@@ -206,6 +207,13 @@ int cnnscore_fasta_check(const char *data, const char *index, cnnscore_error *er
         free(self);
         return cnnscore_fail_memory(err);
     }
+    cnnscore_look files =
+        cnnscore_look_at(CNNSCORE_INDEXED_FASTA, data, index, access(gzi, F_OK) == 0 ? gzi : NULL);
+    if (cnnscore_was_good(&files, NULL)) {
+        free(self);
+        free(gzi);
+        return CNNSCORE_OK;
+    }
     *self = (fasta){.file = hisremote(data) ? -1 : open(data, O_RDONLY | O_CLOEXEC), .bytes = INT64_MAX};
     if (self->file >= 0 && fstat(self->file, &status) == 0) self->bytes = self->size = status.st_size;
     /* Without a GZI, or of plain gzip: htslib says what is wrong. */
@@ -223,6 +231,8 @@ int cnnscore_fasta_check(const char *data, const char *index, cnnscore_error *er
         code =
             cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s %s: make it anew with `samtools faidx %s`",
                           of, problem, cnnscore_shell_word(data).text);
+    else
+        cnnscore_remember(&files, NULL);
     if (self->content) bgzf_close(self->content);
     if (self->file >= 0) close(self->file);
     free(self);

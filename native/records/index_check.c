@@ -384,17 +384,10 @@ static bool is_end(checker *self) {
     return length == -1;
 }
 
-static int by_offsets(const void *a, const void *b) {
-    const cnnscore_indexed_contig *x = a, *y = b;
-    return x->begin < y->begin ? -1 : x->begin > y->begin;
-}
-
-static int check(const char *name, const char *index, cnnscore_indexed what,
-                 cnnscore_indexed_contigs *contigs, cnnscore_error *err) {
-    char *data = cnnscore_data_name(name);
-    if (!data) return cnnscore_fail_memory(err);
+int cnnscore_index_look(const char *data, const char *index, cnnscore_indexed what,
+                        cnnscore_indexed_contigs *contigs, cnnscore_error *err) {
     checker self = {.file = bgzf_open(index, "r"),
-                    .size = cnnscore_data_size(name),
+                    .size = cnnscore_data_size(data),
                     .is_bam = what == CNNSCORE_INDEXED_BAM,
                     .found = contigs};
     const char *problem = "cannot be read";
@@ -410,6 +403,7 @@ static int check(const char *name, const char *index, cnnscore_indexed what,
     if (self.records) bgzf_close(self.records);
     if (contigs && self.names.l > 0) {
         contigs->names = self.names.s;
+        contigs->names_size = self.names.l;
         self.names.s = NULL;
     }
     free(self.names.s);
@@ -426,22 +420,5 @@ static int check(const char *name, const char *index, cnnscore_indexed what,
     else if (problem)
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the index %s %s: make it anew with `%s %s`", index,
                              problem, cnnscore_index_command(index, what), cnnscore_shell_word(data).text);
-    free(data);
     return code;
-}
-
-int cnnscore_index_check(const char *name, const char *index, cnnscore_indexed what, cnnscore_error *err) {
-    return check(name, index, what, NULL, err);
-}
-
-int cnnscore_index_contigs(const char *name, const char *index, cnnscore_indexed_contigs *contigs,
-                           cnnscore_error *err) {
-    int code = check(name, index, CNNSCORE_INDEXED_CALLS, contigs, err);
-    if (contigs->n > 0) qsort(contigs->items, contigs->n, sizeof *contigs->items, by_offsets);
-    return code;
-}
-
-void cnnscore_indexed_contigs_free(cnnscore_indexed_contigs *contigs) {
-    free(contigs->items);
-    free(contigs->names);
 }

@@ -30,6 +30,7 @@ typedef struct {
     cnnscore_indexed_contig *items;
     size_t n, room;
     char *names; /* of a VCF's contigs, each ended by a zero; NULL: a BCF's have numbers of its header */
+    size_t names_size;
 } cnnscore_indexed_contigs;
 
 /* The same check, of the index of calls; `contigs`, empty before, takes those that have records, in the order
@@ -37,6 +38,11 @@ typedef struct {
 int cnnscore_index_contigs(const char *name, const char *index, cnnscore_indexed_contigs *contigs,
                            cnnscore_error *err);
 void cnnscore_indexed_contigs_free(cnnscore_indexed_contigs *contigs);
+
+/* The look itself: files that this process had it at already are not spared. `contigs` stand in the order of
+ * the index; NULL: they are not wanted. */
+int cnnscore_index_look(const char *data, const char *index, cnnscore_indexed what,
+                        cnnscore_indexed_contigs *contigs, cnnscore_error *err);
 
 /* What is wrong with the CRAI of the CRAM `reads` of `size` bytes; NULL: nothing. Where the size is not known
  * (0), or the reads are remote, only the index itself is looked at. */

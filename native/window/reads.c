@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "index_check.h"
+#include "looked_at.h"
 #include "same_file.h"
 #include "shell_word.h"
 
@@ -13,7 +14,9 @@ static const char *const ARTIFICIAL_GROUPS[] = {"ArtificialHaplotypeRG", "Artifi
 
 /* Of an index that is older than the reads: whether each contig's first read is where it says, and none
  * that has a place follows the last contig's. A CRAM's slices say themselves where they are from. */
-static bool fits(cnnscore_reads_file *file) {
+static bool fits(cnnscore_reads_file *file, const char *data, const char *index) {
+    cnnscore_look files = cnnscore_look_at(CNNSCORE_LOOK_FITS, data, index, NULL);
+    if (cnnscore_was_good(&files, NULL)) return true;
     bam1_t *read = bam_init1();
     bool good = read != NULL;
     for (int tid = 0; good && !file->is_cram && tid <= sam_hdr_nref(file->header); tid++) {
@@ -29,6 +32,7 @@ static bool fits(cnnscore_reads_file *file) {
         hts_itr_destroy(query);
     }
     bam_destroy1(read);
+    if (good) cnnscore_remember(&files, NULL);
     return good;
 }
 
@@ -51,7 +55,7 @@ static int load_index(cnnscore_reads_file *file, bool is_checked, cnnscore_error
     }
     if (code == CNNSCORE_OK && !is_checked && cnnscore_index_is_old(file->path, index)) {
         kstring_t note = KS_INITIALIZE;
-        if (!fits(file))
+        if (!fits(file, data, index))
             code =
                 cnnscore_fail(err, CNNSCORE_ERR_INPUT,
                               "the index %s is older than %s and does not fit it: make it anew with `%s %s`",

@@ -50,6 +50,20 @@ SILENT = ("distributed", "tornado.application", "asyncio")
 """Loggers that print tracebacks of what we say in a line."""
 
 
+CONFIGURATION = {
+    "distributed.scheduler.allowed-failures": 0,  # we try again, and say so
+    "distributed.scheduler.worker-saturation": 2.0,  # the next shard is there when one is done
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.worker.daemon": True,
+    # What Dask watches of itself, 100 times per second, takes a fifth of the time from small shards.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    # Memory that is given back after each job is fetched anew for the next.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+}
+
+
 class DaskRunner:
     """Shards as tasks of a Dask scheduler."""
 
@@ -147,15 +161,7 @@ def cluster_runner(
     threads = threads or settings["workers"].get("threads")
     with ExitStack() as stack:
         stack.enter_context(_no_sigpipe())
-        stack.enter_context(
-            dask.config.set(
-                {
-                    "distributed.scheduler.allowed-failures": 0,  # we try again, and say so
-                    "distributed.worker.daemon": True,
-                    "distributed.scheduler.worker-saturation": 1.0,
-                }
-            )
-        )
+        stack.enter_context(dask.config.set(CONFIGURATION))
         if local:
             cores = usable_cores()
             n = int(number) if number else max(1, cores // CORES_PER_WORKER)
