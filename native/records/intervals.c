@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "grow.h"
+#include "places.h"
 #include "reference.h"
 
 #define POS_MAX CNNSCORE_CONTIG_END /* htslib's largest for an index, and so for a whole contig */
@@ -32,7 +33,8 @@ struct cnnscore_intervals {
     const char *what;
     bool is_file, excludes;
     char **names;
-    int64_t *first_line; /* of a contig */
+    cnnscore_places *contigs; /* of the names */
+    int64_t *first_line;      /* of a contig */
     size_t n_names, names_room, lines_room;
     interval *items;
     size_t n, room;
@@ -91,26 +93,35 @@ static int fail_at(const cnnscore_intervals *self, int64_t line, cnnscore_error 
         self->text, where, problem);
 }
 
+/* Takes `name`. */
+static int add_contig(cnnscore_intervals *self, char *name, int64_t line, cnnscore_error *err) {
+    if (!name ||
+        cnnscore_reserve(&self->names, &self->names_room, self->n_names + 1, sizeof *self->names) < 0 ||
+        cnnscore_reserve(&self->first_line, &self->lines_room, self->n_names + 1, sizeof *self->first_line) <
+            0 ||
+        cnnscore_places_add(self->contigs, name, (int64_t)self->n_names) < 0) {
+        free(name);
+        return cnnscore_fail_memory(err);
+    }
+    self->first_line[self->n_names] = line;
+    self->names[self->n_names++] = name;
+    return CNNSCORE_OK;
+}
+
 static int add(cnnscore_intervals *self, const char *name, size_t length, int64_t begin, int64_t end,
                int64_t line, cnnscore_error *err) {
-    size_t contig = self->n_names; /* most often the one before */
-    while (contig > 0 &&
-           (strncmp(self->names[contig - 1], name, length) != 0 || self->names[contig - 1][length] != '\0'))
-        contig--;
-    if (contig == 0) {
-        if (cnnscore_reserve(&self->names, &self->names_room, self->n_names + 1, sizeof *self->names) < 0 ||
-            cnnscore_reserve(&self->first_line, &self->lines_room, self->n_names + 1,
-                             sizeof *self->first_line) < 0)
-            return cnnscore_fail_memory(err);
-        self->names[self->n_names] = strndup(name, length);
-        if (!self->names[self->n_names]) return cnnscore_fail_memory(err);
-        self->first_line[self->n_names] = line;
-        contig = ++self->n_names;
+    int64_t contig = self->n > 0 ? self->items[self->n - 1].contig : -1; /* most often the one before */
+    if (contig < 0 || strncmp(self->names[contig], name, length) != 0 || self->names[contig][length]) {
+        char *own = strndup(name, length);
+        contig = own ? cnnscore_places_find(self->contigs, own) : -1;
+        int code = contig >= 0 ? CNNSCORE_OK : add_contig(self, own, line, err);
+        if (contig >= 0) free(own);
+        if (code != CNNSCORE_OK) return code;
+        if (contig < 0) contig = (int64_t)self->n_names - 1;
     }
     if (cnnscore_reserve(&self->items, &self->room, self->n + 1, sizeof *self->items) < 0)
         return cnnscore_fail_memory(err);
-    self->items[self->n++] =
-        (interval){.contig = (int32_t)contig - 1, .begin = begin, .end = end, .line = line};
+    self->items[self->n++] = (interval){.contig = (int32_t)contig, .begin = begin, .end = end, .line = line};
     return CNNSCORE_OK;
 }
 
@@ -284,9 +295,10 @@ int cnnscore_intervals_parse(const char *text, bool is_file, bool may_exclude, c
     self->is_file = is_file;
     self->excludes = may_exclude && *text == '^';
     self->text = strdup(text + self->excludes);
-    int code = !self->text ? cnnscore_fail_memory(err)
-               : is_file   ? parse_file(self, err)
-                           : parse_list(self, header, reference, err);
+    self->contigs = cnnscore_places_new();
+    int code = !self->text || !self->contigs ? cnnscore_fail_memory(err)
+               : is_file                     ? parse_file(self, err)
+                                             : parse_list(self, header, reference, err);
     if (code != CNNSCORE_OK) {
         cnnscore_intervals_free(self);
         return code;
@@ -301,6 +313,7 @@ void cnnscore_intervals_free(cnnscore_intervals *self) {
     if (self->file >= 0) close(self->file);
     for (size_t i = 0; i < self->n_names; i++) free(self->names[i]);
     free(self->names);
+    cnnscore_places_free(self->contigs);
     free(self->first_line);
     free(self->items);
     free(self->note.s);
@@ -309,12 +322,6 @@ void cnnscore_intervals_free(cnnscore_intervals *self) {
 }
 
 /* ---- contigs that nobody knows ---- */
-
-static bool is_named(const char *const *names, int n_names, const char *name) {
-    for (int i = 0; i < n_names; i++)
-        if (strcmp(names[i], name) == 0) return true;
-    return false;
-}
 
 /* A known contig like `name`, else the first one; NULL where none is known. */
 static const char *suggestion(const bcf_hdr_t *header, const char *const *names, int n_names,
@@ -337,14 +344,14 @@ static const char *suggestion(const bcf_hdr_t *header, const char *const *names,
     return first;
 }
 
-int cnnscore_intervals_check(cnnscore_intervals *self, const bcf_hdr_t *header, const char *calls,
-                             const char *const *names, int n_names, const cnnscore_contigs *reference,
-                             cnnscore_error *err) {
+static int check_names(cnnscore_intervals *self, const bcf_hdr_t *header, const char *calls,
+                       const char *const *names, int n_names, const cnnscore_places *indexed,
+                       const cnnscore_contigs *reference, cnnscore_error *err) {
     size_t elsewhere = 0;
-    if ((!header || header->n[BCF_DT_CTG] == 0) && n_names == 0 && !reference) return CNNSCORE_OK;
     for (size_t i = 0; i < self->n_names; i++) {
         const char *name = self->names[i];
-        if ((header && bcf_hdr_name2id(header, name) >= 0) || is_named(names, n_names, name)) continue;
+        if ((header && bcf_hdr_name2id(header, name) >= 0) || cnnscore_places_find(indexed, name) >= 0)
+            continue;
         if (has_contig(NULL, reference, name)) {
             if (elsewhere++ == 0 && ksprintf(&self->note, "%s", name) < 0) return cnnscore_fail_memory(err);
             continue;
@@ -367,6 +374,19 @@ int cnnscore_intervals_check(cnnscore_intervals *self, const bcf_hdr_t *header, 
     return CNNSCORE_OK;
 }
 
+int cnnscore_intervals_check(cnnscore_intervals *self, const bcf_hdr_t *header, const char *calls,
+                             const char *const *names, int n_names, const cnnscore_contigs *reference,
+                             cnnscore_error *err) {
+    if ((!header || header->n[BCF_DT_CTG] == 0) && n_names == 0 && !reference) return CNNSCORE_OK;
+    cnnscore_places *indexed = cnnscore_places_new();
+    int code = indexed ? CNNSCORE_OK : cnnscore_fail_memory(err);
+    for (int i = 0; code == CNNSCORE_OK && i < n_names; i++)
+        if (cnnscore_places_add(indexed, names[i], i) < 0) code = cnnscore_fail_memory(err);
+    if (code == CNNSCORE_OK) code = check_names(self, header, calls, names, n_names, indexed, reference, err);
+    cnnscore_places_free(indexed);
+    return code;
+}
+
 const char *cnnscore_intervals_note(const cnnscore_intervals *self) {
     return self->note.s;
 }
@@ -380,38 +400,36 @@ const char *cnnscore_intervals_item(const cnnscore_intervals *self, size_t i, in
 
 /* ---- for htslib ---- */
 
-/* Where a contig's records end by the index; INT64_MAX: that is unknown. `*at`, 0 at first, is where it is
- * looked for: contigs in the order of the file are found at once. */
-static int64_t bound_of(const cnnscore_indexed_contigs *contigs, const bcf_hdr_t *header, const char *name,
-                        size_t *at) {
-    for (size_t k = 0; k < contigs->n; k++) {
-        size_t i = (*at + k) % contigs->n;
+/* The contigs of an index by name; NULL: out of memory. */
+static cnnscore_places *places_of(const cnnscore_indexed_contigs *contigs, const bcf_hdr_t *header) {
+    cnnscore_places *places = cnnscore_places_new();
+    for (size_t i = 0; places && i < contigs->n; i++) {
         const cnnscore_indexed_contig *one = &contigs->items[i];
-        const char *known = NULL;
+        const char *name = NULL;
         if (contigs->names)
-            known = contigs->names + one->name_at;
+            name = contigs->names + one->name_at;
         else if (header && one->number < header->n[BCF_DT_CTG])
-            known = bcf_hdr_id2name(header, one->number);
-        if (known && strcmp(known, name) == 0) {
-            *at = i + 1;
-            return one->bound;
+            name = bcf_hdr_id2name(header, one->number);
+        if (name && cnnscore_places_add(places, name, (int64_t)i) < 0) {
+            cnnscore_places_free(places);
+            return NULL;
         }
     }
-    return INT64_MAX;
+    return places;
 }
 
 const char *cnnscore_intervals_file(cnnscore_intervals *self, const cnnscore_indexed_contigs *indexed,
                                     const bcf_hdr_t *header) {
     kstring_t text = {0};
-    size_t at = 0;
     if (self->file < 0) self->file = memfd_create("cnnscore-intervals", MFD_CLOEXEC);
-    if (self->file < 0) return NULL;
+    cnnscore_places *places = self->file >= 0 && indexed ? places_of(indexed, header) : NULL;
+    if (self->file < 0 || (indexed && !places)) return NULL;
     bool written = true;
     for (size_t i = 0; i < self->n; i++) {
         const char *name = self->names[self->items[i].contig];
-        int64_t begin = self->items[i].begin, end = self->items[i].end, bound = INT64_MAX;
-        if (indexed && end == CNNSCORE_CONTIG_END) bound = bound_of(indexed, header, name, &at);
-        if (bound > begin && bound < end) end = bound;
+        int64_t begin = self->items[i].begin, end = self->items[i].end, at = -1;
+        if (places && end == CNNSCORE_CONTIG_END) at = cnnscore_places_find(places, name);
+        if (at >= 0 && indexed->items[at].bound > begin) end = indexed->items[at].bound;
         written &= ksprintf(&text, "%s\t%lld\t%lld\n", name, (long long)begin + 1, (long long)end) >= 0;
     }
     for (size_t done = 0; written && done < text.l;) {
@@ -421,6 +439,7 @@ const char *cnnscore_intervals_file(cnnscore_intervals *self, const cnnscore_ind
         else
             done += (size_t)part;
     }
+    cnnscore_places_free(places);
     free(text.s);
     if (!written) return NULL;
     snprintf(self->file_name, sizeof self->file_name, "%s/proc/self/fd/%d", self->excludes ? "^" : "",

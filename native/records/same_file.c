@@ -29,25 +29,43 @@ bool cnnscore_same_file(const char *a, const char *b) {
     return same;
 }
 
-/* An input, or an index beside it. */
-static int check_input(const char *output, const struct stat *there, const char *input, cnnscore_error *err) {
+/* The name of an input, or of an index beside it; NULL where there are no more, and an error where memory is
+ * short. */
+static char *name_beside(const char *name, int32_t beside, cnnscore_error *err) {
     static const char *const suffixes[] = {"", ".fai", ".gzi", ".bai", ".csi", ".crai", ".tbi"};
-    char *name = cnnscore_data_name(input);
-    int code = name ? CNNSCORE_OK : cnnscore_fail_memory(err);
-    for (size_t i = 0; code == CNNSCORE_OK && i < sizeof suffixes / sizeof *suffixes; i++) {
-        char *file;
-        struct stat found;
-        if (asprintf(&file, "%s%s", name, suffixes[i]) < 0) {
-            code = cnnscore_fail_memory(err);
-            break;
-        }
+    if (beside < 0 || (size_t)beside >= sizeof suffixes / sizeof *suffixes) return NULL;
+    char *data = cnnscore_data_name(name), *made = NULL;
+    if (!data || asprintf(&made, "%s%s", data, suffixes[beside]) < 0) {
+        made = NULL;
+        cnnscore_fail_memory(err);
+    }
+    free(data);
+    return made;
+}
+
+int32_t cnnscore_file_key(const char *name, int32_t beside, uint64_t key[2]) {
+    struct stat found;
+    char *file = name_beside(name, beside, NULL);
+    if (!file) return -1;
+    bool is_there = find(file, &found);
+    free(file);
+    if (!is_there) return 0;
+    key[0] = (uint64_t)found.st_dev;
+    key[1] = (uint64_t)found.st_ino;
+    return 1;
+}
+
+static int check_input(const char *output, const struct stat *there, const char *input, cnnscore_error *err) {
+    int code = CNNSCORE_OK;
+    struct stat found;
+    char *file;
+    for (int32_t i = 0; code == CNNSCORE_OK && (file = name_beside(input, i, err)); i++) {
         if (find(file, &found) && is_one(there, &found))
             code =
                 cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                               "the output %s would replace the input %s: give it another name", output, file);
         free(file);
     }
-    free(name);
     return code;
 }
 

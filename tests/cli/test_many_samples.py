@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -169,7 +170,7 @@ def test_an_input_that_changes_meanwhile(box: Path, monkeypatch: pytest.MonkeyPa
         os.utime(box / "ref.fa.fai", ns=(0, 10**18))
         return score_shard(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("cnnscore.scatter.work.score_shard", changed)
+    monkeypatch.setattr("cnnscore.scatter.task.score_shard", changed)
     out = box / "out.vcf"
     command = ("score", box / "calls.vcf.gz", "-R", box / "ref.fa", "-o", out)
     run = run_cli(*command, "--work", box / "work", "--shards", 2)
@@ -213,6 +214,32 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
         assert run.code == 2
         assert said in run.err
     assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_an_out_that_is_another_rows_input_by_another_name(
+    link: Callable[[Path, Path], None], tmp_path: Path
+) -> None:
+    """As `score` itself looks at it: files are told apart by what they are, not by their names."""
+    calls, index = tmp_path / "calls.vcf.gz", tmp_path / "calls.vcf.gz.tbi"
+    for path in (calls, index):
+        shutil.copy(DATA / path.name, path)
+    link(calls, tmp_path / "same.vcf.gz")
+    link(index, tmp_path / "index.vcf")
+    for name in ("same.vcf.gz", "index.vcf"):
+        rows: list[tuple[object, ...]] = [
+            (calls, "a.vcf"),
+            (DATA / "calls.vcf.gz", tmp_path / name),
+        ]
+        table(tmp_path, rows, "calls\tout")
+        run = score(tmp_path)
+        assert run.code == 2
+        assert "line 3 has as its out" in run.err
+        assert "an input of line 2" in run.err
+    table(tmp_path, [(calls, tmp_path / "x.vcf"), (calls, tmp_path / "x.vcf")], "calls\tout")
+    assert "line 3 has the out of line 2" in score(tmp_path).err
+    table(tmp_path, [(calls, tmp_path / "same.vcf.gz")], "calls\tout")  # its own calls
+    assert "as its out" not in score(tmp_path).err
 
 
 def test_how_tables_may_be_written(tmp_path: Path) -> None:

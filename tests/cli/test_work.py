@@ -246,11 +246,14 @@ def test_workers_are_like_the_plan(other: dict[str, Any], said: str, tmp_path: P
         output=str(tmp_path / "shard.vcf.gz"),
         logs=str(tmp_path),
         threads=1,
+        sites=62,
     )
-    assert score_in_worker(task)["sites"] == 62
+    (told,) = score_in_worker([task])
+    assert isinstance(told, dict)
+    assert told["sites"] == 62
     Path(task.output).unlink()
     with pytest.raises(BadInput, match=said):
-        score_in_worker(replace(task, **other))
+        score_in_worker([replace(task, **other)])
     assert not Path(task.output).exists()
 
 
@@ -458,7 +461,7 @@ def test_no_key_is_written_where_others_write(work: Path, tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("dask")
 def test_the_key_of_a_run_is_the_users_alone(tmp_path: Path) -> None:
-    from cnnscore.scatter.cluster import _of_this_run
+    from cnnscore.scatter.queues import _of_this_run
 
     bait = tmp_path / "bait"
     bait.write_text("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,17 @@ def check_output(path: str, inputs: Iterable[str]) -> None:
     """
     keep = [ffi.new("char[]", os.fsencode(name)) for name in inputs]
     call(ffi, lib.cnnscore_check_output, os.fsencode(path), ffi.new("char *[]", keep), len(keep))
+
+
+def file_keys(name: str) -> list[Hashable]:
+    """What tells an input, and the indexes that lie beside it, from all other files, whatever their
+    names are: the same for two names of one file. The rule of `check_output`.
+    """
+    key = ffi.new("uint64_t[2]")
+    keys: list[Hashable] = []
+    while (there := lib.cnnscore_file_key(os.fsencode(name), len(keys), key)) >= 0:
+        keys.append((key[0], key[1]) if there else os.path.realpath(name) if not keys else None)
+    return [one for one in keys if one]
 
 
 @contextmanager

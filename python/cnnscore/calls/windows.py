@@ -98,6 +98,11 @@ class ReadCounts:
         mine, theirs = vars(self), vars(other)
         return ReadCounts(**{name: mine[name] + theirs[name] for name in mine})
 
+    def __sub__(self, before: ReadCounts) -> ReadCounts:
+        """What a reader has met since."""
+        mine, theirs = vars(self), vars(before)
+        return ReadCounts(**{name: mine[name] - theirs[name] for name in mine})
+
 
 READS_WITHOUT_GROUP = int(lib.CNNSCORE_READS_WITHOUT_GROUP)
 """When this many reads were seen and none has a read group, none will: fail then, not later."""

@@ -10,27 +10,28 @@ from __future__ import annotations
 import ipaddress
 import logging
 import math
-import os
-import queue
-import shlex
-import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
-from itertools import islice
-from pathlib import Path
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
 from cnnscore.description import Description
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.extras import need
-from cnnscore.files import writing
-from cnnscore.scatter.cluster_config import QUEUES, check_used, read_config, security_of
-from cnnscore.scatter.folder import LOGS, check_ours
+from cnnscore.scatter.cluster_config import (
+    CONFIGURATION,
+    QUEUES,
+    check_used,
+    read_config,
+    security_of,
+    temporary,
+)
+from cnnscore.scatter.queues import Jobs, line_of, queue_of
 from cnnscore.scatter.task import Task, score_in_worker
 from cnnscore.scatter.work import ATTEMPTS, Runner, ThisProcess
 from cnnscore.score.open import EngineSettings
@@ -45,32 +46,28 @@ CORES_PER_WORKER = 4
 """Of a local cluster without a number: a network per core would take the memory."""
 MOST_SENT = 10_000
 """So many shards the scheduler knows at a time: it takes some kB for each."""
+BUNDLE_SITES = 20_000
+SHARES = 4
+"""A worker has at least so many bundles to come when it gets one of several shards."""
 ASK_AGAIN_S = 5.0
 SILENT = ("distributed", "tornado.application", "asyncio")
 """Loggers that print tracebacks of what we say in a line."""
 
 
-CONFIGURATION = {
-    "distributed.scheduler.allowed-failures": 0,  # we try again, and say so
-    "distributed.scheduler.worker-saturation": 2.0,  # the next shard is there when one is done
-    "distributed.scheduler.active-memory-manager.start": False,
-    "distributed.worker.daemon": True,
-    # What Dask watches of itself, 100 times per second, takes a fifth of the time from small shards.
-    "distributed.worker.profile.enabled": False,
-    "distributed.admin.tick.interval": "1s",
-    "distributed.admin.system-monitor.interval": "5s",
-    # Memory that is given back after each job is fetched anew for the next.
-    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
-}
-
-
 class DaskRunner:
     """Shards as tasks of a Dask scheduler."""
 
-    def __init__(self, client: Client, resources: Mapping[str, float], server: str | None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        resources: Mapping[str, float],
+        server: str | None,
+        jobs: Jobs | None,
+    ) -> None:
         self._client = client
         self._resources = dict(resources)
         self._server = server
+        self._jobs = jobs
         self._workers, self._asked = 0, -math.inf
 
     def network(self, engine: EngineSettings, *, has_reads: bool) -> Description:
@@ -82,7 +79,10 @@ class DaskRunner:
     def run(
         self, tasks: Sequence[Task], *, again: bool
     ) -> Iterator[tuple[Task, dict[str, Any] | Exception]]:
-        """Each task with its result, or what it ended with, as they come."""
+        """Each task with its result, or what it ended with, as they come.
+
+        Errors: BadInput where all workers are gone, and the queueing system takes no other.
+        """
         from distributed import as_completed
 
         # Dask hands tasks that ask for resources to workers long before they start, and blames all
@@ -91,28 +91,40 @@ class DaskRunner:
 
         by_key = {}
 
-        def sent(task: Task) -> Any:
-            if self._server:
-                task = replace(task, engine=replace(task.engine, server=self._server))
+        def sent(bundle: Sequence[Task]) -> Any:
             future = self._client.submit(
-                score_in_worker, task, pure=False, resources=self._resources or None
+                score_in_worker, bundle, pure=False, resources=self._resources or None
             )
-            by_key[future.key] = task
+            by_key[future.key] = bundle
             return future
 
-        waiting = iter(tasks)
+        if self._server:
+            tasks = [
+                replace(task, engine=replace(task.engine, server=self._server)) for task in tasks
+            ]
+        workers = max(self.workers(), self._jobs.wanted if self._jobs else 0)
+        waiting = ([task] for task in tasks) if again else bundles(tasks, workers)
         most = max(1, self.workers()) if one_each else MOST_SENT
-        first = [sent(task) for task in islice(waiting, most)]
+        first = [sent(bundle) for bundle in islice(waiting, most)]
         ended = as_completed(first, loop=self._client.loop)
         del first
-        for future in ended:
+        for future in self._each(ended):
             if one_each:
                 most = max(1, self.workers())
-            for task in islice(waiting, max(0, most - len(by_key) + 1)):
-                ended.add(sent(task))
-            error = future.exception()
-            yield by_key.pop(future.key), future.result() if error is None else error
+            for bundle in islice(waiting, max(0, most - len(by_key) + 1)):
+                ended.add(sent(bundle))
+            ours, error = by_key.pop(future.key), future.exception()
+            yield from zip(ours, future.result() if error is None else repeat(error), strict=False)
             future.release()
+
+    def _each(self, ended: Any) -> Iterator[Any]:
+        """What has ended, while somebody is left who could end the rest."""
+        while not ended.is_empty():
+            while self._jobs and not ended.has_ready():
+                with ended.thread_condition:
+                    ended.thread_condition.wait(timeout=1)
+                self._jobs.check()
+            yield next(ended)
 
     def workers(self) -> int:
         """How many are there; asked for now and then, as the answer tells of each."""
@@ -121,6 +133,23 @@ class DaskRunner:
             self._workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
             self._asked = now
         return self._workers
+
+
+def bundles(tasks: Sequence[Task], workers: int) -> Iterator[list[Task]]:
+    """Small shards together, in order, as what goes to a worker at once: up to BUNDLE_SITES, and
+    ever fewer towards the end, so that all workers end together.
+    """
+    i = 0
+    while i < len(tasks):
+        most = max(1, (len(tasks) - i) // (SHARES * max(1, workers)))
+        bundle, sites = [tasks[i]], tasks[i].sites
+        for task in tasks[i + 1 : i + most]:
+            sites += task.sites
+            if sites > BUNDLE_SITES:
+                break
+            bundle.append(task)
+        i += len(bundle)
+        yield bundle
 
 
 @contextmanager
@@ -159,6 +188,7 @@ def cluster_runner(
     for logger in SILENT:
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     threads = threads or settings["workers"].get("threads")
+    submitted: Jobs | None = None
     with ExitStack() as stack:
         stack.enter_context(_no_sigpipe())
         stack.enter_context(dask.config.set(CONFIGURATION))
@@ -169,7 +199,7 @@ def cluster_runner(
             target: Any = stack.enter_context(_local(n, settings, insecure))
             security = target.security
         elif cluster in QUEUES:
-            target = stack.enter_context(_queue(cluster, settings, folder, insecure))
+            target, submitted = stack.enter_context(queue_of(cluster, settings, folder, insecure))
             security = target.security
         else:
             target, security = cluster, security_of(settings)
@@ -177,7 +207,8 @@ def cluster_runner(
         client = stack.enter_context(_client(target, security))
         link = f", dashboard {client.dashboard_link}" if find_spec("bokeh") else ""
         say(f"scheduler {client.scheduler.address}{link}")
-        yield DaskRunner(client, settings["resources"], settings["workers"].get("server")), threads
+        server = settings["workers"].get("server")
+        yield DaskRunner(client, settings["resources"], server, submitted), threads
 
 
 @contextmanager
@@ -203,17 +234,9 @@ def _client(target: Any, security: Any) -> Client:
     except (OSError, ValueError, RuntimeError) as error:
         where = target if isinstance(target, str) else "of this run"
         raise BadInput(
-            f"the Dask scheduler {where} does not answer ({_line(error)}): see that it runs, and "
+            f"the Dask scheduler {where} does not answer ({line_of(error)}): see that it runs, and "
             "that its address and its certificates are these"
         ) from None
-
-
-def _line(error: BaseException) -> str:
-    """What an error says, in one line: of a command that failed, what it said itself."""
-    while error.__cause__:
-        error = error.__cause__
-    text = str(error)
-    return " ".join((text.rpartition("stderr:")[2].strip() or text).split()) or repr(error)
 
 
 @contextmanager
@@ -234,153 +257,21 @@ def _local(n: int, settings: Mapping[str, Mapping[str, Any]], insecure: bool) ->
     if not insecure:
         security = security_of(settings)
         if security is None:  # workers get it from the process that starts them, not from a file
-            security = _temporary()
+            security = temporary()
         wanted |= {"protocol": "tls://", "security": security}
     for left in reversed(range(ATTEMPTS)):
         try:
             cluster = LocalCluster(**wanted)
             break
         except (TypeError, ValueError) as error:
-            raise BadInput(f"[cluster] of the configuration: {_line(error)}") from None
+            raise BadInput(f"[cluster] of the configuration: {line_of(error)}") from None
         except (RuntimeError, OSError) as error:  # a worker that ends while it starts
             if not left:
                 raise BadInput(
-                    f"the workers of this machine do not start: {_line(error)}"
+                    f"the workers of this machine do not start: {line_of(error)}"
                 ) from None
     with cluster:
         yield cluster
-
-
-@contextmanager
-def _queue(
-    who: str, settings: Mapping[str, Mapping[str, Any]], folder: str, insecure: bool
-) -> Iterator[Any]:
-    """Jobs of a queueing system; without certificates of the user's, some for this run alone.
-
-    Errors: UsageError where its commands are not there, BadInput where it takes no job.
-    """
-    need("cluster", "dask_jobqueue")
-    import dask_jobqueue
-
-    check_ours(Path(folder))  # a key is written there
-    kind = getattr(dask_jobqueue, QUEUES[who])
-    command = shlex.split(kind.job_cls.submit_command)[0]
-    if not shutil.which(command):
-        raise UsageError(
-            f"`cluster={who}`: there is no command {command} here: start it where jobs are "
-            "submitted, or take `cluster=local`"
-        )
-    with ExitStack() as stack:
-        logs = stack.enter_context(_logs(Path(folder)))
-        wanted: dict[str, Any] = {
-            "cores": 1,
-            "processes": 1,
-            "memory": "4GB",
-            **settings["cluster"],
-        }
-        if not insecure:
-            security = security_of(settings)
-            if security is None:
-                security = stack.enter_context(_of_this_run(logs))
-            wanted |= {"protocol": "tls://", "security": security}
-        wanted.setdefault("log_directory", str(logs))
-        if settings["resources"]:
-            extra = " ".join(f"{name}={value}" for name, value in settings["resources"].items())
-            more = wanted.get("worker_extra_args", [])
-            wanted["worker_extra_args"] = [*more, "--resources", extra]
-        told: queue.Queue[Exception | None] = queue.Queue()
-        try:
-            cluster = kind(job_cls=_telling(kind.job_cls, told), **wanted)
-        except (TypeError, ValueError) as error:
-            raise BadInput(f"[cluster] of the configuration: {_line(error)}") from None
-        except (RuntimeError, OSError) as error:
-            raise BadInput(f"the scheduler of this run does not start: {_line(error)}") from None
-        with cluster:
-            jobs = settings["workers"].get("jobs", 1)
-            cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)  # one that ends is replaced
-            _await_a_job(jobs, told, command)
-            yield cluster
-
-
-def _telling(job: Any, told: queue.Queue[Exception | None]) -> Any:
-    """A kind of job that tells how its submission ended: Dask prints a traceback, and goes on."""
-
-    from distributed.core import Status
-
-    async def start(self: Any) -> None:
-        try:
-            await job.start(self)
-        except Exception as error:
-            self.status = Status.failed  # else the cluster's end fails too
-            told.put(error)
-            raise
-        told.put(None)
-
-    return type(job.__name__, (job,), {"start": start})
-
-
-def _await_a_job(jobs: int, told: queue.Queue[Exception | None], command: str) -> None:
-    """Wait until a job is submitted. Errors: BadInput where none is taken."""
-    refused: list[Exception] = []
-    while len(refused) < jobs:
-        if not (error := told.get()):
-            break
-        refused.append(error)
-    if not refused:
-        return
-    what = f"{command} refuses {len(refused)} of {jobs} jobs ({_line(refused[0])})"
-    if len(refused) == jobs:
-        raise BadInput(f"{what}: see to [cluster] of `cluster_config=`")
-    log.warning("%s: the others go on", what)
-
-
-@contextmanager
-def _logs(folder: Path) -> Iterator[Path]:
-    """The folder of logs in a work folder, which goes where nothing was put there."""
-    made = [path for path in (folder.absolute() / LOGS, folder.absolute()) if not path.exists()]
-    logs = folder.absolute() / LOGS
-    with writing(logs):
-        logs.mkdir(parents=True, exist_ok=True)
-    try:
-        yield logs
-    finally:
-        for path in made:
-            with suppress(OSError):
-                path.rmdir()
-
-
-@contextmanager
-def _of_this_run(folder: Path) -> Iterator[Any]:
-    """A certificate that only this run's processes have: jobs read it in the work folder."""
-    from distributed.security import Security
-
-    made = _temporary()
-    # Of this process: a run that finds the folder held must not touch another's.
-    names = {what: folder / f"tls.{os.getpid()}.{what}" for what in ("cert", "key")}
-    for what, path in names.items():
-        with writing(path):
-            path.unlink(missing_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(path, flags, 0o600)
-            try:
-                os.write(descriptor, getattr(made, f"tls_client_{what}").encode())
-            finally:
-                os.close(descriptor)
-    who = ("client", "scheduler", "worker")
-    files = {f"tls_{one}_{what}": str(path) for one in who for what, path in names.items()}
-    try:
-        yield Security(tls_ca_file=str(names["cert"]), require_encryption=True, **files)
-    finally:
-        for path in names.values():
-            path.unlink(missing_ok=True)
-
-
-def _temporary() -> Any:
-    """Dask's security options with a certificate of this run, in memory."""
-    need("cluster", "cryptography")
-    from distributed.security import Security
-
-    return Security.temporary()
 
 
 def _check_address(address: str, security: Any, insecure: bool) -> None:

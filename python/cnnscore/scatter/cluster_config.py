@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnscore.errors import BadInput, UsageError
+from cnnscore.extras import need
 
 QUEUES = {
     "slurm": "SLURMCluster",
@@ -18,6 +19,20 @@ QUEUES = {
 }
 TABLES = ("cluster", "workers", "security", "resources")
 OF_WORKERS = ("threads", "server", "jobs")
+
+CONFIGURATION = {
+    "distributed.scheduler.allowed-failures": 0,  # we try again, and say so
+    "distributed.scheduler.worker-saturation": 2.0,  # the next shard is there when one is done
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.worker.daemon": True,
+    # Dask watches itself 100 times per second, which takes a tenth of a core from each process.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    # Memory that is given back after each job is fetched anew for the next.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+}
+"""Dask's own, for the processes of a run."""
 
 
 def read_config(config: str | None) -> dict[str, dict[str, Any]]:
@@ -75,3 +90,11 @@ def security_of(settings: Mapping[str, Mapping[str, Any]]) -> Any:
         return Security(**{"require_encryption": True, **settings["security"]})
     except TypeError as error:
         raise BadInput(f"[security] of the configuration: {error}") from None
+
+
+def temporary() -> Any:
+    """Dask's security options with a certificate of this run, in memory."""
+    need("cluster", "cryptography")
+    from distributed.security import Security
+
+    return Security.temporary()

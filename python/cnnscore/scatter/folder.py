@@ -42,7 +42,10 @@ class WorkFolder:
         return self.path / LOGS
 
     def note(self, result: dict[str, Any]) -> None:
-        """A shard is whole: from now on it counts. Errors: BadOutput."""
+        """A shard is whole: from now on it counts. Errors: BadOutput.
+
+        It is not forced to the disk: what a power failure takes is scored anew.
+        """
         log = self.path / LOG
         line = f"\n{json.dumps(result)}\n"  # behind one that a kill cut short
         with writing(log):
@@ -50,7 +53,6 @@ class WorkFolder:
             descriptor = os.open(log, flags, 0o666)
             try:
                 os.write(descriptor, line.encode())
-                os.fsync(descriptor)
             finally:
                 os.close(descriptor)
         self.done[result["shard"]] = result

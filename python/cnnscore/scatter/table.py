@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
+from cnnscore.calls.output import file_keys
 from cnnscore.errors import BadInput
 from cnnscore.files import table_lines
 from cnnscore.progress import counted
@@ -53,19 +53,24 @@ def read_table(path: str) -> list[Job]:
 
 
 def _check_outputs(path: str, jobs: list[Job]) -> None:
-    """No row replaces what another one reads, or the table. Its own calls it may."""
-    read = {os.path.realpath(path): "the table"}
+    """No row replaces what another one reads, the table, or what another one writes. Its own calls
+    it may.
+    """
+    read = {file_keys(path)[0]: "the table"}
+    written: dict[Hashable, int] = {}
     for job in jobs:
         for name in (job.calls, *job.reads):
-            read[os.path.realpath(name)] = f"an input of line {job.line}"
+            read |= dict.fromkeys(file_keys(name), f"an input of line {job.line}")
     for job in jobs:
-        place = os.path.realpath(job.output)
-        if place in read and place != os.path.realpath(job.calls):
-            raise BadInput(f"{path}: line {job.line} has as its out {job.output}, {read[place]}")
+        out = file_keys(job.output)[0]
+        if out in read and out != file_keys(job.calls)[0]:
+            raise BadInput(f"{path}: line {job.line} has as its out {job.output}, {read[out]}")
+        if out in written:
+            raise BadInput(f"{path}: line {job.line} has the out of line {written[out]}")
+        written[out] = job.line or 0
 
 
 def _jobs(path: str, names: list[str], lines: list[str]) -> Iterator[Job]:
-    outputs: dict[str, int] = {}
     for number, line in enumerate(lines, 2):
         if not line.strip():
             continue
@@ -80,10 +85,6 @@ def _jobs(path: str, names: list[str], lines: list[str]) -> Iterator[Job]:
             if not row[name] or row[name] == "-":
                 told = f"the {name} -" if row[name] else f"no {name}"
                 raise BadInput(f"{path}: line {number} has {told}: give a file")
-        place = os.path.realpath(row["out"])
-        if place in outputs:
-            raise BadInput(f"{path}: line {number} has the out of line {outputs[place]}")
-        outputs[place] = number
         reads = [name.strip() for name in row.get("reads", "").split(",")]
         if not all(reads) and len(reads) > 1:
             raise BadInput(f"{path}: line {number} lacks the name of a read file")

@@ -1,4 +1,4 @@
-"""A shard is scored into the work folder, by a worker with one network for all its shards."""
+"""Shards are scored into the work folder, by a worker with one network for all its shards."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import hashlib
 import logging
 import os
 import socket
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from cnnscore.calls.annotations import AnnotationCounts
 from cnnscore.calls.output import OutputOptions
-from cnnscore.calls.records import htslib_verbosity
+from cnnscore.calls.records import Intervals, htslib_verbosity
 from cnnscore.calls.windows import ReadCounts
-from cnnscore.description import WindowScorer
-from cnnscore.errors import BadInput
+from cnnscore.description import Description, WindowScorer
+from cnnscore.errors import BadInput, CnnscoreError
 from cnnscore.score.open import EngineSettings
 from cnnscore.score.options import ScoreOptions
-from cnnscore.score.run import score_calls
+from cnnscore.score.readers import Readers
+from cnnscore.score.run import check_options, score_calls, usable_cores
 from cnnscore.version import __version__
 
 log = logging.getLogger("cnnscore")
@@ -55,38 +59,110 @@ class Task:
     logs: str
     """The folder of the workers' logs."""
     threads: int | None
+    sites: int
+    """How many are expected."""
 
+    def files(self) -> tuple[object, ...]:
+        """What of two shards is equal that may share open reads."""
+        asked = replace(self.options, intervals=Intervals())
+        return self.reference, self.reads, asked, self.threads
+
+
+AT_ONCE = 2
+"""Shards under way: one is opened, or made whole, while the sites of another are scored."""
 
 _opened: tuple[EngineSettings, bool, WindowScorer] | None = None
 
 
-def score_in_worker(task: Task) -> dict[str, Any]:
-    """`score_shard` by the network that this process keeps open.
+def score_in_worker(tasks: Sequence[Task]) -> list[dict[str, Any] | CnnscoreError]:
+    """`score_shards` by the network that this process keeps open: what came of each shard.
 
     Warnings go to the worker's log: what is to say of all shards is said once, by who has the plan.
-    Errors: BadInput for a worker with another network or version; those of score_calls.
+    Errors: BadInput for a worker with another network or version.
     """
     os.environ.setdefault("REF_PATH", os.devnull)
     htslib_verbosity(0)
+    task = tasks[0]
     if task.version != __version__:
         raise BadInput(
             f"the worker {worker_name()} has cnnscore {__version__}, where the plan was made with "
             f"{task.version}: install one version everywhere"
         )
     with _logged(Path(task.logs) / f"{worker_name()}.log"):
-        # Of a worker that is killed this tells at what it was.
-        log.info("shard %s (%s)", task.name, (task.options.intervals.regions or "")[:200])
         engine = _engine(task)
         if engine.description.network != task.network:
             raise BadInput(
                 f"the worker {worker_name()} has another network {engine.description.model} than "
                 "the plan: install the same everywhere"
             )
-        return score_shard(task, engine)
+        return [outcome for _, outcome in score_shards(tasks, engine)]
 
 
-def score_shard(task: Task, engine: WindowScorer) -> dict[str, Any]:
-    """Score a shard: its file's bytes and digest, counts, and who did it.
+def score_shards(
+    tasks: Iterable[Task],
+    engine: WindowScorer,
+    heard: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Iterator[tuple[Task, dict[str, Any] | CnnscoreError]]:
+    """Score shards in order: each with what `score_shard` tells of it, or its error. Each is scored
+    in a block of `heard`.
+
+    The reads of a call file stay open from shard to shard, and AT_ONCE are under way.
+    """
+    files, readers = None, None
+    under_way: deque[tuple[Task, Future[dict[str, Any]]]] = deque()
+    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="cnnscore-shard")
+
+    def scored(task: Task, readers: Readers) -> dict[str, Any]:
+        # Of a worker that is killed this tells at what it was.
+        log.info("shard %s (%s)", task.name, (task.options.intervals.regions or "")[:200])
+        with heard():
+            return score_shard(task, engine, readers)
+
+    def ended(most: int) -> Iterator[tuple[Task, dict[str, Any] | CnnscoreError]]:
+        """The first of those under way, until there are `most`."""
+        while len(under_way) > most:
+            task, result = under_way.popleft()
+            try:
+                yield task, result.result()
+            except CnnscoreError as error:
+                yield task, error
+
+    try:
+        for task in tasks:
+            if readers is None or task.files() != files:
+                yield from ended(0)
+                if readers:
+                    readers.close()
+                readers = None
+                try:
+                    with heard():
+                        readers, files = _readers(task, engine.description), task.files()
+                except CnnscoreError as error:
+                    yield task, error
+                    continue
+            under_way.append((task, pool.submit(scored, task, readers)))
+            yield from ended(AT_ONCE - 1)
+        yield from ended(0)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        while busy := [result for _, result in under_way if not result.done()]:
+            engine.cancel()
+            wait(busy, timeout=0.05)
+        pool.shutdown()
+        if readers:
+            readers.close()
+
+
+def _readers(task: Task, network: Description) -> Readers:
+    """Errors: UsageError for options that do not go with the network, BadInput."""
+    check_options(network, task.options, task.reads)
+    threads = task.threads or usable_cores()
+    return Readers(network, task.reference, task.reads, task.options, threads)
+
+
+def score_shard(task: Task, engine: WindowScorer, readers: Readers) -> dict[str, Any]:
+    """Score a shard: its file's bytes and digest, counts, and who did it. `readers` are of
+    `Task.files`.
 
     Errors: those of score_calls.
     """
@@ -99,6 +175,7 @@ def score_shard(task: Task, engine: WindowScorer) -> dict[str, Any]:
         written=task.written,
         options=task.options,
         threads=task.threads,
+        readers=readers,
     )
     digest, size = digest_of(Path(task.output))
     return {
@@ -169,9 +246,17 @@ def _engine(task: Task) -> WindowScorer:
 
 @contextmanager
 def unheard() -> Iterator[None]:
-    """Messages of the block go nowhere."""
-    with _to(logging.NullHandler()):
+    """Messages of the block, as far as they are of its thread, go nowhere."""
+    here = threading.get_ident()
+
+    def is_heard(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    log.addFilter(is_heard)
+    try:
         yield
+    finally:
+        log.removeFilter(is_heard)
 
 
 @contextmanager
@@ -179,21 +264,12 @@ def _logged(path: Path) -> Iterator[None]:
     """Messages of the block go to a worker's log."""
     handler = logging.FileHandler(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    before = log.level
+    before = log.level, log.handlers, log.propagate
     log.setLevel(logging.INFO)
-    try:
-        with _to(handler):
-            yield
-    finally:
-        log.setLevel(before)
-
-
-@contextmanager
-def _to(handler: logging.Handler) -> Iterator[None]:
-    before, propagates = log.handlers, log.propagate
     log.handlers, log.propagate = [handler], False
     try:
         yield
     finally:
-        log.handlers, log.propagate = before, propagates
+        log.setLevel(before[0])
+        _, log.handlers, log.propagate = before
         handler.close()

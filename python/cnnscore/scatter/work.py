@@ -20,7 +20,7 @@ from cnnscore.scatter.plan import Plan, Sample, identities, identity, place
 from cnnscore.scatter.sample import How, planned, write_gathered
 from cnnscore.scatter.shards import too_few
 from cnnscore.scatter.table import Job
-from cnnscore.scatter.task import Task, score_shard, unheard
+from cnnscore.scatter.task import Task, score_shards, unheard
 from cnnscore.score.open import EngineSettings
 from cnnscore.score.options import ScoreOptions, Summary
 from cnnscore.version import __version__
@@ -63,14 +63,8 @@ class ThisProcess:
     ) -> Iterator[tuple[Task, dict[str, Any] | Exception]]:
         """Each task with its result, or what it ended with."""
         del again  # nobody dies without this process
-        for task in tasks:
-            outcome: dict[str, Any] | Exception
-            try:
-                with unheard():  # what is to say of all shards is said once
-                    outcome = score_shard(task, self._engine)
-            except CnnscoreError as error:
-                outcome = error
-            yield task, outcome
+        # What is to say of all shards is said once.
+        yield from score_shards(tasks, self._engine, unheard)
 
     def workers(self) -> int:
         """This one."""
@@ -248,6 +242,7 @@ def _tasks(
                     str(folder.shard(name, ".bcf" if kind[0] == "b" else ".vcf.gz").absolute()),
                     str(folder.logs.absolute()),
                     threads,
+                    shard.sites,
                 )
             )
     return tasks

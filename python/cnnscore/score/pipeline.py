@@ -8,21 +8,22 @@ whatever the size of the input.
 from __future__ import annotations
 
 import logging
-import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.calls.read_checks import ReadChecks
-from cnnscore.calls.records import Calls, Records
-from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowBuffers, WindowReader
+from cnnscore.calls.records import Records
+from cnnscore.calls.windows import ReadCounts, WindowBuffers, WindowReader
 from cnnscore.description import WindowScorer
+from cnnscore.score.readers import Readers
 
 log = logging.getLogger("cnnscore")
 
@@ -49,36 +50,26 @@ class Job:
 
 
 class Pipeline:
-    """Workers with a window reader each, and the slots that bound what is in flight."""
+    """Workers with a window reader each, and the slots that bound what is in flight.
+
+    `alone`: nobody else uses the engine, so that what it is at can be ended.
+    """
 
     def __init__(
         self,
-        source: Calls,
         engine: WindowScorer,
         score: Callable[[WindowBatch], NDArray[np.float32]],
-        options: ReaderOptions,
+        readers: Readers,
         threads: int,
-        in_order: bool,
-        sample_depth: float | None,
+        *,
+        alone: bool,
     ) -> None:
         self._engine = engine
+        self._alone = alone
         self._score_batch = score
-        self._in_order = in_order
-        another = replace(options, is_another=True)
-        self._all_readers = [
-            WindowReader(another if i else options) for i in range(1 if in_order else threads)
-        ]
-        self._readers: queue.SimpleQueue[tuple[WindowReader, WindowBuffers]] = queue.SimpleQueue()
-        self.checks = ReadChecks(
-            self._all_readers[0],
-            engine.description.model,
-            uses_depth=engine.description.uses_depth,
-            sample_depth=sample_depth,
-        )
-        for reader in self._all_readers:
-            reader.set_depth(self.checks.depth)
-            self._readers.put((reader, WindowBuffers()))
-        self.checks.whose(source, options.sample)
+        self._readers = readers
+        self._counts = ReadCounts()
+        self._counting = threading.Lock()
         # One job per worker, one waiting for it, one being written.
         self._slots = [Slot() for _ in range(2 * threads + 1)]
         self._pending: deque[Job] = deque()
@@ -91,12 +82,12 @@ class Pipeline:
         if error is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             # Again and again: a job may have been between two calls.
-            while busy := [job.scores for job in self._pending if not job.scores.done()]:
+            while self._alone and (
+                busy := [job.scores for job in self._pending if not job.scores.done()]
+            ):
                 self._engine.cancel()
                 wait(busy, timeout=0.05)
         self._pool.shutdown(wait=True, cancel_futures=True)
-        for reader in self._all_readers:
-            reader.close()
 
     def run(self, fill: Fill) -> Iterator[Job]:
         """Jobs of all records that `fill` gives, in order; asking for the next reuses a slot."""
@@ -120,7 +111,7 @@ class Pipeline:
             return None
         self._slots.pop()
         sites = slot.records.sites()
-        if self._in_order:  # GATK's random state runs from site to site
+        if self._readers.in_order:  # GATK's random state runs from site to site
             return Job(slot, sites, self._read_here(sites, slot.buffers))
         return Job(slot, sites, self._pool.submit(self._score, sites))
 
@@ -130,30 +121,39 @@ class Pipeline:
         """
         before: list[NDArray[np.float32]] = []
         n = 0
-        for windows in self._all_readers[0].parts(sites, buffers):
-            n += len(windows)
-            if n < len(sites):
-                before.append(self._score_batch(windows))
+        with self._counted(self._readers.first) as reader:
+            for windows in reader.parts(sites, buffers):
+                n += len(windows)
+                if n < len(sites):
+                    before.append(self._score_batch(windows))
         return self._pool.submit(lambda: np.concatenate([*before, self._score_batch(windows)]))
 
     def _score(self, sites: WindowBatch) -> NDArray[np.float32]:
-        reader, buffers = self._readers.get()
-        try:
+        with self._readers.free() as (reader, buffers), self._counted(reader):
             return np.concatenate([*map(self._score_batch, reader.parts(sites, buffers))])
+
+    @contextmanager
+    def _counted(self, reader: WindowReader) -> Iterator[WindowReader]:
+        """What the reader meets in the block is of this run, whoever uses it before and after."""
+        before = reader.counts()
+        try:
+            yield reader
         finally:
-            self._readers.put((reader, buffers))
+            with self._counting:
+                self._counts += reader.counts() - before
 
     def counts(self) -> ReadCounts:
-        """What all readers have met so far."""
-        return sum((reader.counts() for reader in self._all_readers), ReadCounts())
+        """What the readers have met in this run so far."""
+        with self._counting:
+            return self._counts
 
     def check_scores(self, scored: int) -> None:
         """Errors: BadInput when the network has no finite score for any site."""
-        self._all_readers[0].check_scores(self.counts(), scored, self._engine.description)
+        self._readers.first.check_scores(self.counts(), scored, self._engine.description)
 
     def warn(self, scored: int) -> None:
         """Say loudly where scores lack, and what reads did not count."""
-        reader, counts = self._all_readers[0], self.counts()
+        reader, counts = self._readers.first, self.counts()
         if warning := reader.scores_warning(counts, scored, self._engine.description):
             log.warning(warning)
-        self.checks.warn(counts)
+        self._readers.checks.warn(counts)

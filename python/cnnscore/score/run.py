@@ -9,7 +9,6 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -19,12 +18,12 @@ from cnnscore.calls.annotations import annotation_counts, annotations_warnings
 from cnnscore.calls.output import OutputOptions, check_output, open_output
 from cnnscore.calls.read_checks import check_depth
 from cnnscore.calls.records import Calls, check_info_key
-from cnnscore.calls.windows import ReaderOptions
 from cnnscore.description import Description, WindowScorer
 from cnnscore.errors import UsageError
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.score.options import NOT_SCORED, ScoreOptions, Summary
 from cnnscore.score.pipeline import Fill, Job, Pipeline
+from cnnscore.score.readers import Readers
 
 log = logging.getLogger("cnnscore")
 
@@ -45,11 +44,13 @@ def score_calls(
     options: ScoreOptions | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    readers: Readers | None = None,
 ) -> Summary:
     """Write `calls` (VCF or BCF, `-` is standard input) with one score per record in INFO.
 
     `reference` is a FASTA with .fai; `reads` are indexed BAM or CRAM files, for a network that
-    looks at reads; `output` is a path, or `-` for standard output.
+    looks at reads; `output` is a path, or `-` for standard output. `readers` are open files of that
+    reference and those reads, for these options and threads, and stay open.
     Errors: UsageError, BadInput, BadOutput; then no output is left under its name.
     """
     options, written = options or ScoreOptions(), written or OutputOptions()
@@ -60,7 +61,14 @@ def score_calls(
         calls, network, reference, reads, options, must_be_sorted=bool(written.write_index)
     )
     with ScoringRun(
-        source, engine, reference, reads, options, threads=threads, progress=progress
+        source,
+        engine,
+        reference,
+        reads,
+        options,
+        threads=threads,
+        progress=progress,
+        readers=readers,
     ) as run:
         if network.uses_depth:
             source.add_depth(key, run.depth, given=options.sample_depth is not None)
@@ -137,7 +145,7 @@ def check_sample(source: Calls, network: Description, options: ScoreOptions) -> 
 class ScoringRun:
     """One run over the records of `source`, whose options are checked (`check_options`).
 
-    A context manager: its files are closed, and its threads end, with the block.
+    A context manager: its threads end, and files that it opened are closed, with the block.
     """
 
     def __init__(
@@ -150,27 +158,23 @@ class ScoringRun:
         *,
         threads: int | None = None,
         progress: Progress | None = None,
+        readers: Readers | None = None,
     ) -> None:
         self._source, self._engine, self._options = source, engine, options
         self._progress = progress or NoProgress()
-        network = engine.description
-        windows = ReaderOptions.of_network(network, reference, reads, options.sample)
-        self._pipeline = Pipeline(
-            source,
-            engine,
-            engine.score_alleles if options.per_allele else engine.score,
-            replace(windows, downsampling=options.downsampling),
-            threads or usable_cores(),
-            options.downsampling == "gatk" and network.needs_reads,
-            options.sample_depth,
-        )
+        threads = threads or usable_cores()
+        self._is_ours = readers is None
+        self._readers = readers or Readers(engine.description, reference, reads, options, threads)
+        self._readers.checks.whose(source, options.sample)
+        score = engine.score_alleles if options.per_allele else engine.score
+        self._pipeline = Pipeline(engine, score, self._readers, threads, alone=self._is_ours)
         self._start = time.monotonic()
         self._sites = self._scored = 0
 
     @property
     def depth(self) -> float:
         """How deep the sample is; NaN: unknown."""
-        return self._pipeline.checks.depth
+        return self._readers.checks.depth
 
     def __enter__(self) -> Self:
         self._pipeline.__enter__()
@@ -178,6 +182,8 @@ class ScoringRun:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._pipeline.__exit__(kind, error, trace)
+        if self._is_ours:
+            self._readers.close()
 
     def scored(self, fill: Fill) -> Iterator[tuple[Job, NDArray[np.float32]]]:
         """Jobs of all records that `fill` gives, in order, with their scores: [N], or per ALT
@@ -187,9 +193,9 @@ class ScoringRun:
             scores = job.scores.result()
             yield job, scores
             self._count(job, scores)
-            self._pipeline.checks.so_far(self._pipeline.counts())
+            self._readers.checks.so_far(self._pipeline.counts())
         if not self._options.is_shard:
-            self._pipeline.checks.at_end(self._pipeline.counts())
+            self._readers.checks.at_end(self._pipeline.counts())
             self._pipeline.check_scores(self._scored)
 
     def _count(self, job: Job, scores: NDArray[np.float32]) -> None:
