@@ -13,10 +13,11 @@ import pytest
 from cnnscore.calls.records import Calls, Intervals
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.errors import BadInput
+from hosts.waiting import wait_until
 
 DATA = Path(__file__).parents[1] / "data" / "synthetic"
 NAMES = ("calls.vcf.gz", "calls.vcf.gz.tbi", "ref.fa", "ref.fa.fai", "reads.bam", "reads.bam.bai")
-QUIET_S = 2.1
+QUIET_S = 3.0
 """A file that was written to just now is not remembered: its times might not tell of the next."""
 
 
@@ -24,8 +25,12 @@ QUIET_S = 2.1
 def box(tmp_path: Path) -> Path:
     for name in NAMES:
         shutil.copy(DATA / name, tmp_path)
-    time.sleep(QUIET_S)
+    wait_until(lambda: all(_is_quiet(tmp_path / name) for name in NAMES))
     return tmp_path
+
+
+def _is_quiet(path: Path) -> bool:
+    return time.time() - path.stat().st_ctime > QUIET_S
 
 
 def _calls(box: Path) -> None:
@@ -72,7 +77,7 @@ def test_a_file_that_is_replaced_or_altered_is_seen(box: Path, name: str) -> Non
 
     index.write_bytes(good)
     os.utime(index, ns=old)
-    time.sleep(QUIET_S)
+    wait_until(lambda: _is_quiet(index))
     OPENERS[name](box)
     with index.open("r+b") as file:  # in its place, of the same length, with the same time
         file.write(bytes(b ^ 0x55 for b in good[:40]))
