@@ -92,7 +92,7 @@ class Pipeline:
     def run(self, fill: Fill) -> Iterator[Job]:
         """Jobs of all records that `fill` gives, in order; asking for the next reuses a slot."""
         pending, more = self._pending, True
-        sites_per_job = self._all_readers[0].job_sites(self._engine.description.sites_per_job)
+        sites_per_job = self._readers.first.job_sites(self._engine.description.sites_per_job)
         while True:
             while more and self._slots:
                 job = self._next_job(fill, sites_per_job)
