@@ -70,8 +70,9 @@ def _relative(path: Path) -> str:
 encode = builder("cnnscore._encode", ["encode"], ["encode/encode.h"])
 window = builder(
     "cnnscore._window",
-    ["window", "records"],
+    ["window", "records", "plant"],
     [
+        "plant/plant.h",
         "window/window.h",
         "records/records.h",
         "records/annotations.h",

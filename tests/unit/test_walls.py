@@ -31,6 +31,7 @@ ORDER = (
     "evaluate",
     "report",
     "dataset",
+    "plant",
     "viewer",
     "train",
     "api",

@@ -62,6 +62,8 @@ class DatasetOptions:
     """The call file's column, and the reads' SM."""
     all_alleles: bool = False
     """Rows for ALT alleles that the sample does not carry, too."""
+    near_truth: int = 0
+    """Alleles that are not true, this near to a true one, are no rows (`Labeller`)."""
     name: str | None = None
     """The rows' sample; None takes `sample`, or the call file's name. And a file of a folder."""
     overwrite: bool = False
@@ -127,6 +129,7 @@ def make_dataset(
             TruthSet.read(truth, reference=reference),
             None if confident is None else Regions.read(confident),
             all_alleles=options.all_alleles,
+            near_truth=options.near_truth,
         )
         dosage = None if options.all_alleles else called_dosage(source, options.sample)
         records, first = Records(), _FirstReading()

@@ -78,7 +78,9 @@ class Labeller:
 
     `confident` None takes the whole genome as confident. With `match_genotype` a true allele must
     be heterozygous or homozygous as in the truth. With `all_alleles` those count too that the
-    sample does not carry. One contig table a call file: a Labeller is for one file.
+    sample does not carry. One that is not true, but lies within `near_truth` bases of a true one,
+    is outside: it may be the same in other words. One contig table a call file: a Labeller is for
+    one file.
     """
 
     def __init__(
@@ -88,8 +90,11 @@ class Labeller:
         *,
         match_genotype: bool = False,
         all_alleles: bool = False,
+        near_truth: int = 0,
     ) -> None:
         self.truth, self.confident = truth, confident
+        self.near_truth = near_truth
+        self._truth_loci = np.sort(locus_key(truth.contig, truth.start)) if near_truth else None
         self.match_genotype, self.all_alleles = match_genotype, all_alleles
         self.found = np.zeros(len(truth), bool)
         """[T] truth alleles that a call has."""
@@ -124,6 +129,8 @@ class Labeller:
         part = np.where(is_true, TRUE, FALSE).astype(np.int8)
         if self.confident is not None:
             part[~self.confident.contains(self._names, alleles.contig, alleles.pos)] = OUTSIDE
+        if self._truth_loci is not None:
+            part[~is_true & self._is_near(alleles, self._truth_loci)] = OUTSIDE
         part[~called] = NOT_CALLED
         labels = labels_of(sites, alleles, part)
         self.compared += int(np.count_nonzero(part >= FALSE))
@@ -203,6 +210,15 @@ class Labeller:
         at = np.minimum(np.searchsorted(truth.key, key), len(truth) - 1)
         same = (truth.key[at] == key) & (truth.start[at] == alleles.start)
         return np.where(same & (contig >= 0) & (truth.contig[at] == contig), at, -1)
+
+    def _is_near(self, alleles: Alleles, loci: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """[K] whether a true allele's first base lies within `near_truth` of those that change."""
+        contig = self._truth_contig[alleles.contig]
+        begin = np.maximum(alleles.start - self.near_truth, 0)
+        end = alleles.start + np.maximum(alleles.removed, 1) + self.near_truth
+        first = np.searchsorted(loci, locus_key(contig, begin))
+        is_near: NDArray[np.bool_] = np.searchsorted(loci, locus_key(contig, end)) > first
+        return is_near & (contig >= 0)
 
     def _compare_ref(self, sites: WindowBatch) -> None:
         if not len(self.truth.sites):
