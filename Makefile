@@ -71,8 +71,8 @@ $(WORK)/apt-build:
 	@touch $@
 
 $(WORK)/apt-test: $(WORK)/apt-build
-	@$(call need,command -v bcftools && command -v samtools && command -v openssl && command -v zsh && command -v groff,\
-	  bcftools samtools openssl zsh groff-base)
+	@$(call need,command -v bcftools && command -v samtools && command -v bwa && command -v openssl && command -v zsh && command -v groff,\
+	  bcftools samtools bwa openssl zsh groff-base)
 	@touch $@
 
 $(WORK)/apt-web: $(WORK)/apt-build
@@ -84,7 +84,7 @@ $(WORK)/apt-lint: $(WORK)/apt-build
 	@touch $@
 
 $(WORK)/apt-bench: $(WORK)/apt-test
-	@$(call need,command -v art_illumina && command -v bwa && command -v tabix,art-nextgen-simulation-tools bwa tabix)
+	@$(call need,command -v art_illumina && command -v tabix,art-nextgen-simulation-tools tabix)
 	@touch $@
 
 $(WORK)/venv: pyproject.toml $(WORK)/apt-build

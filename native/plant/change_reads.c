@@ -213,7 +213,6 @@ static int write_read(job *self, cnnscore_changed_reads *done, cnnscore_error *e
     int code = decode(self, n, err);
     if (code != CNNSCORE_OK) return code;
     done->reads++;
-    done->longest = max64(done->longest, (int64_t)n);
     int32_t tid = read->core.tid, contig = -1;
     if (!(read->core.flag & BAM_FUNMAP) && tid >= 0 && tid < sam_hdr_nref(self->header))
         contig = self->contig_of[tid];

@@ -28,7 +28,6 @@ typedef struct {
     uint32_t struct_size;
     int64_t reads;   /* written */
     int64_t changed; /* of these, with at least one change */
-    int64_t longest; /* bases */
 } cnnscore_changed_reads;
 
 /* Write the reads of the BAM `path` as FASTQ to `output`, in their order and in the direction in which they

@@ -45,8 +45,6 @@ class ChangedReads:
 
     reads: int
     changed: int
-    longest: int
-    """Bases of the longest read."""
 
 
 def change_reads(path: Path, output: Path, changes: ReadChanges, seed: int) -> ChangedReads:
@@ -76,4 +74,4 @@ def change_reads(path: Path, output: Path, changes: ReadChanges, seed: int) -> C
         setattr(given, field, ffi.cast(kind, arrays[field].ctypes.data))
     done = ffi.new("cnnscore_changed_reads *")
     call(ffi, lib.cnnscore_change_reads, os.fsencode(path), os.fsencode(output), given, done)
-    return ChangedReads(done.reads, done.changed, done.longest)
+    return ChangedReads(done.reads, done.changed)
