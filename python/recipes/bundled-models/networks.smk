@@ -55,6 +55,7 @@ rule data:
 
 
 DATA = expand("data/{sample}.{caller}.parquet", sample=OF["train"] + OF["valid"], caller=CALLERS)
+DATA += PLANTED_DATA
 
 
 def settings(wildcards):
