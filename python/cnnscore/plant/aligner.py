@@ -25,6 +25,9 @@ GATK = (
     "HaplotypeCaller -R {reference} -I {reads} -O {calls} -ploidy {ploidy} -stand-call-conf 0"
     " --native-pair-hmm-threads 1"
 )
+OF_ALIGNER = ("reference", "reads", "threads")
+OF_CALLER = (*OF_ALIGNER, "calls", "ploidy")
+"""What stands in braces in a command."""
 KNOWN_CALLERS = {"bcftools": MPILEUP, "freebayes": FREEBAYES, "gatk": f"gatk {GATK}"}
 """Loose thresholds: a network learns from false calls too. bcftools gives each place where two
 reads differ, as its own choice of variants leaves out nearly all artefacts of clean reads.
@@ -56,6 +59,7 @@ def callers_of(asked: Iterable[str]) -> dict[str, str]:
             raise UsageError(f"`caller={text}`: names are words, each given once")
         if "{reads}" not in command:
             raise UsageError(f"`caller={text}`: the command lacks {{reads}}, where the BAM goes")
+        filled(command, "caller", dict.fromkeys(OF_CALLER, ""))
         callers[name] = command
     return callers
 
@@ -67,6 +71,7 @@ def check_aligner(template: str) -> None:
     for name in ("reference", "reads"):
         if f"{{{name}}}" not in template:
             raise UsageError(f"`aligner={template}` lacks {{{name}}}")
+    filled(template, "aligner", dict.fromkeys(OF_ALIGNER, ""))
 
 
 def align(
