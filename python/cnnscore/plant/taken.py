@@ -43,6 +43,7 @@ def look_at(
     Errors: UsageError for several samples and none named; BadInput for a sample that is not there,
     for long reads, another build, and a file that cannot be read or has no index.
     """
+    pysam.set_verbosity(0)  # what is wrong is said below, in one line
     if not reads:
         raise UsageError("`plant=` needs the reads, `reads=`")
     samples: set[str] = set()
