@@ -58,17 +58,19 @@ def done(box: Path) -> int:
     return 0
 
 
-def end_the_job_when_some_are_done(box: Path) -> None:
-    wait_until(lambda: done(box) > 0)
+def end_the_job_when_some_are_done(box: Path, run_has_ended: threading.Event) -> None:
+    wait_until(lambda: done(box) > 0 or run_has_ended.is_set())
     (box / "full").touch()
     for job in (box / "jobs").read_text().split():
         os.killpg(int(job), signal.SIGKILL)
 
 
 def test_no_job_in_place_of_one_that_has_ended(box: Path) -> None:
-    meanwhile = threading.Thread(target=end_the_job_when_some_are_done, args=(box,))
+    has_ended = threading.Event()
+    meanwhile = threading.Thread(target=end_the_job_when_some_are_done, args=(box, has_ended))
     meanwhile.start()
     run = score(box)
+    has_ended.set()
     meanwhile.join()
     assert run.code == 2, run.err
     (said,) = [line for line in run.err.splitlines() if "all jobs have ended" in line]
