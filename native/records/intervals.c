@@ -99,7 +99,7 @@ static int add_contig(cnnscore_intervals *self, char *name, int64_t line, cnnsco
         cnnscore_reserve(&self->names, &self->names_room, self->n_names + 1, sizeof *self->names) < 0 ||
         cnnscore_reserve(&self->first_line, &self->lines_room, self->n_names + 1, sizeof *self->first_line) <
             0 ||
-        cnnscore_places_add(self->contigs, name, (int64_t)self->n_names) < 0) {
+        cnnscore_places_add(self->contigs, name, (int32_t)self->n_names) < 0) {
         free(name);
         return cnnscore_fail_memory(err);
     }
@@ -345,7 +345,7 @@ static const char *suggestion(const bcf_hdr_t *header, const char *const *names,
 }
 
 static int check_names(cnnscore_intervals *self, const bcf_hdr_t *header, const char *calls,
-                       const char *const *names, int n_names, const cnnscore_places *indexed,
+                       const char *const *names, int n_names, cnnscore_places *indexed,
                        const cnnscore_contigs *reference, cnnscore_error *err) {
     size_t elsewhere = 0;
     for (size_t i = 0; i < self->n_names; i++) {
@@ -410,7 +410,7 @@ static cnnscore_places *places_of(const cnnscore_indexed_contigs *contigs, const
             name = contigs->names + one->name_at;
         else if (header && one->number < header->n[BCF_DT_CTG])
             name = bcf_hdr_id2name(header, one->number);
-        if (name && cnnscore_places_add(places, name, (int64_t)i) < 0) {
+        if (name && cnnscore_places_add(places, name, (int32_t)i) < 0) {
             cnnscore_places_free(places);
             return NULL;
         }

@@ -10,8 +10,8 @@ typedef struct cnnscore_places cnnscore_places;
 cnnscore_places *cnnscore_places_new(void);
 void cnnscore_places_free(cnnscore_places *self);
 /* The place of a name, -1 where it has none. */
-int64_t cnnscore_places_find(const cnnscore_places *self, const char *name);
+int32_t cnnscore_places_find(cnnscore_places *self, const char *name);
 /* Give a name, which outlives this, its place, unless it has one. Returns 0, or -1 when memory is short. */
-int cnnscore_places_add(cnnscore_places *self, const char *name, int64_t place);
+int cnnscore_places_add(cnnscore_places *self, const char *name, int32_t place);
 
 #endif
