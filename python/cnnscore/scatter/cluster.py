@@ -49,6 +49,8 @@ MOST_SENT = 10_000
 BUNDLE_SITES = 20_000
 SHARES = 4
 """A worker has at least so many bundles to come when it gets one of several shards."""
+FETCH_AGAIN_S = 5
+"""So long a result is waited for before it is seen whether anybody could still have it."""
 ASK_AGAIN_S = 5.0
 SILENT = ("distributed", "tornado.application", "asyncio")
 """Loggers that print tracebacks of what we say in a line."""
@@ -113,8 +115,9 @@ class DaskRunner:
                 most = max(1, self.workers())
             for bundle in islice(waiting, max(0, most - len(by_key) + 1)):
                 ended.add(sent(bundle))
-            ours, error = by_key.pop(future.key), future.exception()
-            yield from zip(ours, future.result() if error is None else repeat(error), strict=False)
+            ours, outcome = by_key.pop(future.key), self._outcome(future)
+            of_each = repeat(outcome) if isinstance(outcome, Exception) else outcome
+            yield from zip(ours, of_each, strict=False)
             future.release()
 
     def _each(self, ended: Any) -> Iterator[Any]:
@@ -125,6 +128,20 @@ class DaskRunner:
                     ended.thread_condition.wait(timeout=1)
                 self._jobs.check()
             yield next(ended)
+
+    def _outcome(self, future: Any) -> Any:
+        """The result of a bundle that has ended, or its error. A result lies in its worker until it
+        is fetched: if that is gone by then, Dask has it made again, if ever there is another.
+        """
+        while future.status != "error":
+            try:
+                return future.result(timeout=FETCH_AGAIN_S)
+            except TimeoutError:  # or the task's own: then its status says so
+                if self._jobs:
+                    self._jobs.check()
+            except Exception as error:
+                return error
+        return future.exception()
 
     def workers(self) -> int:
         """How many are there; asked for now and then, as the answer tells of each."""
