@@ -18,7 +18,7 @@ import pytest
 
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.errors import BadInput
-from cnnscore.score import pipeline
+from cnnscore.score import readers
 from conftest import run_cli
 from hosts.plugin import bcftools, plugin
 
@@ -137,7 +137,7 @@ def test_an_index_is_checked_once(
             opened.append(options.is_another)
             super().__init__(options)
 
-    monkeypatch.setattr(pipeline, "WindowReader", Reader)
+    monkeypatch.setattr(readers, "WindowReader", Reader)
     words = ("-R", box / "ref.fa", "-I", box / "reads.bam", "-m", tiny["reads"], "--threads", "3")
     run = run_cli("score", box / "calls.vcf.gz", *words, "-o", box / "out.vcf")
     assert (run.code, opened) == (0, [False, True, True]), run.err
