@@ -93,19 +93,20 @@ static int fail_at(const cnnscore_intervals *self, int64_t line, cnnscore_error 
         self->text, where, problem);
 }
 
-/* Takes `name`. */
-static int add_contig(cnnscore_intervals *self, char *name, int64_t line, cnnscore_error *err) {
+/* Takes `name`; its number, or -1. */
+static int64_t add_contig(cnnscore_intervals *self, char *name, int64_t line, cnnscore_error *err) {
     if (!name ||
         cnnscore_reserve(&self->names, &self->names_room, self->n_names + 1, sizeof *self->names) < 0 ||
         cnnscore_reserve(&self->first_line, &self->lines_room, self->n_names + 1, sizeof *self->first_line) <
             0 ||
         cnnscore_places_add(self->contigs, name, (int32_t)self->n_names) < 0) {
         free(name);
-        return cnnscore_fail_memory(err);
+        cnnscore_fail_memory(err);
+        return -1;
     }
     self->first_line[self->n_names] = line;
-    self->names[self->n_names++] = name;
-    return CNNSCORE_OK;
+    self->names[self->n_names] = name;
+    return (int64_t)self->n_names++;
 }
 
 static int add(cnnscore_intervals *self, const char *name, size_t length, int64_t begin, int64_t end,
@@ -114,10 +115,10 @@ static int add(cnnscore_intervals *self, const char *name, size_t length, int64_
     if (contig < 0 || strncmp(self->names[contig], name, length) != 0 || self->names[contig][length]) {
         char *own = strndup(name, length);
         contig = own ? cnnscore_places_find(self->contigs, own) : -1;
-        int code = contig >= 0 ? CNNSCORE_OK : add_contig(self, own, line, err);
-        if (contig >= 0) free(own);
-        if (code != CNNSCORE_OK) return code;
-        if (contig < 0) contig = (int64_t)self->n_names - 1;
+        if (contig >= 0)
+            free(own);
+        else if ((contig = add_contig(self, own, line, err)) < 0)
+            return err->code;
     }
     if (cnnscore_reserve(&self->items, &self->room, self->n + 1, sizeof *self->items) < 0)
         return cnnscore_fail_memory(err);
