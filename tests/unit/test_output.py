@@ -150,7 +150,13 @@ def test_a_signal_leaves_no_folder(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
     )
     wait_until(lambda: bool(list(tmp_path.glob(".out.*.part"))))
-    process.send_signal(signal.SIGHUP)
+
+    def has_ended() -> bool:
+        """A signal between Python's last look and the call that waits is not seen: once more."""
+        process.send_signal(signal.SIGHUP)
+        return process.poll() is not None
+
+    wait_until(has_ended)
     _, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (128 + signal.SIGHUP, b"")
     assert [path.name for path in tmp_path.iterdir()] == ["truth.vcf"]

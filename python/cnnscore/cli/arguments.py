@@ -96,6 +96,7 @@ _COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "how deep the sample is, as `cnnscore depth` prints it [measured in the reads]",
         },
     ),
+    "sample-map": (("--sample-map",), {"metavar": "TSV"}),
     "seed": (("--seed",), {"metavar": "N", "type": whole}),
     "quiet": (("--quiet",), {"action": "store_true", "help": "no progress, no summary"}),
 }

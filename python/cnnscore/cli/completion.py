@@ -37,7 +37,7 @@ _cnnscore_network() {
 # What a value is, by the name that the help gives it. All others are not completed.
 _FILES = (
     *("BED", "CALLS", "CONFIG", "DATA", "EVALUATION", "FILE", "HTML", "JSON", "OUT", "PAGE"),
-    *("PEM", "READS", "REF", "SCORED", "SHARD", "SOURCE", "TOML", "TSV", "VCF"),
+    *("PED", "PEM", "READS", "REF", "SCORED", "SHARD", "SOURCE", "TOML", "TSV", "VCF"),
 )
 
 

@@ -80,9 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one score per ALT allele (Number=A); cnnscore's own networks only",
     )
     cohort = parser.add_argument_group("cohorts")
-    cohort.add_argument(
-        "--sample-map",
-        metavar="TSV",
+    add_option(
+        cohort,
+        "sample-map",
         help="in place of -I: a line for each sample, with tabs between its name, its reads (BAM "
         "or CRAM, with commas between) and, if known, its depth. FORMAT gets a score for each "
         "carrier, INFO the site's",

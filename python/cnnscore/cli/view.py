@@ -98,9 +98,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_record_arguments(sites)
     add_option(sites, "truth", help="label the sites by this truth set")
     add_option(sites, "confident")
-    sites.add_argument(
-        "--sample-map",
-        metavar="TSV",
+    add_option(
+        sites,
+        "sample-map",
         help="of a cohort, in place of -I: the carriers of each record under each other; a table "
         "with tabs of sample, reads (commas between) and, if known, depth",
     )

@@ -71,7 +71,7 @@ def choose_sample_key(header: Sequence[str], path: str) -> str:
     if not found:
         raise BadInput(
             f"{path} has no FORMAT/{PREFIX}*, which `per_sample=` judges: score it with "
-            "`cnnscore score --sample-map` first"
+            "`sample_map=` first"
         )
     if len(found) > 1:
         raise BadInput(

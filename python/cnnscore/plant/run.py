@@ -170,9 +170,11 @@ def _check(options: PlantOptions, rows: DatasetOptions, output: Path) -> None:
     if not options.seeds or len(set(options.seeds)) < len(options.seeds):
         raise UsageError("`seeds=`: give whole numbers, each once")
     if str(rows.intervals or ""):
-        raise UsageError("`plant=` takes `region=` or `regions_file=`, as no calls are given")
+        raise UsageError(
+            "truth is planted where `region=` or `regions_file=` says: no calls are given"
+        )
     if output.suffix == ".parquet" or output.is_file():
-        raise UsageError(f"`plant=` makes several files: {output} must be a folder")
+        raise UsageError(f"several files are made: {output} must be a folder")
     check_folder(str(output))
     for seed in options.seeds:
         folder = output / f"seed{seed}"

@@ -45,7 +45,7 @@ def look_at(
     """
     pysam.set_verbosity(0)  # what is wrong is said below, in one line
     if not reads:
-        raise UsageError("`plant=` needs the reads, `reads=`")
+        raise UsageError("truth is planted in reads: give them with `reads=`")
     samples: set[str] = set()
     contigs: set[str] = set()
     platforms: set[str] = set()
@@ -74,8 +74,8 @@ def look_at(
         platforms |= {group["PL"].upper() for group in groups if "PL" in group}
         if longest > LONGEST_READ or platforms & LONG_READ_PLATFORMS:
             raise BadInput(
-                f"{path} has long reads: `plant=` is for reads of up to {LONGEST_READ:,} bases, "
-                "as are the callers and networks"
+                f"{path} has long reads: truth is planted in those of up to {LONGEST_READ:,} "
+                "bases, as are the callers and networks"
             )
     if sample is None and len(samples) > 1:
         raise UsageError(f"the reads are of {', '.join(sorted(samples))}: choose one, `sample=`")

@@ -87,10 +87,6 @@ class DaskRunner:
         """
         from distributed import as_completed
 
-        # Dask hands tasks that ask for resources to workers long before they start, and blames all
-        # of a worker's when it dies: then, and to tell who killed it, each worker has one.
-        one_each = again or bool(self._resources)
-
         by_key = {}
 
         def sent(bundle: Sequence[Task]) -> Any:
@@ -106,19 +102,26 @@ class DaskRunner:
             ]
         workers = max(self.workers(), self._jobs.wanted if self._jobs else 0)
         waiting = ([task] for task in tasks) if again else bundles(tasks, workers)
-        most = max(1, self.workers()) if one_each else MOST_SENT
-        first = [sent(bundle) for bundle in islice(waiting, most)]
+        first = [sent(bundle) for bundle in islice(waiting, self._most(again=again))]
         ended = as_completed(first, loop=self._client.loop)
         del first
         for future in self._each(ended):
-            if one_each:
-                most = max(1, self.workers())
-            for bundle in islice(waiting, max(0, most - len(by_key) + 1)):
+            for bundle in islice(waiting, max(0, self._most(again=again) - len(by_key) + 1)):
                 ended.add(sent(bundle))
             ours, outcome = by_key.pop(future.key), self._outcome(future)
             of_each = repeat(outcome) if isinstance(outcome, Exception) else outcome
             yield from zip(ours, of_each, strict=False)
             future.release()
+
+    def _most(self, *, again: bool) -> int:
+        """How many bundles may be sent. All that a worker holds is blamed when it dies: to tell who
+        killed it, each is alone on one, also where some have just died; and as Dask hands tasks
+        that ask for resources to workers long before they start, each worker has one of those.
+        """
+        if again:
+            self._asked = -math.inf  # as of now
+            return max(1, self.workers() // 2)
+        return max(1, self.workers()) if self._resources else MOST_SENT
 
     def _each(self, ended: Any) -> Iterator[Any]:
         """What has ended, while somebody is left who could end the rest."""

@@ -89,6 +89,8 @@ def score_in_worker(tasks: Sequence[Task]) -> list[dict[str, Any] | CnnscoreErro
             f"{task.version}: install one version everywhere"
         )
     with _logged(Path(task.logs) / f"{worker_name()}.log"):
+        # Of a worker that is killed this tells what it had, and the lines below at what it was.
+        log.info("taken: %s", ", ".join(f"shard {one.name}" for one in tasks))
         engine = _engine(task)
         if engine.description.network != task.network:
             raise BadInput(
@@ -113,7 +115,6 @@ def score_shards(
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="cnnscore-shard")
 
     def scored(task: Task, readers: Readers) -> dict[str, Any]:
-        # Of a worker that is killed this tells at what it was.
         log.info("shard %s (%s)", task.name, (task.options.intervals.regions or "")[:200])
         with heard():
             return score_shard(task, engine, readers)
