@@ -326,7 +326,7 @@ def test_a_network_is_trained_on_it(folder: Path, tmp_path: Path) -> None:
         (("-r", "synC"), "no contig synC"),
         (("-r", "synA:9-2"), "--regions synA:9-2: give CHR or CHR:BEG-END"),
         (("-r", "synA:1-500"), "nothing can be planted: of "),
-        (("-t", "synA"), "takes --regions or --regions-file"),
+        (("-t", "synA"), "where --regions or --regions-file says"),
         (("--sample", "NA1"), "no read group of the reads has SM:NA1: their samples are SYN1"),
     ],
 )
@@ -397,7 +397,7 @@ READS: dict[str, tuple[Edit, str]] = {
     "two samples": (of_two_samples, "the reads are of SYN1, SYN2: choose one, --sample"),
     "of a long-read sequencer": (
         header_with("ILLUMINA", "ONT"),
-        "has long reads: --plant is for reads of up to 1,000 bases",
+        "has long reads: truth is planted in those of up to 1,000 bases",
     ),
     "of another build": (
         header_with("LN:40000", "LN:40001"),
