@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pysam
 import pytest
 
-from conftest import DATA, Finished, run_cli
+from conftest import DATA, run_cli
+from hosts.planting import edited, of_two_samples, planted
 from hosts.training_data import need_extra
 
 need_extra("pyarrow")
 
 from cnnscore.dataset.parquet import Dataset
 from cnnscore.description import LABELS
-from cnnscore.plant.own_sequence import AROUND_OWN, OWN_CHANCE, _few
-from cnnscore.plant.sites import NEAR_TRUTH, SNP, bed, draw_sites, plant
-from cnnscore.truth.labels import Labeller
+from cnnscore.plant.sites import NEAR_TRUTH
 from cnnscore.truth.regions import Regions
-
-for tool in ("bwa", "samtools", "bcftools"):
-    if shutil.which(tool) is None:
-        pytest.skip(f"needs {tool}: `make test` installs it", allow_module_level=True)
 
 FILES = {
     *("reads.bam", "reads.bam.bai", "ref.fa", "ref.fa.fai", "ref.dict"),
     *("truth.vcf.gz", "truth.vcf.gz.tbi", "confident.bed", "exclude.bed"),
     *("bcftools.vcf.gz", "bcftools.vcf.gz.tbi"),
 }
-
-
-def planted(output: Path, *more: object, reads: Path = DATA / "reads.bam") -> Finished:
-    files = ("-R", DATA / "ref.fa", "-I", reads, "--block", 2000, "-o", output)
-    return run_cli("dataset", "--plant", *files, *more)
 
 
 def alleles(vcf: Path, contig: str | None = None) -> set[tuple[str, int, str, str]]:
@@ -222,30 +211,6 @@ def test_a_cram_is_planted_as_its_bam(folder: Path, tmp_path: Path) -> None:
         ).read_bytes()
 
 
-Edit = Callable[[int, list[str]], list[list[str]]]
-"""A SAM line's number and fields -> lines in its place."""
-
-
-def edited(target: Path, edit: Edit) -> Path:
-    """The synthetic reads with each line of their SAM text changed."""
-    text = subprocess.run(
-        ["samtools", "view", "-h", DATA / "reads.bam"], capture_output=True, check=True, text=True
-    ).stdout
-    lines = [
-        "\t".join(fields)
-        for number, line in enumerate(text.splitlines())
-        for fields in edit(number, line.split("\t"))
-    ]
-    subprocess.run(
-        ["samtools", "view", "-b", "-o", target, "-"],
-        input="".join(f"{line}\n" for line in lines),
-        check=True,
-        text=True,
-    )
-    subprocess.run(["samtools", "index", target], check=True)
-    return target
-
-
 def unpaired(_: int, fields: list[str]) -> list[list[str]]:
     if fields[0].startswith("@"):
         return [fields]
@@ -306,118 +271,6 @@ def test_a_network_is_trained_on_it(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "run/read-set.onnx").exists()
 
 
-# ---- what is refused ----
-
-
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        (("--truth", "t.vcf"), "--plant makes calls and truth itself: leave out --truth"),
-        (("--caller", "strelka"), "--caller strelka: give bcftools, freebayes, gatk, or NAME="),
-        (("--caller", "mine=cat {reference}"), "lacks {reads}"),
-        (("--caller", "mine=cat {reads} {bam}"), "{bam} is none of {reference}, {reads}"),
-        (("--aligner", "cat {reads}"), "lacks {reference}"),
-        (("--aligner", "bwa mom {reference} {reads}"), "the aligner failed: "),
-        (("--caller", "mine=false {reads}"), "the caller mine failed: exit status"),
-        (("--caller", "mine=touch {calls} {reads}"), "reading the calls of mine failed: "),
-        (("--seeds", "1,x"), "--seeds x: give whole numbers"),
-        (("--seeds", "1,1"), "each once"),
-        (("--ploidy", "3"), "ploidy 1 or 2"),
-        (("-r", "synC"), "no contig synC"),
-        (("-r", "synA:9-2"), "--regions synA:9-2: give CHR or CHR:BEG-END"),
-        (("-r", "synA:1-500"), "nothing can be planted: of "),
-        (("-t", "synA"), "where --regions or --regions-file says"),
-        (("--sample", "NA1"), "no read group of the reads has SM:NA1: their samples are SYN1"),
-    ],
-)
-def test_options_that_make_no_sense(more: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    done = planted(tmp_path / "out", "--quiet", *more)
-    assert done.code in (1, 2)
-    assert said in done.err
-    assert done.err.count("\n") == 1
-    assert not list(tmp_path.rglob("*.parquet"))
-    assert not list(tmp_path.rglob("truth*"))
-    assert not list(tmp_path.rglob("*.part"))
-
-
-def test_without_plant_calls_and_truth_are_needed(tmp_path: Path) -> None:
-    done = run_cli("dataset", "-R", DATA / "ref.fa", "-o", tmp_path / "out")
-    assert done.code == 1
-    assert "give CALLS and --truth; without a truth set, --plant makes both" in done.err
-    done = run_cli("dataset", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa", "-o", tmp_path / "out")
-    assert "give --truth" in done.err
-    done = run_cli("dataset", "-R", DATA / "ref.fa", "-o", tmp_path, "--caller", "bcftools")
-    assert "--caller is for --plant" in done.err
-
-
-@pytest.mark.parametrize("tool", ["bwa", "samtools", "bcftools"])
-def test_a_missing_program_is_named_with_its_package(
-    tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name in {"bwa", "samtools", "bcftools", "bash", "cut", "sed"} - {tool}:
-        (programs / name).symlink_to(shutil.which(name) or "")
-    monkeypatch.setenv("PATH", str(programs))
-    done = planted(tmp_path / "out")
-    assert done.code == 1
-    assert f"needs the program {tool}, which is not installed: apt install {tool}" in done.err
-
-
-def of_two_samples(number: int, fields: list[str]) -> list[list[str]]:
-    if fields[0] == "@RG":
-        return [fields, ["@RG", "ID:rg2", "SM:SYN2"]]
-    if number % 3 or fields[0].startswith("@"):
-        return [fields]
-    return [[field.replace("RG:Z:rg1", "RG:Z:rg2") for field in fields]]
-
-
-def header_with(old: str, new: str) -> Edit:
-    def edit(_: int, fields: list[str]) -> list[list[str]]:
-        is_header = fields[0] in ("@RG", "@SQ")
-        return [[field.replace(old, new) if is_header else field for field in fields]]
-
-    return edit
-
-
-def duplicates(_: int, fields: list[str]) -> list[list[str]]:
-    if not fields[0].startswith("@"):
-        fields[1] = str(int(fields[1]) | 1024)
-    return [fields]
-
-
-def one_in(every: int) -> Edit:
-    def edit(number: int, fields: list[str]) -> list[list[str]]:
-        return [fields] if fields[0].startswith("@") or number % every == 0 else []
-
-    return edit
-
-
-READS: dict[str, tuple[Edit, str]] = {
-    "two samples": (of_two_samples, "the reads are of SYN1, SYN2: choose one, --sample"),
-    "of a long-read sequencer": (
-        header_with("ILLUMINA", "ONT"),
-        "has long reads: truth is planted in those of up to 1,000 bases",
-    ),
-    "of another build": (
-        header_with("LN:40000", "LN:40001"),
-        "contig synA has 40,001 bases in the header",
-    ),
-    "without any": (one_in(1 << 40), "share no contig"),
-    "all duplicates": (duplicates, "no read lies in the regions"),
-    "too few": (one_in(9), "nothing can be planted"),
-}
-
-
-@pytest.mark.parametrize("kind", READS)
-def test_reads_that_will_not_do(kind: str, tmp_path: Path) -> None:
-    edit, said = READS[kind]
-    done = planted(tmp_path / "out", "--quiet", reads=edited(tmp_path / "reads.bam", edit))
-    assert done.code in (1, 2)
-    assert said in done.err
-    assert done.err.count("\n") == 1
-
-
 def test_the_chosen_sample_alone_is_taken(tmp_path: Path) -> None:
     reads = edited(tmp_path / "reads.bam", of_two_samples)
     done = planted(tmp_path / "out", "--sample", "SYN1", "--quiet", reads=reads)
@@ -441,76 +294,6 @@ def test_no_index_and_what_is_there_already(tmp_path: Path, folder: Path) -> Non
     assert "seed1 is there already: --overwrite replaces it" in done.err
     done = planted(tmp_path / "data.parquet")
     assert "must be a folder" in done.err
-
-
-# ---- the parts ----
-
-
-def test_sites_keep_their_distance_and_depend_on_their_contig_alone() -> None:
-    rng = np.random.default_rng(5)
-    bases = np.frombuffer(b"ACGT", np.uint8)[rng.integers(0, 4, 300_000)]
-    known = np.ones(len(bases), bool)
-    known[100_000:150_000] = False
-    sites = draw_sites("chr1", bases, known, 7, 2)
-    assert 0.6 < np.mean(sites.is_snp) < 0.76
-    assert 0.34 < np.mean(sites.homozygous) < 0.46
-    assert {0, *range(1, 16)} >= set(np.unique(sites.n_removed).tolist())
-    assert np.diff(sites.pos).min() >= 40
-    assert not ((sites.pos > 99_980) & (sites.pos < 150_010)).any()
-    assert len(sites.pos) == pytest.approx(250_000 / 400, rel=0.15)
-    again = draw_sites("chr1", bases, known, 7, 2)
-    assert np.array_equal(sites.removed, again.removed)
-    assert not np.array_equal(sites.pos, draw_sites("chr2", bases, known, 7, 2).pos)
-    snp = sites.is_snp
-    assert (sites.removed[snp, SNP] != sites.inserted[snp, 0]).all()
-    made = plant("chr1", bases, known, sites)
-    assert len(made.bases) == len(made.known)
-    assert bed("chr1", ~made.known).count("\n") == 1
-
-
-def test_how_few_reads_a_heterozygote_may_show() -> None:
-    from scipy.stats import binom
-
-    depth = np.arange(8, 101)
-    few = _few(depth)
-    assert (binom.cdf(few, depth, 0.5) >= OWN_CHANCE).all()
-    assert (binom.cdf(few - 1, depth, 0.5) < OWN_CHANCE).all()
-    assert _few(np.array([2000]))[0] == 2001
-    assert AROUND_OWN < NEAR_TRUTH
-
-
-@pytest.mark.parametrize(("distance", "label"), [(0, -1), (20, -1), (21, 0)])
-def test_calls_near_a_true_allele_are_not_judged(
-    distance: int, label: int, tmp_path: Path, labelled: Callable[[Labeller, Path], list[int]]
-) -> None:
-    from cnnscore.truth.truth_set import TruthSet
-
-    (tmp_path / "ref.fa").write_text(">c\n" + "ACGT" * 100 + "\n")
-    pysam.faidx(str(tmp_path / "ref.fa"))
-    columns = "#CHROM POS ID REF ALT QUAL FILTER INFO".replace(" ", "\t")
-    head = f"##fileformat=VCFv4.2\n##contig=<ID=c,length=400>\n{columns}\n"
-    (tmp_path / "truth.vcf").write_text(f"{head}c\t101\t.\tA\tC\t.\t.\t.\n")
-    pos = 101 + distance
-    ref = "ACGT"[(pos - 1) % 4]
-    alt = "T" if ref != "T" else "G"
-    lines = f"c\t101\t.\tA\tC\t.\t.\t.\nc\t{pos}\t.\t{ref}\t{alt}\t.\t.\t.\n"
-    (tmp_path / "calls.vcf").write_text(head + lines)
-    truth = TruthSet.read(str(tmp_path / "truth.vcf"), reference=str(tmp_path / "ref.fa"))
-    found = labelled(Labeller(truth, None, near_truth=20), tmp_path / "calls.vcf")
-    assert found == [1, label]
-    assert labelled(Labeller(truth, None), tmp_path / "calls.vcf") == [1, 0]
-
-
-@pytest.fixture
-def labelled() -> Callable[[Labeller, Path], list[int]]:
-    from cnnscore.calls.records import Calls, Records
-
-    def labels(labeller: Labeller, path: Path) -> list[int]:
-        calls, records = Calls(str(path)), Records()
-        calls.read(records, 10)
-        return [int(label) for label in labeller.label(records.sites()).record]
-
-    return labels
 
 
 # ---- real reads ----
