@@ -71,8 +71,8 @@ $(WORK)/apt-build:
 	@touch $@
 
 $(WORK)/apt-test: $(WORK)/apt-build
-	@$(call need,command -v bcftools && command -v samtools && command -v bwa && command -v openssl && command -v zsh && command -v groff,\
-	  bcftools samtools bwa openssl zsh groff-base)
+	@$(call need,command -v bcftools && command -v samtools && command -v bwa && command -v freebayes && command -v openssl && command -v zsh && command -v groff,\
+	  bcftools samtools bwa freebayes openssl zsh groff-base)
 	@touch $@
 
 $(WORK)/apt-web: $(WORK)/apt-build
@@ -340,7 +340,6 @@ bench: build bench-data $(MODELS) gatk
 # The networks that ship, made anew (python/recipes/bundled-models/README.md): an hour and a half, its steps
 # timed one by one.
 $(WORK)/recipe: $(WORK)/apt-bench
-	@$(call need,command -v freebayes,freebayes)
 	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[train,evaluate,recipe]'
 	@touch $@
 

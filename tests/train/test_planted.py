@@ -302,7 +302,7 @@ def test_no_index_and_what_is_there_already(tmp_path: Path, folder: Path) -> Non
 def test_real_reads_get_labels_like_those_made_by_hand(shared: Path, tmp_path: Path) -> None:
     """NA12878, HiSeq 2500, 30x: ../shared/data/README.md describes the method and its figures."""
     if shutil.which("freebayes") is None:
-        pytest.skip("needs freebayes")
+        pytest.skip("needs freebayes: `make test` installs it")
     source = shared / "data/planted/hg001-chr1-hiseq2500"
     for name in ("reads.bam", "reads.bam.bai", "ref.fa.gz", "ref.fa.gz.fai", "ref.fa.gz.gzi"):
         shutil.copy(source / name, tmp_path)
