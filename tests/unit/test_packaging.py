@@ -43,6 +43,7 @@ def recipe() -> dict[str, Any]:
     rendered = jinja2.Template((PACKAGING / "conda" / "meta.yaml").read_text()).render(
         load_file_regex=load_file_regex,
         compiler=lambda language: f"compiler-{language}",
+        stdlib=lambda language: f"stdlib-{language}",
         pin_subpackage=lambda name, **_: name,
     )
     loaded: dict[str, Any] = yaml.safe_load(rendered)
@@ -63,6 +64,35 @@ def test_the_recipe_asks_for_what_the_project_asks_for() -> None:
     for output in loaded["outputs"]:
         script = PACKAGING / "conda" / output["script"]
         subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_the_recipe_keeps_biocondas_rules() -> None:
+    """What `bioconda-utils lint` asks for, in words of our own: PyPI does not have it."""
+    loaded = recipe()
+    # The outputs are built, the whole is not: it needs nothing, and has a name of its own.
+    assert set(loaded) == {"package", "source", "build", "outputs", "about", "extra"}
+    assert set(loaded["build"]) == {"number", "skip"}
+    assert loaded["package"]["name"] not in [output["name"] for output in loaded["outputs"]]
+    about = loaded["about"]
+    assert set(about) >= {"license", "summary"}
+    assert len(about["summary"]) <= 120
+    for file in about["license_file"]:
+        assert (ROOT / file).exists()
+    for output in loaded["outputs"]:
+        assert output["build"]["run_exports"] == [output["name"]]
+        assert output["test"]["commands"]
+        needs = output["requirements"]
+        assert set(needs) <= {"build", "host", "run"}
+        for spec in (spec for specs in needs.values() for spec in specs):
+            # A space before the version.
+            assert re.fullmatch(r"[a-z0-9_.-]+( [<>=!]+[\d.]+)?", spec), spec
+        built = {spec.split()[0] for spec in needs.get("build", [])}
+        assert ("compiler-c" in built) == ("stdlib-c" in built)
+        others = {spec.split()[0] for spec in needs["host"] + needs["run"]}
+        assert not {"compiler-c", "stdlib-c", "gcc", "libgcc", "matplotlib"} & others
+        assert "setuptools" not in {spec.split()[0] for spec in needs["run"]}
+    # A link to what was compiled is of that platform and Python.
+    assert loaded["extra"] == {"skip-lints": ["should_be_noarch_generic"]}
 
 
 def test_the_image_copies_and_names_what_is_there() -> None:
