@@ -32,19 +32,21 @@ def remedy(extra: str) -> str:
 
     try:
         version("onnxruntime")
-        return f"pip install {' '.join(_lines(extra))}"
+        return f"pip install {shlex.join(asked(extra))}"
     except PackageNotFoundError:
         return f"pip install {shlex.quote(f'cnnscore[{extra}]' if extra else 'cnnscore')}"
 
 
-def _lines(extra: str) -> Iterator[str]:
-    """What an extra asks for, each quoted for a shell."""
+def asked(extra: str) -> Iterator[str]:
+    """What an extra asks for, or for "" cnnscore itself, as pip takes it: "numpy>=1.26". Not ONNX
+    Runtime, which is one of two. Errors: PackageNotFoundError in a clone that is not installed.
+    """
     from importlib.metadata import requires
 
     for line in requires("cnnscore") or []:
-        asked, _, marker = (part.strip() for part in line.partition(";"))
+        wanted, _, marker = (part.strip() for part in line.partition(";"))
         if f'extra == "{extra}"' in marker if extra else "extra" not in marker:
-            if asked.startswith("cnnscore["):
-                yield from _lines(asked.removeprefix("cnnscore[").removesuffix("]"))
-            elif not asked.startswith("onnxruntime"):
-                yield shlex.quote(asked)
+            if wanted.startswith("cnnscore["):
+                yield from asked(wanted.removeprefix("cnnscore[").removesuffix("]"))
+            elif not wanted.startswith("onnxruntime"):
+                yield wanted

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from cnnscore.cli import doctor
 from cnnscore.cli.doctor import ABSENT, BROKEN, OK, Finding
+from cnnscore.errors import UsageError
 from cnnscore.network import runtime
+from cnnscore.network.runtime import REPAIR
+from cnnscore.network.session import Session
 from conftest import run_cli
 
 
@@ -113,3 +119,67 @@ def test_a_runtime_that_is_there_in_part(tmp_path: Path) -> None:
     assert run.stderr.startswith("cnnscore: error: ONNX Runtime is installed in part only")
     assert run.stderr.count("\n") == 1
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in run.stderr
+
+
+def test_packages_that_are_missing_or_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `pip install --no-deps`: each with the one command that brings them all."""
+    assert finding("Python packages").state == OK
+    there = {"numpy": "1.25.9", "h5py": "3.10.0rc1", "grpcio": "2"}
+
+    def version(name: str) -> str:
+        if name in there:
+            return there[name]
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    asked = ["numpy>=1.26", "h5py>=3.10", "grpcio>=1.60", "jinja2>=3.1"]
+    monkeypatch.setattr("cnnscore.extras.asked", lambda extra: iter(asked))
+    assert finding("Python packages") == (
+        BROKEN,
+        "Python packages",
+        "numpy 1.25.9, no jinja2: `pip install 'numpy>=1.26' 'jinja2>=3.1'`",
+    )
+
+
+@pytest.mark.parametrize("module", ["numpy", "onnxruntime", "grpc"])
+def test_what_cannot_be_imported_is_a_line(tmp_path: Path, module: str) -> None:
+    """And no line blames another package."""
+    (tmp_path / f"{module}.py").write_text(
+        f"raise ModuleNotFoundError('No module named {module}', name='{module}')\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "cnnscore", "doctor"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in run.stderr
+    lines = {line[4:20].strip(): line for line in run.stdout.splitlines()}
+    runtime_line = lines["ONNX Runtime"]
+    assert (REPAIR in runtime_line) == (module == "onnxruntime"), runtime_line
+    assert re.search(rf"\b[Nn]o (module named )?{module}\b", run.stdout)
+
+
+def test_a_driver_but_not_what_cuda_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The networks are opened: that ONNX Runtime was built for CUDA says nothing about cuDNN."""
+    real, opened = ctypes.CDLL, []
+    monkeypatch.setattr(
+        ctypes, "CDLL", lambda name, *rest: name == "libcuda.so.1" or real(name, *rest)
+    )
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider"])
+
+    def open_session(self: Session, path: Path, provider: str) -> None:
+        opened.append(provider)
+        if len(opened) > 1:
+            raise UsageError("CUDAExecutionProvider does not work here: no libcudnn.so.9")
+
+    monkeypatch.setattr(Session, "__init__", open_session)
+    assert finding("CUDA").state == OK
+    assert finding("CUDA") == (
+        ABSENT,
+        "CUDA",
+        "a driver, but CUDAExecutionProvider does not work here: no libcudnn.so.9: "
+        "`pip install 'cnnscore[cuda]'`; until then the CPU is used",
+    )
+    assert opened == ["cuda", "cuda"]

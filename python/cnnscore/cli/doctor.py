@@ -17,7 +17,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 from typing import NamedTuple
 
 from cnnscore.errors import BadInput, UsageError
@@ -55,6 +55,7 @@ def findings() -> Iterator[Finding]:
     from cnnscore.version import __version__
 
     yield Finding(OK, "cnnscore", f"{__version__}, Python {sys.version.split()[0]}, {sys.prefix}")
+    yield _packages()
     yield _native()
     yield _runtime()
     yield _cuda()
@@ -63,6 +64,39 @@ def findings() -> Iterator[Finding]:
     yield _library()
     yield _java()
     yield _server()
+
+
+def _packages() -> Finding:
+    """What cnnscore asks for, and how pip would bring what is missing or too old."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from cnnscore.extras import asked
+
+    what, wrong, wanted = "Python packages", [], []
+    try:
+        lines = list(asked(""))
+    except PackageNotFoundError:
+        return Finding(ABSENT, what, "not known: pip did not install this cnnscore")
+    for line in lines:
+        name, least = line.split(">=")
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            wrong.append(f"no {name}")
+        else:
+            if _numbers(found) >= _numbers(least):
+                continue
+            wrong.append(f"{name} {found}")
+        wanted.append(line)
+    if wrong:
+        return Finding(BROKEN, what, f"{', '.join(wrong)}: `pip install {join(wanted)}`")
+    return Finding(OK, what, f"the {len(lines)} that cnnscore asks for")
+
+
+def _numbers(version: str) -> list[int]:
+    """Of a release: "1.26.0rc1" -> [1, 26]."""
+    release = re.match(r"\d+(\.\d+)*", version)
+    return [int(number) for number in release[0].removesuffix(".0").split(".")] if release else []
 
 
 def _native() -> Finding:
@@ -85,7 +119,8 @@ def _runtime() -> Finding:
     except UsageError as error:
         return Finding(BROKEN, "ONNX Runtime", str(error))
     except ImportError as error:
-        return Finding(BROKEN, "ONNX Runtime", f"{error}: {REPAIR}")
+        ours = (error.name or "onnxruntime").startswith("onnxruntime")
+        return Finding(BROKEN, "ONNX Runtime", f"{error}: {REPAIR}" if ours else str(error))
     names = [f"{name} {number}" for name, number in distributions().items()]
     return Finding(OK, "ONNX Runtime", ", ".join(names))
 
@@ -102,13 +137,23 @@ def _cuda() -> Finding:
         providers = ort.get_available_providers()
     except (ImportError, AttributeError):
         return Finding(ABSENT, "CUDA", "not known without ONNX Runtime")
-    if "CUDAExecutionProvider" in providers:
-        return Finding(OK, "CUDA", "a driver, and an ONNX Runtime that has CUDA")
-    return Finding(
-        ABSENT,
-        "CUDA",
-        f"a driver, but an ONNX Runtime for the CPU: {FOR_CUDA}",
-    )
+    if "CUDAExecutionProvider" not in providers:
+        why = f"an ONNX Runtime for the CPU: {FOR_CUDA}"
+        return Finding(ABSENT, "CUDA", f"a driver, but {why}")
+    return _cuda_works()
+
+
+def _cuda_works() -> Finding:
+    """Opens a network: an ONNX Runtime that was built for CUDA may find no cuDNN."""
+    from cnnscore.network.session import Session
+    from cnnscore.network.store import bundled_folder
+
+    try:
+        Session(bundled_folder() / "reads.onnx", "cuda")
+    except (BadInput, UsageError) as error:
+        why = f"{error}: `pip install 'cnnscore[cuda]'`; until then the CPU is used"
+        return Finding(ABSENT, "CUDA", f"a driver, but {why}")
+    return Finding(OK, "CUDA", "a driver, and a network that runs on it")
 
 
 def _networks() -> Finding:
