@@ -250,12 +250,14 @@ export CNNSCORE_PLUGIN_DIR := $(CURDIR)/$(WORK)/plugins
 # What tests need beside Python's packages: GATK, workflow engines, a browser.
 test-tools: $(ENGINES) $(NEXTFLOW) gatk $(MODELS) $(OLD_GATKS) $(WORK)/apt-test $(WORK)/apt-web
 
-# Files of tests are shared out to two processes, in this order: folders of long ones first, so that both end together.
+# Files of tests are shared out to processes, in this order: folders of long ones first, so that all end together.
+# One process more than there are cores, up to 8, as tests wait for a browser, a JVM, a kill.
 # tests/seam loads libcnnscore into its own Python, so it has one to itself, beside them.
+PROCESSES := $(shell n=$$(nproc); echo $$((n < 8 ? n + 1 : 8)))
 LONG := $(addprefix tests/,web gatk kill train fuzz serve wheel workflows cli)
 OTHERS := $(filter-out $(LONG) tests/seam,$(sort $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.py)))))
 tests = $(BIN)/python -m pytest tests/seam >$(WORK)/seam.log 2>&1 & seam=$$!; \
-  $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONG) $(OTHERS) && status=0 || status=1; \
+  $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(LONG) $(OTHERS) && status=0 || status=1; \
   wait "$$seam" || status=1; cat $(WORK)/seam.log; exit $$status
 test: build $(WORK)/train test-tools
 	@export CNNSCORE_CHROMIUM=$$(command -v chromium) CNNSCORE_GATK_JAR="$(CURDIR)/$(GATK_JAR)" CNNSCORE_TEST_ALL=1; $(tests)
