@@ -18,6 +18,7 @@ from cnnscore.errors import UsageError
 from cnnscore.network import runtime
 from cnnscore.network.runtime import REPAIR
 from cnnscore.network.session import Session
+from cnnscore.version import __version__
 from conftest import run_cli
 
 
@@ -183,3 +184,24 @@ def test_a_driver_but_not_what_cuda_needs(monkeypatch: pytest.MonkeyPatch) -> No
         "`pip install 'cnnscore[cuda]'`; until then the CPU is used",
     )
     assert opened == ["cuda", "cuda"]
+
+
+def test_the_command_in_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GATK's tool starts what PATH has: not there, another's, or a script of an environment that
+    was moved, which names a Python that is gone.
+    """
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = finding("cnnscore in PATH")
+    assert said.state == ABSENT
+    assert f"`--engine '{sys.executable} -m cnnscore serve'`" in said.found
+    program(tmp_path, "cnnscore", f"cnnscore {__version__}")
+    assert finding("cnnscore in PATH") == (OK, "cnnscore in PATH", str(tmp_path / "cnnscore"))
+    program(tmp_path, "cnnscore", "cnnscore 0.0.1")
+    said = finding("cnnscore in PATH")
+    assert said.state == BROKEN
+    assert said.found.startswith(f"{tmp_path / 'cnnscore'} is cnnscore 0.0.1: ")
+    (tmp_path / "cnnscore").write_text("#!/nowhere/bin/python\n")
+    said = finding("cnnscore in PATH")
+    assert said.state == BROKEN
+    assert said.found.startswith(f"{tmp_path / 'cnnscore'} does not start: ")
+    assert f"Use `{sys.executable} -m cnnscore`, or install cnnscore again" in said.found

@@ -55,6 +55,7 @@ def findings() -> Iterator[Finding]:
     from cnnscore.version import __version__
 
     yield Finding(OK, "cnnscore", f"{__version__}, Python {sys.version.split()[0]}, {sys.prefix}")
+    yield _command()
     yield _packages()
     yield _native()
     yield _runtime()
@@ -64,6 +65,25 @@ def findings() -> Iterator[Finding]:
     yield _library()
     yield _java()
     yield _server()
+
+
+def _command() -> Finding:
+    """What GATK's tool starts, when nothing else is said."""
+    from cnnscore.version import __version__
+
+    what, script = "cnnscore in PATH", shutil.which("cnnscore")
+    if not script:
+        engine = f"{quote(sys.executable)} -m cnnscore serve"
+        return Finding(ABSENT, what, f"none: GATK's tool needs `--engine {quote(engine)}`")
+    said = _first(_say(script, "--version"))
+    if said == f"cnnscore {__version__}":
+        return Finding(OK, what, script)
+    if said.startswith("cnnscore "):
+        return Finding(BROKEN, what, f"{script} is {said}: let that of this Python come first")
+    # Scripts of pip name the Python that they were installed for.
+    instead = f"`{quote(sys.executable)} -m cnnscore`"
+    why = f"{script} does not start: was it moved? Use {instead}, or install cnnscore again"
+    return Finding(BROKEN, what, why)
 
 
 def _packages() -> Finding:
