@@ -21,13 +21,14 @@
 # make kill        every kind of run, ended by each signal at 30 moments and after each step with a file: an hour
 # make tsan        native code under ThreadSanitizer: C ABI, plugin, readers with several files
 # make bundled-models  the networks that ship, simulated and trained anew; `make accuracy` then
-#                  compares them with GATK's
+#                  compares them with GATK's; `make cohorts` simulates cohorts, calls them together, and
+#                  compares the scores of sites and genotypes with VQSR's, QUAL, QD and GQ
 # make bench-data  data for `make bench`, the figures of docs/how-it-works/performance.md
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy build install gatk demo docs pictures test test-tools test-core lint lint-tools format asan fuzz kill tsan bench-data bench clean dist check-dist check-sdist check-lowest check-debian constraints release-check uninstall
+.PHONY: bundled-models accuracy cohorts build install gatk demo docs pictures test test-tools test-core lint lint-tools format asan fuzz kill tsan bench-data bench clean dist check-dist check-sdist check-lowest check-debian constraints release-check uninstall
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -351,6 +352,10 @@ bundled-models: build $(MODELS) $(GATK) $(WORK)/recipe
 
 accuracy: build $(MODELS) $(GATK) $(WORK)/recipe
 	@$(BIN)/python tests/bench/accuracy.py bench-data/networks
+
+cohorts: build gatk $(WORK)/recipe
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake -c2 -s python/recipes/bundled-models/cohorts.smk -d bench-data/cohorts
+	@$(BIN)/python tests/bench/cohort_accuracy.py bench-data/cohorts
 
 clean:
 	@rm -rf .venv $(WORK) build dist python/*.egg-info python/cnnscore/*.so native/_*.c

@@ -1,0 +1,267 @@
+"""cohort_accuracy.py COHORTS: how well do CNN_SITE and CNN_READS tell a cohort's calls apart?
+
+COHORTS is the folder that cohorts.smk filled (python/recipes/bundled-models/README.md). Cohorts of
+the split `valid` fit formulas for a site's score (site_scores.py); all other figures are of those
+that are held out. VariantRecalibrator is trained with half of the truth; the sites of this half are
+left out of the tables, for every score. Intervals of 95 % are of 1,000 draws of blocks of 5,000
+bases; a score that a record lacks counts as the lowest. Writes OUT/cohorts.md, the tables of
+docs/tasks/cohorts.md, and OUT/cohorts.json.
+
+Example: cohort_accuracy.py bench-data/cohorts --out bench-data/cohort-accuracy
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from call_sets import TYPES
+from cnnscore.evaluate.blocks import Blocks
+from cnnscore.evaluate.sampled import sample
+from cnnscore.network.store import find_model
+from cohort_calls import Cohort, Labelled, cohorts, half_of_truth, label, pooled, score, vqsr
+from cohort_tables import formula_table, table, trio_table
+from cohort_trios import trio_rows
+from site_scores import FORMULAS, Carried, fit, log_loss
+
+CALLERS = ("gatk", "bcftools")
+CALLER_NAMES = {"gatk": "GenotypeGVCFs", "bcftools": "bcftools mpileup, call"}
+SITE_SCORES = ("CNN_SITE", "best carrier", "VQSLOD", "QUAL", "QD")
+SEED = 1
+BLOCKS = Blocks(5_000, 1_000, SEED)
+FEWEST = 5
+"""True or false calls below which a set says nothing."""
+CARRIERS = ((1, 1), (2, 2), (3, 5), (6, 10), (11, 1000))
+"""Numbers of carriers that are looked at apart."""
+
+
+def lowest_if_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN replaced by less than the least value."""
+    finite = values[np.isfinite(values)]
+    return np.where(np.isnan(values), (finite.min() if len(finite) else 0.0) - 1, values)
+
+
+def carried(rows: Labelled) -> Carried:
+    """The carriers' scores."""
+    return Carried(rows.carrier["CNN_READS"], rows.record)
+
+
+def read(cohort: Cohort, network: Path, gatk: Path, out: Path) -> tuple[Labelled, dict[str, str]]:
+    """A cohort with all scores. A held-out one is without the sites that taught VQSR; with it what
+    VQSR said."""
+    scored = score(cohort, network, out)
+    rows = label(cohort, scored, ("QD", "CNN_SITE"))
+    rows.numbers["best carrier"] = carried(rows).best
+    bare = label(cohort, score(cohort, network, out, without_likelihoods=True), ("CNN_SITE",))
+    if not np.array_equal(bare.locus, rows.locus):
+        raise SystemExit(f"{cohort.name}: other sites without PL")
+    rows.numbers["without PL"] = bare.numbers["CNN_SITE"]
+    rows.numbers["VQSLOD"] = np.full(len(rows.is_true), np.nan)
+    if cohort.split != "test":
+        return rows, {}
+    half, taught = half_of_truth(cohort, out, SEED)
+    found, said = vqsr(cohort, scored, half, gatk, out)
+    for type_name, path in found.items():
+        of_type = rows.variant_type == TYPES.index(type_name)
+        rows.numbers["VQSLOD"][of_type] = label(cohort, path, ("VQSLOD",)).numbers["VQSLOD"][
+            of_type
+        ]
+    return rows.take(~np.isin(rows.locus, list(taught))), said
+
+
+def figures(columns: dict[str, NDArray[np.float64]], is_true: NDArray[np.bool_], locus: Any) -> Any:
+    """By score ROC AUC and average precision, with intervals, and how far the first score's ROC AUC
+    is ahead; None with too few calls."""
+    if min(is_true.sum(), (~is_true).sum()) < FEWEST:
+        return None
+    known = {key: values for key, values in columns.items() if np.isfinite(values).any()}
+    sampled = sample([(lowest_if_missing(v), is_true) for v in known.values()], locus, BLOCKS)
+    found: dict[str, dict[str, Any]] = {}
+    for key, one in zip(known, sampled, strict=True):
+        found[key] = {
+            metric: {"value": one.figures[metric], "interval": one.interval(metric)}
+            for metric in ("roc_auc", "average_precision")
+        }
+        ahead = sampled[0].difference(one, "roc_auc") if one is not sampled[0] else None
+        found[key]["ahead"] = ahead and (ahead.low, ahead.high)
+    return found
+
+
+def site_rows(name: str, rows: Labelled) -> list[dict[str, Any]]:
+    """A row for each type: the site's scores."""
+    made = []
+    for index, type_name in enumerate(TYPES):
+        part = rows.take(rows.variant_type == index)
+        columns = {key: part.numbers[key] for key in SITE_SCORES}
+        made.append({
+            "set": name, "type": type_name,
+            "true": int(part.is_true.sum()), "false": int((~part.is_true).sum()),
+            "scores": figures(columns, part.is_true, part.locus),
+        })  # fmt: skip
+    return made
+
+
+def genotype_rows(name: str, rows: Labelled) -> list[dict[str, Any]]:
+    """A row for each type: the genotypes' scores."""
+    made = []
+    for index, type_name in enumerate(TYPES):
+        part = rows.take(rows.variant_type == index)
+        is_true = part.carrier_true
+        made.append({
+            "set": name, "type": type_name,
+            "true": int(is_true.sum()), "false": int((~is_true).sum()),
+            "scores": figures(dict(part.carrier), is_true, part.locus[part.record]),
+        })  # fmt: skip
+    return made
+
+
+def formulas(training: Sequence[Labelled], held_out: Labelled) -> list[dict[str, Any]]:
+    """Each formula fitted; its log loss on cohorts that it was not fitted on, one after the other,
+    and on those held out, with slope and shift of the training cohorts."""
+    whole = pooled(training)
+    several = held_out.carriers > 1
+    rows = []
+    for name, formula in FORMULAS.items():
+        found = fit(formula, carried(whole), whole.is_true)
+        left = []
+        for number, one in enumerate(training):
+            others = pooled([part for i, part in enumerate(training) if i != number])
+            by_others = fit(formula, carried(others), others.is_true)
+            left.append(
+                (len(one.is_true), log_loss(by_others.score(formula, carried(one)), one.is_true))
+            )
+        weights, losses = np.array(left).T
+        of_held_out = found.score(formula, carried(held_out))
+        aucs = {}
+        for index, type_name in enumerate(TYPES):
+            for kind, at in (("all", several | True), ("several", several)):
+                part = at & (held_out.variant_type == index)
+                made = figures(
+                    {name: of_held_out[part]}, held_out.is_true[part], held_out.locus[part]
+                )
+                aucs[f"{type_name}, {kind}"] = made and made[name]["roc_auc"]["value"]
+        rows.append({
+            "formula": name, "text": formula.text, "parameters": found.parameters,
+            "slope": found.slope, "shift": found.shift,
+            "left_out": float((weights * losses).sum() / weights.sum()),
+            "held_out": log_loss(of_held_out, held_out.is_true), "roc_auc": aucs,
+        })  # fmt: skip
+    return rows
+
+
+def reliability(rows: Labelled, scores: dict[str, NDArray[np.float64]]) -> list[str]:
+    """By number of carriers: how many sites are real, and how many the scores expect."""
+    lines = [
+        "| carriers | sites | real | " + " | ".join(f"expected by {key}" for key in scores) + " |",
+        "|---" * (3 + len(scores)) + "|",
+    ]
+    for low, high in CARRIERS:
+        at = (rows.carriers >= low) & (rows.carriers <= high)
+        if not at.any():
+            continue
+        name = str(low) if low == high else f"{low} to {high}" if high < 1000 else f"{low} or more"
+        expected = [f"{expit(values[at]).mean():.3f}" for values in scores.values()]
+        cells = [name, f"{at.sum():,}", f"{rows.is_true[at].mean():.3f}", *expected]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def with_qual(training: Labelled, held_out: Labelled) -> NDArray[np.float64]:
+    """CNN_SITE and ln(QUAL) of the record in one logistic regression, fitted on the training
+    cohorts: does QUAL say what CNN_SITE does not know?"""
+    from sklearn.linear_model import LogisticRegression
+
+    def columns(rows: Labelled) -> NDArray[np.float64]:
+        quality = np.log1p(np.nan_to_num(rows.numbers["QUAL"]))
+        return np.stack([rows.numbers["CNN_SITE"], quality], axis=1)
+
+    model = LogisticRegression().fit(columns(training), training.is_true)
+    result: NDArray[np.float64] = model.decision_function(columns(held_out))
+    return result
+
+
+def main() -> None:
+    """Score, label, fit, compare."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cohorts", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("bench-data/cohort-accuracy"))
+    parser.add_argument("--gatk", type=Path, default=Path(".make/gatk-4.6.2.0"))
+    parser.add_argument("--network", default="reads")
+    args = parser.parse_args()
+    network = find_model(args.network)
+    sets, said = {}, {}
+    every = cohorts(args.cohorts, CALLERS)
+    for cohort in every:
+        sets[cohort.name], said[cohort.name] = read(cohort, network, args.gatk, args.out)
+    training = [sets[c.name] for c in every if c.split == "valid"]
+    sites, genotypes, trios = [], [], []
+    for caller in CALLERS:
+        of_caller = [c for c in every if c.caller == caller and c.split == "test"]
+        for cohort in of_caller:
+            name = f"{CALLER_NAMES[caller]}, {len(cohort.samples)} samples"
+            sites += site_rows(name, sets[cohort.name])
+        whole = pooled([sets[c.name] for c in of_caller])
+        sites += site_rows(f"{CALLER_NAMES[caller]}, all", whole)
+        genotypes += genotype_rows(f"{CALLER_NAMES[caller]}, all", whole)
+    for cohort in every:
+        if cohort.split == "test" and cohort.trio:
+            trios += trio_rows(cohort, network, args.out)
+    held_out = pooled([sets[c.name] for c in every if c.split == "test"])
+    fitted = formulas(training, held_out)
+    quals = []
+    joined = with_qual(pooled(training), held_out)
+    for index, type_name in enumerate(TYPES):
+        at = held_out.variant_type == index
+        columns = {
+            "CNN_SITE": held_out.numbers["CNN_SITE"][at],
+            "without PL": held_out.numbers["without PL"][at],
+            "with QUAL of the record": joined[at],
+        }
+        is_true = held_out.is_true[at]
+        quals.append({
+            "set": "both callers", "type": type_name,
+            "true": int(is_true.sum()), "false": int((~is_true).sum()),
+            "scores": figures(columns, is_true, held_out.locus[at]),
+        })  # fmt: skip
+    kinds = {
+        "CNN_SITE": held_out.numbers["CNN_SITE"],
+        "the noisy OR": FORMULAS["noisy OR"].of(carried(held_out)),
+        "the best carrier": held_out.numbers["best carrier"],
+    }
+    digest = hashlib.sha256(network.read_bytes()).hexdigest()
+    text = [
+        f"Network `{args.network}`, SHA-256 {digest[:12]}.", "",
+        "Sites, ROC AUC:", "", *table(sites, SITE_SCORES, "roc_auc"), "",
+        "Sites, average precision:", "", *table(sites, SITE_SCORES, "average_precision"), "",
+        "Genotypes, ROC AUC:", "", *table(genotypes, ("CNN_READS", "GQ"), "roc_auc"), "",
+        "Genotypes, average precision:", "",
+        *table(genotypes, ("CNN_READS", "GQ"), "average_precision"), "",
+        "Formulas:", "", *formula_table(fitted), "",
+        "Reliability:", "", *reliability(held_out, kinds), "",
+        "QUAL:", "", *table(quals, tuple(quals[0]["scores"]), "roc_auc"), "",
+        "Trios:", "", *trio_table(trios), "",
+        "VQSR:", "", *(f"- {name}, {kind}: {what}"
+                       for name, of in said.items() for kind, what in of.items()),
+    ]  # fmt: skip
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "cohorts.md").write_text("\n".join(text) + "\n")
+    print("\n".join(text))
+    found = {
+        "network": digest, "sites": sites, "genotypes": genotypes, "formulas": fitted,
+        "qual": quals, "trios": trios, "vqsr": said,
+    }  # fmt: skip
+    (args.out / "cohorts.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

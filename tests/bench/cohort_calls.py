@@ -1,0 +1,281 @@
+"""The cohorts of cohort_accuracy.py: the recipe's joint calls, scored, labelled, judged by VQSR."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from call_sets import run
+from cnnscore.calls.records import Calls, Records
+from cnnscore.evaluate.sampled import LOCUS_BITS
+from cnnscore.truth.labels import FALSE, TRUE, Labeller, called_dosage
+from cnnscore.truth.regions import Regions
+from cnnscore.truth.truth_set import TruthSet
+
+Floats = NDArray[np.float64]
+VQSR_KEYS = {
+    "gatk": {
+        "SNP": ("QD", "MQ", "MQRankSum", "ReadPosRankSum", "FS", "SOR"),
+        "INDEL": ("QD", "MQRankSum", "ReadPosRankSum", "FS", "SOR"),
+    },
+    "bcftools": {
+        "SNP": ("MQ", "MQBZ", "RPBZ", "BQBZ", "SCBZ"),
+        "INDEL": ("MQ", "MQBZ", "IDV", "IMF"),
+    },
+}
+"""Annotations that VariantRecalibrator is given: those that its documentation names, and for
+bcftools what it has in their place."""
+GAUSSIANS = (8, 4, 2, 1)
+"""--max-gaussians, the next where it refuses one; the first are what GATK's documentation names."""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """One cohort by one joint caller, in the folder that the recipe filled."""
+
+    folder: Path
+    split: str
+    caller: str
+    samples: tuple[str, ...]
+    trio: bool
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+        return f"{self.folder.name}.{self.caller}"
+
+    @property
+    def calls(self) -> Path:
+        """The joint calls."""
+        return self.folder / f"{self.caller}.vcf.gz"
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """N records that can be judged, and the M carriers of these that have a score."""
+
+    is_true: NDArray[np.bool_]
+    """[N] whether any carrier has the allele that it is called with."""
+    variant_type: NDArray[np.int8]
+    """[N] index into TYPES."""
+    locus: NDArray[np.uint64]
+    """[N]"""
+    numbers: dict[str, Floats]
+    """[N] QUAL and INFO by key, NaN: missing."""
+    record: NDArray[np.int64]
+    """[M] row of each carrier, ascending."""
+    carrier_true: NDArray[np.bool_]
+    """[M]"""
+    carrier: dict[str, Floats]
+    """[M] FORMAT by key."""
+
+    @property
+    def carriers(self) -> NDArray[np.int64]:
+        """[N] how many carriers have a score."""
+        return np.bincount(self.record, minlength=len(self.is_true))
+
+    def take(self, rows: NDArray[np.bool_]) -> Labelled:
+        """Some records, with their carriers."""
+        of = rows[self.record]
+        number = np.cumsum(rows) - 1
+        return Labelled(
+            self.is_true[rows],
+            self.variant_type[rows],
+            self.locus[rows],
+            {key: values[rows] for key, values in self.numbers.items()},
+            number[self.record[of]],
+            self.carrier_true[of],
+            {key: values[of] for key, values in self.carrier.items()},
+        )
+
+
+def join(parts: Sequence[Labelled]) -> Labelled:
+    """All records of several."""
+    starts = np.cumsum([0, *(len(part.is_true) for part in parts)])
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("is_true", "variant_type", "locus", "carrier_true")
+    }
+    for name in ("numbers", "carrier"):
+        joined[name] = {
+            key: np.concatenate([getattr(part, name)[key] for part in parts])
+            for key in getattr(parts[0], name)
+        }
+    rows = [part.record + start for part, start in zip(parts, starts, strict=False)]
+    return Labelled(**joined, record=np.concatenate(rows))
+
+
+def pooled(cohorts: Sequence[Labelled]) -> Labelled:
+    """All records of several cohorts, whose loci are each other's elsewhere."""
+    shift = np.uint64(LOCUS_BITS)
+    return join(
+        [
+            replace(cohort, locus=cohort.locus | (np.uint64(number) << shift))
+            for number, cohort in enumerate(cohorts)
+        ]
+    )
+
+
+def cohorts(folder: Path, callers: Sequence[str]) -> list[Cohort]:
+    """The cohorts in a folder that cohorts.smk filled."""
+    design = folder / "cohorts.json"
+    if not design.exists():
+        raise SystemExit(f"no cohorts in {folder}: `make cohorts` makes them")
+    return [
+        Cohort(
+            folder / cohort["name"],
+            cohort["split"],
+            caller,
+            tuple(member["name"] for member in cohort["members"]),
+            cohort["trio"],
+        )
+        for cohort in json.loads(design.read_text())
+        for caller in callers
+    ]
+
+
+def score(cohort: Cohort, network: Path, out: Path, *, without_likelihoods: bool = False) -> Path:
+    """The calls with the carriers' scores; made once for a network's bytes and the calls."""
+    print_ = hashlib.sha256(network.read_bytes()).hexdigest()[:12]
+    kind = "without-pl" if without_likelihoods else "scored"
+    scored = out / f"{kind}.{print_}" / f"{cohort.name}.vcf.gz"
+    if scored.exists() and scored.stat().st_mtime > cohort.calls.stat().st_mtime:
+        return scored
+    scored.parent.mkdir(parents=True, exist_ok=True)
+    table = scored.with_name(f"{cohort.name}.tsv")
+    rows = (f"{name}\t{cohort.folder / name}.bam\n" for name in cohort.samples)
+    table.write_text("".join(rows))
+    calls = cohort.calls
+    if without_likelihoods:
+        calls = scored.with_name(f"{cohort.name}.bare.vcf.gz")
+        run("bcftools", "annotate", "-x", "FORMAT/PL", "-Oz", "-o", calls, cohort.calls)
+    run(
+        sys.executable, "-m", "cnnscore", "score", calls, "-R", cohort.folder / "ref.fa",
+        "--sample-map", table, "-m", network, "-o", scored, "--quiet",
+    )  # fmt: skip
+    return scored
+
+
+def label(cohort: Cohort, calls: Path, keys: Sequence[str]) -> Labelled:
+    """What can be judged of `calls`, a scored file of the cohort, with these INFO keys."""
+    reference = str(cohort.folder / "ref.fa")
+    confident = Regions.read(str(cohort.folder / f"{cohort.caller}.bed"))
+    truths = [
+        TruthSet.read(str(cohort.folder / "truth.vcf.gz"), reference=reference, sample=name)
+        for name in cohort.samples
+    ]
+    labellers = [Labeller(truth, confident) for truth in truths]
+    file, records = Calls(str(calls)), Records()
+    dosages = [called_dosage(file, name) for name in cohort.samples]
+    declared = set(file.fields("INFO"))
+    parts = []
+    while n := file.read(records, 4096):
+        sites = records.sites()
+        first = sites.site_allele[:-1]
+        found = np.stack(
+            [
+                labeller.label(sites, dosage(records)).record
+                for labeller, dosage in zip(labellers, dosages, strict=True)
+            ],
+            axis=1,
+        )
+        scores, qualities = (
+            np.stack(
+                [records.numbers("FORMAT", key, i)[first] for i in range(len(cohort.samples))],
+                axis=1,
+            )
+            for key in ("CNN_READS", "GQ")
+        )
+        length = np.diff(sites.allele_offset)
+        same = np.maximum.reduceat(length, first) == np.minimum.reduceat(length, first)
+        values = {"QUAL": records.numbers("QUAL")[first]}
+        for key in keys:
+            missing = np.full(n, np.nan)
+            values[key] = records.numbers("INFO", key)[first] if key in declared else missing
+        judged = (found == TRUE) | (found == FALSE)
+        record, sample = np.nonzero(judged & ~np.isnan(scores))
+        part = Labelled(
+            (found == TRUE).any(axis=1),
+            np.where(same, 0, 1).astype(np.int8),
+            sites.pos.astype(np.uint64),
+            values,
+            record,
+            found[record, sample] == TRUE,
+            {"CNN_READS": scores[record, sample], "GQ": qualities[record, sample]},
+        )
+        parts.append(part.take(np.bincount(record, minlength=n) > 0))
+    file.close()
+    return join(parts)
+
+
+def half_of_truth(cohort: Cohort, out: Path, seed: int) -> tuple[Path, set[int]]:
+    """A file of half of the true sites, and its positions (0-based)."""
+    folder = out / "vqsr"
+    folder.mkdir(parents=True, exist_ok=True)
+    half = folder / f"{cohort.folder.name}.half.vcf.gz"
+    shown = subprocess.run(
+        ["bcftools", "query", "-f", "%CHROM\t%POS\n", str(cohort.folder / "truth.vcf.gz")],
+        check=True, capture_output=True, text=True,
+    ).stdout.splitlines()  # fmt: skip
+    rows = sorted({(line.split("\t")[0], int(line.split("\t")[1])) for line in shown})
+    chosen = np.random.default_rng(seed).random(len(rows)) < 0.5
+    targets = half.with_suffix(".tsv")
+    given = [row for row, is_chosen in zip(rows, chosen, strict=True) if is_chosen]
+    targets.write_text("".join(f"{contig}\t{pos}\n" for contig, pos in given))
+    run("bcftools", "view", "-G", "-T", targets, "-Oz", "-o", half, cohort.folder / "truth.vcf.gz")
+    run("bcftools", "index", "-ft", half)
+    return half, {pos - 1 for _, pos in given}
+
+
+def vqsr(
+    cohort: Cohort, scored: Path, half: Path, gatk: Path, out: Path
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """By type the calls with VQSLOD, made once; and what was done, or why GATK refused."""
+    found, said = {}, {}
+    for type_name, keys in VQSR_KEYS[cohort.caller].items():
+        at = out / "vqsr" / f"{cohort.name}.{type_name}"
+        done, note = at.with_suffix(".vcf.gz"), at.with_suffix(".txt")
+        if not note.exists() or note.stat().st_mtime < scored.stat().st_mtime:
+            done.unlink(missing_ok=True)
+            note.write_text(_recalibrate(scored, half, gatk, type_name, keys, done))
+        said[type_name] = note.read_text()
+        if done.exists():
+            found[type_name] = done
+    return found, said
+
+
+def _recalibrate(
+    scored: Path, half: Path, gatk: Path, mode: str, keys: Sequence[str], done: Path
+) -> str:
+    """Write the calls with VQSLOD; returns what to say of it."""
+    java = ["java", "-Xmx2g", "-XX:+UseSerialGC", "-cp", f"{gatk}/*"]
+    java.append("org.broadinstitute.hellbender.Main")
+    if not scored.with_name(f"{scored.name}.tbi").exists():
+        run("bcftools", "index", "-ft", scored)
+    table, tranches = done.with_suffix(".recal.vcf"), done.with_suffix(".tranches")
+    of_file = ("-V", str(scored), "-mode", mode, "--tranches-file", str(tranches))
+    annotations = [word for key in keys for word in ("-an", key)]
+    resource = ("--resource:half,known=false,training=true,truth=true,prior=15", str(half))
+    reason = ""
+    for gaussians in GAUSSIANS:
+        limit = ("--max-gaussians", str(gaussians))
+        command = [*java, "VariantRecalibrator", *of_file, *resource, *annotations, *limit]
+        command += ["-O", str(table)]
+        made = subprocess.run(command, check=False, capture_output=True, text=True)
+        if made.returncode:
+            lines = made.stderr.splitlines()
+            reason = next((line for line in lines if "A USER ERROR" in line), lines[-1])
+            continue
+        apply = [*java, "ApplyVQSR", *of_file, "--recal-file", str(table), "-O", str(done)]
+        run(*apply, "--truth-sensitivity-filter-level", "99.9")
+        return f"{gaussians} Gaussians"
+    return "refused: " + reason.removeprefix("A USER ERROR has occurred: ")

@@ -1,0 +1,58 @@
+"""Trios of cohort_accuracy.py: Mendelian errors, and the new variants of the child."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from call_sets import TYPES, run
+from cohort_calls import Cohort, score
+
+
+def trio_rows(cohort: Cohort, network: Path, out: Path) -> list[dict[str, Any]]:
+    """Mendelian errors before and after the filter, and the planted de-novo variants kept."""
+    scored = score(cohort, network, out)
+    folder = out / "trios" / cohort.name
+    folder.mkdir(parents=True, exist_ok=True)
+    filtered = folder / "filtered.vcf.gz"
+    cnnscore = (sys.executable, "-m", "cnnscore")
+    run(*cnnscore, "filter", scored, "--per-sample", "--threshold", 0, "-o", filtered)
+    run(
+        *cnnscore, "evaluate", filtered, "--pedigree", cohort.folder / "family.ped",
+        "-R", cohort.folder / "ref.fa", "-o", folder / "evaluation",
+    )  # fmt: skip
+    lines = (folder / "evaluation" / "trios.tsv").read_text().splitlines()
+    names = lines[0].split("\t")
+    rows = [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]
+    planted = planted_de_novo(cohort)
+    lines = (folder / "evaluation" / "de_novo.tsv").read_text().splitlines()
+    names = lines[0].split("\t")
+    calls = [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]
+    made = []
+    for type_name in TYPES:
+        by_stage = {row["filter"]: row for row in rows if row["type"] == type_name}
+        of_type = [c for c in calls if (len(c["ref"]) == len(c["alt"])) == (type_name == "SNP")]
+        real = [c for c in of_type if int(c["pos"]) in planted]
+        made.append({
+            "set": cohort.name, "type": type_name,
+            **{stage: (int(by_stage[stage]["errors"]), int(by_stage[stage]["records"]))
+               for stage in ("before", "after")},
+            "planted": sum(kind == type_name for kind in planted.values()),
+            "real_called": len(real), "real_kept": sum(c["filter"] == "PASS" for c in real),
+            "others_called": len(of_type) - len(real),
+            "others_kept": sum(c["filter"] == "PASS" for c in of_type if c not in real),
+        })  # fmt: skip
+    return made
+
+
+def planted_de_novo(cohort: Cohort) -> dict[int, str]:
+    """1-based positions of the child's new variants, with their types."""
+    shown = subprocess.run(
+        ["bcftools", "query", "-i", "DE_NOVO=1", "-f", "%POS\t%REF\t%ALT\n",
+         str(cohort.folder / "truth.vcf.gz")],
+        check=True, capture_output=True, text=True,
+    ).stdout.splitlines()  # fmt: skip
+    rows = (line.split("\t") for line in shown)
+    return {int(pos): TYPES[len(ref) != len(alt)] for pos, ref, alt in rows}
