@@ -2,7 +2,9 @@
 
 Each draws its own numbers within wide ranges, scaled by `strength` (design.py), so that a network
 sees a family in many forms and no form twice. Every class says what it imitates. Here is what all
-share; sample_artefacts.py has those of the DNA itself, molecule_artefacts.py those of its reading.
+share; sample_artefacts.py has those of the DNA itself, duplicated.py those of sequence that is
+there more than once, rearranged.py those of large events, molecule_artefacts.py and cut_ends.py
+those of molecules and their reading.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ class Artefact:
     """A generator that does nothing; the hooks are called in this order."""
 
     family = "none"
+    thins = False
+    """Whether `weights` are parts of the depth that are left, not only where the reads lie."""
 
     def __init__(self, rng: Generator, strength: float) -> None:
         self.strength = strength
@@ -33,7 +37,7 @@ class Artefact:
         """Relative depth along a template, or None."""
         return None
 
-    def fragments(self, rng: Generator, fragments: Fragments) -> Fragments:
+    def fragments(self, rng: Generator, fragments: Fragments, library: Library) -> Fragments:
         """The fragments that are sequenced in place of these."""
         return fragments
 

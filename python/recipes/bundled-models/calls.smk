@@ -52,7 +52,7 @@ rule reads:
 # variant that the caller misses are not judged, nor are most clusters of true variants (judgeable.py).
 rule calls_of:
     input:
-        script=RECIPE / "judgeable.py",
+        scripts=[RECIPE / "judgeable.py", RECIPE / "stated.py"],
         ref="{sample}/ref.fa",
         fai="{sample}/ref.fa.fai",
         dict="{sample}/ref.dict",
@@ -64,11 +64,16 @@ rule calls_of:
         haplotypecaller="{sample}/haplotypecaller.vcf.gz",
         freebayes="{sample}/freebayes.vcf.gz",
         bcftools="{sample}/bcftools.vcf.gz",
-        judged=expand("{{sample}}/{caller}.bed", caller=CALLERS),
+        stated="{sample}/stated.vcf.gz",
+        judged=expand("{{sample}}/{caller}.bed", caller=LISTS),
     params:
         options=lambda wildcards: SAMPLES[wildcards.sample].thresholds,
         ploidy=lambda wildcards: SAMPLES[wildcards.sample].ploidy,
         callers=CALLERS,
+        calls=lambda wildcards, output: [output[caller] for caller in CALLERS],
+        clusters=lambda wildcards: (
+            "--all-clusters" if SAMPLES[wildcards.sample].split == "near" else ""
+        ),
     log:
         "{sample}/calls.log",
     shell:
@@ -84,7 +89,10 @@ rule calls_of:
           | bcftools call -mv {params.options[bcftools]} -Oz -o {output.bcftools}
         bcftools index -ft {output.bcftools}
         for caller in {params.callers}; do
-          {PYTHON} {input.script} --calls {wildcards.sample}/$caller.vcf.gz --truth {input.truth} \
+          {PYTHON} {input.scripts[0]} --calls {wildcards.sample}/$caller.vcf.gz --truth {input.truth} \
             --confident {input.confident} --reference {input.ref} --out {wildcards.sample}/$caller.bed
         done
+        {PYTHON} {input.scripts[1]} --truth {input.truth} --confident {input.confident} \
+          --reference {input.ref} --calls {params.calls} {params.clusters} \
+          --out {output.stated} --judged {wildcards.sample}/stated.bed
         """

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +22,6 @@ TRANSITION = np.array([2, 3, 0, 1], np.uint8)
 COMPLEMENT = np.array([3, 2, 1, 0, 4], np.uint8)
 EDGE = 300
 """Bases at a contig's ends without variants or confidence: few reads reach them."""
-# An indel this near to another variant has several equally good spellings: such loci are kept
-# out of the confident regions, as no comparison of single records can judge them.
-AMBIGUOUS = 12
 
 
 @dataclass(frozen=True)
@@ -285,13 +281,10 @@ def without_overlaps(variants: list[Variant], ploidy: int) -> list[Variant]:
 
 
 def confident_regions(individual: Individual) -> list[tuple[int, int]]:
-    """Spans where single records can be judged: no ends, no N, no indels beside other variants."""
+    """Spans where all true variants are known: no ends, no N. Variants beside each other are judged
+    where a caller writes them as the truth does (judgeable.py)."""
     good = individual.reference < 4
     good[:EDGE] = good[-EDGE:] = False
-    ordered = individual.variants
-    for left, right in pairwise(ordered):
-        if right.pos - left.end < AMBIGUOUS and not (left.is_snp and right.is_snp):
-            good[max(0, left.pos - AMBIGUOUS) : right.end + AMBIGUOUS] = False
     edges = np.diff(good.astype(np.int8), prepend=0, append=0)
     return [
         (int(a), int(b))

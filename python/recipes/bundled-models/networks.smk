@@ -29,17 +29,17 @@ def split(wildcards):
 
 rule data:
     input:
-        calls=expand("{{sample}}/{caller}.vcf.gz", caller=CALLERS),
+        calls=expand("{{sample}}/{caller}.vcf.gz", caller=LISTS),
         ref="{sample}/ref.fa",
         bam="{sample}/reads.bam",
         truth="{sample}/truth.vcf.gz",
-        confident=expand("{{sample}}/{caller}.bed", caller=CALLERS),
+        confident=expand("{{sample}}/{caller}.bed", caller=LISTS),
     output:
-        expand("data/{{sample}}.{caller}.parquet", caller=CALLERS),
+        expand("data/{{sample}}.{caller}.parquet", caller=LISTS),
     params:
         tags=tags,
         split=split,
-        callers=CALLERS,
+        callers=LISTS,
     log:
         "data/{sample}.log",
     shell:
@@ -54,8 +54,12 @@ rule data:
         """
 
 
-DATA = expand("data/{sample}.{caller}.parquet", sample=OF["train"] + OF["valid"], caller=CALLERS)
-DATA += PLANTED_DATA
+def data_of(network, splits=("train", "valid")):
+    """The data sets that a network learns from: `reference` has nothing to see in calls without
+    annotations or reads."""
+    names = [name for split in splits for name in OF[split]]
+    lists = CALLERS if network == "reference" else LISTS
+    return expand("data/{sample}.{caller}.parquet", sample=names, caller=lists)
 
 
 def settings(wildcards):
@@ -67,7 +71,13 @@ def settings(wildcards):
 TRAIN = f"{CNNSCORE} train --overwrite --threads 1 --set training.patience=0"
 
 
-ENCODING_OF = {"reads": "read-set", "reference": "reference"}
+def encoding_of(network):
+    """The encoding that its configuration names."""
+    text = (RECIPE.parents[1] / f"cnnscore/train/configs/{network}.toml").read_text()
+    return tomllib.loads(text)["data"]["encoding"]
+
+
+ENCODING_OF = {network: encoding_of(network) for network in NETWORKS}
 
 
 # What a network that is refined must not forget: it comes with cnnscore, for each encoding.
@@ -87,7 +97,7 @@ rule rehearsal:
 
 rule seed:
     input:
-        data=DATA,
+        data=lambda wildcards: data_of(wildcards.network) + PLANTED_DATA,
         settings=settings,
     output:
         "networks/{network}/seed{seed}/{network}.onnx",
@@ -100,7 +110,7 @@ rule seed:
 
 rule distil:
     input:
-        data=DATA,
+        data=lambda wildcards: data_of(wildcards.network) + PLANTED_DATA,
         settings=settings,
         teachers=lambda wildcards: [
             f"networks/{wildcards.network}/seed{seed}/{wildcards.network}.onnx"
@@ -120,7 +130,7 @@ rule distil:
 
 rule left_out:
     input:
-        data=DATA,
+        data=data_of("reads") + PLANTED_DATA,
         settings=RECIPE.parents[1] / "cnnscore/train/configs/reads.toml",
     output:
         "networks/without/{key}={value}/without.onnx",
@@ -142,7 +152,10 @@ rule accuracy:
         reads="networks/reads/distilled/reads.onnx",
         reference="networks/reference/distilled/reference.onnx",
         left_out=expand("networks/without/{what}/without.onnx", what=LEFT_OUT),
-        calls=expand("{sample}/haplotypecaller.bed", sample=OF["test"]),
+        calls=expand(
+            "{sample}/haplotypecaller.bed",
+            sample=[name for split in HELD_OUT for name in OF[split]],
+        ),
     output:
         figures="accuracy/accuracy.json",
         text="accuracy/accuracy.txt",

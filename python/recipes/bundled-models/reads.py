@@ -1,6 +1,6 @@
 """Templates -> paired reads: where each base comes from, what is read there, how sure it is.
 
-A read is a path through the library's DNA in the order of sequencing. Artefacts (artefacts.py)
+A read is a path through the library's DNA in the order of sequencing. Artefacts (artefact.py)
 change fragments, steps of the path, the path itself, or the bases read along it; the profile
 (profiles.py) adds qualities and errors last.
 """
@@ -84,12 +84,14 @@ class Reads:
 
 
 class Artefact(Protocol):
-    """What the read maker asks of an artefact; see artefacts.py."""
+    """What the read maker asks of an artefact; see artefact.py."""
+
+    thins: bool
 
     def weights(self, template: Template) -> NDArray[np.float64] | None:
         """Relative depth along a template, or None."""
 
-    def fragments(self, rng: Generator, fragments: Fragments) -> Fragments:
+    def fragments(self, rng: Generator, fragments: Fragments, library: Library) -> Fragments:
         """The fragments that are sequenced in place of these."""
 
     def steps(self, rng: Generator, reads: Reads, library: Library) -> None:
@@ -129,12 +131,14 @@ def draw_fragments(
     parts = []
     for (start, end), template in zip(library.spans, library.templates, strict=True):
         length = end - start
-        n = rng.poisson(depth / ploidy * template.copy_number * length / (2 * read_length))
-        weight = np.ones(length)
+        weight, left = np.ones(length), 1.0
         for artefact in artefacts:
             along = artefact.weights(template)
             if along is not None:
                 weight *= along
+                left *= float(along.mean()) if artefact.thins else 1.0
+        per_copy = depth / ploidy * left * length / (2 * read_length)
+        n = rng.poisson(per_copy * template.copy_number)
         cumulative = np.cumsum(weight)
         at = np.searchsorted(cumulative, rng.random(n) * cumulative[-1]) + start
         size = np.maximum(rng.normal(insert[0], insert[1], n), 60).astype(np.int64)
@@ -149,7 +153,7 @@ def draw_fragments(
         begins[order], sizes[order], rng.random(len(order)) < 0.5, np.arange(len(order))
     )
     for artefact in artefacts:
-        fragments = artefact.fragments(rng, fragments)
+        fragments = artefact.fragments(rng, fragments, library)
     return fragments
 
 

@@ -39,23 +39,29 @@ class Paralogue(Artefact):
             rate = float(np.exp(rng.uniform(np.log(0.002), np.log(0.08))))
             covered += size
             for _ in range(int(min(rng.geometric(0.6), 5))):
-                taken = np.zeros(size, np.bool_)
-                piece = diverge(rng, reference[start : start + size], rate * 0.9)
-                cuts = np.flatnonzero(rng.random(size) < rate * 0.1)
-                keep = np.repeat(True, size)
-                for cut in cuts:
-                    width = int(min(rng.geometric(0.4), 20))
-                    if rng.random() < 0.5:
-                        keep[cut : cut + width] = False
-                    else:
-                        taken[cut] = True
-                origin = np.arange(start, start + size, dtype=np.int32)
-                piece, origin = piece[keep], origin[keep]
-                grown = np.flatnonzero(taken[keep])
-                extra = rng.integers(0, 4, len(grown)).astype(np.uint8)
-                piece, origin = np.insert(piece, grown, extra), np.insert(origin, grown, -1)
+                piece, origin = changed_copy(rng, reference[start : start + size], start, rate)
                 copy_number = individual.ploidy if rng.random() < 0.6 else 1
                 individual.templates.append(flanked(rng, piece, origin, copy_number))
+
+
+def changed_copy(
+    rng: Generator, codes: Codes, start: int, rate: float
+) -> tuple[Codes, NDArray[np.int32]]:
+    """A copy that differs at `rate`, a tenth of it indels, and where its bases come from: `start`
+    is that of the first, -1 that of bases that the copy alone has."""
+    size = len(codes)
+    copy = diverge(rng, codes, rate * 0.9)
+    grown, keep = np.zeros(size, np.bool_), np.repeat(True, size)
+    for cut in np.flatnonzero(rng.random(size) < rate * 0.1):
+        width = int(min(rng.geometric(0.4), 20))
+        if rng.random() < 0.5:
+            keep[cut : cut + width] = False
+        else:
+            grown[cut] = True
+    origin = np.arange(start, start + size, dtype=np.int32)[keep]
+    places = np.flatnonzero(grown[keep])
+    extra = rng.integers(0, 4, len(places)).astype(np.uint8)
+    return np.insert(copy[keep], places, extra), np.insert(origin, places, -1)
 
 
 def flanked(
@@ -150,7 +156,7 @@ class Duplicates(Artefact):
         self.hidden = rng.uniform(0.3, 1.0)
         self.errors = float(np.exp(rng.uniform(np.log(2e-4), np.log(3e-3))))
 
-    def fragments(self, rng: Generator, fragments: Fragments) -> Fragments:
+    def fragments(self, rng: Generator, fragments: Fragments, library: Library) -> Fragments:
         n = len(fragments.start)
         copies = np.where(
             rng.random(n) < self.share / self.family_size * 1.5,

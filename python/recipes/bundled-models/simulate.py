@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from artefact import Artefact
+from capture import Capture
 from design import FAMILIES, Sample
 from genome import (
     Codes,
@@ -29,6 +30,7 @@ from genome import (
     read_truth,
     without_overlaps,
 )
+from neighbours import neighbours
 from profiles import draw_profile
 from reads import Library, draw_fragments, write_fastq
 
@@ -65,8 +67,9 @@ def make_individual(
     taken = codes == 4
     for variant in real:
         taken[max(0, variant.pos - 20) : variant.end + 20] = True
+    groups = neighbours(rng, codes, sample.ploidy, sample.near, taken)
     drawn = random_variants(rng, codes, sample.ploidy, sample.density, taken)
-    variants = without_overlaps([*real, *drawn], sample.ploidy)
+    variants = without_overlaps([*real, *groups, *drawn], sample.ploidy)
     individual = Individual(codes, sample.ploidy, variants)
     individual.templates = [haplotype(codes, variants, i) for i in range(sample.ploidy)]
     for artefact in artefacts:
@@ -97,6 +100,8 @@ def simulate(sample: Sample, reference: Path, truth: Path, folder: Path) -> int:
     """Make one sample's files; returns the number of read pairs."""
     rng = np.random.default_rng([sample.seed, 0])
     artefacts = [FAMILIES[family](rng, power) for family, power in sample.families.items()]
+    if sample.capture:
+        artefacts.append(Capture(np.random.default_rng([sample.seed, 2]), sample.capture))
     individual = make_individual(sample, artefacts, reference, truth)
     text = letters(individual.reference)
     wrapped = "\n".join(text[i : i + 80] for i in range(0, len(text), 80))
