@@ -2,57 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from artefact import Artefact, locus_rates
 from genome import Generator, Individual
 from reads import GUARD, Fragments, Library, chance
 
+SHORTEST = 35
+
 
 class Adapter(Artefact):
     """Short fragments, read to their end and on into the adapter; at recurrent places most end.
 
-    Where an enzyme cuts, or DNA breaks, the same few bases of adapter stand behind the same base in
-    many reads: too few to be clipped, they are mismatches; more are clipped.
+    Where an enzyme cuts, or DNA breaks, the adapter stands behind the same base in many reads. Four
+    bases of it and more are clipped, fewer are mismatches: of few reads where one end of the
+    fragment is free, of most where both are cut, a read's length less 1-4 bases apart.
     """
 
     family = "adapter"
 
     def prepare(self, rng: Generator, individual: Individual) -> None:
         self.short = rng.uniform(0.02, 0.35) * self.strength
-        n = max(4, int(len(individual.reference) / 350 * self.strength))
+        n = max(6, int(len(individual.reference) / 350 * self.strength))
         self.loci = np.unique(rng.integers(300, len(individual.reference) - 300, n))
-        self.rate = locus_rates(rng, len(self.loci), self.strength)
-        self.left = rng.random(len(self.loci)) < 0.5
+        n = len(self.loci)
+        self.rate = locus_rates(rng, n, self.strength)
+        self.side = rng.choice(["left", "right", "both"], n, p=[0.25, 0.25, 0.5])
+        self.beyond = rng.integers(1, 5, n)
 
     def fragments(self, rng: Generator, fragments: Fragments, library: Library) -> Fragments:
         start, length = fragments.start.copy(), fragments.length.copy()
-        n = len(start)
-        cut = rng.random(n) < self.short
-        length[cut] = np.minimum(length[cut], rng.integers(35, 160, int(cut.sum())))
+        cut = rng.random(len(start)) < self.short
+        length[cut] = np.minimum(length[cut], rng.integers(SHORTEST, 160, int(cut.sum())))
         for begin, end in library.spans:
-            origin = library.origin[begin:end]
-            where = np.flatnonzero(np.isin(origin, self.loci))
-            which = np.searchsorted(self.loci, origin[where])
-            at = where + begin
-            for left in (False, True):
-                chosen = self.left[which] == left
-                places, rates = at[chosen], self.rate[which[chosen]]
-                if len(places) == 0:
-                    continue
-                # The first place within the fragment, where it leaves 40 bases and more.
-                first = np.searchsorted(places, start + 40)
-                there = first < len(places)
-                place = places[np.minimum(first, len(places) - 1)]
-                there &= place < start + length - 40
-                of_place = rates[np.minimum(first, len(places) - 1)]
-                hit = there & (chance(fragments.molecule, place, self.seed) < of_place)
-                if left:  # the fragment begins at the place
-                    length[hit] -= place[hit] - start[hit]
-                    start[hit] = place[hit]
-                else:
-                    length[hit] = place[hit] - start[hit]
-        keep = (length >= 30) & (start >= GUARD)
-        return Fragments(
-            start[keep], length[keep], fragments.forward[keep], fragments.molecule[keep]
-        )
+            where = np.flatnonzero(np.isin(library.origin[begin:end], self.loci))
+            if len(where) == 0:
+                continue
+            locus = np.searchsorted(self.loci, library.origin[begin + where])
+            # The first place within a fragment that leaves it long enough.
+            first = np.searchsorted(begin + where, start + SHORTEST)
+            which = np.minimum(first, len(where) - 1)
+            place, locus = begin + where[which], locus[which]
+            there = (first < len(where)) & (place < np.minimum(start + length, end) - SHORTEST)
+            hit = there & (chance(fragments.molecule, place, self.seed) < self.rate[locus])
+            left, right, both = (
+                hit & (self.side[locus] == side) for side in ("left", "right", "both")
+            )
+            length[right] = place[right] - start[right]
+            length[left] -= place[left] - start[left]
+            start[left] = place[left]
+            # Ends waver, or all but one would be marked as duplicates.
+            start[both] = place[both] - rng.integers(0, 3, int(both.sum()))
+            length[both] = (
+                fragments.cycles - self.beyond[locus[both]] - rng.integers(0, 2, int(both.sum()))
+            )
+            inside = start + length <= end
+            length = np.where(inside, length, 0)
+        keep = (length >= SHORTEST - 5) & (start >= GUARD)
+        return replace(fragments, start=start, length=length).take(keep)

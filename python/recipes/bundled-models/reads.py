@@ -8,7 +8,7 @@ change fragments, steps of the path, the path itself, or the bases read along it
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, Protocol
 
 import numpy as np
@@ -51,11 +51,17 @@ class Fragments:
     length: NDArray[np.int64]
     forward: NDArray[np.bool_]
     molecule: NDArray[np.int64]
+    cycles: int
+    """Bases that each mate reads."""
 
     def take(self, rows: NDArray[Any] | slice) -> Fragments:
         """Some of them."""
-        return Fragments(
-            self.start[rows], self.length[rows], self.forward[rows], self.molecule[rows]
+        return replace(
+            self,
+            start=self.start[rows],
+            length=self.length[rows],
+            forward=self.forward[rows],
+            molecule=self.molecule[rows],
         )
 
 
@@ -149,9 +155,8 @@ def draw_fragments(
         parts.append((begin[inside], size[inside]))
     begins, sizes = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = rng.permutation(len(begins))
-    fragments = Fragments(
-        begins[order], sizes[order], rng.random(len(order)) < 0.5, np.arange(len(order))
-    )
+    plus = rng.random(len(order)) < 0.5
+    fragments = Fragments(begins[order], sizes[order], plus, np.arange(len(order)), read_length)
     for artefact in artefacts:
         fragments = artefact.fragments(rng, fragments, library)
     return fragments

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artefact import Artefact
-from genome import COMPLEMENT, EDGE, Codes, Generator, Individual, Template
+from genome import COMPLEMENT, EDGE, Codes, Generator, Individual, Template, diverge
 
 CLEAR = 40
 """Bases around a breakpoint without true variants: their records stay what they are."""
@@ -65,33 +65,50 @@ def free_places(individual: Individual) -> NDArray[np.bool_]:
 class Breakpoints(Artefact):
     """Deletions, insertions, inversions and tandem duplications of 300-5000 bases.
 
-    In one haplotype or in all; most junctions are clean, some have a few bases of nobody's.
+    In one haplotype or in all. Two of three junctions lie in 15-150 bases that are alike but for
+    3-15 %, as in the repeats between which DNA recombines: reads go on over the junction, with
+    mismatches, before they are clipped. Some junctions have a few bases of nobody's.
     """
 
     family = "breakpoint"
 
-    def prepare(self, rng: Generator, individual: Individual) -> None:
-        length = len(individual.reference)
-        free = free_places(individual)
-        wanted = max(3, int(length / 4000 * self.strength))
-        self.events: list[tuple[str, int, int]] = []
+    def shape(self, rng: Generator, reference: Codes) -> None:
+        length = len(reference)
+        wanted = max(6, int(length / 2500 * self.strength))
+        self.planned: list[tuple[str, int, int, int]] = []
         for _ in range(8 * wanted):
-            if len(self.events) == wanted:
+            if len(self.planned) == wanted:
                 break
             size = int(np.exp(rng.uniform(np.log(300), np.log(min(5000, length / 12)))))
             start = int(rng.integers(2 * EDGE, length - 2 * EDGE - size))
             end = start + size
-            near = slice(start - 200, end + 200)
-            taken = any(low - 200 < end and start < high + 200 for _, low, high in self.events)
-            if taken or not (free[start] and free[end]) or (individual.reference[near] == 4).any():
+            taken = any(low - 400 < end and start < top + 400 for _, low, top, _ in self.planned)
+            if taken or (reference[start - 200 : end + 200] == 4).any():
                 continue
             kind = str(rng.choice(["deletion", "insertion", "inversion", "duplication"]))
-            if kind == "insertion":
-                end = start
+            alike = int(rng.integers(15, 150)) if rng.random() < 0.67 else 0
+            if kind in ("deletion", "duplication"):
+                copy = diverge(rng, reference[start : start + alike], rng.uniform(0.03, 0.15))
+                reference[end : end + alike] = copy
+            elif kind == "inversion":
+                turned = COMPLEMENT[reference[start : start + alike][::-1]]
+                reference[end - alike : end] = diverge(rng, turned, rng.uniform(0.03, 0.15))
+            self.planned.append((kind, start, end, alike))
+
+    def prepare(self, rng: Generator, individual: Individual) -> None:
+        free = free_places(individual)
+        self.events: list[tuple[str, int, int]] = []
+        for kind, start, stop, alike in self.planned:
+            end = start if kind == "insertion" else stop
+            if not (free[start] and free[end]):
+                continue
             first = int(rng.integers(individual.ploidy))
             carriers = range(individual.ploidy) if rng.random() < 0.35 else [first]
-            foreign = self.foreign(rng, individual, size)
-            extra = rng.integers(0, 4, int(rng.choice([0, 0, 0, 2, 6, 15]))).astype(np.uint8)
+            foreign = self.foreign(rng, individual, stop - start)
+            own = individual.reference[start : start + alike]
+            foreign[:alike] = diverge(rng, own, rng.uniform(0.03, 0.15))
+            sizes = [0] if alike else [0, 0, 2, 6, 15]
+            extra = rng.integers(0, 4, int(rng.choice(sizes))).astype(np.uint8)
             made = [self.make(individual, w, kind, (start, end), foreign, extra) for w in carriers]
             if any(made):
                 self.events.append((kind, start, end))

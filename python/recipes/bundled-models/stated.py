@@ -3,7 +3,7 @@ all callers, without annotations or genotypes.
 
 Of true variants beside each other callers write many in other words, or as one: their files hold
 few that can be labelled. Here all stand. A true one is left out only where no caller has anything
-near: the reads have no sign of it. Of false ones those are taken that a caller's file is judged for.
+near: the reads have no sign of it. Of false ones those are taken that a caller is judged for.
 
 Command: python stated.py --truth VCF --confident BED --reference FASTA --calls VCF ...
                           [--all-clusters] --out VCF --judged BED
