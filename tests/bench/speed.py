@@ -16,6 +16,7 @@ from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.network.encode import Planes
 from cnnscore.network.keras_import import import_networks
+from cnnscore.network.providers import PLAIN
 from cnnscore.score.engine import Engine
 from timing import print_row, run_once
 
@@ -29,13 +30,13 @@ PLAIN_SITES = 1000
 
 def planes_of(engine: Engine, data: Path, sites_name: str, depth: str) -> list[Planes]:
     """The inputs of every network call that scoring the call file makes."""
-    manifest, encoder = engine.manifest, engine.manifest.encoder
+    manifest = engine.manifest
     files = str(data / "ref.fa"), [str(data / f"{depth}.bam")]
     options = ReaderOptions.of_network(engine.description, *files, None)
     calls = Calls(str(data / f"{sites_name}.vcf.gz"), annotations=manifest.annotations)
     planes = []
     with WindowReader(options) as reader:
-        while calls.read(records := Records(), encoder.sites_per_job):
+        while calls.read(records := Records(), engine.description.sites_per_job):
             planes += [part for _, part in engine.planes(reader.read(records.sites()))]
     return planes
 
@@ -93,7 +94,7 @@ def main() -> None:
     ok = True
     for model in ("gatk-1d", "gatk-2d"):
         path = data / f"{model}.plain.onnx"
-        path.write_bytes(import_networks(jar, model, plain=True)[0].onnx)
+        path.write_bytes(import_networks(jar, model, form=PLAIN)[0].onnx)
         plain = Engine(str(path), provider="cpu")
         for sites_name, depth in (("dense", "30x"), ("sparse", "30x"), ("dense", "50x")):
             if model == "gatk-1d" and depth != "30x":

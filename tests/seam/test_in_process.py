@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnnscore.network.providers import PROVIDERS
 from cnnscore.score.engine import Engine
 from hosts.server import Windows, make_windows
 from hosts.waiting import wait_until
@@ -106,7 +107,7 @@ def test_description(inside: Library, tiny: dict[str, str], kind: str) -> None:
     assert (description.window, description.read_limit) == (128, manifest.read_limit)
     assert description.read_rule == (1 if kind == "reads" else 0)
     assert (description.reference_left, description.reference_width) == (left, width)
-    assert description.sites_per_job == manifest.encoder.sites_per_job
+    assert description.sites_per_job == PROVIDERS["cpu"].rules.sizes[manifest.encoding].job
     names = description.annotations[0 : description.n_annotations]
     assert tuple(map(text, names)) == manifest.annotations
     description.struct_size -= 8

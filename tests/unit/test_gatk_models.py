@@ -18,6 +18,7 @@ import pytest
 from cnnscore.errors import BadInput
 from cnnscore.network.keras_import import import_networks
 from cnnscore.network.manifest import MANIFEST_KEY
+from cnnscore.network.providers import DIRECT, FAST, PLAIN
 from hosts.keras_networks import (
     ANNOTATIONS,
     NETWORKS,
@@ -114,11 +115,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # ---- values
 
 
-@pytest.mark.parametrize("plain", [False, True], ids=["fast", "plain"])
+@pytest.mark.parametrize("form", [FAST, DIRECT, PLAIN])
 @pytest.mark.parametrize("network", NETWORKS)
-def test_agrees_with_numpy(folder: Path, network: str, plain: bool) -> None:
+def test_agrees_with_numpy(folder: Path, network: str, form: str) -> None:
     path = NETWORKS[network](folder)
-    [imported] = import_networks(path, plain=plain)
+    [imported] = import_networks(path, form=form)
     run, oracle = session(imported.onnx), KerasOracle(path)
     rng = np.random.default_rng(7)
     for depths in ([0], [1, 0], [30, 3], [128, 121]):
@@ -129,7 +130,7 @@ def test_agrees_with_numpy(folder: Path, network: str, plain: bool) -> None:
 
 def test_fourier_convolution_is_used_and_exact(folder: Path) -> None:
     path = line_network(folder, "tensorflow", "2.2.0")
-    fast, plain = (import_networks(path, plain=plain)[0] for plain in (False, True))
+    fast, plain = (import_networks(path, form=form)[0] for form in (FAST, PLAIN))
     kinds = [
         [node.op_type for node in onnx.load_from_string(n.onnx).graph.node] for n in (fast, plain)
     ]

@@ -120,10 +120,7 @@ class Additive:
     """In place of an engine: a score is the sum of the weights of the rows that are not hidden."""
 
     def __init__(self, weights: NDArray[np.float32]) -> None:
-        self.weights, self.manifest = (
-            weights,
-            SimpleNamespace(encoder=SimpleNamespace(sites_per_run=4)),
-        )
+        self.weights, self.session = weights, SimpleNamespace(usual_rows=4)
 
     def run(self, planes: Planes, kind: NDArray[np.uint8]) -> tuple[None, NDArray[np.float32]]:
         assert len(kind) <= 2

@@ -54,10 +54,12 @@ def run(options: argparse.Namespace) -> None:
 
 def _import(source: Path, only: str | None) -> None:
     from cnnscore.network.keras_import import import_networks
+    from cnnscore.network.providers import DIRECT
     from cnnscore.network.store import install_model
 
-    for network in import_networks(source, only=only):
-        path = install_model(network.name, network.onnx)
+    direct = import_networks(source, only=only, form=DIRECT)
+    for network, other in zip(import_networks(source, only=only), direct, strict=True):
+        path = install_model(network.name, network.onnx, {DIRECT: other.onnx})
         print(f"{network.name}\t{path}")
 
 

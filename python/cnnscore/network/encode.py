@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cnnscore._encode import ffi, lib
 from cnnscore.batch import WindowBatch, to_native
 from cnnscore.errors import call
+from cnnscore.network.providers import multiple
 
 if TYPE_CHECKING:
     from cnnscore._encode import CData
@@ -135,6 +136,8 @@ class PlaneSpec:
     annotations_from: str = "caller"
     """A name of ANNOTATION_SOURCES. caller: as the record has them; reads: worked out from the
     reads where cnnscore can (FROM_READS); fill: the same where the record has none."""
+    read_step: int = 1
+    """gatk-reads: planes have a multiple of so many rows."""
 
 
 class NativeBatch:
@@ -187,12 +190,14 @@ def encode_gatk_reference(native: NativeBatch, rows: PlaneRows, spec: PlaneSpec)
 
 
 def encode_gatk_reads(native: NativeBatch, rows: PlaneRows, spec: PlaneSpec) -> Planes:
-    """`gatk-reads` of n sites, padded to the longest pileup of these (R reads, at least 1).
+    """`gatk-reads` of n sites, padded to the longest pileup of these (R reads, at least 1), and to
+    a multiple of `spec.read_step`.
 
     Returns `bases` and `quals` uint8 [n, R, window], `rows` uint8 [n, R, 2], `reference` uint8
     [n, window], `annotations` float32 [n, A].
     """
-    n, n_rows, window = len(rows), native.deepest(rows), spec.window
+    n, window = len(rows), spec.window
+    n_rows = multiple(native.deepest(rows), spec.read_step)
     bases, quals = np.empty((2, n, n_rows, window), np.uint8)
     flags = np.empty((n, n_rows, 2), np.uint8)
     reference = np.empty((n, window), np.uint8)
@@ -327,11 +332,6 @@ class Encoding:
     """Names of the graph's inputs: what `encode` fills."""
     read_rule: str
     """Which reads count: a name of windows.READ_RULES."""
-    sites_per_run: int
-    """Rows per network call takes by default: large enough to fill the kernels, small enough for
-    the caches (docs/how-it-works/performance.md)."""
-    sites_per_job: int
-    """Sites a worker reads, encodes and scores at a time."""
     shifts: bool = True
     """Whether bases from the right of the window may move into it."""
     annotations_from: tuple[str, ...] = ("caller",)
@@ -363,8 +363,6 @@ ENCODINGS = {
             record_rows,
             frozenset({"reference", "annotations"}),
             read_rule="none",
-            sites_per_run=64,
-            sites_per_job=512,
         ),
         Encoding(
             "gatk-reads",
@@ -372,8 +370,6 @@ ENCODINGS = {
             record_rows,
             frozenset({"bases", "quals", "rows", "reference", "annotations"}),
             read_rule="gatk",
-            sites_per_run=4,
-            sites_per_job=128,
         ),
         Encoding(
             "read-set",
@@ -381,8 +377,6 @@ ENCODINGS = {
             allele_rows,
             frozenset({"reads", "mask", "variant", "annotations"}),
             read_rule="primary",
-            sites_per_run=64,
-            sites_per_job=512,
             shifts=False,
             annotations_from=("fill", "reads", "caller"),
         ),
@@ -392,8 +386,6 @@ ENCODINGS = {
             allele_rows,
             frozenset({"reference", "alternate", "variant", "annotations"}),
             read_rule="none",
-            sites_per_run=64,
-            sites_per_job=512,
         ),
     )
 }

@@ -20,6 +20,7 @@ from onnx import ModelProto, TensorProto
 
 from cnnscore.network.encode import READ_LETTERS, READ_NONE
 from cnnscore.network.graph_builder import GraphBuilder
+from cnnscore.network.providers import DIRECT, FAST, PLAIN
 
 Array = npt.NDArray[Any]
 
@@ -165,16 +166,28 @@ def _fits(condition: bool, why: str) -> None:
 class NetworkGraph(GraphBuilder):
     """Builds one network. Weights that don't fit their input raise ValueError."""
 
-    def __init__(self, *, plain: bool = False) -> None:
-        """`plain` writes the textbook graph, untrimmed and convolved directly, to compare with."""
+    def __init__(self, *, form: str = FAST) -> None:
+        """`form` is FAST, the quickest on a CPU; DIRECT, without the Fourier domain: few and large
+        operations, of kinds that TensorRT knows; or PLAIN, the textbook graph, untrimmed too."""
         super().__init__()
-        self._plain = plain
+        self._form = form
+        self._plain = form == PLAIN
 
     # ---- plumbing
 
     def _gather(self, table: Array, codes: str) -> str:
-        index = self.op("Cast", [codes], to=TensorProto.INT32)
-        return str(self.op("Gather", [self.const(table), index]))
+        return str(self.op("Gather", [self.const(table), self._index(codes)]))
+
+    def _index(self, codes: str) -> str:
+        """As integers that count."""
+        return str(self.op("Cast", [codes], to=TensorProto.INT32))
+
+    def _codes(self, name: str, shape: list[str | int]) -> str:
+        """An input of uint8. TensorRT makes floats of those, and nothing else."""
+        codes = self.input(name, TensorProto.UINT8, shape)
+        return (
+            str(self.op("Cast", [codes], to=TensorProto.FLOAT)) if self._form == DIRECT else codes
+        )
 
     # ---- inputs
 
@@ -183,7 +196,7 @@ class NetworkGraph(GraphBuilder):
         return Value(self.input("annotations", TensorProto.FLOAT, ["N", count]), (count,))
 
     def _reference(self, window: int, channels: int) -> str:
-        codes = self.input("reference", TensorProto.UINT8, ["N", window])
+        codes = self._codes("reference", ["N", window])
         columns = self._gather(reference_table(channels), codes)
         columns = self.op("Transpose", [columns], perm=[0, 2, 1])
         return str(self.op("Unsqueeze", [columns, self.ints(2)]))
@@ -199,12 +212,13 @@ class NetworkGraph(GraphBuilder):
 
         def plane(name: str, width: int, empty: int) -> str:
             """One more row, an empty one."""
-            planes = self.input(name, TensorProto.UINT8, ["N", "R", width])
+            planes = self._codes(name, ["N", "R", width])
             pads = self.ints(0, 0, 0, 0, 1, 0)
-            return str(self.op("Pad", [planes, pads, self.const(empty, np.uint8)]))
+            kind = np.float32 if self._form == DIRECT else np.uint8
+            return str(self.op("Pad", [planes, pads, self.const(empty, kind)]))
 
-        bases = self.op("Cast", [plane("bases", window, READ_NONE)], to=TensorProto.INT32)
-        quals = self.op("Cast", [plane("quals", window, 0)], to=TensorProto.INT32)
+        bases = self._index(plane("bases", window, READ_NONE))
+        quals = self._index(plane("quals", window, 0))
         shifted = self.op("Mul", [bases, self.const(256, np.int32)])
         cells = self._gather(cell_table(), self.op("Add", [shifted, quals]))
         cells = self.op("Transpose", [cells], perm=[0, 3, 1, 2])
@@ -259,7 +273,7 @@ class NetworkGraph(GraphBuilder):
         _fits(min(shape) > 0, f"kernel {kernel.shape} on {x.shape}")
         if x.trimmed and high > 1:
             return Value(self._conv_trimmed(x, kernel, bias, left, right), shape, trimmed=True)
-        if not self._plain and high == 1 and pads == (0, 0, 0, 0):
+        if self._form == FAST and high == 1 and pads == (0, 0, 0, 0):
             transform = _plan_fourier(kernel, shape[2])
             if transform is not None:
                 name = self._conv_fourier(x, kernel, bias, transform)

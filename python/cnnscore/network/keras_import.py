@@ -23,6 +23,7 @@ from cnnscore.errors import BadInput
 from cnnscore.network.keras_files import OLD_JAR, KerasPair, read_pairs
 from cnnscore.network.keras_graph import READ_CHANNELS, REFERENCE_CHANNELS, NetworkGraph, Value
 from cnnscore.network.manifest import MANIFEST_KEY, SCHEMA, parse_manifest
+from cnnscore.network.providers import FAST
 
 Array = npt.NDArray[np.float32]
 
@@ -81,12 +82,12 @@ class _Network:
 
 
 def import_networks(
-    source: Path, only: str | None = None, *, created_by: str = CREATED_BY, plain: bool = False
+    source: Path, only: str | None = None, *, created_by: str = CREATED_BY, form: str = FAST
 ) -> list[ImportedNetwork]:
     """Import the networks of a GATK jar, a folder, a .hd5 or a .json file (its pair beside it).
 
     `only` picks one by its name (gatk-1d, gatk-2d, gatk-2d-large, or the file's stem). The
-    same input gives the same bytes. `plain` writes the textbook graph, to measure against.
+    same input gives the same bytes. `form` is one of NetworkGraph.
     If an error occurs, BadInput names the file and the remedy.
     """
     pairs = {_NAMES.get(pair.stem, pair.stem): pair for pair in read_pairs(Path(source))}
@@ -95,13 +96,13 @@ def import_networks(
             names = ", ".join(sorted(pairs))
             raise BadInput(f"{source}: no network named {only}; choose one of {names}")
         pairs = {only: pairs[only]}
-    return [_import_pair(name, pair, created_by, plain) for name, pair in sorted(pairs.items())]
+    return [_import_pair(name, pair, created_by, form) for name, pair in sorted(pairs.items())]
 
 
 # ---- one network
 
 
-def _import_pair(name: str, pair: KerasPair, created_by: str, plain: bool) -> ImportedNetwork:
+def _import_pair(name: str, pair: KerasPair, created_by: str, form: str) -> ImportedNetwork:
     semantics = _read_json(pair)
     network = _read_hd5(pair)
     kind = semantics["input_tensor_map_name"]
@@ -130,7 +131,7 @@ def _import_pair(name: str, pair: KerasPair, created_by: str, plain: bool) -> Im
         },
         "created_by": created_by,
     }
-    graph = NetworkGraph(plain=plain)
+    graph = NetworkGraph(form=form)
     output = _Translator(graph, pair, network, manifest).run()
     metadata = {MANIFEST_KEY: json.dumps(manifest, sort_keys=True)}
     parse_manifest(metadata[MANIFEST_KEY], pair.label)

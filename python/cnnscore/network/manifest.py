@@ -57,7 +57,7 @@ class Manifest:
         """The encoding itself."""
         return ENCODINGS[self.encoding]
 
-    def description(self, provider: str, network: str) -> Description:
+    def description(self, provider: str, network: str, sites_per_job: int) -> Description:
         """What callers must know of it, on a provider; `network` is the SHA-256 of its file."""
         left, width = self.encoder.reference_columns(self.window)
         return Description(
@@ -71,7 +71,7 @@ class Manifest:
             read_rule=self.encoder.read_rule,
             reference_left=left,
             reference_width=width,
-            sites_per_job=self.encoder.sites_per_job,
+            sites_per_job=sites_per_job,
             annotations=self.annotations,
             network=network,
             cutoffs=cutoffs_text(self.cutoffs, self.bare_cutoffs),
@@ -177,5 +177,5 @@ def _problem(manifest: Manifest) -> str | None:
     if set(manifest.labels) != wanted or len(manifest.labels) != len(wanted):
         names = ", ".join(sorted(wanted)) or "none"
         return f"labels {', '.join(manifest.labels) or 'none'}, and not {names}"
-    fault = manifest.description("cpu", "").fault()
+    fault = manifest.description("cpu", "", 1).fault()
     return f"its manifest makes no sense: {fault}" if fault else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cnnscore.errors import BadInput, BadOutput
@@ -65,8 +65,14 @@ def installed_models() -> Iterator[Path]:
     return iter(found[name] for name in sorted(found))
 
 
-def install_model(name: str, content: bytes) -> Path:
-    """Write a network into the models folder, whole or not at all.
+def form_path(path: Path, form: str) -> Path:
+    """Where the graph of the network at `path` lies in another form (keras_graph.py)."""
+    return path.parent / form / path.name
+
+
+def install_model(name: str, content: bytes, forms: Mapping[str, bytes] | None = None) -> Path:
+    """Write a network into the models folder, with its graph's other forms, each whole or not at
+    all.
 
     Errors: BadOutput, BadInput for the name of one that comes with cnnscore.
     """
@@ -77,9 +83,11 @@ def install_model(name: str, content: bytes) -> Path:
         )
     path = models_folder() / f"{name}.onnx"
     try:
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        files = {form_path(path, form): graph for form, graph in (forms or {}).items()}
+        for file, graph in {**files, path: content}.items():
+            with writing(file):
+                file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(file, graph)
     except BadOutput as error:
         raise BadOutput(f"{error}; $CNNSCORE_MODELS names another folder") from None
     return path

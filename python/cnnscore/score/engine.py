@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import KIND_INDEL, KIND_OTHER, KIND_SNP, WindowBatch
-from cnnscore.description import Description
+from cnnscore.description import MOST_SITES, Description
 from cnnscore.errors import UsageError
 from cnnscore.network.encode import NativeBatch, PlaneRows, Planes, PlaneSpec, padded_depth
 from cnnscore.network.manifest import Manifest
@@ -48,9 +49,11 @@ class Engine:
     """A network with its encoding: scores window batches, from any number of threads.
 
     `model` is a name that `cnnscore model list` shows, or a path. `batch_size` is the number of
-    sites per network call; it changes speed and memory, never a score. `annotations_from` is
+    sites per network call; it changes speed and memory, never a score (on a GPU: never its first
+    three decimals). `annotations_from` is
     "caller", "reads" or "fill" (encode.PlaneSpec), by default the encoding's own. Errors:
-    UsageError, and BadInput also when the network fails on trial sites (trial.py).
+    UsageError, and BadInput also when the network fails on trial sites (trial.py). `rules` is for
+    tests (Session).
     """
 
     def __init__(
@@ -60,17 +63,22 @@ class Engine:
         provider: str = "auto",
         batch_size: int | None = None,
         annotations_from: str | None = None,
+        rules: str | None = None,
     ) -> None:
-        self.session: Session = Session(find_model(model), provider)
+        self.session: Session = Session(
+            find_model(model), provider, batch_size=batch_size, rules=rules
+        )
         can = self.manifest.encoder.annotations_from
         if annotations_from is not None and annotations_from not in can:
             raise UsageError(
                 f"annotations from {annotations_from!r}: the network {self.manifest.name} takes "
                 f"them from {' or '.join(can)}"
             )
-        self.spec: PlaneSpec = self.manifest.planes(annotations_from)
+        self.spec: PlaneSpec = replace(
+            self.manifest.planes(annotations_from), read_step=self.session.rules.read_step
+        )
         """What its planes are made by."""
-        self.batch_size: int = batch_size or self.manifest.encoder.sites_per_run
+        self.batch_size: int = self.session.batch_size
         # TensorRT builds the network in its first call, which may take minutes.
         seconds = None if self.session.provider == "tensorrt" else TRIAL_SECONDS
         own = partial(Engine.score, self)  # whatever a subclass makes of it
@@ -85,7 +93,11 @@ class Engine:
     def description(self) -> Description:
         """What callers must know of it."""
         content = self.session.path.read_bytes()
-        return self.manifest.description(self.session.provider, hashlib.sha256(content).hexdigest())
+        job = self.session.rules.sizes[self.manifest.encoding].job
+        # A job smaller than a call would be a smaller call.
+        job = min(max(job, self.batch_size), MOST_SITES)
+        digest = hashlib.sha256(content).hexdigest()
+        return self.manifest.description(self.session.provider, digest, job)
 
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Scores float32 [N] in site order; NaN where the network gave no finite one.

@@ -124,7 +124,7 @@ class _Server:
             max_in_flight=MAX_IN_FLIGHT,
         )
         self._metrics = Metrics(self._about)
-        most = max(engine.description.sites_per_job, engine.batch_size)
+        most = engine.description.sites_per_job
         self._batcher = Batcher(
             engine,
             self._threads,

@@ -133,7 +133,7 @@ def attribute(
     parts = parts_of(planes, runs - 1)
     # The whole input is the first copy of all, where nothing is hidden. Half as many copies in a
     # call as sites when scoring: with gatk-2d a tenth quicker, and no site waits for others.
-    batches = _batches([None, *parts], engine.manifest.encoder.sites_per_run // 2)
+    batches = _batches([None, *parts], max(engine.session.usual_rows // 2, 1))
     scores = np.concatenate(
         [_scores_without(engine, planes, kind, typical, batch) for batch in batches]
     )
