@@ -267,7 +267,8 @@ def main() -> int:
     parser.add_argument("--busy", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.busy:
-        busy(options.provider[0], *options.busy, options.batch[0])
+        model, path = options.busy
+        busy(options.provider[0], model, path, options.batch[0])
         return 0
     if options.batch:
         BATCHES.update({model: tuple(options.batch) for model in NETWORKS})
