@@ -21,6 +21,7 @@ import numpy as np
 from artefact import Artefact
 from cut_ends import Adapter
 from duplicated import DispersedCopies, Retrocopy, SegmentalDuplication, TandemCopies
+from learnt import LEARNT
 from molecule_artefacts import Chimera, ContextErrors, Deamination, Oxidation, Stutter
 from profiles import PROFILES
 from rearranged import Breakpoints
@@ -150,7 +151,7 @@ def draw_sample(
     strengths = {
         family: round(strength(rng, split) * (0.45 if mixture else 1.0), 3) for family in families
     }
-    names = [profile for profile in PROFILES if profile != HELD_OUT_PROFILE]
+    names = [profile for profile in (*PROFILES, *LEARNT) if profile != HELD_OUT_PROFILE]
     profile = str(rng.choice(names))
     if split in HELD_OUT and rng.random() < 0.3:
         profile = HELD_OUT_PROFILE

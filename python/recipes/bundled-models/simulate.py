@@ -30,6 +30,7 @@ from genome import (
     read_truth,
     without_overlaps,
 )
+from learnt import LEARNT, draw_learnt
 from neighbours import neighbours
 from profiles import draw_profile
 from reads import Library, draw_fragments, write_fastq
@@ -107,7 +108,8 @@ def simulate(sample: Sample, reference: Path, truth: Path, folder: Path) -> int:
     wrapped = "\n".join(text[i : i + 80] for i in range(0, len(text), 80))
     (folder / "ref.fa").write_text(f">{sample.name}\n{wrapped}\n")
     write_truth(individual, sample.name, folder)
-    profile = draw_profile(rng, sample.profile)
+    draw = draw_learnt if sample.profile in LEARNT else draw_profile
+    profile = draw(rng, sample.profile)
     library = Library(individual.templates)
     fragments = draw_fragments(
         rng,
