@@ -9,7 +9,9 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as typing's, which takes as long to load as Python itself
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
+
+    Kept = TypeVar("Kept", bound=BaseException)
 
 
 class CnnscoreError(Exception):
@@ -66,6 +68,16 @@ BY_CODE: dict[int, type[CnnscoreError]] = {
 
 CODES: dict[type[BaseException], int] = {kind: code for code, kind in BY_CODE.items()}
 INTERNAL = CODES[InternalError]
+
+
+def without_frames(error: Kept) -> Kept:
+    """An error that is kept: the frames that it came through go, and the files that they have open.
+    """
+    one: BaseException | None = error
+    while one:
+        one.__traceback__ = None
+        one = one.__cause__ or one.__context__
+    return error
 
 
 def code_of(error: BaseException) -> int:

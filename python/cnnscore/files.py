@@ -75,18 +75,19 @@ def writing(path: str | Path) -> Iterator[None]:
 
 
 @contextmanager
-def aside(path: str | Path) -> Iterator[Path]:
+def aside(path: str | Path, *, is_swept: bool = False) -> Iterator[Path]:
     """Where to write the file `path`: it takes its name when the block ends, and nothing remains
     when the block is left by an exception.
 
     As when a file is opened to be written: symbolic links are followed, and a file that is replaced
     hands down its mode and, where that is allowed, its owner. What is no regular file (a pipe,
-    /dev/stdout) is written as it is. Errors: BadOutput when the file cannot be made or cannot take
+    /dev/stdout) is written as it is. `is_swept`: of a folder that `sweep` was called for, which is
+    not looked through again. Errors: BadOutput when the file cannot be made or cannot take
     its name; those of the block are the block's (`writing`).
     """
     with writing(path):
         place = _Place.of(Path(path))
-        part = place and place.begin()
+        part = place and place.begin(is_swept=is_swept)
     if not place or not part:
         yield Path(path)
         return
@@ -134,6 +135,7 @@ def aside_folder(path: str | Path, *, mark: str = "", own: str = "") -> Iterator
     if target.exists() and not target.is_dir():
         raise BadOutput(f"{path} is a file, where a folder is wanted")
     with writing(path):
+        _remove_left(target.parent, _pattern(target))
         part = _part_of(target)
         part.mkdir(parents=True)
     try:
@@ -228,6 +230,11 @@ def remove_left(path: str | Path) -> None:
             _remove_left(place.target.parent, _pattern(place.target))
 
 
+def sweep(folder: Path) -> None:
+    """Remove what runs that are gone left aside of any file of a folder, which is a run's own."""
+    _remove_left(folder, r"\..*\.([0-9]{1,10})\.part")
+
+
 @atexit.register
 def remove_unfinished() -> None:
     """Remove what this process has aside: for an end that leaves the blocks above halfway."""
@@ -261,10 +268,14 @@ class _Place:
             raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
         return cls(path, found) if stat.S_ISREG(found.st_mode) else None
 
-    def begin(self) -> Path:
-        """The file aside, empty, and readable for nobody that the replaced one is not for."""
+    def begin(self, *, is_swept: bool) -> Path:
+        """The file aside, empty, and readable for nobody that the replaced one is not for; what
+        runs that are gone left there goes, unless that is done.
+        """
         if self.replaced and not os.access(self.target, os.W_OK, effective_ids=True):
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        if not is_swept:
+            _remove_left(self.target.parent, _pattern(self.target))
         part = _part_of(self.target)
         mode = stat.S_IMODE(self.replaced.st_mode) | stat.S_IWUSR if self.replaced else 0o666
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
@@ -282,8 +293,7 @@ class _Place:
 
 
 def _part_of(target: Path) -> Path:
-    """The name aside of `target`, free: what runs that are gone left is removed."""
-    _remove_left(target.parent, _pattern(target))
+    """The name aside of `target`, which goes with this process."""
     part = target.with_name(f".{_stem(target)}.{os.getpid()}.part")
     _unfinished[part] = os.getpid()
     return part

@@ -31,6 +31,8 @@ class OutputOptions:
     """ "tbi" or "csi"; None: no index."""
     header_lines: tuple[str, ...] = ()
     """Lines that the header gets, `##` included."""
+    is_swept: bool = False
+    """In a run's own folder, which was swept (`files.sweep`)."""
 
     def mode(self, path: str) -> str:
         """htslib's mode for the output `path`. Errors: UsageError for another type."""
@@ -96,7 +98,7 @@ def open_output(
         with _written(Writer(calls, path, "standard output", mode, threads)) as writer:
             yield writer
         return
-    for suffix in INDEX_SUFFIXES:
+    for suffix in () if options.is_swept else INDEX_SUFFIXES:
         remove_left(f"{path}{suffix}")
     with (
         nullcontext(together) if together else ExitStack() as stack,
@@ -112,7 +114,7 @@ def _with_index(
     """A file, with its index where there is to be one."""
     mode, index = options.mode(path), options.write_index
     if not index:
-        with aside(path) as part:
+        with aside(path, is_swept=options.is_swept) as part:
             with _written(Writer(calls, part, path, mode, threads)) as writer:
                 yield writer
             if is_file(path):

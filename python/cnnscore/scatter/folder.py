@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnscore.errors import BadInput, BadOutput
-from cnnscore.files import write_whole, writing
+from cnnscore.files import sweep, write_whole, writing
 from cnnscore.locks import LOCK, one_run
 from cnnscore.scatter.plan import SCHEMA, Plan, complete, differences, is_plan
 from cnnscore.scatter.task import digest_of, is_result
@@ -123,11 +123,15 @@ def opened(path: str, plan: Plan, annotations: Collection[str]) -> Iterator[Work
         for name in (SHARDS, LOGS):
             with writing(folder / name):
                 (folder / name).mkdir(exist_ok=True)
+        sweep(folder / SHARDS)
         for file in (folder / SHARDS).iterdir():
             _check_ours(file, is_folder=False)
         work = WorkFolder(folder)
         work.done = _read_log(folder, annotations)
-        yield work
+        try:
+            yield work
+        finally:
+            sweep(folder / SHARDS)  # of workers that were killed
 
 
 def check_ours(folder: Path) -> None:

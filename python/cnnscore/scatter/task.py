@@ -20,7 +20,7 @@ from cnnscore.calls.output import OutputOptions
 from cnnscore.calls.records import Intervals, htslib_verbosity
 from cnnscore.calls.windows import ReadCounts
 from cnnscore.description import Description, WindowScorer
-from cnnscore.errors import BadInput, CnnscoreError
+from cnnscore.errors import BadInput, CnnscoreError, without_frames
 from cnnscore.score.open import EngineSettings
 from cnnscore.score.options import ScoreOptions
 from cnnscore.score.readers import Readers
@@ -126,7 +126,7 @@ def score_shards(
             try:
                 yield task, result.result()
             except CnnscoreError as error:
-                yield task, error
+                yield task, without_frames(error)
 
     try:
         for task in tasks:
@@ -139,7 +139,7 @@ def score_shards(
                     with heard():
                         readers, files = _readers(task, engine.description), task.files()
                 except CnnscoreError as error:
-                    yield task, error
+                    yield task, without_frames(error)
                     continue
             under_way.append((task, pool.submit(scored, task, readers)))
             yield from ended(AT_ONCE - 1)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from cnnscore.calls.output import OutputOptions
 from cnnscore.description import Description, WindowScorer
-from cnnscore.errors import BadInput, BadOutput, CnnscoreError, UsageError
+from cnnscore.errors import BadInput, BadOutput, CnnscoreError, UsageError, without_frames
 from cnnscore.files import absolute_name, check_folder
 from cnnscore.progress import Progress, counted
 from cnnscore.scatter.folder import WorkFolder, opened
@@ -147,7 +147,7 @@ def _plan(
             samples.append(planned(job, how, number))
         except CnnscoreError as error:
             samples.append(None)
-            errors[i] = error
+            errors[i] = without_frames(error)
     if len(errors) == len(jobs):
         raise _failure_of(jobs, errors)
     there = [sample for sample in samples if sample]
@@ -238,7 +238,7 @@ def _tasks(
                         sample_depth=sample.depth,
                         is_shard=True,
                     ),
-                    OutputOptions(output_type=kind),
+                    OutputOptions(output_type=kind, is_swept=True),
                     str(folder.shard(name, ".bcf" if kind[0] == "b" else ".vcf.gz").absolute()),
                     str(folder.logs.absolute()),
                     threads,
@@ -383,7 +383,7 @@ class _Run:
                 time.monotonic() - self._start,
             )
         except CnnscoreError as error:
-            self._errors[job] = error
+            self._errors[job] = without_frames(error)
 
 
 def _check_room(folder: WorkFolder, plan: Plan, missing: int, progress: Progress) -> None:

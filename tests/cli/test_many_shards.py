@@ -1,0 +1,117 @@
+"""Plans of many shards: what one more of them costs, and what those that fail leave."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cnnscore.calls.output import OutputOptions
+from cnnscore.calls.records import Intervals
+from cnnscore.errors import BadInput
+from cnnscore.scatter.shards import cut_into_shards
+from cnnscore.scatter.task import Task, score_shards
+from cnnscore.score.open import EngineSettings
+from cnnscore.score.options import ScoreOptions
+from cnnscore.version import __version__
+from conftest import DATA, run_cli, run_process
+
+REF = DATA / "ref.fa"
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The synthetic calls, of which all but the last twenty have a REF that the reference has not."""
+    path = tmp_path_factory.mktemp("bad") / "bad.vcf.gz"
+    text = subprocess.check_output(["bcftools", "view", DATA / "calls.vcf.gz"], text=True)
+    lines = text.splitlines()
+    for i, line in enumerate(lines[:-20]):
+        if not line.startswith("#"):
+            fields = line.split("\t")
+            fields[3] = fields[3].translate(str.maketrans("ACGT", "CATG"))
+            fields[4] = "<DEL>"
+            lines[i] = "\t".join(fields)
+    said = {"input": "\n".join(lines) + "\n", "text": True, "check": True}
+    subprocess.run(["bcftools", "view", "-Oz", "-o", path], **said)
+    subprocess.run(["bcftools", "index", "-t", path], check=True)
+    return path
+
+
+def test_the_folder_of_shards_is_not_looked_through_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[str] = []
+    list_folder = os.listdir
+
+    def counted(path: str | Path = ".") -> list[str]:
+        listed.append(str(path))
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "listdir", counted)
+    times = []
+    for shards in (3, 12):
+        listed.clear()
+        calls = ("score", DATA / "calls.vcf.gz", "-R", REF, "-o", tmp_path / "out.vcf")
+        run = run_cli(*calls, "--work", tmp_path / "work", "--shards", shards)
+        assert run.code == 0, run.err
+        times.append(len(listed))
+    assert times[0] == times[1], listed
+
+
+def test_a_shard_that_fails_leaves_no_file_open(bad: Path, tmp_path: Path) -> None:
+    """Also while its error is kept."""
+    engine = EngineSettings(model="reference").open(has_reads=False)
+
+    def task(number: int, regions: str) -> Task:
+        return Task(
+            name=str(number),
+            engine=EngineSettings(),
+            network=engine.description.network,
+            version=__version__,
+            calls=str(bad),
+            reference=str(REF),
+            reads=(),
+            options=ScoreOptions(
+                intervals=Intervals(regions=regions, regions_overlap="pos"), is_shard=True
+            ),
+            written=OutputOptions(output_type="z"),
+            output=str(tmp_path / f"{number}.vcf.gz"),
+            logs=str(tmp_path),
+            threads=1,
+            sites=1,
+        )
+
+    shards = cut_into_shards(str(bad), 20)
+    tasks = [task(i, shard.regions()) for i, shard in enumerate(shards)]
+    open_before = len(os.listdir("/proc/self/fd"))
+    outcomes = [outcome for _, outcome in score_shards(tasks, engine)]
+    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert sum(isinstance(outcome, BadInput) for outcome in outcomes) == len(tasks) - 1
+
+
+def test_those_that_can_be_scored_are_whatever_the_others_are(bad: Path, tmp_path: Path) -> None:
+    """With fewer files than shards."""
+    words = ("score", bad, "-R", REF, "-o", tmp_path / "out.vcf", "--work", tmp_path / "work")
+    run = run_process(*words, "--shards", 250, "--threads", 1, limit="-n 100")
+    said = run.stderr.decode()
+    assert run.returncode == 2, said
+    done = (tmp_path / "work" / "shards.jsonl").read_text().count("sha256")
+    assert done >= 5, said
+    assert "has REF" in said
+
+
+def test_so_it_is_with_call_files(bad: Path, tmp_path: Path) -> None:
+    """None of these can be planned, but for the last."""
+    reads, good = DATA / "reads.bam", DATA / "calls.vcf.gz"
+    rows = [f"{good}\t{reads}\tNOBODY\t{tmp_path}/{i}.vcf" for i in range(120)]
+    rows.append(f"{good}\t{reads}\t\t{tmp_path}/good.vcf")
+    table = tmp_path / "samples.tsv"
+    table.write_text("\n".join(["calls\treads\tsample\tout", *rows]) + "\n")
+    words = ("score", "--table", table, "-R", REF, "--work", tmp_path / "work", "--threads", 1)
+    run = run_process(*words, limit="-n 100")
+    said = run.stderr.decode()
+    assert run.returncode == 2, said
+    assert "120 of 121 call files are not scored, the others are" in said
+    assert (tmp_path / "good.vcf").exists()
