@@ -25,6 +25,7 @@ struct cnnscore_reader {
     /* the contig of the last site, checked against reference and reads */
     char *contig;
     int64_t contig_length;
+    int64_t declared; /* its length in the header of the calls; other calls may say otherwise */
 };
 
 int cnnscore_reader_open(const cnnscore_reader_options *o, cnnscore_reader **out, cnnscore_error *err) {
@@ -159,13 +160,15 @@ static int enter_contig(cnnscore_reader *reader, const cnnscore_window_batch *si
     int32_t contig = sites->contig[site];
     const char *name = sites->contig_names + sites->contig_offset[contig];
     size_t length = (size_t)(sites->contig_offset[contig + 1] - sites->contig_offset[contig]);
-    if (reader->contig && strlen(reader->contig) == length && memcmp(reader->contig, name, length) == 0)
+    int64_t declared = sites->contig_length ? sites->contig_length[contig] : 0;
+    if (reader->contig && reader->declared == declared && strlen(reader->contig) == length &&
+        memcmp(reader->contig, name, length) == 0)
         return CNNSCORE_OK;
     free(reader->contig);
     reader->contig = strndup(name, length);
     if (!reader->contig) return cnnscore_fail_memory(err);
     long long pos = (long long)sites->pos[site] + 1;
-    int64_t declared = sites->contig_length ? sites->contig_length[contig] : 0;
+    reader->declared = declared;
     reader->contig_length = cnnscore_reference_length(&reader->reference, reader->contig);
     int code = CNNSCORE_OK;
     if (reader->contig_length < 0)

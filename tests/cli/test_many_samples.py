@@ -368,3 +368,24 @@ def test_twenty_on_a_cluster(
     for worker in workers:  # each has shards of many samples
         own = {shard["shard"].partition("-")[0] for shard in done if shard["worker"] == worker}
         assert len(own) > n // 4
+
+
+def test_a_contig_is_looked_at_for_each_call_file(tmp_path: Path) -> None:
+    """Though both have the same reads, which stay open."""
+    reads, other = DATA / "reads.bam", tmp_path / "other.vcf.gz"
+    command = (
+        f"bcftools view {DATA}/calls.vcf.gz synA | sed 's/ID=synA,length=[0-9]*/ID=synA,length=7/' "
+        f"| bgzip >{other} && tabix {other}"
+    )
+    subprocess.run(["bash", "-ec", command], check=True)
+    rows: list[tuple[object, ...]] = [
+        (DATA / "calls.vcf.gz", reads, "", tmp_path / "a.vcf"),
+        (other, reads, "", tmp_path / "b.vcf"),
+    ]
+    table(tmp_path, rows)
+    run = score(tmp_path, "-t", "synA", "--threads", 1)
+    assert run.code == 2, run.err
+    assert "1 of 2 call files are not scored, the others are" in run.err
+    assert "in the header of the calls" in run.err
+    assert (tmp_path / "a.vcf").exists()
+    assert not (tmp_path / "b.vcf").exists()
