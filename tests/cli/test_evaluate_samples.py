@@ -132,3 +132,30 @@ def test_matching_needs_genotypes_on_both_sides(tmp_path: Path, side: str) -> No
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert f"{side}.vcf has no genotypes (FORMAT/GT)" in done.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_contigs_that_a_tbi_index_cannot_hold(declared: bool, tmp_path: Path) -> None:
+    """Wheat, newts, lungfishes; and the next run replaces the index that it does not write."""
+    far = [(pos, "A", "C", "0/1") for pos in (100, 600_000_000)]
+    length = ",length=700000000" if declared else ""
+    for name, rows in (("calls", far), ("truth", far[1:])):
+        path = write(tmp_path / f"{name}.vcf", "A", rows)
+        path.write_text(path.read_text().replace(",length=10000", length))
+    words = ("evaluate", tmp_path / "calls.vcf", "--truth", tmp_path / "truth.vcf", "--score", "S")
+    out = tmp_path / "out"
+    done = run_cli(*words, "-o", out)
+    assert done.code == 0, done.err
+    assert {path.name for path in out.glob("compared*")} == {
+        "compared.vcf.gz",
+        "compared.vcf.gz.csi",
+    }
+    near = write(tmp_path / "near.vcf", "A", far[:1])
+    done = run_cli(
+        "evaluate", near, "--truth", near, "--score", "S", "-o", out, "--overwrite"
+    )
+    assert done.code == 0, done.err
+    assert {path.name for path in out.glob("compared*")} == {
+        "compared.vcf.gz",
+        "compared.vcf.gz.tbi",
+    }

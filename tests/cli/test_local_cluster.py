@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -80,3 +81,6 @@ def test_plain_connections_are_asked_for_by_name() -> None:
     ):
         name = said[0].split()[1].rstrip(",").removeprefix("tcp://")
         assert heard([name]) == [name]
+        dashboard = said[0].partition(", dashboard ")[2].split()[0]
+        with urllib.request.urlopen(dashboard, timeout=30) as page:
+            assert page.status == 200

@@ -60,31 +60,38 @@ def test_the_folder_of_shards_is_not_looked_through_for_each(
     assert times[0] == times[1], listed
 
 
+def tasks_of(
+    calls: Path, folder: Path, number: int, *, reads: tuple[str, ...] = (), threads: int = 1
+) -> list[Task]:
+    """The shards of a call file."""
+    return [
+        Task(
+            name=f"1-{i:06}",
+            engine=EngineSettings(),
+            network="",
+            version=__version__,
+            calls=str(calls),
+            reference=str(REF),
+            reads=reads,
+            options=ScoreOptions(
+                intervals=Intervals(regions=shard.regions(), regions_overlap="pos"),
+                sample_depth=30 if reads else None,
+                is_shard=True,
+            ),
+            written=OutputOptions(output_type="z"),
+            output=str(folder / f"{i}.vcf.gz"),
+            logs=str(folder),
+            threads=threads,
+            sites=shard.sites,
+        )
+        for i, shard in enumerate(cut_into_shards(str(calls), number))
+    ]
+
+
 def test_a_shard_that_fails_leaves_no_file_open(bad: Path, tmp_path: Path) -> None:
     """Also while its error is kept."""
     engine = EngineSettings(model="reference").open(has_reads=False)
-
-    def task(number: int, regions: str) -> Task:
-        return Task(
-            name=str(number),
-            engine=EngineSettings(),
-            network=engine.description.network,
-            version=__version__,
-            calls=str(bad),
-            reference=str(REF),
-            reads=(),
-            options=ScoreOptions(
-                intervals=Intervals(regions=regions, regions_overlap="pos"), is_shard=True
-            ),
-            written=OutputOptions(output_type="z"),
-            output=str(tmp_path / f"{number}.vcf.gz"),
-            logs=str(tmp_path),
-            threads=1,
-            sites=1,
-        )
-
-    shards = cut_into_shards(str(bad), 20)
-    tasks = [task(i, shard.regions()) for i, shard in enumerate(shards)]
+    tasks = tasks_of(bad, tmp_path, 20)
     open_before = len(os.listdir("/proc/self/fd"))
     outcomes = [outcome for _, outcome in score_shards(tasks, engine)]
     assert len(os.listdir("/proc/self/fd")) == open_before
@@ -115,3 +122,29 @@ def test_so_it_is_with_call_files(bad: Path, tmp_path: Path) -> None:
     assert run.returncode == 2, said
     assert "120 of 121 call files are not scored, the others are" in said
     assert (tmp_path / "good.vcf").exists()
+
+
+def test_damaged_reads_fail_the_shards_that_they_fail_alone(tmp_path: Path) -> None:
+    """A reader that goes on from another shard may pass the damage before it comes to its site."""
+    reads = tmp_path / "reads.cram"
+    for command in (
+        f"samtools view -C -T {REF} --output-fmt-option seqs_per_slice=300 -o {reads} "
+        f"{DATA}/reads.bam",
+        f"samtools index {reads}",
+    ):
+        subprocess.run(["bash", "-ec", command], check=True)
+    content = bytearray(reads.read_bytes())
+    for begin in (len(content) // 3, 2 * len(content) // 3):
+        content[begin : begin + 60] = bytes(byte ^ 0x5A for byte in content[begin : begin + 60])
+    reads.write_bytes(content)
+    os.utime(f"{reads}.crai")
+    engine = EngineSettings(model="reads").open(has_reads=True)
+    tasks = tasks_of(DATA / "calls.vcf.gz", tmp_path, 40, reads=(str(reads),), threads=4)
+
+    def failing(parts: list[list[Task]]) -> list[str]:
+        outcomes = [one for part in parts for one in score_shards(part, engine)]
+        return [task.name for task, outcome in outcomes if isinstance(outcome, BadInput)]
+
+    alone = failing([[task] for task in tasks])
+    assert 1 < len(alone) < 20
+    assert failing([tasks]) == alone

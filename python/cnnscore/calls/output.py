@@ -18,6 +18,9 @@ from cnnscore.errors import BadOutput, UsageError, call
 from cnnscore.files import aside, is_file, remove_left, undisturbed, writing
 
 INDEX_SUFFIXES = (".tbi", ".csi")
+TBI_BASES = 1 << 29
+"""So far a tbi index reaches on a contig."""
+_CONTIG_LENGTH = re.compile(r"##contig=<(?:.*,)?length=([0-9]+)[,>]")
 RECORDS_PER_READ = 4096
 
 
@@ -151,6 +154,14 @@ def write_all(calls: Calls, writer: Writer) -> None:
     records = Records()
     while n := calls.read(records, RECORDS_PER_READ):
         writer.write(records, "", np.zeros(n, np.float32))
+
+
+def index_for(calls: Calls, last: int = 0) -> str:
+    """The kind of index that holds the contigs of `calls`, as their header has them, and positions
+    up to `last`: tbi, which more programs read, or csi.
+    """
+    lengths = [int(found[1]) for line in calls.header() if (found := _CONTIG_LENGTH.match(line))]
+    return "csi" if max([last, *lengths]) > TBI_BASES else "tbi"
 
 
 def build_index(path: str | Path, index_path: str | Path, kind: str, name: str) -> None:

@@ -205,7 +205,7 @@ def run(options: argparse.Namespace) -> None:
     )
     names = (JSON_NAME, *TABLES, PAGE_NAME, MULTIQC_NAME, BED_NAME, SESSION_NAME, *COHORT)
     fixed = "|".join(map(re.escape, names))
-    own = rf"{fixed}|compared(\..+)?\.vcf\.gz(\.tbi)?"
+    own = rf"{fixed}|compared(\..+)?\.vcf\.gz(\.tbi|\.csi)?"
     with results_folder(
         options.output, mark=JSON_NAME, own=own, overwrite=options.overwrite
     ) as folder:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch, offsets_of
-from cnnscore.calls.output import OutputOptions, copy_calls
+from cnnscore.calls.output import OutputOptions, copy_calls, index_for
 from cnnscore.calls.records import Calls
 from cnnscore.truth.labels import TRUE, Labels
 from cnnscore.truth.truth_set import TruthSet
@@ -147,16 +147,18 @@ class Lines:
 
     def write(self, path: str, scratch: Path) -> None:
         """Write all lines in coordinate order as an indexed .vcf.gz. Errors: BadOutput."""
-        plain = scratch / "compared.vcf"
+        plain, last = scratch / "compared.vcf", 0
         with plain.open("wb") as file:
             file.write(self._header().encode())
             blob = b"".join(self._blobs)
             ends = np.concatenate(self._ends)
             if self._count:
                 contig, pos = np.concatenate(self._contig), np.concatenate(self._pos)
+                last = int(pos.max()) + 1
                 for i in np.lexsort((pos, contig)).tolist():
                     file.write(blob[ends[i] : ends[i + 1]])
-        copy_calls(Calls(str(plain), again=True), path, OutputOptions("z", "tbi"))
+        lines = Calls(str(plain), again=True)
+        copy_calls(lines, path, OutputOptions("z", index_for(lines, last)))
         plain.unlink()
 
     def _header(self) -> str:

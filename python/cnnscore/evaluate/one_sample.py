@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnscore.calls.output import OutputOptions, copy_calls
+from cnnscore.calls.output import OutputOptions, copy_calls, index_for
 from cnnscore.calls.records import Calls, Intervals
 from cnnscore.truth.genotypes import has_genotypes, sample_column
 
@@ -45,7 +45,8 @@ def one_sample(
     copy_calls(calls, str(text), OutputOptions("v"))
     with text.open("rb") as lines, plain.open("wb") as out:
         out.writelines(_lines(lines, column, passing))
-    copy_calls(Calls(str(plain), again=True), str(path), OutputOptions("z", "tbi"))
+    alone = Calls(str(plain), again=True)
+    copy_calls(alone, str(path), OutputOptions("z", index_for(alone)))
     text.unlink()
     plain.unlink()
     return OneSample(path, genotypes)

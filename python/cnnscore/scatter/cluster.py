@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import islice, repeat
@@ -163,11 +163,11 @@ def bundles(tasks: Sequence[Task], workers: int) -> Iterator[list[Task]]:
     while i < len(tasks):
         most = max(1, (len(tasks) - i) // (SHARES * max(1, workers)))
         bundle, sites = [tasks[i]], tasks[i].sites
-        for task in tasks[i + 1 : i + most]:
-            sites += task.sites
+        for k in range(i + 1, min(i + most, len(tasks))):  # a slice would copy most of a plan
+            sites += tasks[k].sites
             if sites > BUNDLE_SITES:
                 break
-            bundle.append(task)
+            bundle.append(tasks[k])
         i += len(bundle)
         yield bundle
 
@@ -225,8 +225,7 @@ def cluster_runner(
             target, security = cluster, security_of(settings)
             _check_address(cluster, security, insecure)
         client = stack.enter_context(_client(target, security))
-        link = f", dashboard {client.dashboard_link}" if find_spec("bokeh") else ""
-        say(f"scheduler {client.scheduler.address}{link}")
+        say(f"scheduler {client.scheduler.address}{_dashboard(client)}")
         server = settings["workers"].get("server")
         yield DaskRunner(client, settings["resources"], server, submitted), threads
 
@@ -257,6 +256,16 @@ def _client(target: Any, security: Any) -> Client:
             f"the Dask scheduler {where} does not answer ({line_of(error)}): see that it runs, and "
             "that its address and its certificates are these"
         ) from None
+
+
+def _dashboard(client: Client) -> str:
+    """Where Dask shows what its workers do; a scheduler may have none."""
+    with suppress(KeyError):
+        if link := client.dashboard_link:
+            is_complete = client.cluster is None or find_spec("bokeh")
+            lacking = "" if is_complete else " (its pages need `pip install bokeh`)"
+            return f", dashboard {link}{lacking}"
+    return ""
 
 
 @contextmanager
