@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,8 @@ def score_shards(
     """Score shards in order: each with what `score_shard` tells of it, or its error. Each is scored
     in a block of `heard`.
 
-    The reads of a call file stay open from shard to shard, and AT_ONCE are under way.
+    The reads of a call file stay open from shard to shard, and AT_ONCE are under way. One that
+    fails so is scored alone before it is blamed: what is damaged may be another's.
     """
     files, readers = None, None
     under_way: deque[tuple[Task, Future[dict[str, Any]]]] = deque()
@@ -117,7 +118,14 @@ def score_shards(
     def scored(task: Task, readers: Readers) -> dict[str, Any]:
         log.info("shard %s (%s)", task.name, (task.options.intervals.regions or "")[:200])
         with heard():
-            return score_shard(task, engine, readers)
+            try:
+                return score_shard(task, engine, readers)
+            except BadInput:
+                if not task.reads:
+                    raise
+            own = _readers(task, engine.description)
+            with closing(own):
+                return score_shard(task, engine, own)
 
     def ended(most: int) -> Iterator[tuple[Task, dict[str, Any] | CnnscoreError]]:
         """The first of those under way, until there are `most`."""
