@@ -71,8 +71,7 @@ INTERNAL = CODES[InternalError]
 
 
 def without_frames(error: Kept) -> Kept:
-    """An error that is kept: the frames that it came through go, and the files that they have open.
-    """
+    """An error that is kept: without the frames that it came through, and their open files."""
     one: BaseException | None = error
     while one:
         one.__traceback__ = None

@@ -151,9 +151,7 @@ def test_contigs_that_a_tbi_index_cannot_hold(declared: bool, tmp_path: Path) ->
         "compared.vcf.gz.csi",
     }
     near = write(tmp_path / "near.vcf", "A", far[:1])
-    done = run_cli(
-        "evaluate", near, "--truth", near, "--score", "S", "-o", out, "--overwrite"
-    )
+    done = run_cli("evaluate", near, "--truth", near, "--score", "S", "-o", out, "--overwrite")
     assert done.code == 0, done.err
     assert {path.name for path in out.glob("compared*")} == {
         "compared.vcf.gz",

@@ -23,7 +23,7 @@ REF = DATA / "ref.fa"
 
 @pytest.fixture(scope="module")
 def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The synthetic calls, of which all but the last twenty have a REF that the reference has not."""
+    """The synthetic calls; all but the last twenty have a REF that the reference has not."""
     path = tmp_path_factory.mktemp("bad") / "bad.vcf.gz"
     text = subprocess.check_output(["bcftools", "view", DATA / "calls.vcf.gz"], text=True)
     lines = text.splitlines()
@@ -33,8 +33,8 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
             fields[3] = fields[3].translate(str.maketrans("ACGT", "CATG"))
             fields[4] = "<DEL>"
             lines[i] = "\t".join(fields)
-    said = {"input": "\n".join(lines) + "\n", "text": True, "check": True}
-    subprocess.run(["bcftools", "view", "-Oz", "-o", path], **said)
+    text = "\n".join(lines) + "\n"
+    subprocess.run(["bcftools", "view", "-Oz", "-o", path], input=text, text=True, check=True)
     subprocess.run(["bcftools", "index", "-t", path], check=True)
     return path
 
@@ -92,9 +92,9 @@ def test_a_shard_that_fails_leaves_no_file_open(bad: Path, tmp_path: Path) -> No
     """Also while its error is kept."""
     engine = EngineSettings(model="reference").open(has_reads=False)
     tasks = tasks_of(bad, tmp_path, 20)
-    open_before = len(os.listdir("/proc/self/fd"))
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
     outcomes = [outcome for _, outcome in score_shards(tasks, engine)]
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
     assert sum(isinstance(outcome, BadInput) for outcome in outcomes) == len(tasks) - 1
 
 
