@@ -14,11 +14,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
 from cnnscore.truth.labels import FALSE, TRUE, Labeller
 from cnnscore.truth.regions import Regions
@@ -49,19 +51,28 @@ class CallSet:
 @dataclass(frozen=True, eq=False)
 class Labelled:
     """N compared records: `is_true`, `variant_type` (index into TYPES), and scores by name (NaN:
-    missing)."""
+    missing); `start` and `end` of REF, 0-based, and `alleles`, all of them as one text."""
 
     is_true: NDArray[np.bool_]
     variant_type: NDArray[np.int8]
     scores: dict[str, NDArray[np.float64]]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    alleles: NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.is_true)
 
-    def take(self, rows: NDArray[np.bool_]) -> Labelled:
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Labelled:
         """Some of them."""
-        scores = {name: values[rows] for name, values in self.scores.items()}
-        return Labelled(self.is_true[rows], self.variant_type[rows], scores)
+        return Labelled(
+            self.is_true[rows],
+            self.variant_type[rows],
+            {name: values[rows] for name, values in self.scores.items()},
+            self.start[rows],
+            self.end[rows],
+            self.alleles[rows],
+        )
 
 
 def join(parts: Sequence[Labelled]) -> Labelled:
@@ -70,6 +81,9 @@ def join(parts: Sequence[Labelled]) -> Labelled:
         np.concatenate([part.is_true for part in parts]),
         np.concatenate([part.variant_type for part in parts]),
         {name: np.concatenate([part.scores[name] for part in parts]) for name in parts[0].scores},
+        np.concatenate([part.start for part in parts]),
+        np.concatenate([part.end for part in parts]),
+        np.concatenate([part.alleles for part in parts]),
     )
 
 
@@ -136,9 +150,17 @@ def label(call_set: CallSet, scored: dict[str, Path]) -> Labelled:
             its_first = its_records.sites().site_allele[:-1]
             values[name] = its_records.numbers("INFO", "SCORE")[its_first]
         variant_type = np.where(same, 0, 1).astype(np.int8)
-        parts.append(Labelled(found == TRUE, variant_type, values).take(keep))
+        columns = (sites.pos.copy(), sites.end.copy(), texts(sites))
+        parts.append(Labelled(found == TRUE, variant_type, values, *columns).take(keep))
     labeller.check(str(call_set.calls))
     return join(parts)
+
+
+def texts(sites: WindowBatch) -> NDArray[np.str_]:
+    """[N] each record's alleles, one after the other."""
+    whole = sites.alleles.tobytes().decode()
+    bounds = sites.allele_offset[sites.site_allele].tolist()
+    return np.array([whole[a:b] for a, b in pairwise(bounds)], dtype=np.str_)
 
 
 def simulated_sets(folder: Path, split: str, callers: Sequence[str]) -> list[CallSet]:
