@@ -11,7 +11,7 @@ record lacks counts as the lowest. Exits with 1 when a claim below is missed.
   its 99.9 % cut-off           loses <= 1 % of true NA12878 SNPs, removes >= 80 % of the simulated
                                false calls
   variants beside each other   <= 1.5 % of the true lost at the default cut-off, <= 4 % below 0
-  capture                      of the calls of both, >= 0.85 of the false ones removed that go in the
+  capture                      of calls of both, >= 0.85 of the false ones removed that go in the
                                whole genome, no more of the true (both: questions.py)
   SARS-CoV-2 control           the four true calls above all others and above the cut-off
   cost                         <= 1 MMAC a site, <= 2 MB a network
