@@ -6,15 +6,18 @@ default the bundled `reads`. The rest says where the time of one thread goes, in
 site.
 """
 
+import itertools
 import os
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from cnnscore.batch import WindowBatch
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.network.encode import NativeBatch
@@ -79,6 +82,14 @@ def compare(data: Path, model: str, name: str, folder: Path, threads: int) -> bo
     return print_row(claim, text, f"<= {REQUIRED}x", ratio <= REQUIRED)
 
 
+def names_of(windows: WindowBatch) -> Iterator[bytes]:
+    """What tells reads apart: name, flag and position."""
+    content, ends = windows.reads.tobytes(), windows.read_offset.tolist()
+    for begin, end in itertools.pairwise(ends):
+        record = content[begin:end]
+        yield record[4:8] + record[14:16] + record[32 : 32 + record[8]]
+
+
 def parts(data: Path, model: str) -> bool:
     """Print what a site costs, by part."""
     engine = Engine(model, provider="cpu")
@@ -86,7 +97,8 @@ def parts(data: Path, model: str) -> bool:
     files = str(data / "ref.fa"), [str(data / "30x.bam")]
     options = ReaderOptions.of_network(network, *files, None)
     spent: defaultdict[str, float] = defaultdict(float)
-    sites = 0
+    sites = looks = 0
+    reads = set[bytes]()
 
     def lap(part: str, since: float) -> float:
         now = time.process_time()
@@ -114,6 +126,10 @@ def parts(data: Path, model: str) -> bool:
                 engine.session.run(planes)
                 now = lap("network", now)
             sites += len(windows)
+            looks += int(windows.site_read[-1])
+            reads.update(names_of(windows))
+            now = time.process_time()
+    print(f"a read is looked at for {looks / len(reads):.2f} sites")
     micro = {part: 1e6 * seconds / sites for part, seconds in spent.items()}
     text = ", ".join(f"{part} {value:.1f}" for part, value in micro.items())
     print(f"us a site: {text}")
