@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnscore.calls import read_checks
 from cnnscore.calls.output import OutputOptions
 from cnnscore.calls.records import Intervals
 from cnnscore.errors import BadInput
@@ -148,3 +149,42 @@ def test_damaged_reads_fail_the_shards_that_they_fail_alone(tmp_path: Path) -> N
     alone = failing([[task] for task in tasks])
     assert 1 < len(alone) < 20
     assert failing([tasks]) == alone
+
+
+def test_reads_without_groups_in_one_part_of_a_file(
+    gatk_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process meets reads that have some before it could give up; so may the shards beside."""
+    reads = tmp_path / "reads.bam"
+    command = (
+        f"samtools view -h {DATA}/reads.bam | sed '/\tsynB\t/s/\tRG:Z:[^\t]*//' | "
+        f"samtools view -bo {reads} && samtools index {reads}"
+    )
+    subprocess.run(["bash", "-ec", command], check=True)
+    monkeypatch.setattr(read_checks, "READS_WITHOUT_GROUP", 50)
+    model = ("-m", gatk_models / "gatk-2d.onnx", "--no-version", "-o")
+    calls = ("score", DATA / "calls.vcf.gz", "-R", REF, "-I", reads, *model)
+    one, out = tmp_path / "one.vcf", tmp_path / "out.vcf"
+    assert run_cli(*calls, one).code == 0
+    run = run_cli(*calls, out, "--work", tmp_path / "work", "--shards", 6)
+    assert run.code == 0, run.err
+    assert out.read_bytes() == one.read_bytes()
+
+
+def test_reads_of_which_none_has_a_group(
+    gatk_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No shard can do without, and none is scored to its end."""
+    reads = tmp_path / "reads.bam"
+    command = (
+        f"samtools view -h {DATA}/reads.bam | sed 's/\tRG:Z:[^\t]*//' | "
+        f"samtools view -bo {reads} && samtools index {reads}"
+    )
+    subprocess.run(["bash", "-ec", command], check=True)
+    monkeypatch.setattr(read_checks, "READS_WITHOUT_GROUP", 50)
+    calls = ("score", DATA / "calls.vcf.gz", "-R", REF, "-I", reads, "-o", tmp_path / "out.vcf")
+    work = ("-m", gatk_models / "gatk-2d.onnx", "--work", tmp_path / "work", "--shards", 2)
+    run = run_cli(*calls, *work)
+    assert run.code == 2, run.err
+    assert "2 of 2 shards cannot be scored" in run.err
+    assert "has a read group" in run.err

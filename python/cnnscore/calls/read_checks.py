@@ -62,12 +62,14 @@ class ReadChecks:
         """Warn where the reads may be of somebody else than the calls; no `sample` was named."""
         self._warn(self._reader.samples_warning(calls, sample))
 
-    def so_far(self, counts: ReadCounts) -> None:
+    def so_far(self, counts: ReadCounts, *, of_all: bool = True) -> None:
         """End a run that will find no read that counts; `counts` are of all readers of the files.
+        Those of a shard (not `of_all`) end it where no read of the files counts anywhere.
 
         Errors: BadInput.
         """
-        self._check(counts, READS_WITHOUT_GROUP, SITES_WITHOUT_READS)
+        if of_all or self._looked.sites_empty:
+            self._check(counts, READS_WITHOUT_GROUP, SITES_WITHOUT_READS)
 
     def at_end(self, counts: ReadCounts) -> None:
         """The same of all sites, however few they were. Errors: BadInput."""

@@ -193,7 +193,8 @@ class ScoringRun:
             scores = job.scores.result()
             yield job, scores
             self._count(job, scores)
-            self._readers.checks.so_far(self._pipeline.counts())
+            of_all = not self._options.is_shard
+            self._readers.checks.so_far(self._pipeline.counts(), of_all=of_all)
         if not self._options.is_shard:
             self._readers.checks.at_end(self._pipeline.counts())
             self._pipeline.check_scores(self._scored)
