@@ -14,9 +14,11 @@ from design import HELD_OUT, HELD_OUT_PROFILE, REGIONS, TAUGHT, Sample, design
 from genome import (
     EDGE,
     Individual,
+    Variant,
     confident_regions,
     haplotype,
     letters,
+    like_damage,
     random_reference,
     random_variants,
     to_codes,
@@ -126,6 +128,22 @@ def test_variants_are_of_every_kind_and_clusters_are_confident() -> None:
     regions = confident_regions(made)
     assert regions[0][0] >= EDGE
     assert sum(end - start for start, end in regions) > 150_000
+
+
+def test_true_variants_look_like_damage_too() -> None:
+    made = individual(6, 100_000)
+    snps = [v for v in made.variants if v.is_snp]
+    turned = like_damage(np.random.default_rng(1), made.variants, {2: 3, 1: 0}, 0.35)
+
+    def share(variants: list[Variant]) -> float:
+        at_gc = [v.alleles for v in variants if v.is_snp and v.alleles[0][0] in (1, 2)]
+        return float(np.mean([(a[0], b[0]) in ((2, 3), (1, 0)) for a, b in at_gc]))
+
+    assert len(snps) == sum(v.is_snp for v in turned)
+    assert share(turned) > share(made.variants) + 0.2
+    assert [v.alleles for v in turned if not v.is_snp] == [
+        v.alleles for v in made.variants if not v.is_snp
+    ]
 
 
 @pytest.mark.parametrize("name", PROFILES)

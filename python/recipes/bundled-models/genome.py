@@ -8,7 +8,7 @@ reference position of each base, -1 where there is none.
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -239,6 +239,22 @@ def random_variants(
     for pos in rng.choice(positions, int(length * density * 0.7), replace=False):
         (snp if rng.random() < 0.8 else indel)(int(pos), genotype(), 3)
     return found
+
+
+def like_damage(
+    rng: Generator, variants: list[Variant], changes: dict[int, int], share: float
+) -> list[Variant]:
+    """The variants, with `share` of the SNPs at bases of `changes` turned into those changes: true
+    ones that look as damage does."""
+    turned = []
+    for variant in variants:
+        ref = variant.alleles[0]
+        if variant.is_snp and ref[0] in changes and rng.random() < share:
+            alleles = (ref, bytes([changes[ref[0]]]))
+            turned.append(replace(variant, alleles=alleles))
+        else:
+            turned.append(variant)
+    return turned
 
 
 def haplotype(reference: Codes, variants: list[Variant], which: int) -> Template:

@@ -24,6 +24,7 @@ from genome import (
     confident_regions,
     haplotype,
     letters,
+    like_damage,
     random_reference,
     random_variants,
     read_fasta,
@@ -31,6 +32,7 @@ from genome import (
     without_overlaps,
 )
 from learnt import LEARNT, draw_learnt
+from molecule_artefacts import Damage
 from neighbours import neighbours
 from profiles import draw_profile
 from reads import Library, draw_fragments, write_fastq
@@ -70,6 +72,10 @@ def make_individual(
         taken[max(0, variant.pos - 20) : variant.end + 20] = True
     groups = neighbours(rng, codes, sample.ploidy, sample.near, taken)
     drawn = random_variants(rng, codes, sample.ploidy, sample.density, taken)
+    for artefact in artefacts:
+        if isinstance(artefact, Damage):  # or C>A would be a sign of damage, and no more
+            changes = {artefact.true: artefact.read, 3 - artefact.true: 3 - artefact.read}
+            drawn = like_damage(rng, drawn, changes, 0.35)
     variants = without_overlaps([*real, *groups, *drawn], sample.ploidy)
     individual = Individual(codes, sample.ploidy, variants)
     individual.templates = [haplotype(codes, variants, i) for i in range(sample.ploidy)]
