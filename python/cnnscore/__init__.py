@@ -144,7 +144,8 @@ def open(
     scored: `reads` where there are reads, else `reference`.
 
     `provider` is "auto", "cpu", "cuda" or "tensorrt"; `threads` defaults to the cores this process
-    may use; `batch_size` (sites per network call) changes speed and memory, never a score.
+    may use; `batch_size` (sites per network call) changes speed and memory, never a score (on a
+    GPU: never its first three decimals).
     `annotations_from` is "caller", "reads" or "fill" (docs/reference/encodings.md), by default the
     network's. For a server, `token_file` and `tls_ca` (certificates to trust, PEM) name files, and
     `timeout` is the most seconds that a batch may take; by default as the environment says

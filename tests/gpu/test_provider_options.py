@@ -64,6 +64,8 @@ def test_all_options_are_taken(
     text = said(libraries, tmp_path, provider, tiny[kind])
     assert "ExecutionProvider does not work here" in text
     assert "CUDA failure 100" in text
+    folder = f"delete {tmp_path}/cnnscore/tensorrt/"
+    assert (folder in text) == (provider == "tensorrt")
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])

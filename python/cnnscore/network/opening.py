@@ -87,7 +87,9 @@ def open_on_gpu(path: Path, provider: str, options: Mapping[str, str]) -> Any:
                 enable_fallback=0,
             )
     except Exception as error:
-        raise UsageError(f"{name} does not work here: {first_line(error)}") from None
+        built = options.get("trt_engine_cache_path")
+        hint = f" (if what it built before is damaged, delete {built})" if built else ""
+        raise UsageError(f"{name} does not work here: {first_line(error)}{hint}") from None
     if lacking := {each.name for each, _ in chosen} - set(session.get_providers()):
         lacks = ", ".join(sorted(lacking))
         raise UsageError(f"{lacks} does not work here (driver, CUDA or cuDNN missing)")

@@ -96,7 +96,6 @@ PROVIDERS = {
             "use_tf32": "0",  # three decimals do not survive it
             # By default cuDNN tries all its kernels, for each shape anew.
             "cudnn_conv_algo_search": "HEURISTIC",
-            "do_copy_in_default_stream": "1",
         },
     ),
     "tensorrt": Provider("TensorrtExecutionProvider", _GPU, behind="cuda"),

@@ -78,10 +78,12 @@ class Session:
         self.provider = provider
         self.rules: CallRules = PROVIDERS[rules or provider].rules
         """How rows become calls."""
-        self.usual_rows: int = self.rules.sizes[self.manifest.encoding].call
-        """Of a call, where nobody says how many,"""
-        self.batch_size: int = batch_size or self.usual_rows
-        """and most rows of one."""
+        usual = self.rules.sizes[self.manifest.encoding].call
+        self.batch_size: int = batch_size or usual
+        """Most rows of a call."""
+        # TensorRT takes no larger calls than it was built for.
+        self.usual_rows: int = min(usual, self.batch_size) if self.rules.lanes else usual
+        """Of a call that is nobody's batch: of one site in many forms."""
         self._lanes: Lanes | None = self._open_lanes() if self.rules.lanes else None
 
     def _open_lanes(self) -> Lanes:
