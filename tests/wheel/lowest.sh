@@ -15,7 +15,7 @@ python=$work/environment/bin/python
 "$uv" pip install -q --python "$python" -r "$work/lowest.txt" pytest hypothesis pysam 'setuptools>=77'
 "$python" -m pip -q install --disable-pip-version-check --no-deps --no-build-isolation .
 # From a folder without the package, so that it is the installed one.
-mkdir "$work/clone" && cp -r tests pyproject.toml python native docs README.md "$work/clone" && cd "$work/clone"
+mkdir "$work/clone" && cp -r tests pyproject.toml python native plugin docs README.md "$work/clone" && cd "$work/clone"
 export CNNSCORE_MODELS='' CNNSCORE_LIBRARY='' CNNSCORE_PLUGIN_DIR=''
 "$python" -P -c 'import cnnscore, numpy; print(cnnscore.__file__, "with numpy", numpy.__version__)'
 # What old packages are warned of by others is not ours.
