@@ -29,6 +29,8 @@ from timing import Run, print_row, run_once
 
 TOLERANCE = 0.0011
 SPEED = 1.0
+CLEAR = 1.2
+"""A run must take so many times that of one site, for what is without start-up to be no chance."""
 KEYS = {"1d": "CNN_1D", "2d": "CNN_2D"}
 TENSORS = {"1d": "reference", "2d": "read_tensor"}
 
@@ -191,10 +193,12 @@ def compare(peer: Peer, env: dict[str, str], data: Path, sites: int | None, fold
         claim = f"{name}: largest difference"
         holds = away <= TOLERANCE and not lacking and bool(wanted)
         ok = print_row(claim, f"{away:.4f}, {lacking} lack", f"<= {TOLERANCE}", holds) and ok
-        for text, ratio in (
-            ("whole", whole.seconds / own.seconds),
-            ("without start-up", without_start(whole, start) / without_start(own, own_start)),
-        ):
+        ratios = {"whole": whole.seconds / own.seconds}
+        if whole.seconds >= CLEAR * start.seconds:
+            ratios["without start-up"] = without_start(whole, start) / without_start(own, own_start)
+        else:
+            print(f"{name}: start-up is nearly all: too few sites to tell the rest")
+        for text, ratio in ratios.items():
             claim = f"{name}: its time / ours, {text}"
             ok = print_row(claim, f"{ratio:.1f}x", f">= {SPEED}x", ratio >= SPEED) and ok
         print(
