@@ -1,5 +1,18 @@
 # From the design to calls that can be labelled: one folder a sample. Few jobs of several commands: of
 # thousands of small ones Snakemake's own bookkeeping would take as long as the callers.
+#
+# A sample is made anew when its design or a line of what makes it is another; not when a file is
+# merely newer, as after a checkout: hence `ancient`, and what they say among the parameters.
+import hashlib
+
+SIMULATORS = ("simulate", "genome", "neighbours", "reads", "profiles", "learnt", "capture", "artefact")
+SIMULATORS += ("sample_artefacts", "molecule_artefacts", "duplicated", "rearranged", "cut_ends")
+
+
+def content(*modules):
+    """A digest of these modules of the recipe."""
+    texts = [(RECIPE / f"{name}.py").read_bytes() for name in modules]
+    return hashlib.sha256(b"".join(texts)).hexdigest()
 
 
 rule plan:
@@ -13,8 +26,7 @@ rule plan:
 
 rule reads:
     input:
-        design="design.json",
-        script=RECIPE / "simulate.py",
+        script=ancient(RECIPE / "simulate.py"),
         reference=REFERENCE,
         truth=TRUTH,
     output:
@@ -28,12 +40,15 @@ rule reads:
         raw=temp("{sample}/truth.vcf"),
         fastq=temp(["{sample}/reads_1.fq", "{sample}/reads_2.fq"]),
         index=temp(multiext("{sample}/ref.fa", ".amb", ".ann", ".bwt", ".pac", ".sa")),
+    params:
+        design=lambda wildcards: json.dumps([asdict(SAMPLES[wildcards.sample])]),
+        made_by=content(*SIMULATORS),
     log:
         "{sample}/reads.log",
     shell:
         """
         set -o pipefail; exec >{log} 2>&1
-        {PYTHON} {input.script} {input.design} {wildcards.sample} \
+        {PYTHON} {input.script} <(printf %s {params.design:q}) {wildcards.sample} \
           --reference {input.reference} --truth {input.truth} --out {wildcards.sample}
         samtools faidx {output.ref}
         samtools dict {output.ref} -o {output.dict}
@@ -52,7 +67,7 @@ rule reads:
 # variant that the caller misses are not judged, nor are most clusters of true variants (judgeable.py).
 rule calls_of:
     input:
-        scripts=[RECIPE / "judgeable.py", RECIPE / "stated.py"],
+        scripts=ancient([RECIPE / "judgeable.py", RECIPE / "stated.py"]),
         ref="{sample}/ref.fa",
         fai="{sample}/ref.fa.fai",
         dict="{sample}/ref.dict",
@@ -70,6 +85,7 @@ rule calls_of:
         options=lambda wildcards: SAMPLES[wildcards.sample].thresholds,
         ploidy=lambda wildcards: SAMPLES[wildcards.sample].ploidy,
         callers=CALLERS,
+        made_by=content("judgeable", "stated"),
         calls=lambda wildcards, output: [output[caller] for caller in CALLERS],
         clusters=lambda wildcards: (
             "--all-clusters" if SAMPLES[wildcards.sample].split == "near" else ""

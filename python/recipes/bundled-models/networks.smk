@@ -151,6 +151,7 @@ rule accuracy:
     input:
         reads="networks/reads/distilled/reads.onnx",
         reference="networks/reference/distilled/reference.onnx",
+        design="design.json",
         left_out=expand("networks/without/{what}/without.onnx", what=LEFT_OUT),
         calls=expand(
             "{sample}/haplotypecaller.bed",
