@@ -56,10 +56,10 @@ int cnnscore_check_carriers(const cnnscore_calls *calls, int64_t carriers, int64
 /* Whether no read lies over the sites of most of the carriers that reads were asked for; the warning. */
 int32_t cnnscore_warn_of_carriers(int64_t carriers, int64_t empty, cnnscore_error *warning);
 
-/* The log-odds that at least one of n carriers is real, of the log-odds of each, were they independent:
- * ln(prod(1 + e^s) - 1) (the noisy OR: Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, 4.3.2).
- * Of one carrier its own. NaN are left out; NaN where nothing is left. Sorts `scores`: their order does not
- * matter. */
+/* The log-odds that a site is real, of those of its carriers: between their mean and the best of them,
+ * mean + CNNSCORE_SITE_BEST (best - mean). Of one carrier its own. Their number is not in it: an artefact of
+ * the sequence is in all samples, and no surer for that. NaN are left out; NaN where nothing is left. Sorts
+ * `scores`: their order does not matter. */
 double cnnscore_site_score(float *scores, int64_t n);
 
 /* Keys that a cohort's scores go to. */
@@ -103,6 +103,9 @@ int cnnscore_records_genotype_filtered(const cnnscore_records *records, int32_t 
                                        cnnscore_error *err);
 
 /* cdef end */
+
+/* Fitted on simulated cohorts: tests/bench/cohort_accuracy.py (docs/tasks/cohorts.md). */
+#define CNNSCORE_SITE_BEST 0.55
 
 /* INFO keys of a cohort's scores, at every door. */
 #define CNNSCORE_SITE_KEY "CNN_SITE"

@@ -16,15 +16,12 @@ double cnnscore_site_score(float *scores, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         if (!isnan(scores[i])) scores[known++] = scores[i];
     if (known == 0) return NAN;
-    if (known == 1) return (double)scores[0];
     /* One order of the sum, whatever that of the samples. */
     qsort(scores, (size_t)known, sizeof *scores, compare_scores);
-    double sum = 0; /* of ln(1 + e^s) = -ln P(this one is false) */
-    for (int64_t i = 0; i < known; i++) {
-        double score = (double)scores[i];
-        sum += score > 0 ? score + log1p(exp(-score)) : log1p(exp(score));
-    }
-    return sum > 30 ? sum + log1p(-exp(-sum)) : log(expm1(sum)); /* ln(e^sum - 1) */
+    double best = (double)scores[known - 1], sum = 0;
+    for (int64_t i = 0; i < known; i++) sum += (double)scores[i];
+    double mean = sum / (double)known;
+    return mean + CNNSCORE_SITE_BEST * (best - mean);
 }
 
 /* Set the keys of a record to its n carriers' scores; `values` has room for each sample, `known` for each

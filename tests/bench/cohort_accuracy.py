@@ -28,18 +28,17 @@ from cnnscore.evaluate.blocks import Blocks
 from cnnscore.evaluate.sampled import sample
 from cnnscore.network.store import find_model
 from cohort_calls import Cohort, Labelled, cohorts, half_of_truth, label, pooled, score, vqsr
-from cohort_tables import formula_table, table, trio_table
+from cohort_tables import document
 from cohort_trios import trio_rows
 from site_scores import FORMULAS, Carried, fit, log_loss
 
-CALLERS = ("gatk", "bcftools")
 CALLER_NAMES = {"gatk": "GenotypeGVCFs", "bcftools": "bcftools mpileup, call"}
 SITE_SCORES = ("CNN_SITE", "best carrier", "VQSLOD", "QUAL", "QD")
 SEED = 1
 BLOCKS = Blocks(5_000, 1_000, SEED)
 FEWEST = 5
 """True or false calls below which a set says nothing."""
-CARRIERS = ((1, 1), (2, 2), (3, 5), (6, 10), (11, 1000))
+CARRIERS = ((1, 1), (2, 2), (3, 5), (6, 10), (11, 20))
 """Numbers of carriers that are looked at apart."""
 
 
@@ -54,7 +53,9 @@ def carried(rows: Labelled) -> Carried:
     return Carried(rows.carrier["CNN_READS"], rows.record)
 
 
-def read(cohort: Cohort, network: Path, gatk: Path, out: Path) -> tuple[Labelled, dict[str, str]]:
+def read(
+    cohort: Cohort, network: Path, gatk: Path | None, out: Path
+) -> tuple[Labelled, dict[str, str]]:
     """A cohort with all scores. A held-out one is without the sites that taught VQSR; with it what
     VQSR said."""
     scored = score(cohort, network, out)
@@ -65,7 +66,7 @@ def read(cohort: Cohort, network: Path, gatk: Path, out: Path) -> tuple[Labelled
         raise SystemExit(f"{cohort.name}: other sites without PL")
     rows.numbers["without PL"] = bare.numbers["CNN_SITE"]
     rows.numbers["VQSLOD"] = np.full(len(rows.is_true), np.nan)
-    if cohort.split != "test":
+    if cohort.split != "test" or gatk is None:
         return rows, {}
     half, taught = half_of_truth(cohort, out, SEED)
     found, said = vqsr(cohort, scored, half, gatk, out)
@@ -157,21 +158,18 @@ def formulas(training: Sequence[Labelled], held_out: Labelled) -> list[dict[str,
     return rows
 
 
-def reliability(rows: Labelled, scores: dict[str, NDArray[np.float64]]) -> list[str]:
+def reliability(rows: Labelled, scores: dict[str, NDArray[np.float64]]) -> list[dict[str, Any]]:
     """By number of carriers: how many sites are real, and how many the scores expect."""
-    lines = [
-        "| carriers | sites | real | " + " | ".join(f"expected by {key}" for key in scores) + " |",
-        "|---" * (3 + len(scores)) + "|",
-    ]
+    made = []
     for low, high in CARRIERS:
         at = (rows.carriers >= low) & (rows.carriers <= high)
-        if not at.any():
-            continue
-        name = str(low) if low == high else f"{low} to {high}" if high < 1000 else f"{low} or more"
-        expected = [f"{expit(values[at]).mean():.3f}" for values in scores.values()]
-        cells = [name, f"{at.sum():,}", f"{rows.is_true[at].mean():.3f}", *expected]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+        if at.any():
+            made.append({
+                "carriers": str(low) if low == high else f"{low} to {high}",
+                "sites": int(at.sum()), "real": float(rows.is_true[at].mean()),
+                "expected": {key: float(expit(v[at]).mean()) for key, v in scores.items()},
+            })  # fmt: skip
+    return made
 
 
 def with_qual(training: Labelled, held_out: Labelled) -> NDArray[np.float64]:
@@ -188,38 +186,10 @@ def with_qual(training: Labelled, held_out: Labelled) -> NDArray[np.float64]:
     return result
 
 
-def main() -> None:
-    """Score, label, fit, compare."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("cohorts", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("bench-data/cohort-accuracy"))
-    parser.add_argument("--gatk", type=Path, default=Path(".make/gatk-4.6.2.0"))
-    parser.add_argument("--network", default="reads")
-    args = parser.parse_args()
-    network = find_model(args.network)
-    sets, said = {}, {}
-    every = cohorts(args.cohorts, CALLERS)
-    for cohort in every:
-        sets[cohort.name], said[cohort.name] = read(cohort, network, args.gatk, args.out)
-    training = [sets[c.name] for c in every if c.split == "valid"]
-    sites, genotypes, trios = [], [], []
-    for caller in CALLERS:
-        of_caller = [c for c in every if c.caller == caller and c.split == "test"]
-        for cohort in of_caller:
-            name = f"{CALLER_NAMES[caller]}, {len(cohort.samples)} samples"
-            sites += site_rows(name, sets[cohort.name])
-        whole = pooled([sets[c.name] for c in of_caller])
-        sites += site_rows(f"{CALLER_NAMES[caller]}, all", whole)
-        genotypes += genotype_rows(f"{CALLER_NAMES[caller]}, all", whole)
-    for cohort in every:
-        if cohort.split == "test" and cohort.trio:
-            trios += trio_rows(cohort, network, args.out)
-    held_out = pooled([sets[c.name] for c in every if c.split == "test"])
-    fitted = formulas(training, held_out)
-    quals = []
-    joined = with_qual(pooled(training), held_out)
+def qual_rows(training: Labelled, held_out: Labelled) -> list[dict[str, Any]]:
+    """A row for each type: what QUAL would do for the site's score."""
+    joined = with_qual(training, held_out)
+    made = []
     for index, type_name in enumerate(TYPES):
         at = held_out.variant_type == index
         columns = {
@@ -228,39 +198,68 @@ def main() -> None:
             "with QUAL of the record": joined[at],
         }
         is_true = held_out.is_true[at]
-        quals.append({
-            "set": "both callers", "type": type_name,
+        made.append({
+            "set": "all", "type": type_name,
             "true": int(is_true.sum()), "false": int((~is_true).sum()),
             "scores": figures(columns, is_true, held_out.locus[at]),
         })  # fmt: skip
+    return made
+
+
+def compare(every: Sequence[Cohort], network: Path, gatk: Path | None, out: Path) -> dict[str, Any]:
+    """All figures; those of VQSR with GATK's jars."""
+    sets, said = {}, {}
+    for cohort in every:
+        sets[cohort.name], said[cohort.name] = read(cohort, network, gatk, out)
+    sites, genotypes = [], []
+    tested = [cohort for cohort in every if cohort.split == "test"]
+    for caller in dict.fromkeys(cohort.caller for cohort in every):
+        of_caller = [cohort for cohort in tested if cohort.caller == caller]
+        whole = pooled([sets[cohort.name] for cohort in of_caller])
+        for cohort in of_caller:
+            name = f"{CALLER_NAMES[caller]}, {len(cohort.samples)} samples"
+            sites += site_rows(name, sets[cohort.name])
+        sites += site_rows(f"{CALLER_NAMES[caller]}, all", whole)
+        genotypes += genotype_rows(f"{CALLER_NAMES[caller]}, all", whole)
+    training = [sets[cohort.name] for cohort in every if cohort.split == "valid"]
+    held_out = pooled([sets[cohort.name] for cohort in tested])
     kinds = {
         "CNN_SITE": held_out.numbers["CNN_SITE"],
         "the noisy OR": FORMULAS["noisy OR"].of(carried(held_out)),
         "the best carrier": held_out.numbers["best carrier"],
     }
-    digest = hashlib.sha256(network.read_bytes()).hexdigest()
-    text = [
-        f"Network `{args.network}`, SHA-256 {digest[:12]}.", "",
-        "Sites, ROC AUC:", "", *table(sites, SITE_SCORES, "roc_auc"), "",
-        "Sites, average precision:", "", *table(sites, SITE_SCORES, "average_precision"), "",
-        "Genotypes, ROC AUC:", "", *table(genotypes, ("CNN_READS", "GQ"), "roc_auc"), "",
-        "Genotypes, average precision:", "",
-        *table(genotypes, ("CNN_READS", "GQ"), "average_precision"), "",
-        "Formulas:", "", *formula_table(fitted), "",
-        "Reliability:", "", *reliability(held_out, kinds), "",
-        "QUAL:", "", *table(quals, tuple(quals[0]["scores"]), "roc_auc"), "",
-        "Trios:", "", *trio_table(trios), "",
-        "VQSR:", "", *(f"- {name}, {kind}: {what}"
-                       for name, of in said.items() for kind, what in of.items()),
-    ]  # fmt: skip
+    return {
+        "network": hashlib.sha256(network.read_bytes()).hexdigest(),
+        "sites": sites,
+        "genotypes": genotypes,
+        "formulas": formulas(training, held_out),
+        "reliability": reliability(held_out, kinds),
+        "qual": qual_rows(pooled(training), held_out),
+        "trios": [row for c in tested if c.trio for row in trio_rows(c, network, out)],
+        "vqsr": said,
+    }
+
+
+def main() -> None:
+    """Compare, write the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cohorts", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("bench-data/cohort-accuracy"))
+    parser.add_argument("--gatk", type=Path, default=Path(".make/gatk-4.6.2.0"))
+    parser.add_argument("--network", default="reads")
+    parser.add_argument("--without-vqsr", action="store_true", help="minutes less")
+    parser.add_argument("--callers", nargs="+", choices=CALLER_NAMES, default=list(CALLER_NAMES))
+    args = parser.parse_args()
+    every = cohorts(args.cohorts, args.callers)
+    gatk = None if args.without_vqsr else args.gatk
+    found = compare(every, find_model(args.network), gatk, args.out)
+    text = "\n".join(document(found, args.network, SITE_SCORES))
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "cohorts.md").write_text("\n".join(text) + "\n")
-    print("\n".join(text))
-    found = {
-        "network": digest, "sites": sites, "genotypes": genotypes, "formulas": fitted,
-        "qual": quals, "trios": trios, "vqsr": said,
-    }  # fmt: skip
     (args.out / "cohorts.json").write_text(json.dumps(found, indent=1) + "\n")
+    (args.out / "cohorts.md").write_text(text + "\n")
+    print(text)
 
 
 if __name__ == "__main__":

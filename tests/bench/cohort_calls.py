@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from call_sets import run
+from cnnscore import _window
 from cnnscore.calls.records import Calls, Records
 from cnnscore.evaluate.sampled import LOCUS_BITS
 from cnnscore.truth.labels import FALSE, TRUE, Labeller, called_dosage
@@ -144,8 +145,9 @@ def cohorts(folder: Path, callers: Sequence[str]) -> list[Cohort]:
 
 
 def score(cohort: Cohort, network: Path, out: Path, *, without_likelihoods: bool = False) -> Path:
-    """The calls with the carriers' scores; made once for a network's bytes and the calls."""
-    print_ = hashlib.sha256(network.read_bytes()).hexdigest()[:12]
+    """The calls with the carriers' scores; made once for the bytes of network and native code."""
+    bytes_ = network.read_bytes() + Path(_window.__file__).read_bytes()
+    print_ = hashlib.sha256(bytes_).hexdigest()[:12]
     kind = "without-pl" if without_likelihoods else "scored"
     scored = out / f"{kind}.{print_}" / f"{cohort.name}.vcf.gz"
     if scored.exists() and scored.stat().st_mtime > cohort.calls.stat().st_mtime:
@@ -242,9 +244,9 @@ def vqsr(
     """By type the calls with VQSLOD, made once; and what was done, or why GATK refused."""
     found, said = {}, {}
     for type_name, keys in VQSR_KEYS[cohort.caller].items():
-        at = out / "vqsr" / f"{cohort.name}.{type_name}"
-        done, note = at.with_suffix(".vcf.gz"), at.with_suffix(".txt")
-        if not note.exists() or note.stat().st_mtime < scored.stat().st_mtime:
+        stem = f"{cohort.name}.{type_name}"
+        done, note = (out / "vqsr" / f"{stem}{end}" for end in (".vcf.gz", ".txt"))
+        if not note.exists() or note.stat().st_mtime < cohort.calls.stat().st_mtime:
             done.unlink(missing_ok=True)
             note.write_text(_recalibrate(scored, half, gatk, type_name, keys, done))
         said[type_name] = note.read_text()
@@ -261,7 +263,7 @@ def _recalibrate(
     java.append("org.broadinstitute.hellbender.Main")
     if not scored.with_name(f"{scored.name}.tbi").exists():
         run("bcftools", "index", "-ft", scored)
-    table, tranches = done.with_suffix(".recal.vcf"), done.with_suffix(".tranches")
+    table, tranches = (done.with_name(f"{done.name}.{end}") for end in ("recal.vcf", "tranches"))
     of_file = ("-V", str(scored), "-mode", mode, "--tranches-file", str(tranches))
     annotations = [word for key in keys for word in ("-an", key)]
     resource = ("--resource:half,known=false,training=true,truth=true,prior=15", str(half))

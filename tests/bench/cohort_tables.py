@@ -55,3 +55,43 @@ def trio_table(rows: Sequence[dict[str, Any]]) -> list[str]:
         cells = [row["set"], row["type"], before, after, *map(str, counts)]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
+
+
+def reliability_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """As Markdown."""
+    keys = list(rows[0]["expected"])
+    lines = [
+        "| carriers | sites | real | " + " | ".join(f"expected by {key}" for key in keys) + " |",
+        "|---" * (3 + len(keys)) + "|",
+    ]
+    for row in rows:
+        expected = " | ".join(f"{row['expected'][key]:.3f}" for key in keys)
+        cells = f"{row['carriers']} | {row['sites']:,} | {row['real']:.3f} | {expected}"
+        lines.append(f"| {cells} |")
+    return lines
+
+
+def document(found: dict[str, Any], network: str, site_scores: Sequence[str]) -> list[str]:
+    """All tables."""
+    lines = [f"Network `{network}`, SHA-256 {found['network'][:12]}."]
+    genotypes = ("CNN_READS", "GQ")
+    parts = {
+        "Sites, ROC AUC": table(found["sites"], site_scores, "roc_auc"),
+        "Sites, average precision": table(found["sites"], site_scores, "average_precision"),
+        "Genotypes, ROC AUC": table(found["genotypes"], genotypes, "roc_auc"),
+        "Genotypes, average precision": table(found["genotypes"], genotypes, "average_precision"),
+        "Reliability": reliability_table(found["reliability"]),
+        "Formulas": formula_table(found["formulas"]),
+        "QUAL": table(
+            found["qual"], ("CNN_SITE", "without PL", "with QUAL of the record"), "roc_auc"
+        ),
+        "Trios": trio_table(found["trios"]),
+        "VariantRecalibrator": [
+            f"- {name}, {kind}s: {what}"
+            for name, of in found["vqsr"].items()
+            for kind, what in of.items()
+        ],
+    }
+    for title, of_part in parts.items():
+        lines += ["", f"{title}:", "", *of_part]
+    return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pysam
 import pytest
 
 from cnnscore.calls.carriers import site_score
-from conftest import DATA, Finished, run_cli
+from conftest import DATA, TESTS, Finished, run_cli
 from hosts.cohorts import (
     NO_ALT,
     SAMPLE,
@@ -129,25 +130,37 @@ def test_who_does_not_carry_changes_nothing(
     assert scored(calls, table, tmp_path / "c.bcf", *more) == first
 
 
+def of_site(scores: list[float]) -> float:
+    """The formula of docs/tasks/cohorts.md, with the number that it names."""
+    text = (TESTS.parent / "docs/tasks/cohorts.md").read_text()
+    (number,) = re.findall(r"CNN_SITE = mean\(s\) \+ (\S+) \(max\(s\) - mean\(s\)\)", text)
+    mean = math.fsum(scores) / len(scores)
+    return mean + float(number) * (max(scores) - mean)
+
+
 def test_the_site_stands_on_its_carriers(reads: dict[str, Path], tmp_path: Path) -> None:
-    """The log-odds that at least one is real, of the scores as they are written."""
+    """Its score is made of theirs, as they are written."""
     calls = write_cohort(tmp_path / "calls.vcf", rows(30), {SAMPLE: same, "B": even, "C": same})
     table = write_map(tmp_path / "map.tsv", *reads.items())
     found = scored(calls, table, tmp_path / "out.vcf")
     for contig, pos in {key[:2] for key in found}:
         own = [v for key, v in found.items() if key[:2] == (contig, pos) and key[2]]
-        expected = math.log(math.prod(1 + math.exp(value) for value in own) - 1)
-        assert found[contig, pos, ""] == pytest.approx(expected, abs=0.0006)
-        assert found[contig, pos, ""] >= max(own)
+        assert found[contig, pos, ""] == pytest.approx(of_site(own), abs=0.0006)
 
 
 def test_the_score_of_a_site() -> None:
     nan = math.nan
     assert math.isnan(site_score(np.array([nan, nan], np.float32)))
     assert site_score(np.array([nan, -1.5], np.float32)) == -1.5
-    assert site_score(np.array([0, 0], np.float32)) == pytest.approx(math.log(3))
-    assert site_score(np.array([-40, -40], np.float32)) == pytest.approx(-40 + math.log(2))
-    assert site_score(np.array([90, 90, -3], np.float32)) == pytest.approx(180, abs=0.1)
+    cases: list[list[float]] = [[0, 0], [-2, 3], [1.5] * 7, [-4, -4.5, 6], [-1] * 20, [800, 900]]
+    for scores in cases:
+        found = site_score(np.array(scores, np.float32))
+        assert found == pytest.approx(of_site(scores), abs=1e-9)
+        assert min(scores) <= found <= max(scores)
+        higher = [scores[0] + 0.25, *scores[1:]]
+        assert site_score(np.array(higher, np.float32)) > found
+    # A carrier more like all others says nothing new.
+    assert site_score(np.array([-1.25] * 3000, np.float32)) == -1.25
     values = np.array([0.1, -3.7, 2.25, 0.3, -0.9], np.float32)
     assert len({site_score(np.array(order)) for order in itertools.permutations(values)}) == 1
 

@@ -177,3 +177,16 @@ def test_no_module_of_ours_hides_a_package(pytestconfig: pytest.Config) -> None:
     ours = [path for folder in folders for path in folder.glob("*.py")]
     assert ours
     assert [path for path in ours if path.stem in packages] == []
+
+
+def test_all_doors_join_carriers_alike() -> None:
+    """The walker, which has no C, knows the number of cohort.h in Java: where it joins carriers'
+    scores (`siteScore`), it has the same SITE_BEST."""
+    header = (PROJECT / "native" / "records" / "cohort.h").read_text(encoding="utf-8")
+    (number,) = re.findall(r"#define CNNSCORE_SITE_BEST (\S+)", header)
+    in_docs = (PROJECT / "docs" / "tasks" / "cohorts.md").read_text(encoding="utf-8")
+    assert f"mean(s) + {number} (max(s) - mean(s))" in in_docs
+    for path in (PROJECT / "plugin" / "gatk").rglob("*.java"):
+        text = path.read_text(encoding="utf-8")
+        if re.search(r"(float|double) siteScore\(", text):
+            assert f"SITE_BEST = {number};" in text, path.name

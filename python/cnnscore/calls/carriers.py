@@ -102,7 +102,7 @@ class Carriers:
 
 
 def site_score(scores: NDArray[np.float32]) -> float:
-    """The log-odds that at least one carrier is real, of their log-odds [n]; NaN are left out."""
+    """The log-odds that a site is real, of its carriers' [n]; NaN are left out (cohort.h)."""
     column = np.array(scores, np.float32)
     return float(lib.cnnscore_site_score(ffi.cast("float *", column.ctypes.data), len(column)))
 
