@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -10,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what concerns us arrives as a status
@@ -20,6 +21,7 @@ from cnnscore.errors import BadOutput, UsageError
 from cnnscore.score.engine import Engine
 from cnnscore.serve.batcher import Batcher, Filling
 from cnnscore.serve.health import HealthService
+from cnnscore.serve.memory import Memory, MemoryDoor
 from cnnscore.serve.prometheus import Metrics
 from cnnscore.serve.service import ScorerService
 from cnnscore.serve.socket_file import SocketFile
@@ -33,6 +35,7 @@ STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GRACE_SECONDS = 30
 LOG_SECONDS = 60
 FILL_SECONDS = 0.002  # a small part of what a network call takes
+JOBS_PER_BATCH = 4
 MAX_IN_FLIGHT = 8  # batches of one stream: enough to hide the way there and back
 GRPC_OPTIONS: list[tuple[str, int]] = [
     ("grpc.so_reuseport", 0),  # or a second server would share the port unnoticed
@@ -118,8 +121,11 @@ class _Server:
     def __init__(self, options: ServeOptions, engine: Engine, token: str | None) -> None:
         self._options, self._engine, self._token = options, engine, token
         self._threads = options.threads or len(os.sched_getaffinity(0))
+        network = engine.description
+        # A batch costs the same however few sites it has, and a window without reads is small.
+        jobs = 1 if network.needs_reads else JOBS_PER_BATCH
         self._about = ServerDescription(
-            description=engine.description,
+            description=replace(network, sites_per_job=jobs * network.sites_per_job),
             max_message_bytes=options.max_message_mb << 20,
             max_in_flight=MAX_IN_FLIGHT,
         )
@@ -132,6 +138,7 @@ class _Server:
             self._metrics.job,
         )
         self._metrics.watch_queue(self._batcher.waiting_sites)
+        self._memory_door: MemoryDoor | None = None
 
     async def run(self) -> None:
         options = self._options
@@ -142,6 +149,7 @@ class _Server:
             options.max_streams,
             self._metrics,
             self._token,
+            self._memory_of,
         )
         health = HealthService()
         server = grpc.aio.server(
@@ -156,10 +164,14 @@ class _Server:
         address, socket_file = self._bind(server)
         stop_metrics: Callable[[], None] | None = None
         try:
+            if address.path:
+                path = Path(address.path)
+                self._memory_door = MemoryDoor(path, options.socket_mode, options.max_streams)
             if options.metrics:
                 where, stop_metrics = self._metrics.listen(options.metrics)
                 log.info("metrics at http://%s/metrics", str(where).removeprefix("tcp:"))
             await server.start()
+            gc.freeze()  # what is there by now stays: no collection need look through it
             self._say_ready(address)
             await self._until(stopped)
             log.info("stopping: finishing what clients have sent")
@@ -175,8 +187,13 @@ class _Server:
         finally:
             if stop_metrics:
                 stop_metrics()
+            if self._memory_door:
+                self._memory_door.close()
             if socket_file:
                 socket_file.close()
+
+    def _memory_of(self, client: str) -> Memory | None:
+        return self._memory_door.of(client) if self._memory_door else None
 
     def _bind(self, server: grpc.aio.Server) -> tuple[Address, SocketFile | None]:
         """Listen, and take a socket's name: the real address, and the file to remove."""

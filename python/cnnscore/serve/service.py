@@ -16,21 +16,26 @@ import hmac
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import grpc
 
+from cnnscore.batch import WindowBatch
 from cnnscore.errors import BadBatch, CnnscoreError, ServerError
 from cnnscore.serve.batcher import Batcher
+from cnnscore.serve.memory import Memory
 from cnnscore.serve.prometheus import Metrics
 from cnnscore.wire.messages import (
     CLIENT,
     SERVICE,
+    MemoryPlace,
     ServerDescription,
     decode_batch,
     encode_description,
     encode_scores,
+    memory_place,
 )
 
 log = logging.getLogger("cnnscore")
@@ -45,12 +50,17 @@ FULL = (
 )
 
 
+class NotShared(CnnscoreError):
+    """A batch lies in memory that its client has not handed over."""
+
+
 class ScorerService:
     """Describe and Score, for `max_streams` streams of Score at a time.
 
     Above `queue_bytes` of window batches that wait or are in work, no more are read, and of one
     client no more than its share of them; each stream may exceed it by the one message that it was
     reading. How many batches a stream may have in work, and how large one may be, `server` says.
+    `memory_of` has what a client shares.
     """
 
     def __init__(
@@ -61,7 +71,9 @@ class ScorerService:
         max_streams: int,
         metrics: Metrics,
         token: str | None = None,
+        memory_of: Callable[[str], Memory | None] = lambda client: None,
     ) -> None:
+        self.memory_of = memory_of
         self.server, self.batcher, self.metrics = server, batcher, metrics
         self.last_use = time.monotonic()
         self._queue_bytes, self._max_streams, self._token = queue_bytes, max_streams, token
@@ -207,22 +219,39 @@ class _Stream:
                 message = await self._context.read()
                 if message is grpc.aio.EOF:
                     return
+                place = memory_place(message)
+                size = place.bytes if place else len(message)
+                memory = self._memory(place)
                 # Counted before the next look at the room, and out even if the task never starts.
-                self._service.hold(self._client, len(message))
-                task = asyncio.create_task(self._answer(message))
-                task.add_done_callback(partial(self._let_go, len(message)))
+                self._service.hold(self._client, size)
+                task = asyncio.create_task(self._answer(message, place, memory))
+                task.add_done_callback(partial(self._let_go, size))
                 self._answers.put_nowait(task)
                 del message
         finally:
             self._answers.put_nowait(None)
 
+    def _memory(self, place: MemoryPlace | None) -> Memory | None:
+        """What has a batch that is not in its message. Errors: BadBatch, NotShared."""
+        if not place:
+            return None
+        if place.bytes > (most := self._service.server.max_message_bytes):
+            raise BadBatch(
+                f"window batch: {place.bytes} bytes in shared memory where the server takes {most}"
+            )
+        if memory := self._service.memory_of(self._client):
+            return memory
+        raise NotShared("window batch: it is in memory that its client does not share here")
+
     def _let_go(self, size: int, _: object) -> None:
         self._service.hold(self._client, -size)
 
-    async def _answer(self, message: bytes) -> bytes:
+    async def _answer(
+        self, message: bytes, place: MemoryPlace | None, memory: Memory | None
+    ) -> bytes:
         service, arrived = self._service, time.monotonic()
         network = service.server.description.network
-        id, batch = await asyncio.to_thread(decode_batch, message, network=network)
+        id, batch = await asyncio.to_thread(_decode, message, place, memory, network)
         del message
         service.server.description.check(batch)
         scores = await asyncio.wrap_future(service.batcher.submit(batch, self._client))
@@ -241,6 +270,13 @@ class _Stream:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _decode(
+    message: bytes, place: MemoryPlace | None, memory: Memory | None, network: str
+) -> tuple[int, WindowBatch]:
+    content = memory.read(place.at, place.bytes) if place and memory else None
+    return decode_batch(message, network=network, place=place, content=content)
+
+
 def _metadata(context: Any, key: str) -> bytes:
     """What a client sent under a key, or nothing."""
     given = dict(context.invocation_metadata() or ()).get(key, b"")
@@ -249,6 +285,8 @@ def _metadata(context: Any, key: str) -> bytes:
 
 def _status(error: Exception) -> tuple[grpc.StatusCode, str]:
     """How a client is told."""
+    if isinstance(error, NotShared):
+        return grpc.StatusCode.ABORTED, str(error)
     if isinstance(error, BadBatch):
         return grpc.StatusCode.INVALID_ARGUMENT, str(error)
     if isinstance(error, ServerError):

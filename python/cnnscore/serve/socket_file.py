@@ -17,12 +17,19 @@ class SocketFile:
 
     gRPC listens aside, at a name of our own in the same folder: it would remove whatever socket
     stands at `path`, when it begins and when it ends. A socket that a dead server left is
-    replaced. Two that start at once cannot both have the name. Errors: BadOutput when anything
-    else is there, or the folder cannot be written.
+    replaced, with `take_over` one that somebody listens on too. Two that start at once cannot both
+    have the name. Errors: BadOutput when anything else is there, or the folder cannot be written.
     """
 
-    def __init__(self, path: Path, mode: int, listen: Callable[[str], object]) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: Path,
+        mode: int,
+        listen: Callable[[str], object],
+        *,
+        take_over: bool = False,
+    ) -> None:
+        self._path, self._take_over = path, take_over
         try:
             folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
         except OSError as error:
@@ -56,7 +63,7 @@ class SocketFile:
             try:
                 os.link(aside, self._path, follow_symlinks=False)
             except FileExistsError:
-                _make_way(self._path)
+                _make_way(self._path, take_over=self._take_over)
             except OSError as error:
                 raise _no_listening(self._path, error.strerror) from None
             else:
@@ -73,14 +80,17 @@ def _no_listening(path: Path, reason: object) -> BadOutput:
     return BadOutput(f"cannot listen at unix:{path}: is its folder there, and writable? ({reason})")
 
 
-def _make_way(path: Path) -> None:
-    """Remove a socket that a dead server left. Errors: BadOutput when it is anything else."""
+def _make_way(path: Path, *, take_over: bool) -> None:
+    """Remove a socket that a dead server left, or any. Errors: BadOutput when it is another."""
     try:
         mode = path.stat(follow_symlinks=False).st_mode
     except OSError:
         return
     if not stat.S_ISSOCK(mode):
         raise BadOutput(f"{path} is there already, and is no socket: remove it or choose another")
+    if take_over:
+        path.unlink(missing_ok=True)
+        return
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(2)  # a server that is stopped, with all its places taken
         try:

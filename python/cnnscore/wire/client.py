@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from cnnscore.errors import (
 from cnnscore.extras import need
 from cnnscore.wire.address import parse_address
 from cnnscore.wire.credentials import read_file, read_token
+from cnnscore.wire.memory import Places, SharedMemory, can_share
 
 # A library does not print, and its loader reads this once.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -38,10 +40,12 @@ from cnnscore.wire.messages import (  # noqa: E402
     CLIENT,
     DESCRIBE,
     SCORE,
+    columns_of,
     decode_description,
     decode_scores,
     encode_batch,
     encode_describe_request,
+    encode_place,
 )
 
 log = logging.getLogger("cnnscore")
@@ -53,6 +57,10 @@ T = TypeVar("T")
 # What these say in a deployment, for callers without options of their own (the C ABI).
 TOKEN_FILE, TLS_CA = "CNNSCORE_TOKEN_FILE", "CNNSCORE_TLS_CA"
 TIMEOUT = "CNNSCORE_SERVER_TIMEOUT"
+
+
+class NotShared(ServerError):
+    """The server does not have the memory that a batch lies in."""
 
 
 class RemoteEngine:
@@ -99,9 +107,14 @@ class RemoteEngine:
         self._ids = count(1)
         self._calls: set[Any] = set()
         self._given_up = threading.Event()
-        self._score: Any = self._channel.stream_stream(SCORE)
+        # A batch is a stream of its own, of one message.
+        self._score: Any = self._channel.unary_unary(SCORE)
+        self._memory: SharedMemory | None = None
         try:
             self._server = decode_description(self._describe())
+            if can_share(self._address.path):
+                limit = self._server.max_message_bytes
+                self._memory = SharedMemory(self._address.path, self._client[0][1], limit)
         except BaseException:
             self.close()
             raise
@@ -127,29 +140,35 @@ class RemoteEngine:
         Errors: BadBatch as there; ServerError when the server is gone, too slow or another.
         """
         self.description.check(batch)
-        parts = list(self._messages(batch, 0, len(batch)))
-
-        def send(seconds: float) -> list[NDArray[np.float32]]:
-            call = self._score(
-                (message for _, _, message in parts),
-                timeout=seconds,
-                metadata=self._metadata + self._client,
-            )
-            self._calls.add(call)
+        if self._memory and self._memory.is_shared():
             try:
-                return [decode_scores(next(call), id=id, n_sites=n) for id, n, _ in parts]
-            finally:
-                self._calls.discard(call)
-                call.cancel()  # of what is answered, nothing is left to cancel
+                with self._memory.lent() as places:
+                    return self._score_parts(self._messages(batch, 0, len(batch), places))
+            except (
+                NotShared,
+                OSError,
+                ValueError,
+            ) as error:  # the server was started again just now
+                log.debug("a batch in a message, not in shared memory: %s", error)
+        return self._score_parts(self._messages(batch, 0, len(batch)))
 
-        try:
-            scores = self._patiently(send, self._timeout)
-        except StopIteration:
-            raise ServerError(
-                f"the server at {self._address} ended without an answer: it does not keep the "
-                "protocol"
-            ) from None
+    def _score_parts(self, parts: Iterator[tuple[int, int, bytes]]) -> NDArray[np.float32]:
+        scores = [
+            self._patiently(partial(self._score_part, *part), self._timeout) for part in parts
+        ]
         return np.concatenate([np.zeros(0, np.float32), *scores])
+
+    def _score_part(self, id: int, n: int, message: bytes, seconds: float) -> NDArray[np.float32]:
+        call = self._score.future(message, timeout=seconds, metadata=self._metadata + self._client)
+        self._calls.add(call)
+        try:
+            answer = call.result()
+        except grpc.FutureCancelledError:
+            raise call from None  # an RpcError too, as every other end
+        finally:
+            self._calls.discard(call)
+            call.cancel()  # of what is answered, nothing is left to cancel
+        return decode_scores(answer, id=id, n_sites=n)
 
     def score_alleles(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Not by a server. Errors: UsageError."""
@@ -167,27 +186,42 @@ class RemoteEngine:
     def close(self) -> None:
         """Leave the server."""
         self._channel.close()
+        if self._memory:
+            self._memory.close()
+            self._memory = None
 
     def _messages(
-        self, batch: WindowBatch, begin: int, end: int
+        self,
+        batch: WindowBatch,
+        begin: int,
+        end: int,
+        places: Places | None = None,
     ) -> Iterator[tuple[int, int, bytes]]:
         """(id, sites, message) of sites [begin, end), in parts that the server takes."""
         if begin == end:
             return
         id = next(self._ids)
-        limit = self._server.max_message_bytes
-        message = encode_batch(batch, begin, end, id=id, network=self._server.description.network)
-        if len(message) <= limit:
+        limit, network = self._server.max_message_bytes, self._server.description.network
+        if places:
+            part = batch.part(begin, end)
+            columns = columns_of(part)
+            size = sum(8 + column.nbytes for column in columns)
+            if size <= limit:
+                message = encode_place(part, places.put(columns), id=id, network=network)
+        else:
+            message = encode_batch(batch, begin, end, id=id, network=network)
+            size = len(message)
+        if size <= limit:
             yield id, end - begin, message
             return
         if end - begin == 1:
             raise BadInput(
-                f"the site {batch.locus(begin)} takes {len(message):,} bytes, the server at "
+                f"the site {batch.locus(begin)} takes {size:,} bytes, the server at "
                 f"{self._address} takes {limit:,}: start it with a larger `max_message_mb=`"
             )
         middle = (begin + end) // 2
-        yield from self._messages(batch, begin, middle)
-        yield from self._messages(batch, middle, end)
+        yield from self._messages(batch, begin, middle, places)
+        yield from self._messages(batch, middle, end, places)
 
     def _describe(self) -> bytes:
         describe: Any = self._channel.unary_unary(DESCRIBE)
@@ -245,6 +279,7 @@ class RemoteEngine:
                 "cnnscore on both sides"
             ),
             "INVALID_ARGUMENT": BadBatch(said),
+            "ABORTED": NotShared(said),
             "INTERNAL": InternalError(f"{where}: {said}"),
         }
         return known.get(code, ServerError(f"{where} refused us ({code}): {said}"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -145,29 +146,92 @@ def decode_description(data: bytes) -> ServerDescription:
 def encode_batch(batch: WindowBatch, begin: int, end: int, *, id: int, network: str) -> bytes:
     """A `WindowBatch` message of sites [begin, end), with the contigs that these use."""
     part = batch.part(begin, end)
-    columns = {
-        name: np.ascontiguousarray(getattr(part, name), dtype).tobytes()
-        for name, dtype in _WIRE.items()
+    version = PARTS_VERSION if NativeBatch(part).has_parts() else PROTOCOL_VERSION
+    columns = {name: column.tobytes() for name, column in zip(_WIRE, columns_of(part), strict=True)}
+    counts = _counts(part, version=version, id=id, network=network)
+    return _encoded("WindowBatch", **counts, **columns)
+
+
+def columns_of(part: WindowBatch) -> list[NDArray[Any]]:
+    """All columns of a batch whose offsets begin with 0, as they lie in shared memory."""
+    return [np.ascontiguousarray(getattr(part, name), dtype) for name, dtype in _WIRE.items()]
+
+
+def encode_place(part: WindowBatch, place: MemoryPlace, *, id: int, network: str) -> bytes:
+    """A `WindowBatch` message that says where in shared memory the columns of `part` lie."""
+    # Who takes shared memory knows parts of reads.
+    counts = _counts(part, version=PARTS_VERSION, id=id, network=network)
+    return _encoded("WindowBatch", **counts, memory_at=place.at, memory_columns=place.columns)
+
+
+def _counts(part: WindowBatch, *, version: int, id: int, network: str) -> dict[str, object]:
+    """The fields of a message that are no columns."""
+    return {
+        "protocol_version": version,
+        "id": id,
+        "network": network,
+        "n_sites": len(part),
+        "n_annotations": part.annotations.shape[1],
+        "n_contigs": len(part.contig_length),
+        "reference_left": part.reference_left,
+        "reference_width": part.reference.shape[1],
     }
-    return _encoded(
-        "WindowBatch",
-        protocol_version=PARTS_VERSION if NativeBatch(part).has_parts() else PROTOCOL_VERSION,
-        id=id,
-        network=network,
-        n_sites=len(part),
-        n_annotations=part.annotations.shape[1],
-        n_contigs=len(part.contig_length),
-        reference_left=part.reference_left,
-        reference_width=part.reference.shape[1],
-        **columns,
-    )
 
 
-def decode_batch(data: bytes, *, network: str) -> tuple[int, WindowBatch]:
+@dataclass(frozen=True)
+class MemoryPlace:
+    """Where in shared memory the columns of a batch lie."""
+
+    at: int
+    columns: tuple[int, ...]
+    """Bytes of each, in order."""
+
+    @property
+    def offsets(self) -> list[int]:
+        """Where each begins from `at` on, and how much there is in all."""
+        return [0, *accumulate(-(-n // 8) * 8 for n in self.columns)]
+
+    @property
+    def bytes(self) -> int:
+        """All of it."""
+        return self.offsets[-1]
+
+
+MOST_PLACE_BYTES = 4096
+"""Of a message that says where its columns lie."""
+
+
+def memory_place(data: bytes) -> MemoryPlace | None:
+    """Where in shared memory a `WindowBatch` message has its columns; None when it has them itself.
+
+    Errors: BadBatch when it is no message, or says what cannot be.
+    """
+    if len(data) > MOST_PLACE_BYTES:
+        return None
+    message = _parse("WindowBatch", data, BadBatch)
+    if not message.memory_columns:
+        return None
+    place = MemoryPlace(message.memory_at, tuple(message.memory_columns))
+    if len(place.columns) != len(_WIRE) or min(place.at, *place.columns) < 0:
+        raise BadBatch(
+            f"window batch: {len(place.columns)} columns at {place.at} of the shared memory, the "
+            f"shortest has {min(place.columns)} bytes: there are {len(_WIRE)} columns"
+        )
+    return place
+
+
+def decode_batch(
+    data: bytes,
+    *,
+    network: str,
+    place: MemoryPlace | None = None,
+    content: NDArray[np.uint8] | None = None,
+) -> tuple[int, WindowBatch]:
     """The id and the columns of a `WindowBatch` message, of which every part was checked.
 
-    The columns are read-only views of the message's fields. Errors: BadBatch when it contradicts
-    itself, ServerError when it is of another version of the rules or for another network.
+    The columns are views of the message's fields, or of `content`, uint8 [place.bytes], a copy of
+    what shared memory has at its place. Errors: BadBatch when it contradicts itself, ServerError
+    when it is of another version of the rules or for another network.
     """
     message = _parse("WindowBatch", data, BadBatch)
     _check_version(message.protocol_version, "the client", PARTS_VERSION)
@@ -179,10 +243,12 @@ def decode_batch(data: bytes, *, network: str) -> tuple[int, WindowBatch]:
     for name in ("n_sites", "n_annotations", "n_contigs", "reference_left", "reference_width"):
         if getattr(message, name) < 0:
             raise BadBatch(f"window batch: {name} is negative")
+    columns = _columns(message, place, content)
 
     def column(name: str, count: int) -> NDArray[Any]:
-        content, dtype = getattr(message, name), _WIRE[name]
-        if name in OPTIONAL and not content:
+        content = columns[name]
+        dtype = _WIRE[name]
+        if name in OPTIONAL and len(content) == 0:
             count = 0
         if len(content) != count * dtype.itemsize:
             raise BadBatch(
@@ -208,6 +274,21 @@ def decode_batch(data: bytes, *, network: str) -> tuple[int, WindowBatch]:
     )
     NativeBatch(batch).check()
     return message.id, batch
+
+
+def _columns(
+    message: Any, place: MemoryPlace | None, content: NDArray[np.uint8] | None
+) -> dict[str, Any]:
+    """Column -> its bytes. Errors: BadBatch when there are such in more than one place."""
+    own = {name: getattr(message, name) for name in _WIRE}
+    if place is None or content is None:
+        if message.memory_columns:
+            raise BadBatch("window batch: columns in the message and in shared memory")
+        return own
+    if any(own.values()):
+        raise BadBatch("window batch: columns in the message and in shared memory")
+    parts = zip(_WIRE, place.offsets, place.columns, strict=False)
+    return {name: content[begin : begin + n] for name, begin, n in parts}
 
 
 def encode_scores(id: int, scores: NDArray[np.float32]) -> bytes:
