@@ -6,6 +6,7 @@ docs/reference/protocol.md; the server's side is serve/memory.py.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import mmap
 import os
@@ -40,7 +41,9 @@ class SharedMemory:
     def __init__(self, server: str, client: str, place_bytes: int) -> None:
         self._server, self._client = server, client
         self._place_bytes = -(-place_bytes // mmap.PAGESIZE) * mmap.PAGESIZE
-        self._file = os.memfd_create("cnnscore", os.MFD_CLOEXEC)
+        self._file = os.memfd_create("cnnscore", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        # The server cannot take away what is mapped here.
+        fcntl.fcntl(self._file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         self._connection: socket.socket | None = None
         self._lock = threading.Lock()
         self._free: list[tuple[int, mmap.mmap]] = []
