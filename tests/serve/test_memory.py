@@ -59,8 +59,8 @@ def door(server: Server) -> str:
 def knock(server: Server) -> socket.socket:
     """A connection there."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection.connect(door(server))  # waits where many do
     connection.settimeout(60)
-    connection.connect(door(server))
     return connection
 
 
