@@ -35,7 +35,9 @@ STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GRACE_SECONDS = 30
 LOG_SECONDS = 60
 FILL_SECONDS = 0.002  # a small part of what a network call takes
-JOBS_PER_BATCH = 4
+# A batch costs the same however few sites it has: clients send more than a worker takes at a time.
+# Those with reads stay below windows.BATCH_BYTES at 30x.
+JOBS_WITHOUT_READS, JOBS_WITH_READS = 4, 1.75
 MAX_IN_FLIGHT = 8  # batches of one stream: enough to hide the way there and back
 GRPC_OPTIONS: list[tuple[str, int]] = [
     ("grpc.so_reuseport", 0),  # or a second server would share the port unnoticed
@@ -122,10 +124,9 @@ class _Server:
         self._options, self._engine, self._token = options, engine, token
         self._threads = options.threads or len(os.sched_getaffinity(0))
         network = engine.description
-        # A batch costs the same however few sites it has, and a window without reads is small.
-        jobs = 1 if network.needs_reads else JOBS_PER_BATCH
+        jobs = JOBS_WITH_READS if network.needs_reads else JOBS_WITHOUT_READS
         self._about = ServerDescription(
-            description=replace(network, sites_per_job=jobs * network.sites_per_job),
+            description=replace(network, sites_per_job=int(jobs * network.sites_per_job)),
             max_message_bytes=options.max_message_mb << 20,
             max_in_flight=MAX_IN_FLIGHT,
         )
