@@ -29,13 +29,13 @@ from cnnscore.errors import (
 from cnnscore.extras import need
 from cnnscore.wire.address import parse_address
 from cnnscore.wire.credentials import read_file, read_token
-from cnnscore.wire.memory import Places, SharedMemory, can_share
 
 # A library does not print, and its loader reads this once.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 need("", "grpc", "google.protobuf")
 import grpc  # noqa: E402 - reads the variable, and may be missing
 
+from cnnscore.wire.memory import Places, SharedMemory, can_share  # noqa: E402
 from cnnscore.wire.messages import (  # noqa: E402
     CLIENT,
     DESCRIBE,

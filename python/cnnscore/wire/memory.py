@@ -10,10 +10,11 @@ import fcntl
 import logging
 import mmap
 import os
+import select
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,11 @@ class SharedMemory:
     def __init__(self, server: str, client: str, place_bytes: int) -> None:
         self._server, self._client = server, client
         self._place_bytes = -(-place_bytes // mmap.PAGESIZE) * mmap.PAGESIZE
+        self._connection: int | None = None
+        self._file = -1
         self._file = os.memfd_create("cnnscore", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         # The server cannot take away what is mapped here.
         fcntl.fcntl(self._file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
-        self._connection: socket.socket | None = None
         self._lock = threading.Lock()
         self._free: list[tuple[int, mmap.mmap]] = []
         self._places = 0
@@ -54,10 +56,9 @@ class SharedMemory:
         again.
         """
         with self._lock:
-            if self._connection and _is_open(self._connection):
+            if self._connection is not None and _is_open(self._connection):
                 return True
-            if self._connection:
-                self._connection.close()
+            self._hang_up()
             self._connection = self._hand_over()
             return self._connection is not None
 
@@ -84,11 +85,20 @@ class SharedMemory:
 
     def close(self) -> None:
         """Let go of the memory; nobody uses it."""
-        if self._connection:
-            self._connection.close()
-        os.close(self._file)
+        self._hang_up()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
-    def _hand_over(self) -> socket.socket | None:
+    def __del__(self) -> None:
+        self.close()
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            os.close(self._connection)
+            self._connection = None
+
+    def _hand_over(self) -> int | None:
         path = Path(self._server + SUFFIX)
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
@@ -106,7 +116,7 @@ class SharedMemory:
             log.debug("batches go to the server in messages, not in shared memory: %s", error)
             connection.close()
             return None
-        return connection
+        return connection.detach()
 
 
 class Places:
@@ -129,14 +139,11 @@ class Places:
         return place
 
 
-def _is_open(connection: socket.socket) -> bool:
-    with suppress(OSError):
-        connection.setblocking(False)
-        try:
-            return connection.recv(1) != b""
-        except BlockingIOError:
-            return True
-    return False
+def _is_open(connection: int) -> bool:
+    """Nothing comes any more but the end."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return not poll.poll(0)
 
 
 def can_share(path: str) -> bool:
