@@ -79,6 +79,19 @@ static inline int64_t cnnscore_cigar_length(uint32_t op) {
     return (int64_t)(op >> 4);
 }
 
+/* Whether an operator takes bases of the read, or of the reference. */
+static inline bool cnnscore_cigar_on_read(uint32_t op) {
+    uint32_t kind = cnnscore_cigar_op(op);
+    return kind == CNNSCORE_CIGAR_M || kind == CNNSCORE_CIGAR_I || kind == CNNSCORE_CIGAR_S ||
+           kind == CNNSCORE_CIGAR_EQUAL || kind == CNNSCORE_CIGAR_DIFFERS;
+}
+
+static inline bool cnnscore_cigar_on_reference(uint32_t op) {
+    uint32_t kind = cnnscore_cigar_op(op);
+    return kind == CNNSCORE_CIGAR_M || kind == CNNSCORE_CIGAR_D || kind == CNNSCORE_CIGAR_N ||
+           kind == CNNSCORE_CIGAR_EQUAL || kind == CNNSCORE_CIGAR_DIFFERS;
+}
+
 static inline uint32_t cnnscore_bam_cigar(const cnnscore_bam_record *self, uint32_t i) {
     return cnnscore_le32(self->cigar + (size_t)i * 4);
 }

@@ -104,6 +104,7 @@ typedef struct {
     int64_t n;
     int32_t window;
     int32_t n_reads;                 /* read-set: R, most reads per row */
+    int32_t realign;                 /* read-set-2: reads that fit neither allele are aligned to both */
     int32_t annotations_from;        /* read-set: CNNSCORE_ANNOTATIONS_* */
     const int32_t *annotation_codes; /* read-set: [A] CNNSCORE_ANNOTATION_* */
 } cnnscore_rows;

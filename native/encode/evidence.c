@@ -13,6 +13,7 @@
 #define RATIO_CONVINCES 40 /* of a read that spans the site without the indel */
 #define RATIO_ALONE 15     /* of a read that does not span it */
 #define RATIO_LEANS 10     /* of a read, for annotations */
+#define MISMATCHES_MANY 2  /* near the site: more than an error of sequencing */
 #define LEFT_OUT_MAX 1000  /* far above what the count of indels is cut to */
 
 /* What the walk along a CIGAR finds, for `haplotype_ratio` and `support_of`. */
@@ -21,18 +22,21 @@ typedef struct {
     cnnscore_mismatches *mismatches; /* or NULL */
     int64_t clip_left, clip_right;   /* soft-clipped bases */
     int64_t aligned_end;             /* position past the last aligned base */
-    int64_t left, right;          /* index of the bases aligned just before and just after the site, or -1 */
-    int64_t at;                   /* index of the base aligned to the first changed position, or -1 */
-    int64_t net;                  /* bases inserted less bases deleted within the site */
+    int64_t left, right; /* index of the bases aligned just before and just after the site, or -1 */
+    int64_t at;          /* index of the base aligned to the first changed position, or -1 */
+    cnnscore_around around;
+    int64_t net;                  /* bases inserted less bases deleted within the site, */
+    int32_t n_within;             /* by so many operators */
     int64_t covered;              /* changed positions that have an aligned base, */
     int64_t equal_alt, equal_ref; /* of these: like ALT, like REF, */
     int64_t unknown;              /* and no A, C, G or T */
     int64_t deleted;              /* changed positions that the read deletes */
     int64_t ratio;
+    int32_t mismatches_within; /* of an indel's repeat; counted for `realign` */
 } walk;
 
 int cnnscore_evidence_init(cnnscore_evidence_scratch *self, int32_t window) {
-    self->variant = NULL;
+    self->realigns = false;
     self->reference = malloc((size_t)window);
     self->read = malloc((size_t)window);
     if (self->reference && self->read) return CNNSCORE_OK;
@@ -46,16 +50,17 @@ void cnnscore_evidence_free(cnnscore_evidence_scratch *self) {
     self->reference = self->read = NULL;
 }
 
-void cnnscore_evidence_row(cnnscore_evidence_scratch *self, const cnnscore_variant *variant) {
+void cnnscore_evidence_row(cnnscore_evidence_scratch *self, const cnnscore_window_batch *batch,
+                           const cnnscore_variant *variant) {
     const cnnscore_reference_row *row = &variant->row;
-    self->variant = variant;
+    cnnscore_haplotypes_of(&self->haplotypes, batch, variant);
     for (int64_t i = 0; i < row->end - row->begin; i++)
         self->reference[i] = cnnscore_base_bits[row->bases[i]];
 }
 
 /* Bits of the reference at a position, 0 where it is not known. */
 static uint8_t reference_at(const cnnscore_evidence_scratch *self, int64_t pos) {
-    const cnnscore_reference_row *row = &self->variant->row;
+    const cnnscore_reference_row *row = &self->haplotypes.variant->row;
     return pos < row->begin || pos >= row->end ? 0 : self->reference[pos - row->begin];
 }
 
@@ -103,10 +108,21 @@ static void count_within(const cnnscore_evidence_scratch *self, const walk *w, c
     to = min64(to, s->end);
     if (from >= to) return;
     int32_t before = *all;
-    int64_t column = from - self->variant->row.begin;
+    int64_t column = from - self->haplotypes.variant->row.begin;
     const uint8_t *read = self->read + (from - s->begin), *reference = self->reference + column;
     count_mismatches(read, reference, w->record->qual + s->index + (from - s->pos), to - from, all, good);
     if (*all > before && w->mismatches) list_mismatches(read, reference, column, to - from, w->mismatches);
+}
+
+/* Mismatches within an indel's repeat, which are no scalar. */
+static void count_inside(const cnnscore_evidence_scratch *self, walk *w, const stretch *s) {
+    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
+    int64_t from = max64(allele->repeat_begin, s->begin), to = min64(allele->repeat_end, s->end);
+    int32_t good = 0;
+    if (allele->ref_length == allele->alt_length || from >= to) return;
+    count_mismatches(self->read + (from - s->begin),
+                     self->reference + (from - self->haplotypes.variant->row.begin),
+                     w->record->qual + s->index + (from - s->pos), to - from, &w->mismatches_within, &good);
 }
 
 /* The changed bases of a SNP or an MNP that lie in an aligned stretch. */
@@ -136,13 +152,21 @@ static void compare_changed(walk *w, const cnnscore_allele *allele, int64_t pos,
 /* An aligned stretch of n bases at `pos`, from base `index` on. */
 static void walk_aligned(cnnscore_evidence_scratch *self, walk *w, cnnscore_evidence *e, int64_t pos,
                          int64_t index, int64_t n) {
-    const cnnscore_allele *allele = &self->variant->allele;
-    const cnnscore_reference_row *row = &self->variant->row;
+    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
+    const cnnscore_reference_row *row = &self->haplotypes.variant->row;
     int64_t site = allele->repeat_begin, site_end = allele->repeat_end;
     if (site - 1 >= pos && site - 1 < pos + n) w->left = index + (site - 1 - pos);
     if (site_end >= pos && site_end < pos + n) w->right = index + (site_end - pos);
     if (allele->begin >= pos && allele->begin < pos + n) w->at = index + (allele->begin - pos);
     if (allele->ref_length == allele->alt_length) compare_changed(w, allele, pos, index, n);
+    if (n > 0 && pos < site) {
+        w->around.before_pos = min64(pos + n, site) - 1;
+        w->around.before = index + (w->around.before_pos - pos);
+    }
+    if (n > 0 && pos + n > site_end && w->around.after < 0) {
+        w->around.after_pos = max64(pos, site_end);
+        w->around.after = index + (w->around.after_pos - pos);
+    }
 
     const cnnscore_bam_record *record = w->record;
     stretch s = {pos, index - record->first, max64(pos, row->begin), min64(pos + n, row->end)};
@@ -157,17 +181,19 @@ static void walk_aligned(cnnscore_evidence_scratch *self, walk *w, cnnscore_evid
     count_within(self, w, &s, site_end + NEAR, s.end, &e->mismatches, &e->mismatches_q20);
     e->mismatches += near;
     e->mismatches_near += near;
+    if (self->realigns) count_inside(self, w, &s);
 }
 
 /* An indel of the read, which takes the place of [pos, end); an insertion stands before pos == end. */
 static void walk_indel(const cnnscore_evidence_scratch *self, walk *w, cnnscore_evidence *e, int64_t pos,
                        int64_t end, int64_t change) {
-    const cnnscore_allele *allele = &self->variant->allele;
+    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
     int64_t site = allele->repeat_begin, site_end = allele->repeat_end;
     w->deleted += max64(0, min64(end, allele->begin + allele->ref_length) - max64(pos, allele->begin));
     bool within = pos == end ? pos >= site && pos <= site_end : pos < site_end && end > site;
     if (within && allele->ref_length != allele->alt_length) {
         w->net += change;
+        w->n_within++;
         return;
     }
     e->indels++;
@@ -176,7 +202,7 @@ static void walk_indel(const cnnscore_evidence_scratch *self, walk *w, cnnscore_
 
 /* A soft clip whose aligned neighbour is at `edge`. */
 static void walk_clip(const cnnscore_evidence_scratch *self, cnnscore_evidence *e, int64_t edge, int64_t n) {
-    const cnnscore_allele *allele = &self->variant->allele;
+    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
     e->clipped += n;
     if (n > 0) e->clip_near |= edge <= allele->repeat_end + NEAR && edge >= allele->repeat_begin - NEAR;
 }
@@ -224,7 +250,7 @@ static void walk_cigar(cnnscore_evidence_scratch *self, walk *w, cnnscore_eviden
 /* Where a site lies in a clip, its neighbours are as far into the clip as they are past the aligned
  * bases. */
 static void extend_into_clips(const cnnscore_evidence_scratch *self, walk *w, int64_t *left, int64_t *right) {
-    const cnnscore_allele *allele = &self->variant->allele;
+    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
     const cnnscore_bam_record *record = w->record;
     *left = w->left;
     *right = w->right;
@@ -244,24 +270,29 @@ static int64_t base_ratio(uint8_t base, uint8_t quality, uint8_t ref, uint8_t al
 
 /* Bits of the ALT haplotype, `offset` bases from the first changed one on; may be negative. */
 static uint8_t alternate_at(const cnnscore_evidence_scratch *self, int64_t offset) {
-    const cnnscore_allele *allele = &self->variant->allele;
+    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
     if (offset < 0) return reference_at(self, allele->begin + offset);
     if (offset < allele->alt_length) return cnnscore_base_bits[(uint8_t)allele->alt[offset]];
     return reference_at(self, allele->begin + allele->ref_length + (offset - allele->alt_length));
+}
+
+/* Whether a read hangs on its bases before the site, not on those after it: where more are aligned. */
+static bool hangs_left(const walk *w, int64_t left, int64_t right) {
+    int64_t before = left < 0 ? -1 : left - w->clip_left;
+    int64_t after = right < 0 ? -1 : w->record->l_seq - 1 - w->clip_right - right;
+    return right < 0 || (left >= 0 && before >= after);
 }
 
 /* For an indel: the bases from the site on, ungapped, against both haplotypes. They hang on the side of
  * the site that has more aligned bases, and run through it to the other. */
 static int64_t haplotype_ratio(const cnnscore_evidence_scratch *self, const walk *w, int64_t left,
                                int64_t right) {
-    const cnnscore_allele *allele = &self->variant->allele;
+    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
     const cnnscore_bam_record *record = w->record;
     int64_t n = allele->repeat_end - allele->repeat_begin + allele->alt_length + COMPARED_MAX;
-    int64_t before = left < 0 ? -1 : left - w->clip_left;
-    int64_t after = right < 0 ? -1 : record->l_seq - 1 - w->clip_right - right;
     int64_t ratio = 0;
     if (left < 0 && right < 0) return 0;
-    if (right < 0 || (left >= 0 && before >= after)) {
+    if (hangs_left(w, left, right)) {
         n = min64(n, record->first + record->n_held - 1 - left);
         for (int64_t i = max64(0, record->first - 1 - left); i < n; i++) {
             int64_t pos = allele->repeat_begin + i;
@@ -310,10 +341,41 @@ static int leaning_of(const walk *w, const cnnscore_allele *allele, const cnnsco
     return e->spans && w->net != 0 ? e->support : support_by_ratio(w->ratio, RATIO_LEANS);
 }
 
+/* Whether a read shows more than REF or ALT alone: an indel, a clip or mismatches near the site, or
+ * bases that contradict its CIGAR. */
+static bool is_unclear(const walk *w, const cnnscore_allele *allele, const cnnscore_evidence *e) {
+    if (e->indels_near > 0 || e->clip_near) return true;
+    if (e->mismatches_near + w->mismatches_within >= MISMATCHES_MANY) return true;
+    if (allele->ref_length == allele->alt_length) return w->deleted > 0;
+    if (w->n_within == 0) return e->spans && w->ratio > 0;
+    return !e->spans || w->n_within > 1 || w->net != allele->alt_length - allele->ref_length || w->ratio <= 0;
+}
+
+/* What alignment to the haplotypes says. Where it is little, a side that the CIGAR takes too. */
+static void realign(const cnnscore_evidence_scratch *self, walk *w, cnnscore_evidence *e) {
+    cnnscore_around *around = &w->around;
+    cnnscore_realigned found;
+    if (around->before < 0 && around->after < 0) return;
+    around->hangs_left = hangs_left(w, around->before, around->after);
+    if (!cnnscore_realign(&self->haplotypes, w->record, around, &found)) return;
+    e->ratio = found.ratio;
+    int side = support_by_ratio(found.ratio, 0);
+    if (found.rival) {
+        e->support = CNNSCORE_SUPPORTS_OTHER;
+    } else if (side != e->support || side == CNNSCORE_SUPPORTS_NOTHING) {
+        e->support = support_by_ratio(found.ratio, RATIO_ALONE);
+        if (e->support == CNNSCORE_SUPPORTS_NOTHING && e->spans) e->support = CNNSCORE_SUPPORTS_OTHER;
+    }
+    e->leaning = found.rival || e->support == CNNSCORE_SUPPORTS_REF || e->support == CNNSCORE_SUPPORTS_ALT
+                     ? e->support
+                     : support_by_ratio(found.ratio, RATIO_LEANS);
+}
+
 void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_record *record,
                           cnnscore_evidence *e, cnnscore_mismatches *mismatches) {
-    const cnnscore_allele *allele = &self->variant->allele;
+    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
     walk w = {.record = record, .mismatches = mismatches, .left = -1, .right = -1, .at = -1};
+    w.around.before = w.around.after = -1;
     *e = (cnnscore_evidence){.index = -1};
     if (mismatches) mismatches->n = 0;
     walk_cigar(self, &w, e);
@@ -331,5 +393,6 @@ void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_re
     e->ratio = w.ratio;
     e->support = support_of(&w, allele, e->spans);
     e->leaning = leaning_of(&w, allele, e);
+    if (self->realigns && is_unclear(&w, allele, e)) realign(self, &w, e);
     if (e->index >= 0) e->quality = cnnscore_bam_quality(record, e->index);
 }

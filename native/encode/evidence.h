@@ -2,7 +2,7 @@
 #ifndef CNNSCORE_EVIDENCE_H
 #define CNNSCORE_EVIDENCE_H
 
-#include "variant.h"
+#include "realign.h"
 
 enum { CNNSCORE_SUPPORTS_NOTHING, CNNSCORE_SUPPORTS_REF, CNNSCORE_SUPPORTS_ALT, CNNSCORE_SUPPORTS_OTHER };
 
@@ -28,15 +28,17 @@ typedef struct {
 
 /* Memory for a row: the window as bits of bases, and a read's. Freed by cnnscore_evidence_free. */
 typedef struct {
-    const cnnscore_variant *variant;
+    bool realigns; /* reads that fit neither allele: set after init, false */
+    cnnscore_haplotypes haplotypes;
     uint8_t *reference; /* [window] */
     uint8_t *read;      /* [window] */
 } cnnscore_evidence_scratch;
 
 int cnnscore_evidence_init(cnnscore_evidence_scratch *self, int32_t window);
 void cnnscore_evidence_free(cnnscore_evidence_scratch *self);
-/* What follows is about this row; it must live as long. */
-void cnnscore_evidence_row(cnnscore_evidence_scratch *self, const cnnscore_variant *variant);
+/* What follows is about this row; it and the batch must live as long. */
+void cnnscore_evidence_row(cnnscore_evidence_scratch *self, const cnnscore_window_batch *batch,
+                           const cnnscore_variant *variant);
 /* `mismatches` may be NULL. */
 void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_record *record,
                           cnnscore_evidence *evidence, cnnscore_mismatches *mismatches);

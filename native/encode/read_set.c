@@ -189,7 +189,7 @@ static int find_sides(scratch *self, const cnnscore_window_batch *batch, const c
         other.alleles = &number;
         int rc = cnnscore_variant_open(batch, &other, 0, CNNSCORE_VIEW_READS, &variant, err);
         if (rc != CNNSCORE_OK) return rc;
-        cnnscore_evidence_row(&self->evidence, &variant);
+        cnnscore_evidence_row(&self->evidence, batch, &variant);
         for (int64_t i = 0; i < n; i++) {
             cnnscore_evidence e;
             cnnscore_evidence_of(&self->evidence, &self->records[i], &e, NULL);
@@ -256,7 +256,7 @@ static int encode_row(scratch *self, const cnnscore_window_batch *batch, const c
         return cnnscore_site_fail(batch, rows->sites[i], err, "it has %lld reads, the encoding takes %ld",
                                   (long long)n, (long)rows->n_reads);
     bool annotate = copy_annotations(batch, rows, rows->sites[i], annotations);
-    cnnscore_evidence_row(&self->evidence, &variant);
+    cnnscore_evidence_row(&self->evidence, batch, &variant);
     for (int64_t read = 0; read < n; read++) {
         cnnscore_bam_record *record = &self->records[read];
         rc = cnnscore_site_read(batch, &variant.site, read, record, err);
@@ -300,6 +300,7 @@ int cnnscore_encode_read_set(const cnnscore_window_batch *batch, const cnnscore_
     if (rc != CNNSCORE_OK) return rc;
     scratch self;
     if (scratch_init(&self, rows->window, rows->n_reads) != CNNSCORE_OK) return cnnscore_fail_memory(err);
+    self.evidence.realigns = rows->realign != 0;
     size_t n_reads = (size_t)rows->n_reads, n_annotations = (size_t)batch->n_annotations;
     for (int64_t i = 0; rc == CNNSCORE_OK && i < rows->n; i++) {
         size_t at = (size_t)i;

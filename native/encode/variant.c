@@ -61,6 +61,7 @@ int cnnscore_variant_open(const cnnscore_window_batch *batch, const cnnscore_row
     if (!cnnscore_site_allele(batch, &self->site, number, &self->allele))
         return cnnscore_site_fail(
             batch, index, err, "its ALT allele %lld is no sequence that differs from REF", (long long)number);
+    self->number = number;
     self->multi_allelic = has_another(batch, &self->site, self->n_alts, number);
     int64_t half = rows->window / 2;
     self->row = (cnnscore_reference_row){

@@ -8,6 +8,7 @@
 typedef struct {
     cnnscore_site site;
     int64_t n_alts;
+    int64_t number;     /* of the ALT allele: 1 is the first */
     bool multi_allelic; /* another ALT allele is a sequence too */
     cnnscore_allele allele;
     cnnscore_reference_row row; /* the window: nothing beyond it is looked at */

@@ -7,7 +7,8 @@ windows must hold and fills the inputs of its graph.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -233,8 +234,11 @@ def padded_depth(depth: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.maximum(-(-depth // 16), 1) * 16
 
 
-def encode_read_set(native: NativeBatch, rows: PlaneRows, spec: PlaneSpec) -> Planes:
-    """`read-set` of n ALT alleles, padded to the deepest site of these (R: `padded_depth` of it).
+def encode_read_set(
+    native: NativeBatch, rows: PlaneRows, spec: PlaneSpec, *, realign: bool = False
+) -> Planes:
+    """`read-set` of n ALT alleles, padded to the deepest site of these (R: `padded_depth` of it);
+    with `realign`, `read-set-2`: reads that fit neither REF nor ALT are aligned to both.
 
     Returns `reads` float32 [n, R, F] (READ_SCALARS; zeros beyond a site's reads, whose order is one
     of content), `mask` float32 [n, R] (1 where there is a read), `variant` float32 [n, V]
@@ -252,7 +256,7 @@ def encode_read_set(native: NativeBatch, rows: PlaneRows, spec: PlaneSpec) -> Pl
     annotations = np.empty((n, native.batch.annotations.shape[1]), np.float32)
     codes = np.array([FROM_READS.get(name, 0) for name in spec.annotations], np.int32)
     wanted = _native_rows(rows, spec)
-    wanted.n_reads = n_reads
+    wanted.n_reads, wanted.realign = n_reads, realign
     wanted.annotations_from = ANNOTATION_SOURCES[spec.annotations_from]
     wanted.annotation_codes = ffi.cast("const int32_t *", codes.ctypes.data)
     call(
@@ -354,6 +358,15 @@ class Encoding:
         return window // 2, window // 2 + window if self.shifts else window
 
 
+_READ_SET = Encoding(
+    "read-set",
+    encode_read_set,
+    allele_rows,
+    frozenset({"reads", "mask", "variant", "annotations"}),
+    read_rule="primary",
+    shifts=False,
+    annotations_from=("fill", "reads", "caller"),
+)
 ENCODINGS = {
     encoding.name: encoding
     for encoding in (
@@ -371,15 +384,8 @@ ENCODINGS = {
             frozenset({"bases", "quals", "rows", "reference", "annotations"}),
             read_rule="gatk",
         ),
-        Encoding(
-            "read-set",
-            encode_read_set,
-            allele_rows,
-            frozenset({"reads", "mask", "variant", "annotations"}),
-            read_rule="primary",
-            shifts=False,
-            annotations_from=("fill", "reads", "caller"),
-        ),
+        _READ_SET,
+        replace(_READ_SET, name="read-set-2", encode=partial(encode_read_set, realign=True)),
         Encoding(
             "reference",
             encode_reference,
