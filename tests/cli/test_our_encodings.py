@@ -12,7 +12,7 @@ import pytest
 
 from conftest import run_cli, scores_of
 
-KEYS = {"read-set": "CNN_READS", "reference": "CNN_REF"}
+KEYS = {"read-set": "CNN_READS", "read-set-2": "CNN_READS", "reference": "CNN_REF"}
 
 
 def score(

@@ -184,10 +184,16 @@ def _rows(rows: Sequence[tuple[int, int]], window: int, n_reads: int) -> tuple[A
 
 
 def encode_read_set(
-    batch: Batch, rows: Sequence[tuple[int, int]], window: int, n_reads: int
+    batch: Batch,
+    rows: Sequence[tuple[int, int]],
+    window: int,
+    n_reads: int,
+    *,
+    realign: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """reads, mask, variant of cnnscore_encode_read_set."""
     wanted, _keep = _rows(rows, window, n_reads)
+    wanted.realign = realign
     n = len(rows)
     planes = (
         _FloatPlane(n, n_reads, lib.CNNSCORE_READ_SCALARS),

@@ -88,8 +88,8 @@ def _pool_bases(graph: _Graph) -> tuple[list[str], int]:
 
 
 def stand_in(encoding: str, *, seed: int = 1, annotations: tuple[str, ...] = ANNOTATIONS) -> bytes:
-    """An ONNX file with its manifest, of `read-set` or `reference`."""
-    by_reads = encoding == "read-set"
+    """An ONNX file with its manifest, of `read-set`, `read-set-2` or `reference`."""
+    by_reads = encoding != "reference"
     window = READ_SET_WINDOW if by_reads else REFERENCE_WINDOW
     graph = _Graph(seed)
     pooled, width = _pool_reads(graph) if by_reads else _pool_bases(graph)
@@ -129,9 +129,9 @@ def stand_in(encoding: str, *, seed: int = 1, annotations: tuple[str, ...] = ANN
 
 
 def write_stand_ins(folder: Path) -> dict[str, str]:
-    """Both networks as files; their paths by encoding."""
+    """The networks as files; their paths by encoding."""
     paths = {}
-    for encoding in ("read-set", "reference"):
+    for encoding in ("read-set", "read-set-2", "reference"):
         path = folder / f"{encoding}.onnx"
         path.write_bytes(stand_in(encoding))
         paths[encoding] = str(path)

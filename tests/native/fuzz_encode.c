@@ -177,11 +177,13 @@ static void encode_alleles(const cnnscore_window_batch *batch, int32_t window, i
     float *values = malloc(all * ANNOTATIONS * sizeof(float) + 1);
     uint8_t *reference = malloc(all * (size_t)window + 1), *alternate = malloc(all * (size_t)window + 1);
     REQUIRE(scalars && mask && variant && values && reference && alternate);
-    code = cnnscore_encode_read_set(batch, &rows, scalars, mask, variant, values, &err);
-    REQUIRE(code == CNNSCORE_OK || !sound || !reads_fit(batch, n_reads));
-    if (code == CNNSCORE_OK)
+    for (rows.realign = 0; rows.realign < 2; rows.realign++) {
+        code = cnnscore_encode_read_set(batch, &rows, scalars, mask, variant, values, &err);
+        REQUIRE(code == CNNSCORE_OK || !sound || !reads_fit(batch, n_reads));
+        if (code != CNNSCORE_OK) continue;
         for (size_t i = 0; i < all * reads * CNNSCORE_READ_SCALARS; i++)
             REQUIRE(scalars[i] >= -1.5F && scalars[i] <= 7);
+    }
     code = cnnscore_encode_reference(batch, &rows, reference, alternate, variant, &err);
     REQUIRE(code == CNNSCORE_OK || !sound);
     if (code == CNNSCORE_OK)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ SHIFT_MAX = 128
 CODE = {"A": 0, "C": 1, "G": 2, "T": 3}
 
 
+@cache
 def bases(letter: str) -> frozenset[str]:
     """What a letter stands for; nothing for what is none, and for '='."""
     return frozenset(IUPAC.get(letter.upper(), ""))
@@ -37,6 +39,8 @@ class Allele:
     multi_allelic: bool
     window: dict[int, str]
     """Letters by position."""
+    window_begin: int
+    window_end: int
     repeat_begin: int = 0
     repeat_end: int = 0
 
@@ -97,7 +101,7 @@ def alleles(site: Site, window: int) -> dict[int, Allele]:
             ref, alt = ref[:-1], alt[:-1]
         while ref and alt and ref[0] == alt[0]:
             ref, alt, pos = ref[1:], alt[1:], pos + 1
-        found[number] = Allele(pos, ref, alt, False, letters)
+        found[number] = Allele(pos, ref, alt, False, letters, begin, begin + window)
     for allele in found.values():
         allele.multi_allelic = len(found) > 1
     return found
@@ -143,6 +147,7 @@ def lay_out(read: Read) -> Aligned:
     return Aligned(index_at, deletions, insertions, left, right, edges, pos)
 
 
+@cache
 def fits(base: str, letter: str) -> int:
     return int(bool(bases(base) & bases(letter)))
 
@@ -195,8 +200,142 @@ def look_at_changed(read: Read, a: Aligned, allele: Allele, deleted: int) -> tup
     return support, ratio, n - missing + deleted == n
 
 
-def look(read: Read, allele: Allele) -> dict[str, Any]:
-    """What evidence.c finds."""
+# ---- reads that fit neither allele ----
+
+FAR = 10**6
+
+
+def affine(piece: list[tuple[str, int]], hap: str, band: int, extend: int, first: int | None,
+           last: int | None) -> int:  # fmt: skip
+    """Least cost of a piece of (base, quality) on a haplotype that begins `band` bases before it.
+    It stands between `band` bases further left and right; `first` and `last` say where its ends do.
+    """
+    width = 2 * band + 1
+    best = [0 if first in (None, b) else FAR for b in range(width)]
+    inserted = [FAR] * width
+    for i, (base, quality) in enumerate(piece):
+        inserted = [
+            min(best[b + 1] + 40, inserted[b + 1] + extend) if b + 1 < width else FAR
+            for b in range(width)
+        ]
+        for b in range(width):
+            letter = hap[i + b]
+            differs = bases(base) and bases(letter) and not fits(base, letter)
+            best[b] = min(best[b] + min(quality, 40) * bool(differs), inserted[b])
+        deleted = FAR  # bases of the haplotype that the read lacks
+        for b in range(1, width):
+            deleted = min(best[b - 1] + 40, deleted + extend)
+            best[b] = min(best[b], deleted)
+    return min(best) if last is None else best[last]
+
+
+def is_unclear(read: Read, a: Aligned, allele: Allele, e: dict[str, Any]) -> bool:
+    """Whether a read shows more than REF or ALT alone."""
+    begin, end = allele.repeat_begin, allele.repeat_end
+    change = len(allele.alt) - len(allele.ref)
+    if change and sum(
+        bool(bases(read.seq[i]) and bases(allele.window.get(p, "")))
+        and not fits(read.seq[i], allele.window[p])
+        for p, i in a.index_at.items()
+        if begin <= p < end
+    ) + e["mismatches_near"] >= 2:  # fmt: skip
+        return True
+    if e["indels_near"] or e["clip_near"] or e["mismatches_near"] >= 2:
+        return True
+    if not change:
+        return e["deleted"] > 0
+    if not e["within"]:
+        return bool(e["spans"] and e["ratio"] > 0)
+    return bool(not e["spans"] or e["within"] != [change] or e["ratio"] <= 0)
+
+
+def realigned(
+    read: Read, a: Aligned, allele: Allele, rivals: list[Allele]
+) -> tuple[int, bool] | None:
+    """(ratio, whether another ALT allele fits better), or None where nothing can be aligned."""
+    begin, end, n = allele.repeat_begin, allele.repeat_end, len(read.seq)
+    columns = allele.window_begin, allele.window_end
+    before = max((p for p in a.index_at if p < begin), default=None)
+    after = min((p for p in a.index_at if p >= end), default=None)
+    if before is None and after is None:
+        return None
+    inside = end - begin + len(allele.alt)
+    left_at = None if before is None else a.index_at[before] + begin - before
+    right_at = None if after is None else a.index_at[after] - (after - end)
+
+    left, right = max(begin - 24, columns[0]), min(end + 24, columns[1]) - 1
+    covered = [p for p in a.index_at if left <= p <= right]
+    first, last = min(covered, default=FAR), max(covered, default=-FAR)
+    left_fixed = read.pos <= left and first < begin
+    right_fixed = a.end > right and last >= end
+    if left_fixed:
+        start = a.index_at[first]
+    else:
+        site = left_at if left_at is not None else right_at - inside
+        start = max(0, site - 24, site - (begin - columns[0]))
+    if right_fixed:
+        stop = a.index_at[last] + 1
+    else:
+        site = right_at if right_at is not None else left_at + inside
+        stop = min(n, site + 24, site + columns[1] - end)
+    if start >= stop:
+        return None
+
+    more_before = -1 if before is None else a.index_at[before] - a.clip_left
+    more_after = -1 if after is None else n - 1 - a.clip_right - a.index_at[after]
+    hangs_left = after is None or (before is not None and more_before >= more_after)
+    from_left = left_fixed or (not right_fixed and hangs_left)
+    if from_left:
+        start_pos = first if left_fixed else before - (a.index_at[before] - start)
+        if stop - start > 320:
+            stop, right_fixed = start + 320, False
+        stop_pos = last
+    else:
+        stop_pos = last if right_fixed else after + (stop - 1 - a.index_at[after])
+        start = max(start, stop - 320)
+    piece = list(zip(read.seq[start:stop], read.qual[start:stop], strict=True))
+    change = abs(len(allele.alt) - len(allele.ref))
+    band = min(12 + change, 48)
+    extend = 1 if change and end - begin - len(allele.ref) >= change else 10
+
+    def cost(other: Allele | None) -> int:
+        moved = len(other.alt) - len(other.ref) if other else 0
+        at = start_pos if from_left else stop_pos + moved - (len(piece) - 1)
+        goal = stop_pos + moved - (len(piece) - 1) - at + band if right_fixed else None
+        if goal is not None and not 0 <= goal <= 2 * band:
+            goal = None
+        places = range(at - band, at + band + len(piece))
+        hap = [
+            other.haplotype(p - other.begin) if other else allele.window.get(p, "") for p in places
+        ]
+        return affine(piece, hap, band, extend, band if left_fixed else None, goal)
+
+    ref, alt = cost(None), cost(allele)
+    return ref - alt, any(cost(rival) < min(ref, alt) for rival in rivals[:16])
+
+
+def look(read: Read, allele: Allele, rivals: list[Allele] | None = None) -> dict[str, Any]:
+    """What evidence.c finds; with `rivals`, the other alleles, as read-set-2 has it."""
+    e = look_by_cigar(read, allele)
+    a = lay_out(read)
+    if rivals is None or not is_unclear(read, a, allele, e):
+        return e
+    found = realigned(read, a, allele, rivals)
+    if found is None:
+        return e
+    ratio, rival = found
+    side = by_ratio(ratio, 0)
+    if rival:
+        support = "other"
+    elif side and side == e["support"]:
+        support = side
+    else:
+        support = by_ratio(ratio, 15) or ("other" if e["spans"] else "")
+    return {**e, "ratio": ratio, "support": support}
+
+
+def look_by_cigar(read: Read, allele: Allele) -> dict[str, Any]:
+    """What the read's own alignment says."""
     a = lay_out(read)
     begin, end = allele.repeat_begin, allele.repeat_end
     changed = range(allele.begin, allele.begin + len(allele.ref))
@@ -210,18 +349,19 @@ def look(read: Read, allele: Allele) -> dict[str, Any]:
         right = max(-1, a.clip_left - (read.pos - end))
 
     deleted = sum(pos <= p < pos + n for pos, n in a.deletions for p in changed)
-    net, other_indels = 0, []
+    within, other_indels = [], []
     for pos, n in a.insertions:
         if begin <= pos <= end and unequal:
-            net += n
+            within.append(n)
         else:
             other_indels.append((pos, pos))
     for pos, n in a.deletions:
         if pos < end and pos + n > begin and unequal:
-            net -= n
+            within.append(-n)
         else:
             other_indels.append((pos, pos + n))
 
+    net = sum(within)
     if len(allele.ref) == len(allele.alt):
         support, ratio, spans = look_at_changed(read, a, allele, deleted)
         index = a.index_at.get(allele.begin, left if left >= 0 else right)
@@ -254,14 +394,18 @@ def look(read: Read, allele: Allele) -> dict[str, Any]:
         "indels": len(other_indels),
         "indels_near": sum(b <= end + 10 and e >= begin - 10 for b, e in other_indels),
         "listed": [(p, base) for p, _, base in sorted(mismatches) if base in "ACGT"][:16],
+        "within": within,
+        "deleted": deleted,
         "clipped": a.clip_left + a.clip_right,
         "clip_near": any(begin - 10 <= edge <= end + 10 for edge in a.clip_edges),
     }
 
 
-def rows(reads: list[Read], allele: Allele) -> list[list[float]]:
-    """A row of `reads` for each, in the order of READ_SCALARS."""
-    looks = [look(read, allele) for read in reads]
+def rows(
+    reads: list[Read], allele: Allele, rivals: list[Allele] | None = None
+) -> list[list[float]]:
+    """A row of `reads` for each, in the order of READ_SCALARS; with `rivals` of read-set-2."""
+    looks = [look(read, allele, rivals) for read in reads]
     listed = Counter(mismatch for e in looks for mismatch in e["listed"])
 
     def is_shared(mismatch: tuple[int, str]) -> bool:

@@ -200,8 +200,10 @@ def planes_of(batch: WindowBatch, rule: str, window: int) -> list[bytes]:
     if rule == "gatk":
         planes = encode_gatk_reads(native, record_rows(native), PlaneSpec(window))
     else:
-        spec = PlaneSpec(window, ANNOTATIONS, "reads")
-        planes = encode_read_set(native, allele_rows(native), spec)
+        spec, rows = PlaneSpec(window, ANNOTATIONS, "reads"), allele_rows(native)
+        planes = encode_read_set(native, rows, spec)
+        again = encode_read_set(native, rows, spec, realign=True)
+        planes |= {f"{name}, realigned": plane for name, plane in again.items()}
     return [planes[name].tobytes() for name in sorted(planes)]
 
 

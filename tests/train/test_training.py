@@ -75,6 +75,14 @@ def test_twenty_steps_overfit_a_tiny_set(samples: Samples, tmp_path: Path) -> No
     assert np.abs(after).mean() > 2
 
 
+def test_read_set_2_trains_and_exports(synthetic: Path, tmp_path: Path) -> None:
+    """The configuration `reads`, on the next edition of its encoding."""
+    sets = (*QUICK, "data.encoding=read-set-2")
+    finished = cli("reads", synthetic, tmp_path, sets=sets)
+    assert finished.code == 0, finished.err
+    assert manifest_of(tmp_path / "reads.onnx")["encoding"] == "read-set-2"
+
+
 def test_equal_seeds_give_equal_networks(synthetic: Path, tmp_path: Path) -> None:
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
         assert cli("read-set", synthetic, tmp_path / name, "--seed", seed).code == 0

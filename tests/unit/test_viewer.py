@@ -321,19 +321,19 @@ def test_views_are_in_file_order_with_their_rank(tiny: dict[str, str]) -> None:
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("own")
-    paths = {name: folder / f"{name}.onnx" for name in ("read-set", "reference")}
+    paths = {name: folder / f"{name}.onnx" for name in ("read-set", "read-set-2", "reference")}
     for name, path in paths.items():
         path.write_bytes(stand_in(name))
     return {name: str(path) for name, path in paths.items()}
 
 
-@pytest.mark.parametrize("encoding", ["read-set", "reference"])
+@pytest.mark.parametrize("encoding", ["read-set", "read-set-2", "reference"])
 def test_our_own_encodings(own: dict[str, str], encoding: str, tmp_path: Path) -> None:
     """Scores as `cnnscore score` writes them; effects of all parts; the reads beside."""
     sites = sites_of(own[encoding], Choice(limit=60), runs=300)
     engine = Engine(own[encoding])
     scored = tmp_path / "scored.vcf"
-    reads = (READS,) if encoding == "read-set" else ()
+    reads = () if encoding == "reference" else (READS,)
     score_calls(CALLS, engine, reference=REF, reads=reads, output=str(scored))
     key = engine.manifest.info_key
     with pysam.VariantFile(str(scored)) as records:

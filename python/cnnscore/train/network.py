@@ -95,7 +95,7 @@ class ReadSet(Network):
     """A small network per read, pooled over the reads that support the allele and over the others,
     joined with annotations and variant features. No order of reads, no reference."""
 
-    encodings = ("read-set",)
+    encodings = ("read-set", "read-set-2")
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -125,7 +125,7 @@ class ReadSet(Network):
 class SiteAnnotations(Network):
     """Annotations and variant features alone, as a control: does more than these carry anything?"""
 
-    encodings = ("reference", "read-set")
+    encodings = ("reference", "read-set", "read-set-2")
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from cnnscore.batch import WindowBatch
 from cnnscore.network.encode import (
     READ_SCALARS,
+    Encoding,
     NativeBatch,
     PlaneRows,
     PlaneSpec,
     encode_gatk_reads,
-    encode_read_set,
     read_fields,
 )
 
@@ -132,9 +132,13 @@ def read_of_row(batch: WindowBatch, site: int, window: int) -> NDArray[np.int64]
 
 
 def row_of_read(
-    batch: WindowBatch, allele: int, scalars: NDArray[np.float32], spec: PlaneSpec
+    batch: WindowBatch,
+    allele: int,
+    scalars: NDArray[np.float32],
+    encoding: Encoding,
+    spec: PlaneSpec,
 ) -> NDArray[np.int64]:
-    """[depth] the row of `scalars` [depth, F], `read-set` planes of the batch's one site, that each
+    """[depth] the row of `scalars` [depth, F], planes of the batch's one site, that each
     read is in.
 
     Their order is one of content. All scalars but one a read says by itself, so each read is
@@ -149,7 +153,7 @@ def row_of_read(
         reads=batch.reads,
     )
     rows = PlaneRows(np.arange(n), np.full(n, allele, np.int64))
-    single = encode_read_set(NativeBatch(alone), rows, spec)["reads"][:, 0]
+    single = encoding.encode(NativeBatch(alone), rows, spec)["reads"][:, 0]
     # Sorted by content, both lists pair up read by read.
     order = np.empty(n, np.int64)
     order[_by_content(single)] = _by_content(scalars[:n])

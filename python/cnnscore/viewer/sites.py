@@ -19,7 +19,14 @@ from cnnscore.batch import WindowBatch
 from cnnscore.calls.read_checks import ReadChecks
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.windows import ReaderOptions, WindowReader
-from cnnscore.network.encode import NativeBatch, PlaneRows, Planes, PlaneSpec, encode_gatk_reads
+from cnnscore.network.encode import (
+    Encoding,
+    NativeBatch,
+    PlaneRows,
+    Planes,
+    PlaneSpec,
+    encode_gatk_reads,
+)
 from cnnscore.score.engine import Engine
 from cnnscore.viewer.attribution import Attribution, attribute
 from cnnscore.viewer.choose import alleles_of
@@ -268,14 +275,16 @@ def look_at(
                 )
     site = _with_reads(site, pileup, window)
     if "mask" in site.planes and site.reads:
-        return _in_order_of_pileup(site, batch, engine.spec)
+        return _in_order_of_pileup(site, batch, engine.manifest.encoder, engine.spec)
     return site
 
 
-def _in_order_of_pileup(site: Site, batch: WindowBatch, spec: PlaneSpec) -> Site:
+def _in_order_of_pileup(
+    site: Site, batch: WindowBatch, encoding: Encoding, spec: PlaneSpec
+) -> Site:
     """The scalars of reads in the order of `site.reads`; the network sees no order."""
     scalars = site.planes["reads"]
-    row = row_of_read(batch, site.allele, scalars, spec)
+    row = row_of_read(batch, site.allele, scalars, encoding, spec)
     ordered = np.zeros_like(scalars)
     ordered[: len(site.reads)] = scalars[row[[read.number for read in site.reads]]]
     return replace(site, planes=site.planes | {"reads": ordered})
