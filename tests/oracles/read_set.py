@@ -205,7 +205,7 @@ def look_at_changed(read: Read, a: Aligned, allele: Allele, deleted: int) -> tup
 FAR = 10**6
 
 
-def affine(piece: list[tuple[str, int]], hap: str, band: int, extend: int, first: int | None,
+def affine(piece: list[tuple[str, int]], hap: list[str], band: int, extend: int, first: int | None,
            last: int | None) -> int:  # fmt: skip
     """Least cost of a piece of (base, quality) on a haplotype that begins `band` bases before it.
     It stands between `band` bases further left and right; `first` and `last` say where its ends do.
@@ -243,7 +243,7 @@ def is_unclear(read: Read, a: Aligned, allele: Allele, e: dict[str, Any]) -> boo
     if e["indels_near"] or e["clip_near"] or e["mismatches_near"] >= 2:
         return True
     if not change:
-        return e["deleted"] > 0
+        return bool(e["deleted"])
     if not e["within"]:
         return bool(e["spans"] and e["ratio"] > 0)
     return bool(not e["spans"] or e["within"] != [change] or e["ratio"] <= 0)
@@ -255,13 +255,13 @@ def realigned(
     """(ratio, whether another ALT allele fits better), or None where nothing can be aligned."""
     begin, end, n = allele.repeat_begin, allele.repeat_end, len(read.seq)
     columns = allele.window_begin, allele.window_end
-    before = max((p for p in a.index_at if p < begin), default=None)
-    after = min((p for p in a.index_at if p >= end), default=None)
-    if before is None and after is None:
+    before = max((p for p in a.index_at if p < begin), default=-FAR)
+    after = min((p for p in a.index_at if p >= end), default=FAR)
+    if before == -FAR and after == FAR:
         return None
     inside = end - begin + len(allele.alt)
-    left_at = None if before is None else a.index_at[before] + begin - before
-    right_at = None if after is None else a.index_at[after] - (after - end)
+    left_at = a.index_at.get(before, 0) + begin - before
+    right_at = a.index_at.get(after, 0) - (after - end)
 
     left, right = max(begin - 24, columns[0]), min(end + 24, columns[1]) - 1
     covered = [p for p in a.index_at if left <= p <= right]
@@ -271,19 +271,19 @@ def realigned(
     if left_fixed:
         start = a.index_at[first]
     else:
-        site = left_at if left_at is not None else right_at - inside
+        site = right_at - inside if before == -FAR else left_at
         start = max(0, site - 24, site - (begin - columns[0]))
     if right_fixed:
         stop = a.index_at[last] + 1
     else:
-        site = right_at if right_at is not None else left_at + inside
+        site = left_at + inside if after == FAR else right_at
         stop = min(n, site + 24, site + columns[1] - end)
     if start >= stop:
         return None
 
-    more_before = -1 if before is None else a.index_at[before] - a.clip_left
-    more_after = -1 if after is None else n - 1 - a.clip_right - a.index_at[after]
-    hangs_left = after is None or (before is not None and more_before >= more_after)
+    more_before = a.index_at.get(before, 0) - a.clip_left
+    more_after = n - 1 - a.clip_right - a.index_at.get(after, 0)
+    hangs_left = after == FAR or (before != -FAR and more_before >= more_after)
     from_left = left_fixed or (not right_fixed and hangs_left)
     if from_left:
         start_pos = first if left_fixed else before - (a.index_at[before] - start)

@@ -42,10 +42,10 @@ def compare(sites: list[Site], window: int, **batch_options: bool) -> int:
         assert not reads[row, n:].any()
         # Rows come in an order of content: the same sets of numbers.
         rivals = [other for key, other in expected[i].items() if key != number]
-        for found, others in ((reads, None), (realigned, rivals)):
+        for found, alternatives in ((reads, None), (realigned, rivals)):
             want = sorted(
                 np.array(scalars, np.float32).tolist()
-                for scalars in oracle_read_set.rows(site.reads, allele, others)
+                for scalars in oracle_read_set.rows(site.reads, allele, alternatives)
             )
             assert sorted(found[row, :n].tolist()) == want, f"site {i}, allele {number}"
         features = np.array(oracle_read_set.variant_features(allele), np.float32)
