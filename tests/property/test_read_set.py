@@ -32,7 +32,7 @@ def compare(sites: list[Site], window: int, **batch_options: bool) -> int:
     planes = [native_encode.encode_read_set(batch, rows, window, n_reads, realign=again)
               for again in (False, True)]  # fmt: skip
     (reads, mask, variant), (realigned, *others) = planes
-    assert [mask.tolist(), variant.tolist()] == [plane.tolist() for plane in others]
+    assert [mask.tolist(), variant.tolist()] == [other.tolist() for other in others]
     reference, alternate, same = native_encode.encode_haplotypes(batch, rows, window)
     np.testing.assert_array_equal(variant, same)
     for row, (i, number) in enumerate(rows):
@@ -42,12 +42,12 @@ def compare(sites: list[Site], window: int, **batch_options: bool) -> int:
         assert not reads[row, n:].any()
         # Rows come in an order of content: the same sets of numbers.
         rivals = [other for key, other in expected[i].items() if key != number]
-        for found, alternatives in ((reads, None), (realigned, rivals)):
+        for plane, alternatives in ((reads, None), (realigned, rivals)):
             want = sorted(
                 np.array(scalars, np.float32).tolist()
                 for scalars in oracle_read_set.rows(site.reads, allele, alternatives)
             )
-            assert sorted(found[row, :n].tolist()) == want, f"site {i}, allele {number}"
+            assert sorted(plane[row, :n].tolist()) == want, f"site {i}, allele {number}"
         features = np.array(oracle_read_set.variant_features(allele), np.float32)
         np.testing.assert_allclose(variant[row], features, rtol=1e-6)
         codes = oracle_read_set.haplotypes(site, allele, window)
