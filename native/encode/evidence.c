@@ -24,7 +24,6 @@ typedef struct {
     int64_t aligned_end;             /* position past the last aligned base */
     int64_t left, right; /* index of the bases aligned just before and just after the site, or -1 */
     int64_t at;          /* index of the base aligned to the first changed position, or -1 */
-    cnnscore_around around;
     int64_t net;                  /* bases inserted less bases deleted within the site, */
     int32_t n_within;             /* by so many operators */
     int64_t covered;              /* changed positions that have an aligned base, */
@@ -159,14 +158,6 @@ static void walk_aligned(cnnscore_evidence_scratch *self, walk *w, cnnscore_evid
     if (site_end >= pos && site_end < pos + n) w->right = index + (site_end - pos);
     if (allele->begin >= pos && allele->begin < pos + n) w->at = index + (allele->begin - pos);
     if (allele->ref_length == allele->alt_length) compare_changed(w, allele, pos, index, n);
-    if (n > 0 && pos < site) {
-        w->around.before_pos = min64(pos + n, site) - 1;
-        w->around.before = index + (w->around.before_pos - pos);
-    }
-    if (n > 0 && pos + n > site_end && w->around.after < 0) {
-        w->around.after_pos = max64(pos, site_end);
-        w->around.after = index + (w->around.after_pos - pos);
-    }
 
     const cnnscore_bam_record *record = w->record;
     stretch s = {pos, index - record->first, max64(pos, row->begin), min64(pos + n, row->end)};
@@ -276,13 +267,6 @@ static uint8_t alternate_at(const cnnscore_evidence_scratch *self, int64_t offse
     return reference_at(self, allele->begin + allele->ref_length + (offset - allele->alt_length));
 }
 
-/* Whether a read hangs on its bases before the site, not on those after it: where more are aligned. */
-static bool hangs_left(const walk *w, int64_t left, int64_t right) {
-    int64_t before = left < 0 ? -1 : left - w->clip_left;
-    int64_t after = right < 0 ? -1 : w->record->l_seq - 1 - w->clip_right - right;
-    return right < 0 || (left >= 0 && before >= after);
-}
-
 /* For an indel: the bases from the site on, ungapped, against both haplotypes. They hang on the side of
  * the site that has more aligned bases, and run through it to the other. */
 static int64_t haplotype_ratio(const cnnscore_evidence_scratch *self, const walk *w, int64_t left,
@@ -290,9 +274,11 @@ static int64_t haplotype_ratio(const cnnscore_evidence_scratch *self, const walk
     const cnnscore_allele *allele = &self->haplotypes.variant->allele;
     const cnnscore_bam_record *record = w->record;
     int64_t n = allele->repeat_end - allele->repeat_begin + allele->alt_length + COMPARED_MAX;
+    int64_t before = left < 0 ? -1 : left - w->clip_left;
+    int64_t after = right < 0 ? -1 : record->l_seq - 1 - w->clip_right - right;
     int64_t ratio = 0;
     if (left < 0 && right < 0) return 0;
-    if (hangs_left(w, left, right)) {
+    if (right < 0 || (left >= 0 && before >= after)) {
         n = min64(n, record->first + record->n_held - 1 - left);
         for (int64_t i = max64(0, record->first - 1 - left); i < n; i++) {
             int64_t pos = allele->repeat_begin + i;
@@ -353,11 +339,8 @@ static bool is_unclear(const walk *w, const cnnscore_allele *allele, const cnnsc
 
 /* What alignment to the haplotypes says. Where it is little, a side that the CIGAR takes too. */
 static void realign(const cnnscore_evidence_scratch *self, walk *w, cnnscore_evidence *e) {
-    cnnscore_around *around = &w->around;
     cnnscore_realigned found;
-    if (around->before < 0 && around->after < 0) return;
-    around->hangs_left = hangs_left(w, around->before, around->after);
-    if (!cnnscore_realign(&self->haplotypes, w->record, around, &found)) return;
+    if (!cnnscore_realign(&self->haplotypes, w->record, &found)) return;
     e->ratio = found.ratio;
     int side = support_by_ratio(found.ratio, 0);
     if (found.rival) {
@@ -375,7 +358,6 @@ void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_re
                           cnnscore_evidence *e, cnnscore_mismatches *mismatches) {
     const cnnscore_allele *allele = &self->haplotypes.variant->allele;
     walk w = {.record = record, .mismatches = mismatches, .left = -1, .right = -1, .at = -1};
-    w.around.before = w.around.after = -1;
     *e = (cnnscore_evidence){.index = -1};
     if (mismatches) mismatches->n = 0;
     walk_cigar(self, &w, e);

@@ -4,34 +4,47 @@
  * counts for none. */
 #include "realign.h"
 
+#include <string.h>
+
 #include "int64.h"
 
-#define FLANK 24        /* bases of the read at each side of the site */
-#define BAND 12         /* how far the read may be shifted by what else is near */
-#define BAND_MAX 48     /* the same with what the allele itself shifts */
+#define FLANK CNNSCORE_FLANK
+#define INSIDE_MAX 80   /* of a site's bases, where the read has an end among them */
+#define MOVES 12        /* how far the read may be shifted by what else is near */
 #define PIECE_MAX 320   /* bases of the read in all */
 #define GAP_OPEN 40     /* phred, of a gap's first base, */
 #define GAP_EXTEND 10   /* and of each further one; */
 #define UNITS_EXTEND 1  /* in a repeat: three units less are no evidence of two less */
 #define MISMATCH_MAX 40 /* of a base of any quality: two gaps are never cheaper */
+#define UNKNOWN 15      /* bits of a base that fits all */
+
+/* Places that a base can take on a haplotype: those of a band around where it stands without gaps, as wide as
+ * vectors are. */
+#define WIDTH_MIN 32
+#define WIDTH_MAX 128
+/* PIECE_MAX * MISMATCH_MAX, twice, and a few gaps fit into 16 bits. */
+#define UNREACHED (INT16_MAX / 2)
+#define ANYWHERE (-1)
 
 /* A read's bases around the site, and where they lie. */
 typedef struct {
-    int32_t n, band;
-    int16_t extend;                    /* what a gap's further bases cost */
-    bool left_fixed, right_fixed;      /* whether its ends stand where the read's own alignment has them, */
-    bool from_left;                    /* of which the one on this side is the one to lay it out from: */
-    int64_t begin, begin_pos, end_pos; /* its first base, where that one and the last stand */
-    uint8_t bases[PIECE_MAX];
+    int32_t n, width;
+    int16_t extend;               /* what a gap's further bases cost */
+    bool left_fixed, right_fixed; /* whether its ends stand where the read's own alignment has them, */
+    bool from_left;               /* of which the one on this side is the one to lay it out from: */
+    int64_t begin_pos, end_pos;   /* where its first and its last base stand */
+    int16_t bases[PIECE_MAX];
     int16_t cost[PIECE_MAX]; /* of a mismatch */
 } piece;
 
-/* PIECE_MAX * MISMATCH_MAX and a few gaps fit into 16 bits. */
-#define UNREACHED (INT16_MAX / 2)
-#define ANYWHERE (-1)
+/* What of a read is aligned within FLANK of the site, and in the window. Of none the index is -1. */
 typedef struct {
-    int16_t any[2 * BAND_MAX + 2], insertion[2 * BAND_MAX + 2];
-} cells;
+    int64_t first, first_pos, last, last_pos;
+    int64_t before, before_pos; /* the last one before the site */
+    int64_t after, after_pos;   /* the first one after it */
+    int64_t n_before, n_after;  /* how many are aligned up to there, and from there on, gaps aside */
+    int64_t end;                /* of the read's alignment */
+} surroundings;
 
 void cnnscore_haplotypes_of(cnnscore_haplotypes *self, const cnnscore_window_batch *batch,
                             const cnnscore_variant *variant) {
@@ -45,149 +58,183 @@ void cnnscore_haplotypes_of(cnnscore_haplotypes *self, const cnnscore_window_bat
     }
 }
 
-static uint8_t reference_at(const cnnscore_reference_row *row, int64_t pos) {
-    return pos < row->begin || pos >= row->end ? 0 : cnnscore_base_bits[row->bases[pos - row->begin]];
-}
-
-/* Bits of an allele's haplotype, `offset` bases from its first changed one on. */
-static uint8_t haplotype_at(const cnnscore_reference_row *row, const cnnscore_allele *allele,
-                            int64_t offset) {
-    if (offset < 0) return reference_at(row, allele->begin + offset);
-    if (offset < allele->alt_length) return cnnscore_base_bits[(uint8_t)allele->alt[offset]];
-    return reference_at(row, allele->begin + allele->ref_length + (offset - allele->alt_length));
-}
-
-/* The ends of the piece where the read is aligned FLANK bases beyond the site: its alignment is believed
- * there. Else what there is, clips included, ends freely. */
-static bool find_ends(const cnnscore_haplotypes *self, const cnnscore_bam_record *record,
-                      const cnnscore_around *around, piece *p, int64_t *end) {
-    const cnnscore_allele *allele = &self->variant->allele;
-    const cnnscore_reference_row *row = &self->variant->row;
-    int64_t inside = allele->repeat_end - allele->repeat_begin + allele->alt_length;
-    int64_t left = max64(allele->repeat_begin - FLANK, row->begin), left_index = -1;
-    int64_t right = min64(allele->repeat_end + FLANK, row->end) - 1, right_index = -1;
-    int64_t pos = record->pos, index = 0;
-    for (uint32_t i = 0; i < record->n_cigar && pos <= right; i++) {
+static surroundings look_around(const cnnscore_bam_record *record, const cnnscore_allele *allele, int64_t left,
+                                int64_t right) {
+    surroundings a = {.first = -1, .last = -1, .before = -1, .after = -1};
+    int64_t pos = record->pos, index = 0, clip_left = 0, clip_right = 0;
+    bool aligned = false;
+    for (uint32_t i = 0; i < record->n_cigar; i++) {
         uint32_t op = cnnscore_bam_cigar(record, i);
         int64_t length = cnnscore_cigar_length(op);
-        bool on_read = cnnscore_cigar_on_read(op), on_reference = cnnscore_cigar_on_reference(op);
-        int64_t n = on_read ? min64(length, record->l_seq - index) : 0;
-        if (on_read && on_reference && n > 0) {
-            if (left_index < 0 && pos + n > left) {
-                p->begin_pos = max64(pos, left);
-                left_index = index + (p->begin_pos - pos);
+        bool on_reference = cnnscore_cigar_on_reference(op);
+        int64_t n = cnnscore_cigar_on_read(op) ? min64(length, record->l_seq - index) : 0;
+        int64_t from = max64(pos, left), to = min64(pos + n, right) - 1;
+        if (on_reference && from <= to) {
+            if (a.first < 0) {
+                a.first = index + (from - pos);
+                a.first_pos = from;
             }
-            p->end_pos = min64(pos + n - 1, right);
-            right_index = index + (p->end_pos - pos);
+            a.last = index + (to - pos);
+            a.last_pos = to;
+            if (from < allele->repeat_begin) {
+                a.before_pos = min64(to, allele->repeat_begin - 1);
+                a.before = index + (a.before_pos - pos);
+            }
+            if (to >= allele->repeat_end && a.after < 0) {
+                a.after_pos = max64(from, allele->repeat_end);
+                a.after = index + (a.after_pos - pos);
+            }
         }
+        aligned |= on_reference && cnnscore_cigar_on_read(op);
+        if (cnnscore_cigar_op(op) == CNNSCORE_CIGAR_S) *(aligned ? &clip_right : &clip_left) += n;
         index += n;
         pos += on_reference ? length : 0;
     }
-    p->left_fixed = record->pos <= left && left_index >= 0 && p->begin_pos < allele->repeat_begin;
-    p->right_fixed = pos > right && right_index >= 0 && p->end_pos >= allele->repeat_end;
-    p->begin = left_index;
-    *end = right_index + 1;
-    /* Free ends: as far as the nearest aligned bases place them, in the window. */
-    int64_t before = around->before + (allele->repeat_begin - around->before_pos);
-    int64_t after = around->after - (around->after_pos - allele->repeat_end);
-    if (!p->left_fixed) {
-        int64_t site = around->before >= 0 ? before : after - inside;
-        p->begin = max64(max64(0, site - FLANK), site - (allele->repeat_begin - row->begin));
-    }
-    if (!p->right_fixed) {
-        int64_t site = around->after >= 0 ? after : before + inside;
-        *end = min64(min64(record->l_seq, site + FLANK), site + (row->end - allele->repeat_end));
-    }
-    p->from_left = p->left_fixed || (!p->right_fixed && around->hangs_left);
-    if (!p->left_fixed && p->from_left) p->begin_pos = around->before_pos - (around->before - p->begin);
-    if (!p->right_fixed && !p->from_left) p->end_pos = around->after_pos + (*end - 1 - around->after);
-    return p->begin < *end;
+    a.n_before = a.before - clip_left;
+    a.n_after = record->l_seq - 1 - clip_right - a.after;
+    a.end = pos;
+    return a;
 }
 
-static bool take_piece(const cnnscore_haplotypes *self, const cnnscore_bam_record *record,
-                       const cnnscore_around *around, piece *p) {
+/* The piece reaches FLANK bases beyond the site, where the read's own alignment is believed. Where that ends
+ * before, so does the piece, freely, after what there is of a clip: as far as the nearest aligned base places
+ * it. */
+static bool take_piece(const cnnscore_haplotypes *self, const cnnscore_bam_record *record, piece *p) {
     const cnnscore_allele *allele = &self->variant->allele;
-    int64_t end;
-    if (!find_ends(self, record, around, p, &end)) return false;
-    if (end - p->begin > PIECE_MAX && p->from_left) {
-        end = p->begin + PIECE_MAX;
-        p->right_fixed = false;
-    } else if (end - p->begin > PIECE_MAX) {
-        p->begin = end - PIECE_MAX;
+    const cnnscore_reference_row *row = &self->variant->row;
+    int64_t left = max64(allele->repeat_begin - FLANK, row->begin);
+    int64_t right = min64(allele->repeat_end + FLANK, row->end);
+    surroundings a = look_around(record, allele, left, right);
+    if (a.before < 0 && a.after < 0) return false;
+    int64_t inside = min64(allele->repeat_end - allele->repeat_begin + allele->alt_length, INSIDE_MAX);
+    int64_t before = a.before + (allele->repeat_begin - a.before_pos); /* index of the site's first base, */
+    int64_t after = a.after - (a.after_pos - allele->repeat_end);      /* and of the one after it */
+    int64_t begin = a.first, end = a.last + 1;
+    p->left_fixed = a.before >= 0 && record->pos <= left;
+    p->right_fixed = a.after >= 0 && a.end >= right;
+    p->begin_pos = a.first_pos;
+    p->end_pos = a.last_pos;
+    if (!p->left_fixed) {
+        int64_t site = a.before >= 0 ? before : after - inside;
+        begin = max64(0, site - (allele->repeat_begin - left));
     }
-    int64_t change = allele->alt_length - allele->ref_length, length = change < 0 ? -change : change;
-    int64_t shift = allele->repeat_end - allele->repeat_begin - allele->ref_length;
-    p->n = (int32_t)(end - p->begin);
-    p->band = (int32_t)min64(BAND_MAX, BAND + length);
-    p->extend = length > 0 && shift >= length ? UNITS_EXTEND : GAP_EXTEND;
+    if (!p->right_fixed) {
+        int64_t site = a.after >= 0 ? after : before + inside;
+        end = min64(record->l_seq, site + (right - allele->repeat_end));
+    }
+    bool hangs_left = a.after < 0 || (a.before >= 0 && a.n_before >= a.n_after);
+    p->from_left = p->left_fixed || (!p->right_fixed && hangs_left);
+    if (!p->left_fixed && p->from_left) p->begin_pos = a.before_pos - (a.before - begin);
+    if (!p->right_fixed && !p->from_left) p->end_pos = a.after_pos + (end - 1 - a.after);
+    if (end - begin > PIECE_MAX && p->from_left) {
+        end = begin + PIECE_MAX;
+        p->right_fixed = false;
+    } else if (end - begin > PIECE_MAX) {
+        begin = end - PIECE_MAX;
+    }
+    p->n = (int32_t)(end - begin);
     for (int32_t i = 0; i < p->n; i++) {
-        p->bases[i] = cnnscore_bam_base(record, p->begin + i);
-        uint8_t quality = cnnscore_bam_quality(record, p->begin + i);
+        uint8_t base = cnnscore_bam_base(record, begin + i);
+        uint8_t quality = cnnscore_bam_quality(record, begin + i);
+        p->bases[i] = base ? base : UNKNOWN;
         p->cost[i] = quality < MISMATCH_MAX ? quality : MISMATCH_MAX;
     }
-    return true;
+    return p->n > 0;
+}
+
+static void choose_costs(const cnnscore_allele *allele, piece *p) {
+    int64_t change = allele->alt_length - allele->ref_length, length = change < 0 ? -change : change;
+    int64_t shift = allele->repeat_end - allele->repeat_begin - allele->ref_length;
+    p->extend = length > 0 && shift >= length ? UNITS_EXTEND : GAP_EXTEND;
+    p->width = WIDTH_MIN;
+    while (p->width < WIDTH_MAX && p->width / 2 <= MOVES + length) p->width *= 2;
+}
+
+/* Cells of a row, between some that are never reached. */
+enum { BESIDE = WIDTH_MAX / 2, CELLS = BESIDE + WIDTH_MAX + 1 };
+
+static inline int16_t least_of(int16_t a, int16_t b) {
+    return a < b ? a : b;
 }
 
 /* The least cost of the whole piece on a haplotype. Cell b of row i: base i of the piece stands at base
- * i + b of the haplotype. An end that is not free stands at cell `first`, or `last`. */
-static int32_t align(const piece *p, const uint8_t *haplotype, int64_t first, int64_t last) {
-    cells self;
-    int32_t width = 2 * p->band + 1;
-    for (int32_t b = 0; b <= width; b++) {
-        self.any[b] = first == ANYWHERE || b == first ? 0 : UNREACHED;
-        self.insertion[b] = UNREACHED;
-    }
-    self.any[width] = UNREACHED; /* beyond the band */
+ * i + b of the haplotype. An end that is not free stands at cell `first`, or `last`. No loop over cells has an
+ * order, so that the compiler makes vectors of them. */
+static inline int32_t align(const piece *p, const int16_t *haplotype, int64_t first, int64_t last,
+                            const int32_t width) {
+    int16_t any[CELLS], undeleted[CELLS], deletion[CELLS], further[CELLS], insertion[CELLS];
+    const int16_t extend = p->extend;
+    for (int32_t b = 0; b < CELLS; b++)
+        any[b] = undeleted[b] = deletion[b] = further[b] = insertion[b] = UNREACHED;
+    for (int32_t b = 0; b < width; b++)
+        if (first == ANYWHERE || b == first) any[BESIDE + b] = 0;
     for (int32_t i = 0; i < p->n; i++) {
-        const uint8_t *restrict along = haplotype + i;
-        uint8_t base = p->bases[i];
-        int16_t cost = p->cost[i];
-        for (int32_t b = 0; b < width; b++) {
-            int16_t opened = (int16_t)(self.any[b + 1] + GAP_OPEN);
-            int16_t extended = (int16_t)(self.insertion[b + 1] + p->extend);
-            int16_t inserted = opened < extended ? opened : extended;
-            bool differs = (base & along[b]) == 0 && base != 0 && along[b] != 0;
-            int16_t aligned = (int16_t)(self.any[b] + (differs ? cost : 0));
-            self.insertion[b] = inserted;
-            self.any[b] = aligned < inserted ? aligned : inserted;
+        const int16_t *along = haplotype + i;
+        const int16_t base = p->bases[i], cost = p->cost[i];
+        for (int32_t b = BESIDE; b < BESIDE + width; b++) {
+            int16_t inserted =
+                least_of((int16_t)(any[b + 1] + GAP_OPEN), (int16_t)(insertion[b + 1] + extend));
+            int16_t aligned = (int16_t)(any[b] + ((base & along[b - BESIDE]) == 0 ? cost : 0));
+            insertion[b] = inserted;
+            undeleted[b] = least_of(aligned, inserted);
         }
-        int16_t deletion = UNREACHED;
-        for (int32_t b = 1; b < width; b++) {
-            int16_t opened = (int16_t)(self.any[b - 1] + GAP_OPEN);
-            int16_t extended = (int16_t)(deletion + p->extend);
-            deletion = opened < extended ? opened : extended;
-            if (deletion < self.any[b]) self.any[b] = deletion;
+        /* A deletion that ends at b begins at any place before it: as far again with each turn. */
+        for (int32_t b = BESIDE; b < BESIDE + width; b++)
+            deletion[b] = (int16_t)(undeleted[b - 1] + GAP_OPEN);
+        for (int32_t reach = 1; reach < width; reach *= 2) {
+            int16_t more = (int16_t)(reach * extend);
+            for (int32_t b = BESIDE; b < BESIDE + width; b++)
+                further[b] = least_of(deletion[b], (int16_t)(deletion[b - reach] + more));
+            memcpy(deletion + BESIDE, further + BESIDE, (size_t)width * sizeof *deletion);
         }
+        for (int32_t b = BESIDE; b < BESIDE + width; b++) any[b] = least_of(undeleted[b], deletion[b]);
     }
-    if (last != ANYWHERE) return self.any[last];
-    int32_t least = self.any[0];
-    for (int32_t b = 1; b < width; b++)
-        if (self.any[b] < least) least = self.any[b];
+    if (last != ANYWHERE) return any[BESIDE + last];
+    int16_t least = any[BESIDE];
+    for (int32_t b = BESIDE; b < BESIDE + width; b++) least = least_of(least, any[b]);
     return least;
 }
 
-/* The cost on REF, where `allele` is NULL, or on an ALT allele. */
-static int32_t cost_on(const cnnscore_haplotypes *self, const piece *p, const cnnscore_allele *allele) {
+/* Bits of a haplotype's bases [from, from + n), counted from an allele's first changed one; REF's where
+ * `allele` has as much as it replaces. */
+static void lay_out(const cnnscore_haplotypes *self, const cnnscore_allele *allele, int64_t from, int32_t n,
+                    int16_t *to) {
     const cnnscore_reference_row *row = &self->variant->row;
-    int64_t change = allele ? allele->alt_length - allele->ref_length : 0;
+    for (int32_t i = 0; i < n; i++) {
+        int64_t offset = from + i, pos = allele->begin + offset;
+        bool changed = offset >= 0 && offset < allele->alt_length;
+        if (offset >= allele->alt_length) pos += allele->ref_length - allele->alt_length;
+        uint8_t base = changed                                ? (uint8_t)allele->alt[offset]
+                       : pos < row->begin || pos >= row->end ? 0
+                                                              : row->bases[pos - row->begin];
+        int16_t bits = cnnscore_base_bits[base];
+        to[i] = bits ? bits : UNKNOWN;
+    }
+}
+
+/* The cost on an allele's haplotype. */
+static int32_t cost_on(const cnnscore_haplotypes *self, const piece *p, const cnnscore_allele *allele) {
+    int64_t change = allele->alt_length - allele->ref_length, middle = p->width / 2;
     /* On the haplotype, whose positions are REF's up to the allele and shifted behind it. */
     int64_t begin = p->from_left ? p->begin_pos : p->end_pos + change - (p->n - 1);
-    int64_t last = p->end_pos + change - (p->n - 1) - begin + p->band;
-    if (!p->right_fixed || last < 0 || last > 2 * p->band) last = ANYWHERE;
-    uint8_t haplotype[PIECE_MAX + 2 * BAND_MAX];
-    int32_t n = p->n + 2 * p->band;
-    int64_t pos = begin - p->band;
-    for (int32_t i = 0; i < n; i++)
-        haplotype[i] =
-            allele ? haplotype_at(row, allele, pos + i - allele->begin) : reference_at(row, pos + i);
-    return align(p, haplotype, p->left_fixed ? p->band : ANYWHERE, last);
+    int64_t first = p->left_fixed ? middle : ANYWHERE;
+    int64_t last = p->end_pos + change - (p->n - 1) - begin + middle;
+    if (!p->right_fixed || last < 0 || last >= p->width) last = ANYWHERE;
+    int16_t haplotype[PIECE_MAX + WIDTH_MAX];
+    lay_out(self, allele, begin - middle - allele->begin, p->n + p->width, haplotype);
+    if (p->width == WIDTH_MIN) return align(p, haplotype, first, last, WIDTH_MIN);
+    if (p->width < WIDTH_MAX) return align(p, haplotype, first, last, 2 * WIDTH_MIN);
+    return align(p, haplotype, first, last, WIDTH_MAX);
 }
 
 bool cnnscore_realign(const cnnscore_haplotypes *self, const cnnscore_bam_record *record,
-                      const cnnscore_around *around, cnnscore_realigned *found) {
+                      cnnscore_realigned *found) {
+    const cnnscore_allele *allele = &self->variant->allele;
     piece p;
-    if (!take_piece(self, record, around, &p)) return false;
-    int32_t ref = cost_on(self, &p, NULL), alt = cost_on(self, &p, &self->variant->allele);
+    if (!take_piece(self, record, &p)) return false;
+    choose_costs(allele, &p);
+    const cnnscore_allele reference = {.begin = allele->begin};
+    int32_t ref = cost_on(self, &p, &reference), alt = cost_on(self, &p, allele);
     int32_t best = ref < alt ? ref : alt;
     *found = (cnnscore_realigned){.ratio = ref - alt};
     for (int32_t i = 0; i < self->n_rivals && !found->rival; i++)

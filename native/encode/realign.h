@@ -18,20 +18,13 @@ typedef struct {
 void cnnscore_haplotypes_of(cnnscore_haplotypes *self, const cnnscore_window_batch *batch,
                             const cnnscore_variant *variant);
 
-/* The last base of a read that is aligned before the site, and the first one after it. */
-typedef struct {
-    int64_t before, before_pos; /* index -1: none */
-    int64_t after, after_pos;
-    bool hangs_left; /* whether more of the read is aligned before the site than after it */
-} cnnscore_around;
-
 typedef struct {
     int32_t ratio; /* ALT against REF, phred scaled */
     bool rival;    /* another ALT allele of the site fits better than both */
 } cnnscore_realigned;
 
-/* Aligns the read's bases around the site to each haplotype; false where it has none there. */
+/* Aligns the read's bases around the site to each haplotype; false where none is aligned near it. */
 bool cnnscore_realign(const cnnscore_haplotypes *self, const cnnscore_bam_record *record,
-                      const cnnscore_around *around, cnnscore_realigned *found);
+                      cnnscore_realigned *found);
 
 #endif

@@ -14,6 +14,8 @@
 #define CNNSCORE_SHIFT_MAX 128
 /* Reads are chosen over no more than this much of a site, from POS on. */
 #define CNNSCORE_SPAN_MAX 128
+/* Bases of a read at each side of a site that are aligned to its haplotypes anew. */
+#define CNNSCORE_FLANK 24
 
 /* Columns of the reference around a site: bases[0] stands at contig position `begin`. */
 typedef struct {

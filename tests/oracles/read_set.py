@@ -205,12 +205,11 @@ def look_at_changed(read: Read, a: Aligned, allele: Allele, deleted: int) -> tup
 FAR = 10**6
 
 
-def affine(piece: list[tuple[str, int]], hap: list[str], band: int, extend: int, first: int | None,
+def affine(piece: list[tuple[str, int]], hap: list[str], width: int, extend: int, first: int | None,
            last: int | None) -> int:  # fmt: skip
-    """Least cost of a piece of (base, quality) on a haplotype that begins `band` bases before it.
-    It stands between `band` bases further left and right; `first` and `last` say where its ends do.
+    """Least cost of a piece of (base, quality) on a haplotype that begins width / 2 bases before it.
+    Each base has `width` places, from there on; `first` and `last` say where its ends stand.
     """
-    width = 2 * band + 1
     best = [0 if first in (None, b) else FAR for b in range(width)]
     inserted = [FAR] * width
     for i, (base, quality) in enumerate(piece):
@@ -254,61 +253,58 @@ def realigned(
 ) -> tuple[int, bool] | None:
     """(ratio, whether another ALT allele fits better), or None where nothing can be aligned."""
     begin, end, n = allele.repeat_begin, allele.repeat_end, len(read.seq)
-    columns = allele.window_begin, allele.window_end
-    before = max((p for p in a.index_at if p < begin), default=-FAR)
-    after = min((p for p in a.index_at if p >= end), default=FAR)
-    if before == -FAR and after == FAR:
+    left, right = max(begin - 24, allele.window_begin), min(end + 24, allele.window_end)
+    near = [p for p in a.index_at if left <= p < right]
+    before = max((p for p in near if p < begin), default=-1)
+    after = min((p for p in near if p >= end), default=-1)
+    if before < 0 and after < 0:
         return None
-    inside = end - begin + len(allele.alt)
+    inside = min(end - begin + len(allele.alt), 80)
+    # Where the nearest aligned base places the site's first base, and the one after it.
     left_at = a.index_at.get(before, 0) + begin - before
     right_at = a.index_at.get(after, 0) - (after - end)
 
-    left, right = max(begin - 24, columns[0]), min(end + 24, columns[1]) - 1
-    covered = [p for p in a.index_at if left <= p <= right]
-    first, last = min(covered, default=FAR), max(covered, default=-FAR)
-    left_fixed = read.pos <= left and first < begin
-    right_fixed = a.end > right and last >= end
+    start_pos, stop_pos = min(near), max(near)
+    left_fixed = before >= 0 and read.pos <= left
+    right_fixed = after >= 0 and a.end >= right
     if left_fixed:
-        start = a.index_at[first]
+        start = a.index_at[start_pos]
     else:
-        site = right_at - inside if before == -FAR else left_at
-        start = max(0, site - 24, site - (begin - columns[0]))
+        start = max(0, (left_at if before >= 0 else right_at - inside) - (begin - left))
     if right_fixed:
-        stop = a.index_at[last] + 1
+        stop = a.index_at[stop_pos] + 1
     else:
-        site = left_at + inside if after == FAR else right_at
-        stop = min(n, site + 24, site + columns[1] - end)
-    if start >= stop:
-        return None
+        stop = min(n, (right_at if after >= 0 else left_at + inside) + right - end)
 
     more_before = a.index_at.get(before, 0) - a.clip_left
     more_after = n - 1 - a.clip_right - a.index_at.get(after, 0)
-    hangs_left = after == FAR or (before != -FAR and more_before >= more_after)
+    hangs_left = after < 0 or (before >= 0 and more_before >= more_after)
     from_left = left_fixed or (not right_fixed and hangs_left)
-    if from_left:
-        start_pos = first if left_fixed else before - (a.index_at[before] - start)
-        if stop - start > 320:
-            stop, right_fixed = start + 320, False
-        stop_pos = last
-    else:
-        stop_pos = last if right_fixed else after + (stop - 1 - a.index_at[after])
-        start = max(start, stop - 320)
+    if from_left and not left_fixed:
+        start_pos = before - (a.index_at[before] - start)
+    if not from_left and not right_fixed:
+        stop_pos = after + (stop - 1 - a.index_at[after])
+    if from_left and stop - start > 320:
+        stop, right_fixed = start + 320, False
+    start = max(start, stop - 320)
+    if start >= stop:
+        return None
     piece = list(zip(read.seq[start:stop], read.qual[start:stop], strict=True))
     change = abs(len(allele.alt) - len(allele.ref))
-    band = min(12 + change, 48)
+    width = next((w for w in (32, 64) if 12 + change < w / 2), 128)
     extend = 1 if change and end - begin - len(allele.ref) >= change else 10
 
     def cost(other: Allele | None) -> int:
         moved = len(other.alt) - len(other.ref) if other else 0
         at = start_pos if from_left else stop_pos + moved - (len(piece) - 1)
-        goal = stop_pos + moved - (len(piece) - 1) - at + band if right_fixed else None
-        if goal is not None and not 0 <= goal <= 2 * band:
+        goal = stop_pos + moved - (len(piece) - 1) - at + width // 2 if right_fixed else None
+        if goal is not None and not 0 <= goal < width:
             goal = None
-        places = range(at - band, at + band + len(piece))
+        places = range(at - width // 2, at + width // 2 + len(piece))
         hap = [
             other.haplotype(p - other.begin) if other else allele.window.get(p, "") for p in places
         ]
-        return affine(piece, hap, band, extend, band if left_fixed else None, goal)
+        return affine(piece, hap, width, extend, width // 2 if left_fixed else None, goal)
 
     ref, alt = cost(None), cost(allele)
     return ref - alt, any(cost(rival) < min(ref, alt) for rival in rivals[:16])
