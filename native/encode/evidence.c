@@ -13,6 +13,7 @@
 #define RATIO_CONVINCES 40 /* of a read that spans the site without the indel */
 #define RATIO_ALONE 15     /* of a read that does not span it */
 #define RATIO_LEANS 10     /* of a read, for annotations */
+#define RATIO_REALIGNED 9  /* of a read that was aligned anew: a gap's further base is 10 */
 #define MISMATCHES_MANY 2  /* near the site: more than an error of sequencing */
 #define LEFT_OUT_MAX 1000  /* far above what the count of indels is cut to */
 
@@ -338,20 +339,17 @@ static bool is_unclear(const walk *w, const cnnscore_allele *allele, const cnnsc
 }
 
 /* What alignment to the haplotypes says. Where it is little, a side that the CIGAR takes too. */
-static void realign(const cnnscore_evidence_scratch *self, walk *w, cnnscore_evidence *e) {
+static void realign(const cnnscore_evidence_scratch *self, const walk *w, cnnscore_evidence *e) {
     cnnscore_realigned found;
     if (!cnnscore_realign(&self->haplotypes, w->record, &found)) return;
-    e->ratio = found.ratio;
     int side = support_by_ratio(found.ratio, 0);
-    if (found.rival) {
+    e->ratio = found.ratio;
+    if (found.rival)
         e->support = CNNSCORE_SUPPORTS_OTHER;
-    } else if (side != e->support || side == CNNSCORE_SUPPORTS_NOTHING) {
-        e->support = support_by_ratio(found.ratio, RATIO_ALONE);
-        if (e->support == CNNSCORE_SUPPORTS_NOTHING && e->spans) e->support = CNNSCORE_SUPPORTS_OTHER;
-    }
-    e->leaning = found.rival || e->support == CNNSCORE_SUPPORTS_REF || e->support == CNNSCORE_SUPPORTS_ALT
-                     ? e->support
-                     : support_by_ratio(found.ratio, RATIO_LEANS);
+    else if (side != e->support || side == CNNSCORE_SUPPORTS_NOTHING)
+        e->support = support_by_ratio(found.ratio, RATIO_REALIGNED);
+    if (e->support == CNNSCORE_SUPPORTS_NOTHING && e->spans) e->support = CNNSCORE_SUPPORTS_OTHER;
+    e->leaning = e->support;
 }
 
 void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_record *record,

@@ -13,8 +13,8 @@
 #define MOVES 12        /* how far the read may be shifted by what else is near */
 #define PIECE_MAX 320   /* bases of the read in all */
 #define GAP_OPEN 40     /* phred, of a gap's first base, */
-#define GAP_EXTEND 10   /* and of each further one; */
-#define UNITS_EXTEND 1  /* in a repeat: three units less are no evidence of two less */
+#define GAP_EXTEND 10   /* and of each further one, but for those that repeat an indel's unit: three units less
+                         * are no evidence of two less */
 #define MISMATCH_MAX 40 /* of a base of any quality: two gaps are never cheaper */
 #define UNKNOWN 15      /* bits of a base that fits all */
 
@@ -22,20 +22,27 @@
  * vectors are. */
 #define WIDTH_MIN 32
 #define WIDTH_MAX 128
-/* PIECE_MAX * MISMATCH_MAX, twice, and a few gaps fit into 16 bits. */
+/* PIECE_MAX mismatches beyond this, and a gap of WIDTH_MAX, fit into 16 bits. */
 #define UNREACHED (INT16_MAX / 2)
 #define ANYWHERE (-1)
 
 /* A read's bases around the site, and where they lie. */
 typedef struct {
     int32_t n, width;
-    int16_t extend;               /* what a gap's further bases cost */
+    int32_t unit;                 /* bases of an indel that can be shifted by as many, or 0 */
     bool left_fixed, right_fixed; /* whether its ends stand where the read's own alignment has them, */
     bool from_left;               /* of which the one on this side is the one to lay it out from: */
     int64_t begin_pos, end_pos;   /* where its first and its last base stand */
     int16_t bases[PIECE_MAX];
-    int16_t cost[PIECE_MAX]; /* of a mismatch */
+    int16_t cost[PIECE_MAX];   /* of a mismatch */
+    int16_t extend[PIECE_MAX]; /* of a gap that goes on with this base */
 } piece;
+
+/* An allele's sequence where the piece may lie. */
+typedef struct {
+    int16_t bases[PIECE_MAX + WIDTH_MAX];
+    int16_t extended[PIECE_MAX + WIDTH_MAX + 1]; /* cost of a gap that goes on from the first base to before this */
+} haplotype;
 
 /* What of a read is aligned within FLANK of the site, and in the window. Of none the index is -1. */
 typedef struct {
@@ -142,10 +149,17 @@ static bool take_piece(const cnnscore_haplotypes *self, const cnnscore_bam_recor
     return p->n > 0;
 }
 
+/* What a gap that has begun costs with base i of a sequence. */
+static inline int16_t extend_at(const int16_t *bases, int32_t i, int32_t unit) {
+    bool again = unit > 0 && i >= unit && (bases[i] & bases[i - unit]) != 0;
+    return again ? 0 : GAP_EXTEND;
+}
+
 static void choose_costs(const cnnscore_allele *allele, piece *p) {
     int64_t change = allele->alt_length - allele->ref_length, length = change < 0 ? -change : change;
     int64_t shift = allele->repeat_end - allele->repeat_begin - allele->ref_length;
-    p->extend = length > 0 && shift >= length ? UNITS_EXTEND : GAP_EXTEND;
+    p->unit = length > 0 && shift >= length ? (int32_t)length : 0;
+    for (int32_t i = 0; i < p->n; i++) p->extend[i] = extend_at(p->bases, i, p->unit);
     p->width = WIDTH_MIN;
     while (p->width < WIDTH_MAX && p->width / 2 <= MOVES + length) p->width *= 2;
 }
@@ -160,34 +174,34 @@ static inline int16_t least_of(int16_t a, int16_t b) {
 /* The least cost of the whole piece on a haplotype. Cell b of row i: base i of the piece stands at base
  * i + b of the haplotype. An end that is not free stands at cell `first`, or `last`. No loop over cells has an
  * order, so that the compiler makes vectors of them. */
-static inline int32_t align(const piece *p, const int16_t *haplotype, int64_t first, int64_t last,
+static inline int32_t align(const piece *p, const haplotype *h, int64_t first, int64_t last,
                             const int32_t width) {
     int16_t any[CELLS], undeleted[CELLS], deletion[CELLS], further[CELLS], insertion[CELLS];
-    const int16_t extend = p->extend;
     for (int32_t b = 0; b < CELLS; b++)
         any[b] = undeleted[b] = deletion[b] = further[b] = insertion[b] = UNREACHED;
     for (int32_t b = 0; b < width; b++)
         if (first == ANYWHERE || b == first) any[BESIDE + b] = 0;
     for (int32_t i = 0; i < p->n; i++) {
-        const int16_t *along = haplotype + i;
-        const int16_t base = p->bases[i], cost = p->cost[i];
-        for (int32_t b = BESIDE; b < BESIDE + width; b++) {
-            int16_t inserted =
-                least_of((int16_t)(any[b + 1] + GAP_OPEN), (int16_t)(insertion[b + 1] + extend));
-            int16_t aligned = (int16_t)(any[b] + ((base & along[b - BESIDE]) == 0 ? cost : 0));
-            insertion[b] = inserted;
-            undeleted[b] = least_of(aligned, inserted);
+        const int16_t *along = h->bases + i, *extended = h->extended + i;
+        const int16_t base = p->bases[i], cost = p->cost[i], extend = p->extend[i];
+        for (int32_t b = 0; b < width; b++) {
+            int16_t inserted = least_of((int16_t)(any[BESIDE + b + 1] + GAP_OPEN),
+                                        (int16_t)(insertion[BESIDE + b + 1] + extend));
+            int16_t aligned = (int16_t)(any[BESIDE + b] + ((base & along[b]) == 0 ? cost : 0));
+            insertion[BESIDE + b] = inserted;
+            undeleted[BESIDE + b] = least_of(aligned, inserted);
         }
         /* A deletion that ends at b begins at any place before it: as far again with each turn. */
-        for (int32_t b = BESIDE; b < BESIDE + width; b++)
-            deletion[b] = (int16_t)(undeleted[b - 1] + GAP_OPEN);
+        for (int32_t b = 0; b < width; b++)
+            deletion[BESIDE + b] = (int16_t)(undeleted[BESIDE + b] - extended[b + 2]);
         for (int32_t reach = 1; reach < width; reach *= 2) {
-            int16_t more = (int16_t)(reach * extend);
             for (int32_t b = BESIDE; b < BESIDE + width; b++)
-                further[b] = least_of(deletion[b], (int16_t)(deletion[b - reach] + more));
+                further[b] = least_of(deletion[b], deletion[b - reach]);
             memcpy(deletion + BESIDE, further + BESIDE, (size_t)width * sizeof *deletion);
         }
-        for (int32_t b = BESIDE; b < BESIDE + width; b++) any[b] = least_of(undeleted[b], deletion[b]);
+        for (int32_t b = 0; b < width; b++)
+            any[BESIDE + b] = least_of(undeleted[BESIDE + b],
+                                       (int16_t)(deletion[BESIDE + b - 1] + GAP_OPEN + extended[b + 1]));
     }
     if (last != ANYWHERE) return any[BESIDE + last];
     int16_t least = any[BESIDE];
@@ -198,7 +212,7 @@ static inline int32_t align(const piece *p, const int16_t *haplotype, int64_t fi
 /* Bits of a haplotype's bases [from, from + n), counted from an allele's first changed one; REF's where
  * `allele` has as much as it replaces. */
 static void lay_out(const cnnscore_haplotypes *self, const cnnscore_allele *allele, int64_t from, int32_t n,
-                    int16_t *to) {
+                    int32_t unit, haplotype *to) {
     const cnnscore_reference_row *row = &self->variant->row;
     for (int32_t i = 0; i < n; i++) {
         int64_t offset = from + i, pos = allele->begin + offset;
@@ -208,8 +222,11 @@ static void lay_out(const cnnscore_haplotypes *self, const cnnscore_allele *alle
                        : pos < row->begin || pos >= row->end ? 0
                                                               : row->bases[pos - row->begin];
         int16_t bits = cnnscore_base_bits[base];
-        to[i] = bits ? bits : UNKNOWN;
+        to->bases[i] = bits ? bits : UNKNOWN;
     }
+    to->extended[0] = 0;
+    for (int32_t i = 0; i < n; i++)
+        to->extended[i + 1] = (int16_t)(to->extended[i] + extend_at(to->bases, i, unit));
 }
 
 /* The cost on an allele's haplotype. */
@@ -220,11 +237,11 @@ static int32_t cost_on(const cnnscore_haplotypes *self, const piece *p, const cn
     int64_t first = p->left_fixed ? middle : ANYWHERE;
     int64_t last = p->end_pos + change - (p->n - 1) - begin + middle;
     if (!p->right_fixed || last < 0 || last >= p->width) last = ANYWHERE;
-    int16_t haplotype[PIECE_MAX + WIDTH_MAX];
-    lay_out(self, allele, begin - middle - allele->begin, p->n + p->width, haplotype);
-    if (p->width == WIDTH_MIN) return align(p, haplotype, first, last, WIDTH_MIN);
-    if (p->width < WIDTH_MAX) return align(p, haplotype, first, last, 2 * WIDTH_MIN);
-    return align(p, haplotype, first, last, WIDTH_MAX);
+    haplotype h;
+    lay_out(self, allele, begin - middle - allele->begin, p->n + p->width, p->unit, &h);
+    if (p->width == WIDTH_MIN) return align(p, &h, first, last, WIDTH_MIN);
+    if (p->width < WIDTH_MAX) return align(p, &h, first, last, 2 * WIDTH_MIN);
+    return align(p, &h, first, last, WIDTH_MAX);
 }
 
 bool cnnscore_realign(const cnnscore_haplotypes *self, const cnnscore_bam_record *record,

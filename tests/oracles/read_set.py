@@ -205,16 +205,29 @@ def look_at_changed(read: Read, a: Aligned, allele: Allele, deleted: int) -> tup
 FAR = 10**6
 
 
-def affine(piece: list[tuple[str, int]], hap: list[str], width: int, extend: int, first: int | None,
+def extensions(letters: list[str], unit: int) -> list[int]:
+    """What a gap that has begun costs with each of these."""
+
+    def again(i: int) -> bool:
+        if not unit or i < unit:
+            return False
+        one, other = letters[i], letters[i - unit]
+        return not bases(one) or not bases(other) or bool(fits(one, other))
+
+    return [0 if again(i) else 10 for i in range(len(letters))]
+
+
+def affine(piece: list[tuple[str, int]], hap: list[str], width: int, unit: int, first: int | None,
            last: int | None) -> int:  # fmt: skip
     """Least cost of a piece of (base, quality) on a haplotype that begins width / 2 bases before it.
     Each base has `width` places, from there on; `first` and `last` say where its ends stand.
     """
+    extend_read, extend_hap = extensions([base for base, _ in piece], unit), extensions(hap, unit)
     best = [0 if first in (None, b) else FAR for b in range(width)]
     inserted = [FAR] * width
     for i, (base, quality) in enumerate(piece):
         inserted = [
-            min(best[b + 1] + 40, inserted[b + 1] + extend) if b + 1 < width else FAR
+            min(best[b + 1] + 40, inserted[b + 1] + extend_read[i]) if b + 1 < width else FAR
             for b in range(width)
         ]
         for b in range(width):
@@ -223,7 +236,7 @@ def affine(piece: list[tuple[str, int]], hap: list[str], width: int, extend: int
             best[b] = min(best[b] + min(quality, 40) * bool(differs), inserted[b])
         deleted = FAR  # bases of the haplotype that the read lacks
         for b in range(1, width):
-            deleted = min(best[b - 1] + 40, deleted + extend)
+            deleted = min(best[b - 1] + 40, deleted + extend_hap[i + b])
             best[b] = min(best[b], deleted)
     return min(best) if last is None else best[last]
 
@@ -292,7 +305,7 @@ def realigned(
     piece = list(zip(read.seq[start:stop], read.qual[start:stop], strict=True))
     change = abs(len(allele.alt) - len(allele.ref))
     width = next((w for w in (32, 64) if 12 + change < w / 2), 128)
-    extend = 1 if change and end - begin - len(allele.ref) >= change else 10
+    unit = change if change and end - begin - len(allele.ref) >= change else 0
 
     def cost(other: Allele | None) -> int:
         moved = len(other.alt) - len(other.ref) if other else 0
@@ -304,7 +317,7 @@ def realigned(
         hap = [
             other.haplotype(p - other.begin) if other else allele.window.get(p, "") for p in places
         ]
-        return affine(piece, hap, width, extend, width // 2 if left_fixed else None, goal)
+        return affine(piece, hap, width, unit, width // 2 if left_fixed else None, goal)
 
     ref, alt = cost(None), cost(allele)
     return ref - alt, any(cost(rival) < min(ref, alt) for rival in rivals[:16])
@@ -326,7 +339,7 @@ def look(read: Read, allele: Allele, rivals: list[Allele] | None = None) -> dict
     elif side and side == e["support"]:
         support = side
     else:
-        support = by_ratio(ratio, 15) or ("other" if e["spans"] else "")
+        support = by_ratio(ratio, 9) or ("other" if e["spans"] else "")
     return {**e, "ratio": ratio, "support": support}
 
 
