@@ -23,8 +23,8 @@ typedef struct {
     cnnscore_mismatches *mismatches; /* or NULL */
     int64_t clip_left, clip_right;   /* soft-clipped bases */
     int64_t aligned_end;             /* position past the last aligned base */
-    int64_t left, right; /* index of the bases aligned just before and just after the site, or -1 */
-    int64_t at;          /* index of the base aligned to the first changed position, or -1 */
+    int64_t left, right;          /* index of the bases aligned just before and just after the site, or -1 */
+    int64_t at;                   /* index of the base aligned to the first changed position, or -1 */
     int64_t net;                  /* bases inserted less bases deleted within the site, */
     int32_t n_within;             /* by so many operators */
     int64_t covered;              /* changed positions that have an aligned base, */
@@ -35,11 +35,12 @@ typedef struct {
     int32_t mismatches_within; /* of an indel's repeat; counted for `realign` */
 } walk;
 
-int cnnscore_evidence_init(cnnscore_evidence_scratch *self, int32_t window) {
-    self->realigns = false;
+int cnnscore_evidence_init(cnnscore_evidence_scratch *self, int32_t window, bool realign) {
+    self->variant = NULL;
     self->reference = malloc((size_t)window);
     self->read = malloc((size_t)window);
-    if (self->reference && self->read) return CNNSCORE_OK;
+    self->realigner = realign ? calloc(1, sizeof *self->realigner) : NULL;
+    if (self->reference && self->read && (self->realigner || !realign)) return CNNSCORE_OK;
     cnnscore_evidence_free(self);
     return CNNSCORE_ERR_NOMEM;
 }
@@ -47,20 +48,23 @@ int cnnscore_evidence_init(cnnscore_evidence_scratch *self, int32_t window) {
 void cnnscore_evidence_free(cnnscore_evidence_scratch *self) {
     free(self->reference);
     free(self->read);
+    free(self->realigner);
     self->reference = self->read = NULL;
+    self->realigner = NULL;
 }
 
 void cnnscore_evidence_row(cnnscore_evidence_scratch *self, const cnnscore_window_batch *batch,
                            const cnnscore_variant *variant) {
     const cnnscore_reference_row *row = &variant->row;
-    cnnscore_haplotypes_of(&self->haplotypes, batch, variant);
+    self->variant = variant;
+    if (self->realigner) cnnscore_realigner_row(self->realigner, batch, variant);
     for (int64_t i = 0; i < row->end - row->begin; i++)
         self->reference[i] = cnnscore_base_bits[row->bases[i]];
 }
 
 /* Bits of the reference at a position, 0 where it is not known. */
 static uint8_t reference_at(const cnnscore_evidence_scratch *self, int64_t pos) {
-    const cnnscore_reference_row *row = &self->haplotypes.variant->row;
+    const cnnscore_reference_row *row = &self->variant->row;
     return pos < row->begin || pos >= row->end ? 0 : self->reference[pos - row->begin];
 }
 
@@ -108,7 +112,7 @@ static void count_within(const cnnscore_evidence_scratch *self, const walk *w, c
     to = min64(to, s->end);
     if (from >= to) return;
     int32_t before = *all;
-    int64_t column = from - self->haplotypes.variant->row.begin;
+    int64_t column = from - self->variant->row.begin;
     const uint8_t *read = self->read + (from - s->begin), *reference = self->reference + column;
     count_mismatches(read, reference, w->record->qual + s->index + (from - s->pos), to - from, all, good);
     if (*all > before && w->mismatches) list_mismatches(read, reference, column, to - from, w->mismatches);
@@ -116,12 +120,11 @@ static void count_within(const cnnscore_evidence_scratch *self, const walk *w, c
 
 /* Mismatches within an indel's repeat, which are no scalar. */
 static void count_inside(const cnnscore_evidence_scratch *self, walk *w, const stretch *s) {
-    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
+    const cnnscore_allele *allele = &self->variant->allele;
     int64_t from = max64(allele->repeat_begin, s->begin), to = min64(allele->repeat_end, s->end);
     int32_t good = 0;
     if (allele->ref_length == allele->alt_length || from >= to) return;
-    count_mismatches(self->read + (from - s->begin),
-                     self->reference + (from - self->haplotypes.variant->row.begin),
+    count_mismatches(self->read + (from - s->begin), self->reference + (from - self->variant->row.begin),
                      w->record->qual + s->index + (from - s->pos), to - from, &w->mismatches_within, &good);
 }
 
@@ -152,8 +155,8 @@ static void compare_changed(walk *w, const cnnscore_allele *allele, int64_t pos,
 /* An aligned stretch of n bases at `pos`, from base `index` on. */
 static void walk_aligned(cnnscore_evidence_scratch *self, walk *w, cnnscore_evidence *e, int64_t pos,
                          int64_t index, int64_t n) {
-    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
-    const cnnscore_reference_row *row = &self->haplotypes.variant->row;
+    const cnnscore_allele *allele = &self->variant->allele;
+    const cnnscore_reference_row *row = &self->variant->row;
     int64_t site = allele->repeat_begin, site_end = allele->repeat_end;
     if (site - 1 >= pos && site - 1 < pos + n) w->left = index + (site - 1 - pos);
     if (site_end >= pos && site_end < pos + n) w->right = index + (site_end - pos);
@@ -173,13 +176,13 @@ static void walk_aligned(cnnscore_evidence_scratch *self, walk *w, cnnscore_evid
     count_within(self, w, &s, site_end + NEAR, s.end, &e->mismatches, &e->mismatches_q20);
     e->mismatches += near;
     e->mismatches_near += near;
-    if (self->realigns) count_inside(self, w, &s);
+    if (self->realigner) count_inside(self, w, &s);
 }
 
 /* An indel of the read, which takes the place of [pos, end); an insertion stands before pos == end. */
 static void walk_indel(const cnnscore_evidence_scratch *self, walk *w, cnnscore_evidence *e, int64_t pos,
                        int64_t end, int64_t change) {
-    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
+    const cnnscore_allele *allele = &self->variant->allele;
     int64_t site = allele->repeat_begin, site_end = allele->repeat_end;
     w->deleted += max64(0, min64(end, allele->begin + allele->ref_length) - max64(pos, allele->begin));
     bool within = pos == end ? pos >= site && pos <= site_end : pos < site_end && end > site;
@@ -194,7 +197,7 @@ static void walk_indel(const cnnscore_evidence_scratch *self, walk *w, cnnscore_
 
 /* A soft clip whose aligned neighbour is at `edge`. */
 static void walk_clip(const cnnscore_evidence_scratch *self, cnnscore_evidence *e, int64_t edge, int64_t n) {
-    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
+    const cnnscore_allele *allele = &self->variant->allele;
     e->clipped += n;
     if (n > 0) e->clip_near |= edge <= allele->repeat_end + NEAR && edge >= allele->repeat_begin - NEAR;
 }
@@ -242,7 +245,7 @@ static void walk_cigar(cnnscore_evidence_scratch *self, walk *w, cnnscore_eviden
 /* Where a site lies in a clip, its neighbours are as far into the clip as they are past the aligned
  * bases. */
 static void extend_into_clips(const cnnscore_evidence_scratch *self, walk *w, int64_t *left, int64_t *right) {
-    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
+    const cnnscore_allele *allele = &self->variant->allele;
     const cnnscore_bam_record *record = w->record;
     *left = w->left;
     *right = w->right;
@@ -262,7 +265,7 @@ static int64_t base_ratio(uint8_t base, uint8_t quality, uint8_t ref, uint8_t al
 
 /* Bits of the ALT haplotype, `offset` bases from the first changed one on; may be negative. */
 static uint8_t alternate_at(const cnnscore_evidence_scratch *self, int64_t offset) {
-    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
+    const cnnscore_allele *allele = &self->variant->allele;
     if (offset < 0) return reference_at(self, allele->begin + offset);
     if (offset < allele->alt_length) return cnnscore_base_bits[(uint8_t)allele->alt[offset]];
     return reference_at(self, allele->begin + allele->ref_length + (offset - allele->alt_length));
@@ -272,7 +275,7 @@ static uint8_t alternate_at(const cnnscore_evidence_scratch *self, int64_t offse
  * the site that has more aligned bases, and run through it to the other. */
 static int64_t haplotype_ratio(const cnnscore_evidence_scratch *self, const walk *w, int64_t left,
                                int64_t right) {
-    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
+    const cnnscore_allele *allele = &self->variant->allele;
     const cnnscore_bam_record *record = w->record;
     int64_t n = allele->repeat_end - allele->repeat_begin + allele->alt_length + COMPARED_MAX;
     int64_t before = left < 0 ? -1 : left - w->clip_left;
@@ -339,22 +342,21 @@ static bool is_unclear(const walk *w, const cnnscore_allele *allele, const cnnsc
 }
 
 /* What alignment to the haplotypes says. Where it is little, a side that the CIGAR takes too. */
-static void realign(const cnnscore_evidence_scratch *self, const walk *w, cnnscore_evidence *e) {
-    cnnscore_realigned found;
-    if (!cnnscore_realign(&self->haplotypes, w->record, &found)) return;
-    int side = support_by_ratio(found.ratio, 0);
-    e->ratio = found.ratio;
-    if (found.rival)
+static void take_costs(cnnscore_evidence *e) {
+    const cnnscore_haplotype_costs *costs = &e->costs;
+    e->ratio = costs->ref - costs->alt;
+    int side = support_by_ratio(e->ratio, 0);
+    if (costs->rival < (costs->ref < costs->alt ? costs->ref : costs->alt))
         e->support = CNNSCORE_SUPPORTS_OTHER;
     else if (side != e->support || side == CNNSCORE_SUPPORTS_NOTHING)
-        e->support = support_by_ratio(found.ratio, RATIO_REALIGNED);
+        e->support = support_by_ratio(e->ratio, RATIO_REALIGNED);
     if (e->support == CNNSCORE_SUPPORTS_NOTHING && e->spans) e->support = CNNSCORE_SUPPORTS_OTHER;
     e->leaning = e->support;
 }
 
-void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_record *record,
-                          cnnscore_evidence *e, cnnscore_mismatches *mismatches) {
-    const cnnscore_allele *allele = &self->haplotypes.variant->allele;
+static void look_at(cnnscore_evidence_scratch *self, const cnnscore_bam_record *record, cnnscore_evidence *e,
+                    cnnscore_mismatches *mismatches) {
+    const cnnscore_allele *allele = &self->variant->allele;
     walk w = {.record = record, .mismatches = mismatches, .left = -1, .right = -1, .at = -1};
     *e = (cnnscore_evidence){.index = -1};
     if (mismatches) mismatches->n = 0;
@@ -373,6 +375,17 @@ void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_re
     e->ratio = w.ratio;
     e->support = support_of(&w, allele, e->spans);
     e->leaning = leaning_of(&w, allele, e);
-    if (self->realigns && is_unclear(&w, allele, e)) realign(self, &w, e);
     if (e->index >= 0) e->quality = cnnscore_bam_quality(record, e->index);
+    e->realigned =
+        self->realigner && is_unclear(&w, allele, e) && cnnscore_realign(self->realigner, record, &e->costs);
+}
+
+void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_record *records, int64_t n,
+                          cnnscore_evidence *evidence, cnnscore_mismatches *mismatches) {
+    for (int64_t i = 0; i < n; i++)
+        look_at(self, &records[i], &evidence[i], mismatches ? &mismatches[i] : NULL);
+    if (!self->realigner) return;
+    cnnscore_realign_finish(self->realigner);
+    for (int64_t i = 0; i < n; i++)
+        if (evidence[i].realigned) take_costs(&evidence[i]);
 }

@@ -17,6 +17,8 @@ typedef struct {
     int32_t indels, indels_near;
     int64_t clipped; /* soft-clipped bases */
     bool clip_near;  /* a soft clip begins near the site */
+    bool realigned;  /* it was aligned anew, at these costs */
+    cnnscore_haplotype_costs costs;
 } cnnscore_evidence;
 
 /* Mismatches of a read, along it; of more than there is room for the first ones. */
@@ -28,19 +30,19 @@ typedef struct {
 
 /* Memory for a row: the window as bits of bases, and a read's. Freed by cnnscore_evidence_free. */
 typedef struct {
-    bool realigns; /* reads that fit neither allele: set after init, false */
-    cnnscore_haplotypes haplotypes;
-    uint8_t *reference; /* [window] */
-    uint8_t *read;      /* [window] */
+    const cnnscore_variant *variant;
+    uint8_t *reference;            /* [window] */
+    uint8_t *read;                 /* [window] */
+    cnnscore_realigner *realigner; /* or NULL: reads count as they are aligned */
 } cnnscore_evidence_scratch;
 
-int cnnscore_evidence_init(cnnscore_evidence_scratch *self, int32_t window);
+int cnnscore_evidence_init(cnnscore_evidence_scratch *self, int32_t window, bool realign);
 void cnnscore_evidence_free(cnnscore_evidence_scratch *self);
 /* What follows is about this row; it and the batch must live as long. */
 void cnnscore_evidence_row(cnnscore_evidence_scratch *self, const cnnscore_window_batch *batch,
                            const cnnscore_variant *variant);
-/* `mismatches` may be NULL. */
-void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_record *record,
+/* Of n reads. `mismatches` may be NULL. */
+void cnnscore_evidence_of(cnnscore_evidence_scratch *self, const cnnscore_bam_record *records, int64_t n,
                           cnnscore_evidence *evidence, cnnscore_mismatches *mismatches);
 
 #endif

@@ -32,6 +32,7 @@ typedef struct {
     cnnscore_bam_record *records;       /* [R] of one site */
     read_row *rows;                     /* [R] */
     sorted_row *order;                  /* [R] */
+    cnnscore_evidence *found;           /* [R] of the last allele looked at */
     cnnscore_annotated_read *annotated; /* [R] */
     cnnscore_mismatches *mismatches;    /* [R] */
     uint16_t *tally;                    /* [4 * window] reads that have a mismatch; all 0 between rows */
@@ -44,25 +45,27 @@ static void scratch_free(scratch *self) {
     free(self->records);
     free(self->rows);
     free(self->order);
+    free(self->found);
     free(self->annotated);
     free(self->mismatches);
     free(self->tally);
     free(self->sides);
 }
 
-static int scratch_init(scratch *self, int32_t window, int32_t n_reads) {
+static int scratch_init(scratch *self, int32_t window, int32_t n_reads, bool realign) {
     size_t n = (size_t)n_reads;
     memset(self, 0, sizeof *self);
     self->records = calloc(n, sizeof *self->records);
     self->rows = calloc(n, sizeof *self->rows);
     self->order = calloc(n, sizeof *self->order);
+    self->found = calloc(n, sizeof *self->found);
     self->annotated = calloc(n, sizeof *self->annotated);
     self->mismatches = calloc(n, sizeof *self->mismatches);
     self->tally = calloc((size_t)window * 4, sizeof *self->tally);
     self->sides = calloc(n, sizeof *self->sides);
     self->sided = -1;
-    if (self->records && self->rows && self->order && self->annotated && self->mismatches && self->tally &&
-        self->sides && cnnscore_evidence_init(&self->evidence, window) == CNNSCORE_OK)
+    if (self->records && self->rows && self->order && self->found && self->annotated && self->mismatches &&
+        self->tally && self->sides && cnnscore_evidence_init(&self->evidence, window, realign) == CNNSCORE_OK)
         return CNNSCORE_OK;
     scratch_free(self);
     return CNNSCORE_ERR_NOMEM;
@@ -190,11 +193,10 @@ static int find_sides(scratch *self, const cnnscore_window_batch *batch, const c
         int rc = cnnscore_variant_open(batch, &other, 0, CNNSCORE_VIEW_READS, &variant, err);
         if (rc != CNNSCORE_OK) return rc;
         cnnscore_evidence_row(&self->evidence, batch, &variant);
+        cnnscore_evidence_of(&self->evidence, self->records, n, self->found, NULL);
         for (int64_t i = 0; i < n; i++) {
-            cnnscore_evidence e;
-            cnnscore_evidence_of(&self->evidence, &self->records[i], &e, NULL);
-            self->sides[i].alt |= e.leaning == CNNSCORE_SUPPORTS_ALT;
-            self->sides[i].ref &= e.leaning == CNNSCORE_SUPPORTS_REF;
+            self->sides[i].alt |= self->found[i].leaning == CNNSCORE_SUPPORTS_ALT;
+            self->sides[i].ref &= self->found[i].leaning == CNNSCORE_SUPPORTS_REF;
         }
     }
     self->sided = own->site.index;
@@ -258,13 +260,15 @@ static int encode_row(scratch *self, const cnnscore_window_batch *batch, const c
     bool annotate = copy_annotations(batch, rows, rows->sites[i], annotations);
     cnnscore_evidence_row(&self->evidence, batch, &variant);
     for (int64_t read = 0; read < n; read++) {
-        cnnscore_bam_record *record = &self->records[read];
-        rc = cnnscore_site_read(batch, &variant.site, read, record, err);
+        rc = cnnscore_site_read(batch, &variant.site, read, &self->records[read], err);
         if (rc != CNNSCORE_OK) return rc;
-        cnnscore_evidence e;
-        cnnscore_evidence_of(&self->evidence, record, &e, &self->mismatches[read]);
-        write_scalars(record, &e, self->rows[read].scalars);
-        if (annotate) self->annotated[read] = cnnscore_annotated(record, &e);
+    }
+    cnnscore_evidence_of(&self->evidence, self->records, n, self->found, self->mismatches);
+    for (int64_t read = 0; read < n; read++) {
+        const cnnscore_bam_record *record = &self->records[read];
+        const cnnscore_evidence *e = &self->found[read];
+        write_scalars(record, e, self->rows[read].scalars);
+        if (annotate) self->annotated[read] = cnnscore_annotated(record, e);
     }
     write_shared(self, n);
     write_rows(self, n, rows->n_reads, reads, mask);
@@ -299,8 +303,8 @@ int cnnscore_encode_read_set(const cnnscore_window_batch *batch, const cnnscore_
     int rc = check_request(batch, rows, err);
     if (rc != CNNSCORE_OK) return rc;
     scratch self;
-    if (scratch_init(&self, rows->window, rows->n_reads) != CNNSCORE_OK) return cnnscore_fail_memory(err);
-    self.evidence.realigns = rows->realign != 0;
+    if (scratch_init(&self, rows->window, rows->n_reads, rows->realign != 0) != CNNSCORE_OK)
+        return cnnscore_fail_memory(err);
     size_t n_reads = (size_t)rows->n_reads, n_annotations = (size_t)batch->n_annotations;
     for (int64_t i = 0; rc == CNNSCORE_OK && i < rows->n; i++) {
         size_t at = (size_t)i;

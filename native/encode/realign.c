@@ -1,48 +1,30 @@
-/* realign.c: what a read's bases around a site cost on each haplotype, by banded alignment.
+/* realign.c: what a read's bases around a site cost on each haplotype.
  *
  * What else is near, an indel or SNPs of the same molecule, costs the same on all haplotypes and so
  * counts for none. */
 #include "realign.h"
 
-#include <string.h>
-
 #include "int64.h"
 
 #define FLANK CNNSCORE_FLANK
-#define INSIDE_MAX 80   /* of a site's bases, where the read has an end among them */
-#define MOVES 12        /* how far the read may be shifted by what else is near */
-#define PIECE_MAX 320   /* bases of the read in all */
-#define GAP_OPEN 40     /* phred, of a gap's first base, */
-#define GAP_EXTEND 10   /* and of each further one, but for those that repeat an indel's unit: three units less
-                         * are no evidence of two less */
-#define MISMATCH_MAX 40 /* of a base of any quality: two gaps are never cheaper */
-#define UNKNOWN 15      /* bits of a base that fits all */
-
-/* Places that a base can take on a haplotype: those of a band around where it stands without gaps, as wide as
- * vectors are. */
+#define INSIDE_MAX 80 /* of a site's bases, where the read has an end among them */
+#define MOVES 12      /* how far the read may be shifted by what else is near */
+#define PIECE_MAX CNNSCORE_ALIGN_BASES
 #define WIDTH_MIN 32
-#define WIDTH_MAX 128
-/* PIECE_MAX mismatches beyond this, and a gap of WIDTH_MAX, fit into 16 bits. */
-#define UNREACHED (INT16_MAX / 2)
-#define ANYWHERE (-1)
+#define WIDTH_MAX CNNSCORE_ALIGN_WIDTH
+#define GAP_EXTEND \
+    10 /* but for bases that repeat an indel's unit: three units less are no evidence of two less */
+#define UNKNOWN 15 /* bits of a base that fits all */
 
 /* A read's bases around the site, and where they lie. */
 typedef struct {
-    int32_t n, width;
-    int32_t unit;                 /* bases of an indel that can be shifted by as many, or 0 */
+    int32_t n;
     bool left_fixed, right_fixed; /* whether its ends stand where the read's own alignment has them, */
     bool from_left;               /* of which the one on this side is the one to lay it out from: */
     int64_t begin_pos, end_pos;   /* where its first and its last base stand */
     int16_t bases[PIECE_MAX];
-    int16_t cost[PIECE_MAX];   /* of a mismatch */
-    int16_t extend[PIECE_MAX]; /* of a gap that goes on with this base */
+    int16_t mismatch[PIECE_MAX];
 } piece;
-
-/* An allele's sequence where the piece may lie. */
-typedef struct {
-    int16_t bases[PIECE_MAX + WIDTH_MAX];
-    int16_t extended[PIECE_MAX + WIDTH_MAX + 1]; /* cost of a gap that goes on from the first base to before this */
-} haplotype;
 
 /* What of a read is aligned within FLANK of the site, and in the window. Of none the index is -1. */
 typedef struct {
@@ -53,20 +35,8 @@ typedef struct {
     int64_t end;                /* of the read's alignment */
 } surroundings;
 
-void cnnscore_haplotypes_of(cnnscore_haplotypes *self, const cnnscore_window_batch *batch,
-                            const cnnscore_variant *variant) {
-    self->variant = variant;
-    self->n_rivals = 0;
-    for (int64_t number = 1; number <= variant->n_alts && self->n_rivals < CNNSCORE_RIVALS_MAX; number++) {
-        cnnscore_allele *rival = &self->rivals[self->n_rivals];
-        if (number == variant->number || !cnnscore_site_allele(batch, &variant->site, number, rival))
-            continue;
-        self->n_rivals++;
-    }
-}
-
-static surroundings look_around(const cnnscore_bam_record *record, const cnnscore_allele *allele, int64_t left,
-                                int64_t right) {
+static surroundings look_around(const cnnscore_bam_record *record, const cnnscore_allele *allele,
+                                int64_t left, int64_t right) {
     surroundings a = {.first = -1, .last = -1, .before = -1, .after = -1};
     int64_t pos = record->pos, index = 0, clip_left = 0, clip_right = 0;
     bool aligned = false;
@@ -106,7 +76,7 @@ static surroundings look_around(const cnnscore_bam_record *record, const cnnscor
 /* The piece reaches FLANK bases beyond the site, where the read's own alignment is believed. Where that ends
  * before, so does the piece, freely, after what there is of a clip: as far as the nearest aligned base places
  * it. */
-static bool take_piece(const cnnscore_haplotypes *self, const cnnscore_bam_record *record, piece *p) {
+static bool take_piece(const cnnscore_realigner *self, const cnnscore_bam_record *record, piece *p) {
     const cnnscore_allele *allele = &self->variant->allele;
     const cnnscore_reference_row *row = &self->variant->row;
     int64_t left = max64(allele->repeat_begin - FLANK, row->begin);
@@ -144,117 +114,85 @@ static bool take_piece(const cnnscore_haplotypes *self, const cnnscore_bam_recor
         uint8_t base = cnnscore_bam_base(record, begin + i);
         uint8_t quality = cnnscore_bam_quality(record, begin + i);
         p->bases[i] = base ? base : UNKNOWN;
-        p->cost[i] = quality < MISMATCH_MAX ? quality : MISMATCH_MAX;
+        p->mismatch[i] = quality < CNNSCORE_MISMATCH_MAX ? quality : CNNSCORE_MISMATCH_MAX;
     }
     return p->n > 0;
 }
 
-/* What a gap that has begun costs with base i of a sequence. */
-static inline int16_t extend_at(const int16_t *bases, int32_t i, int32_t unit) {
-    bool again = unit > 0 && i >= unit && (bases[i] & bases[i - unit]) != 0;
+/* What a gap that has begun costs with base i of a sequence in a lane. */
+static inline int16_t extend_at(const cnnscore_lanes *bases, int32_t lane, int32_t i, int32_t unit) {
+    bool again = unit > 0 && i >= unit && (bases[i][lane] & bases[i - unit][lane]) != 0;
     return again ? 0 : GAP_EXTEND;
 }
 
-static void choose_costs(const cnnscore_allele *allele, piece *p) {
-    int64_t change = allele->alt_length - allele->ref_length, length = change < 0 ? -change : change;
-    int64_t shift = allele->repeat_end - allele->repeat_begin - allele->ref_length;
-    p->unit = length > 0 && shift >= length ? (int32_t)length : 0;
-    for (int32_t i = 0; i < p->n; i++) p->extend[i] = extend_at(p->bases, i, p->unit);
-    p->width = WIDTH_MIN;
-    while (p->width < WIDTH_MAX && p->width / 2 <= MOVES + length) p->width *= 2;
+/* Bits of the base that an allele's haplotype has `offset` bases from the first changed one on. */
+static int16_t haplotype_at(const cnnscore_reference_row *row, const cnnscore_allele *allele,
+                            int64_t offset) {
+    if (offset >= 0 && offset < allele->alt_length) return cnnscore_base_bits[(uint8_t)allele->alt[offset]];
+    int64_t pos = allele->begin + offset;
+    if (offset >= 0) pos += allele->ref_length - allele->alt_length;
+    return pos < row->begin || pos >= row->end ? 0 : cnnscore_base_bits[row->bases[pos - row->begin]];
 }
 
-/* Cells of a row, between some that are never reached. */
-enum { BESIDE = WIDTH_MAX / 2, CELLS = BESIDE + WIDTH_MAX + 1 };
-
-static inline int16_t least_of(int16_t a, int16_t b) {
-    return a < b ? a : b;
-}
-
-/* The least cost of the whole piece on a haplotype. Cell b of row i: base i of the piece stands at base
- * i + b of the haplotype. An end that is not free stands at cell `first`, or `last`. No loop over cells has an
- * order, so that the compiler makes vectors of them. */
-static inline int32_t align(const piece *p, const haplotype *h, int64_t first, int64_t last,
-                            const int32_t width) {
-    int16_t any[CELLS], undeleted[CELLS], deletion[CELLS], further[CELLS], insertion[CELLS];
-    for (int32_t b = 0; b < CELLS; b++)
-        any[b] = undeleted[b] = deletion[b] = further[b] = insertion[b] = UNREACHED;
-    for (int32_t b = 0; b < width; b++)
-        if (first == ANYWHERE || b == first) any[BESIDE + b] = 0;
-    for (int32_t i = 0; i < p->n; i++) {
-        const int16_t *along = h->bases + i, *extended = h->extended + i;
-        const int16_t base = p->bases[i], cost = p->cost[i], extend = p->extend[i];
-        for (int32_t b = 0; b < width; b++) {
-            int16_t inserted = least_of((int16_t)(any[BESIDE + b + 1] + GAP_OPEN),
-                                        (int16_t)(insertion[BESIDE + b + 1] + extend));
-            int16_t aligned = (int16_t)(any[BESIDE + b] + ((base & along[b]) == 0 ? cost : 0));
-            insertion[BESIDE + b] = inserted;
-            undeleted[BESIDE + b] = least_of(aligned, inserted);
-        }
-        /* A deletion that ends at b begins at any place before it: as far again with each turn. */
-        for (int32_t b = 0; b < width; b++)
-            deletion[BESIDE + b] = (int16_t)(undeleted[BESIDE + b] - extended[b + 2]);
-        for (int32_t reach = 1; reach < width; reach *= 2) {
-            for (int32_t b = BESIDE; b < BESIDE + width; b++)
-                further[b] = least_of(deletion[b], deletion[b - reach]);
-            memcpy(deletion + BESIDE, further + BESIDE, (size_t)width * sizeof *deletion);
-        }
-        for (int32_t b = 0; b < width; b++)
-            any[BESIDE + b] = least_of(undeleted[BESIDE + b],
-                                       (int16_t)(deletion[BESIDE + b - 1] + GAP_OPEN + extended[b + 1]));
-    }
-    if (last != ANYWHERE) return any[BESIDE + last];
-    int16_t least = any[BESIDE];
-    for (int32_t b = BESIDE; b < BESIDE + width; b++) least = least_of(least, any[b]);
-    return least;
-}
-
-/* Bits of a haplotype's bases [from, from + n), counted from an allele's first changed one; REF's where
- * `allele` has as much as it replaces. */
-static void lay_out(const cnnscore_haplotypes *self, const cnnscore_allele *allele, int64_t from, int32_t n,
-                    int32_t unit, haplotype *to) {
-    const cnnscore_reference_row *row = &self->variant->row;
-    for (int32_t i = 0; i < n; i++) {
-        int64_t offset = from + i, pos = allele->begin + offset;
-        bool changed = offset >= 0 && offset < allele->alt_length;
-        if (offset >= allele->alt_length) pos += allele->ref_length - allele->alt_length;
-        uint8_t base = changed                                ? (uint8_t)allele->alt[offset]
-                       : pos < row->begin || pos >= row->end ? 0
-                                                              : row->bases[pos - row->begin];
-        int16_t bits = cnnscore_base_bits[base];
-        to->bases[i] = bits ? bits : UNKNOWN;
-    }
-    to->extended[0] = 0;
-    for (int32_t i = 0; i < n; i++)
-        to->extended[i + 1] = (int16_t)(to->extended[i] + extend_at(to->bases, i, unit));
-}
-
-/* The cost on an allele's haplotype. */
-static int32_t cost_on(const cnnscore_haplotypes *self, const piece *p, const cnnscore_allele *allele) {
-    int64_t change = allele->alt_length - allele->ref_length, middle = p->width / 2;
+/* A piece on an allele's haplotype, that of REF where it changes nothing, waits. */
+static void add_alignment(cnnscore_realigner *self, const piece *p, const cnnscore_allele *allele,
+                          int32_t *cost) {
+    cnnscore_alignments *to = &self->alignments;
+    int64_t change = allele->alt_length - allele->ref_length, middle = self->width / 2;
     /* On the haplotype, whose positions are REF's up to the allele and shifted behind it. */
     int64_t begin = p->from_left ? p->begin_pos : p->end_pos + change - (p->n - 1);
-    int64_t first = p->left_fixed ? middle : ANYWHERE;
     int64_t last = p->end_pos + change - (p->n - 1) - begin + middle;
-    if (!p->right_fixed || last < 0 || last >= p->width) last = ANYWHERE;
-    haplotype h;
-    lay_out(self, allele, begin - middle - allele->begin, p->n + p->width, p->unit, &h);
-    if (p->width == WIDTH_MIN) return align(p, &h, first, last, WIDTH_MIN);
-    if (p->width < WIDTH_MAX) return align(p, &h, first, last, 2 * WIDTH_MIN);
-    return align(p, &h, first, last, WIDTH_MAX);
+    bool ends_freely = !p->right_fixed || last < 0 || last >= self->width;
+    int32_t lane = to->n++;
+    to->lane[lane] = (cnnscore_alignment){
+        .n = p->n,
+        .width = self->width,
+        .first = p->left_fixed ? (int32_t)middle : CNNSCORE_ALIGN_ANYWHERE,
+        .last = ends_freely ? CNNSCORE_ALIGN_ANYWHERE : (int32_t)last,
+        .cost = cost,
+    };
+    for (int32_t i = 0; i < p->n; i++) {
+        to->bases[i][lane] = p->bases[i];
+        to->mismatch[i][lane] = p->mismatch[i];
+        to->inserted[i][lane] = extend_at(to->bases, lane, i, self->unit);
+    }
+    for (int32_t i = 0; i < p->n + self->width; i++) {
+        int16_t bits = haplotype_at(&self->variant->row, allele, begin - middle + i - allele->begin);
+        to->other[i][lane] = bits ? bits : UNKNOWN;
+        to->deleted[i][lane] = extend_at(to->other, lane, i, self->unit);
+    }
+    if (to->n == CNNSCORE_ALIGN_LANES) cnnscore_align(to);
 }
 
-bool cnnscore_realign(const cnnscore_haplotypes *self, const cnnscore_bam_record *record,
-                      cnnscore_realigned *found) {
-    const cnnscore_allele *allele = &self->variant->allele;
+void cnnscore_realigner_row(cnnscore_realigner *self, const cnnscore_window_batch *batch,
+                            const cnnscore_variant *variant) {
+    const cnnscore_allele *allele = &variant->allele;
+    int64_t change = allele->alt_length - allele->ref_length, length = change < 0 ? -change : change;
+    int64_t shift = allele->repeat_end - allele->repeat_begin - allele->ref_length;
+    self->variant = variant;
+    self->unit = length > 0 && shift >= length ? (int32_t)length : 0;
+    self->width = WIDTH_MIN;
+    while (self->width < WIDTH_MAX && self->width / 2 <= MOVES + length) self->width *= 2;
+    self->n_rivals = 0;
+    for (int64_t number = 1; number <= variant->n_alts && self->n_rivals < CNNSCORE_RIVALS_MAX; number++) {
+        cnnscore_allele *rival = &self->rivals[self->n_rivals];
+        if (number != variant->number && cnnscore_site_allele(batch, &variant->site, number, rival))
+            self->n_rivals++;
+    }
+}
+
+bool cnnscore_realign(cnnscore_realigner *self, const cnnscore_bam_record *record,
+                      cnnscore_haplotype_costs *costs) {
+    const cnnscore_allele *alt = &self->variant->allele, ref = {.begin = alt->begin};
     piece p;
     if (!take_piece(self, record, &p)) return false;
-    choose_costs(allele, &p);
-    const cnnscore_allele reference = {.begin = allele->begin};
-    int32_t ref = cost_on(self, &p, &reference), alt = cost_on(self, &p, allele);
-    int32_t best = ref < alt ? ref : alt;
-    *found = (cnnscore_realigned){.ratio = ref - alt};
-    for (int32_t i = 0; i < self->n_rivals && !found->rival; i++)
-        found->rival = cost_on(self, &p, &self->rivals[i]) < best;
+    *costs = (cnnscore_haplotype_costs){INT32_MAX, INT32_MAX, INT32_MAX};
+    add_alignment(self, &p, &ref, &costs->ref);
+    add_alignment(self, &p, alt, &costs->alt);
+    for (int32_t i = 0; i < self->n_rivals; i++) add_alignment(self, &p, &self->rivals[i], &costs->rival);
     return true;
+}
+
+void cnnscore_realign_finish(cnnscore_realigner *self) {
+    if (self->alignments.n > 0) cnnscore_align(&self->alignments);
 }
