@@ -219,7 +219,7 @@ def extensions(letters: list[str], unit: int) -> list[int]:
 
 def affine(piece: list[tuple[str, int]], hap: list[str], width: int, unit: int, first: int | None,
            last: int | None) -> int:  # fmt: skip
-    """Least cost of a piece of (base, quality) on a haplotype that begins width / 2 bases before it.
+    """Least cost of a piece of (base, quality) on a haplotype that begins width / 2 before it.
     Each base has `width` places, from there on; `first` and `last` say where its ends stand.
     """
     extend_read, extend_hap = extensions([base for base, _ in piece], unit), extensions(hap, unit)

@@ -271,6 +271,13 @@ INSERTED, DELETED = (PAIR, "A", "ATTGC"), (PAIR + 5, "AATGG", "A")
         # A read that has another ALT allele of the site.
         (carrying((PAIR, "A", "ATTGCCA")), [("M", 48), ("I", 6), ("M", 47)], "A",
          ["ATTGC", "ATTGCCA"], "other", "other"),
+        # More of the allele's units are another allele; what stands beside them is not.
+        (carrying((PAIR, "A", "AGGGG")), [("M", 48), ("I", 4), ("M", 47)], "A", ["AGG"],
+         "other", "other"),
+        (carrying((PAIR, "A", "AGG"), (PAIR + 2, "G", "GCACA")), [("M", 50), ("I", 6), ("M", 45)],
+         "A", ["AGG"], "other", "alt"),
+        # The base after a large deletion of the read is not laid along what it deletes.
+        (PAIRS[:20] + PAIRS[75:], [("M", 20), ("D", 55), ("M", 20)], "A", ["C"], "other", "other"),
         # Reads that fit one allele are not looked at again.
         (carrying(INSERTED), [("M", 48), ("I", 4), ("M", 47)], "A", ["ATTGC"], "alt", "alt"),
         (PAIRS, [("M", 95)], "A", ["ATTGC"], "ref", "ref"),
