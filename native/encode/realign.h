@@ -1,5 +1,5 @@
 /* realign.h: a read aligned anew to the haplotypes of a site, where its own alignment shows none of them.
- * The rules in words: docs/reference/encodings.md. Their plain reading: tests/oracles/read_set.py. */
+ * The rules in words: docs/reference/encodings.md. Their plain reading: tests/oracles/realign.py. */
 #ifndef CNNSCORE_REALIGN_H
 #define CNNSCORE_REALIGN_H
 

@@ -168,7 +168,8 @@ static int hold_for_ours(cnnscore_cutter *self, const bam1_t *read, cnnscore_rea
     int64_t forward = index_at(read, c, first, stop) + (row_end - site->pos) + CNNSCORE_SHIFT_MAX + 1;
     int64_t back = index_at(read, c, first, site->pos) -
                    (site->ref_length + CNNSCORE_SHIFT_MAX + self->reference_left + 1);
-    /* A read that ends near the site is aligned anew as far into its clip, whatever it deletes before that. */
+    /* A read that ends near the site is aligned anew as far into its clip, whatever it deletes before that.
+     */
     hold(kept, min64(back, index_at(read, c, first, begin) - CNNSCORE_FLANK),
          max64(forward, index_at(read, c, first, end) + CNNSCORE_FLANK), read->core.l_qseq);
 

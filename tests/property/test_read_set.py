@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from test_encode import repeatable, simulated_site, small_sites
 
 from hosts import native_encode
+from oracles import alleles as oracle_alleles
 from oracles import read_set as oracle_read_set
 from oracles.encode import BAM_BASES, Read, Site
 
@@ -24,7 +25,7 @@ from oracles.encode import BAM_BASES, Read, Site
 def compare(sites: list[Site], window: int, **batch_options: bool) -> int:
     """Encode all alleles in one call, last first, and compare; returns how many there were."""
     batch = native_encode.Batch(sites, left=window // 2 + 1, width=2 * window + 1, **batch_options)
-    expected = [oracle_read_set.alleles(site, window) for site in sites]
+    expected = [oracle_alleles.alleles(site, window) for site in sites]
     rows = native_encode.scorable(batch)
     assert rows == [(i, number) for i, found in enumerate(expected) for number in found]
     rows.reverse()
@@ -363,4 +364,4 @@ def test_alleles_that_are_no_sequence_change_no_score() -> None:
 
 
 def test_letters_of_bam_are_known() -> None:
-    assert {letter for letter in BAM_BASES if oracle_read_set.bases(letter)} == set(BAM_BASES[1:])
+    assert {letter for letter in BAM_BASES if oracle_alleles.bases(letter)} == set(BAM_BASES[1:])
