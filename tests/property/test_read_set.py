@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -290,6 +291,45 @@ def test_what_else_is_near_counts_for_neither(
     read = Read(0, cigar, seq, [30] * len(seq))
     assert supports(read, ref, alts, realign=False) == before
     assert supports(read, ref, alts, realign=True) == now
+
+
+def random_edit(rng: random.Random, contig: str, pos: int) -> tuple[int, str, str]:
+    """A SNP, an insertion or a deletion."""
+    n, base = rng.randrange(1, 7), contig[pos]
+    kinds = [
+        (pos, base, rng.choice([other for other in "ACGT" if other != base])),
+        (pos, base, base + "".join(rng.choices("ACGT", k=n))),
+        (pos, contig[pos : pos + n + 1], base),
+    ]
+    return rng.choice(kinds)
+
+
+def test_pairs_of_variants_that_the_aligner_writes_as_one() -> None:
+    """Of reads of both haplotypes, over pairs of true variants 8 bases apart at most."""
+    rng = random.Random(16)
+    found: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
+    for _ in range(150):
+        contig = "".join(rng.choices("ACGT", k=300))
+        one = random_edit(rng, contig, 150)
+        two = random_edit(rng, contig, 150 + len(one[1]) + rng.randrange(1, 8))
+        haplotype = contig[: two[0]] + two[2] + contig[two[0] + len(two[1]) :]
+        haplotype = haplotype[: one[0]] + one[2] + haplotype[one[0] + len(one[1]) :]
+        net = len(haplotype) - len(contig)
+        gap = [("M", 151), ("I" if net > 0 else "D", abs(net)), ("M", 149 - max(0, -net))]
+        reads = [
+            simple(0, gap if net else [("M", 300)], haplotype),
+            simple(0, [("M", 300)], contig),
+        ]
+        sites = [Site(contig, pos, ref, [alt], reads) for pos, ref, alt in (one, two)]
+        batch = native_encode.Batch(sites, left=100, width=200)
+        for realign, counts in found.items():
+            planes, _, _ = native_encode.encode_read_set(
+                batch, [(0, 1), (1, 1)], 200, 2, realign=realign
+            )
+            sides = planes[:, :, 2:5].sum(axis=1)  # alt, ref, other
+            counts["both"] += int(((sides[:, 0] == 1) & (sides[:, 1] == 1)).sum())
+    assert found[False]["both"] < 240, found
+    assert found[True]["both"] >= 294, found
 
 
 def test_reads_that_fit_an_allele_keep_every_bit() -> None:
