@@ -69,6 +69,7 @@ _CPU = CallRules(
         "gatk-reference": Sizes(call=64, job=512),
         "gatk-reads": Sizes(call=4, job=128),
         "read-set": Sizes(call=64, job=512),
+        "read-set-2": Sizes(call=64, job=512),
         "reference": Sizes(call=64, job=512),
     }
 )
@@ -78,6 +79,7 @@ _GPU = CallRules(
         "gatk-reference": Sizes(call=512, job=1024),
         "gatk-reads": Sizes(call=64, job=256),
         "read-set": Sizes(call=1024, job=2048),
+        "read-set-2": Sizes(call=1024, job=2048),
         "reference": Sizes(call=512, job=1024),
     },
     # Many small operations are what a GPU is slow at, and it has products to spare.
