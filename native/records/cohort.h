@@ -50,6 +50,10 @@ const cnnscore_window_batch *cnnscore_by_sample_sites(const cnnscore_by_sample *
 const int32_t *cnnscore_by_sample_sample(const cnnscore_by_sample *by_sample);
 const int64_t *cnnscore_by_sample_number(const cnnscore_by_sample *by_sample);
 
+/* USAGE for a network that cannot score carriers: one that does not look at reads, or does not work
+ * annotations out from them. Carriers bring none, so "fill" is as good as "reads". */
+int cnnscore_check_cohort_network(const char *model, int32_t looks_at_reads, const char *annotations_from,
+                                  cnnscore_error *err);
 /* INPUT where there were carriers to score and none has a score. */
 int cnnscore_check_carriers(const cnnscore_calls *calls, int64_t carriers, int64_t scored,
                             cnnscore_error *err);

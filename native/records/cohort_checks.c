@@ -1,4 +1,6 @@
 /* cohort_checks.c: what every door checks of a cohort's scores, and says of them. */
+#include <string.h>
+
 #include "calls.h"
 #include "cohort.h"
 #include "grouped.h"
@@ -42,6 +44,21 @@ int cnnscore_calls_add_cohort_scores(cnnscore_calls *calls, const cnnscore_cohor
     if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, keys->carrier, l, l->cutoffs, err);
     if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, keys->site, l, "", err);
     return code;
+}
+
+int cnnscore_check_cohort_network(const char *model, int32_t looks_at_reads, const char *annotations_from,
+                                  cnnscore_error *err) {
+    bool from_reads = strcmp(annotations_from, "reads") == 0 || strcmp(annotations_from, "fill") == 0;
+    if (!looks_at_reads)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "the network %s does not look at reads, which a sample map names", model);
+    if (!from_reads)
+        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
+                             "carriers of a cohort get their annotations from their reads, and the network "
+                             "%s takes them from %s: take one that does, as reads; a server without "
+                             "`annotations_from=caller`",
+                             model, *annotations_from ? annotations_from : "where its server does not say");
+    return CNNSCORE_OK;
 }
 
 int cnnscore_check_carriers(const cnnscore_calls *calls, int64_t carriers, int64_t scored,

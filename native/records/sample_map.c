@@ -71,8 +71,10 @@ static int read_text(cnnscore_sample_map *self, size_t *length, cnnscore_error *
         *length += n;
     }
     if (code == CNNSCORE_OK && (!file || ferror(file)))
-        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "cannot read the sample map %s: %s", self->path,
-                             strerror(errno));
+        code = cnnscore_fail(err, CNNSCORE_ERR_INPUT,
+                             "cannot read the sample map %s: %s; give a table with tabs of samples, their "
+                             "reads and, if known, depths",
+                             self->path, strerror(errno));
     if (file) fclose(file);
     if (code == CNNSCORE_OK && !is_text(self->text, *length))
         code = cnnscore_fail(err, CNNSCORE_ERR_INPUT, "the sample map %s is no text in UTF-8", self->path);
@@ -169,7 +171,8 @@ static int read_rows(cnnscore_sample_map *self, size_t length, cnnscore_error *e
     int32_t number = 0;
     for (char *line; code == CNNSCORE_OK && (line = strsep(&left, "\n")) != NULL;) {
         number++;
-        if (line[strspn(line, " \t\r\v\f")]) code = add_row(self, known, number, line, err);
+        char begin = line[strspn(line, " \t\r\v\f")];
+        if (begin && begin != '#') code = add_row(self, known, number, line, err);
     }
     if (known) khash_str2int_destroy(known);
     if (code == CNNSCORE_OK && self->n_rows == 0)

@@ -16,8 +16,8 @@ typedef struct {
 } cnnscore_sample_row;
 
 /* Read a table with tabs and without a header line, as GenomicsDBImport's sample name map: the sample, its
- * read files with commas between, and where it is known its depth. Empty lines are passed over. INPUT that
- * names the row. */
+ * read files with commas between, and where it is known its depth. Empty lines, and those that begin with #,
+ * are passed over. INPUT that names the row. */
 int cnnscore_sample_map_read(const char *path, cnnscore_sample_map **map, cnnscore_error *err);
 void cnnscore_sample_map_free(cnnscore_sample_map *map);
 int32_t cnnscore_sample_map_rows(const cnnscore_sample_map *map);

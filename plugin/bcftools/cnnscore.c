@@ -212,10 +212,8 @@ static int prepare(cnnscore_calls *calls, const plugin_options *o, const cnnscor
 static int check_reads(const plugin_options *o, const cnnscore_engine_description *network,
                        cnnscore_error *err) {
     bool needs_reads = network->read_rule != CNNSCORE_READS_NONE;
-    if (o->sample_map && !needs_reads)
-        return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
-                             "the network %s does not look at reads, which a sample map names",
-                             network->model);
+    if (o->sample_map)
+        return cnnscore_check_cohort_network(network->model, needs_reads, network->annotations_from, err);
     if (needs_reads && !o->n_reads && !o->sample_map)
         return cnnscore_fail(err, CNNSCORE_ERR_USAGE,
                              "the network %s looks at reads: give them with --reads (-b)", network->model);

@@ -105,10 +105,10 @@ void cohort_samples_close(plugin_cohort_samples *self) {
 static int measure(const plugin_cohort_samples *self, const cnnscore_sample_row *row, cnnscore_reader *reader,
                    float *depth, cnnscore_error *err) {
     const char *model = self->engine->network.model;
-    cnnscore_reader_counts looked;
+    cnnscore_reader_counts looked, none = {.sites = 1, .sites_empty = 1};
     int code = cnnscore_reader_look(reader, &looked, err);
     if (code == CNNSCORE_OK) code = cnnscore_check_read_groups(reader, &looked, 1, model, err);
-    if (code == CNNSCORE_OK) code = cnnscore_check_reads(reader, &looked, &looked, 1, model, err);
+    if (code == CNNSCORE_OK) code = cnnscore_check_reads(reader, &none, &looked, 1, model, err);
     *depth = row->depth;
     if (code == CNNSCORE_OK && isnan(row->depth)) code = cnnscore_reader_measure_depth(reader, depth, err);
     return code;

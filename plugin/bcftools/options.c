@@ -313,7 +313,9 @@ static int check_cohort(plugin_options *o, cnnscore_error *err) {
                             ? "another --annotations than reads"
                             : NULL;
     if (!o->sample_map) return CNNSCORE_OK;
-    o->annotations = "reads"; /* INFO of a cohort says nothing of one sample */
+    /* INFO of a cohort says nothing of one sample. A server has its own way, which is checked. */
+    bool is_server = o->model && (strncmp(o->model, "unix:", 5) == 0 || strncmp(o->model, "tcp:", 4) == 0);
+    if (!is_server) o->annotations = "reads";
     return other ? cnnscore_fail(err, CNNSCORE_ERR_USAGE, "%s does not go with --sample-map", other)
                  : CNNSCORE_OK;
 }

@@ -20,6 +20,7 @@ from cnnscore.errors import BadBatch
 # What no network comes near: a larger number is an error of whoever says it.
 MOST_COLUMNS, MOST_READS, MOST_SITES, MOST_ANNOTATIONS = 1 << 16, 1 << 16, 1 << 20, 1 << 10
 READ_RULES = ("none", "gatk", "primary")
+ANNOTATION_SOURCES = ("caller", "reads", "fill")
 
 VARIANT_TYPES = ("SNP", "INDEL")
 """What calls are told apart by: networks, their cut-offs, filters and figures."""
@@ -60,6 +61,8 @@ class Description:
     """SHA-256 of the network's file, hex."""
     cutoffs: str = ""
     """The network's own cut-offs as network/cutoffs.py writes them."""
+    annotations_from: str = ""
+    """Whence annotations come: a name of ANNOTATION_SOURCES; empty: it does not say."""
 
     @property
     def needs_reads(self) -> bool:
@@ -78,6 +81,9 @@ class Description:
     def _faults(self) -> Iterator[str]:
         if self.read_rule not in READ_RULES:
             yield f"read_rule is {self.read_rule!r}, not one of {', '.join(READ_RULES)}"
+        if self.annotations_from and self.annotations_from not in ANNOTATION_SOURCES:
+            sources = ", ".join(ANNOTATION_SOURCES)
+            yield f"annotations_from is {self.annotations_from!r}, not one of {sources}"
         ranges = {
             "window": (1, MOST_COLUMNS),
             "read_limit": (int(self.needs_reads), MOST_READS),

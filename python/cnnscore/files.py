@@ -40,12 +40,13 @@ def check_folder(path: str) -> None:
         raise BadOutput(f"cannot write {path}: the folder {folder} is not yours to write in")
 
 
-def absolute_name(name: str) -> str:
+def absolute_name(name: str, folder: str | None = None) -> str:
     """The name from any folder, of an input with or without its index (htslib's `##idx##`); a URL
-    is one.
+    is one. A relative one is of `folder`, or else of where the command runs.
     """
     parts = name.split("##idx##")
-    return "##idx##".join(part if "://" in part else str(Path(part).absolute()) for part in parts)
+    base = Path(folder or ".").absolute()
+    return "##idx##".join(part if "://" in part else str(base / part) for part in parts)
 
 
 def table_lines(path: str, name: str) -> list[str]:

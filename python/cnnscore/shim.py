@@ -90,6 +90,7 @@ class _OpenEngine:
                 "annotations": ffi.cast("const char *const *", names),
                 "network": kept(network.network),
                 "cutoffs": kept(network.cutoffs),
+                "annotations_from": kept(network.annotations_from),
             },
         )
 

@@ -98,7 +98,9 @@ class Scorer:
         if self._closed:
             raise UsageError("this scorer is closed: open another one")
         model = self._model or default_model(has_reads)
-        source = annotations_from or self._options["annotations_from"]
+        source = self._options["annotations_from"]
+        if not is_address(model):  # a server has its own way, which is checked where it matters
+            source = annotations_from or source
         if (model, source) not in self._engines:
             options = {**self._options, "annotations_from": source}
             self._engines[model, source] = open_engine(model, **options)

@@ -17,6 +17,7 @@ from cnnscore.errors import call
 
 if TYPE_CHECKING:
     from cnnscore.calls.records import Calls, Records
+    from cnnscore.description import Description
 
 SITE_KEY, NUMBER_KEY = "CNN_SITE", "CNN_N"
 """INFO of a record: the site's score from its carriers', and how many of them have one."""
@@ -105,6 +106,12 @@ def site_score(scores: NDArray[np.float32]) -> float:
     """The log-odds that a site is real, of its carriers' [n]; NaN are left out (cohort.h)."""
     column = np.array(scores, np.float32)
     return float(lib.cnnscore_site_score(ffi.cast("float *", column.ctypes.data), len(column)))
+
+
+def check_network(network: Description) -> None:
+    """Errors: UsageError for a network that cannot score carriers."""
+    names = network.model.encode(), network.annotations_from.encode()
+    call(ffi, lib.cnnscore_check_cohort_network, names[0], network.needs_reads, names[1])
 
 
 def check_carriers(calls: Calls, carriers: int, scored: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Self
 
-from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
+from cnnscore.calls.windows import ReaderOptions, WindowReader
 from cnnscore.errors import UsageError
 
 MOST_OPEN_FILES = 100
@@ -33,7 +33,6 @@ class ReaderPool:
         self._changed = threading.Condition()
         self._idle: OrderedDict[int, list[WindowReader]] = OrderedDict()
         self._open = 0
-        self._counts = ReadCounts()
         self.opened = 0
         """Readers that were opened, again or for the first time."""
 
@@ -78,26 +77,23 @@ class ReaderPool:
             key, readers = next(iter(self._idle.items()))
             if readers:
                 reader = readers.pop()
-                self._counts += reader.counts()
                 reader.close()
                 self._open -= _files_of(self._options[key])
                 return True
             del self._idle[key]
         return False
 
-    def counts(self) -> ReadCounts:
-        """What all readers have met that are not in use."""
+    def close(self) -> None:
+        """Close all readers that are not in use."""
         with self._changed:
-            idle = (reader.counts() for readers in self._idle.values() for reader in readers)
-            return sum(idle, self._counts)
+            while self._close_oldest():
+                pass
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._changed:
-            while self._close_oldest():
-                pass
+        self.close()
 
 
 def _files_of(options: ReaderOptions) -> int:

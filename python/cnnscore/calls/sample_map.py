@@ -15,6 +15,7 @@ import numpy as np
 from cnnscore.calls.htslib import ffi, lib
 from cnnscore.calls.records import warning_of
 from cnnscore.errors import call
+from cnnscore.files import absolute_name
 
 if TYPE_CHECKING:
     from cnnscore._window import CData
@@ -36,18 +37,24 @@ class SampleReads:
 class SampleMap:
     """The rows of a table with tabs and without a header line, as GenomicsDBImport's sample name
     map: the sample, its BAM or CRAM files with commas between, and where it is known its depth.
-    Relative names are relative to where the command runs. Empty lines are passed over.
+    Relative names are relative to `folder`, or else to where the command runs. Empty lines,
+    and those that begin with #, are passed over.
 
     Errors: BadInput that names the row.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, folder: str | None = None) -> None:
         handle = ffi.new("cnnscore_sample_map **")
         call(ffi, lib.cnnscore_sample_map_read, os.fsencode(path), handle)
         self._handle = ffi.gc(handle[0], lib.cnnscore_sample_map_free)
         self.path = path
         n = lib.cnnscore_sample_map_rows(self._handle)
-        self.rows = [_row(lib.cnnscore_sample_map_row(self._handle, i)) for i in range(n)]
+        native = (lib.cnnscore_sample_map_row(self._handle, i) for i in range(n))
+        self.rows = [_row(row, folder) for row in native]
+
+    def files(self) -> tuple[str, ...]:
+        """The read files of all rows."""
+        return tuple(name for row in self.rows for name in row.reads)
 
     def match(self, calls: Calls) -> tuple[dict[int, SampleReads], str | None]:
         """The rows by the sample column of the calls that each is of, and what to say where samples
@@ -60,13 +67,14 @@ class SampleMap:
         return {int(i): self.rows[rows[i]] for i in np.flatnonzero(rows >= 0)}, warning
 
 
-def _row(row: CData) -> SampleReads:
+def _row(row: CData, folder: str | None) -> SampleReads:
     def text(of: CData) -> str:
         return os.fsdecode(ffi.string(of))
 
+    names = (text(row.reads[i]) for i in range(row.n_reads))
     return SampleReads(
         text(row.sample),
-        tuple(text(row.reads[i]) for i in range(row.n_reads)),
+        tuple(absolute_name(name, folder) if folder else name for name in names),
         None if math.isnan(row.depth) else float(row.depth),
         int(row.row),
     )

@@ -22,6 +22,7 @@ import logging
 import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnscore.checked import CHOICES
@@ -224,14 +225,22 @@ def _score_options(options: argparse.Namespace, intervals: Intervals) -> ScoreOp
 
 
 def _run_in_shards(options: argparse.Namespace, intervals: Intervals) -> None:
+    from cnnscore.calls.reader_pool import MOST_OPEN_FILES
     from cnnscore.progress import NoProgress, Progress
     from cnnscore.scatter.cluster import cluster_runner
+    from cnnscore.scatter.cohort_task import CohortFiles
     from cnnscore.scatter.folder import remove
     from cnnscore.scatter.table import Job, read_table
     from cnnscore.scatter.work import WorkOptions, score_in_shards
 
+    settings = _settings(options)
     if options.table:
         jobs = read_table(options.table)
+    elif options.sample_map:
+        most = options.max_open_files or MOST_OPEN_FILES
+        files = CohortFiles(options.sample_map, str(Path.cwd()), most)
+        jobs = [Job(options.calls, (), options.output, cohort=files)]
+        settings = replace(settings, annotations_from="reads")
     else:
         jobs = [Job(options.calls, tuple(options.reads), options.output, options.sample)]
     progress = NoProgress() if options.quiet else Progress()
@@ -246,7 +255,7 @@ def _run_in_shards(options: argparse.Namespace, intervals: Intervals) -> None:
         summaries = score_in_shards(
             jobs,
             reference=options.reference,
-            engine=_settings(options),
+            engine=settings,
             written=output_options(options, "score"),
             options=_score_options(options, intervals),
             work=WorkOptions(options.work, options.shards, threads),
@@ -319,8 +328,6 @@ def _check_cohort(options: argparse.Namespace) -> None:
         "sample_depth",
         "info_key",
         "per_allele",
-        "server",
-        "work",
         "table",
     )
     for name in others:

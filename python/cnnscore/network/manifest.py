@@ -57,8 +57,12 @@ class Manifest:
         """The encoding itself."""
         return ENCODINGS[self.encoding]
 
-    def description(self, provider: str, network: str, sites_per_job: int) -> Description:
-        """What callers must know of it, on a provider; `network` is the SHA-256 of its file."""
+    def description(
+        self, provider: str, network: str, sites_per_job: int, annotations_from: str | None = None
+    ) -> Description:
+        """What callers must know of it, on a provider; `network` is the SHA-256 of its file.
+        Annotations come from their default source, if none is named.
+        """
         left, width = self.encoder.reference_columns(self.window)
         return Description(
             model=self.name,
@@ -75,6 +79,7 @@ class Manifest:
             annotations=self.annotations,
             network=network,
             cutoffs=cutoffs_text(self.cutoffs, self.bare_cutoffs),
+            annotations_from=annotations_from or self.encoder.annotations_from[0],
         )
 
     def planes(self, annotations_from: str | None = None) -> PlaneSpec:

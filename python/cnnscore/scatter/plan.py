@@ -11,9 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnscore.calls.output import OutputOptions
 from cnnscore.calls.records import Calls
+from cnnscore.description import Description
 from cnnscore.errors import BadInput
 from cnnscore.scatter.shards import Shard
+from cnnscore.score.options import ScoreOptions
 from cnnscore.version import __version__
 
 SCHEMA = 1
@@ -26,6 +29,16 @@ WHAT = {"bytes": "size", "modified_ns": "time", "head": "beginning"}
 
 
 @dataclass(frozen=True)
+class How:
+    """How the call files of a plan are scored and written."""
+
+    network: Description
+    reference: str
+    written: OutputOptions
+    options: ScoreOptions
+
+
+@dataclass(frozen=True)
 class Sample:
     """One call file of a plan."""
 
@@ -35,6 +48,12 @@ class Sample:
     depth: float | None
     """Of the sample; None: the network does not look at it, or it is unknown."""
     shards: tuple[Shard, ...]
+    sample_map: str | None = None
+    """Of a cohort, whose reads are all that it names."""
+
+    def inputs(self) -> tuple[str, ...]:
+        """All files but the calls and the reference."""
+        return (*self.reads, *((self.sample_map,) if self.sample_map else ()))
 
     def to_json(self) -> dict[str, Any]:
         """As plan.json has it."""
@@ -42,6 +61,7 @@ class Sample:
             **asdict(self),
             "calls": place(self.calls),
             "reads": [place(name) for name in self.reads],
+            "sample_map": self.sample_map and place(self.sample_map),
             "shards": [{"regions": shard.regions(), "sites": shard.sites} for shard in self.shards],
         }
 
@@ -129,7 +149,7 @@ def differences(stored: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]
 
 
 def _of_sample(stored: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
-    for key in ("calls", "sample", "depth"):
+    for key in ("calls", "sample", "sample_map", "depth"):
         if stored.get(key) != wanted.get(key):
             yield f"{key}: {_short(stored.get(key))}, now {_short(wanted.get(key))}"
     before, now = stored["reads"], wanted["reads"]

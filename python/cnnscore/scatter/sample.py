@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 from cnnscore.calls.annotations import (
@@ -18,29 +18,19 @@ from cnnscore.calls.annotations import (
     annotation_counts,
     annotations_warnings,
 )
-from cnnscore.calls.output import OutputOptions, check_output, open_output
+from cnnscore.calls.output import check_output, open_output
 from cnnscore.calls.read_checks import ReadChecks
 from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
-from cnnscore.description import Description
+from cnnscore.scatter.cohort import planned_cohort, write_gathered_cohort
 from cnnscore.scatter.gather import append
-from cnnscore.scatter.plan import Sample, known_depth
+from cnnscore.scatter.plan import How, Sample, known_depth
 from cnnscore.scatter.shards import cut_into_shards
 from cnnscore.scatter.table import Job
 from cnnscore.scatter.task import unheard
-from cnnscore.score.options import NOT_SCORED, ScoreOptions, Summary
+from cnnscore.score.options import NOT_SCORED, Summary
 from cnnscore.score.run import open_to_score
 
 log = logging.getLogger("cnnscore")
-
-
-@dataclass(frozen=True)
-class How:
-    """How the call files of a plan are scored and written."""
-
-    network: Description
-    reference: str
-    written: OutputOptions
-    options: ScoreOptions
 
 
 class _Opened:
@@ -94,6 +84,8 @@ def planned(job: Job, how: How, number: int | None) -> Sample:
     Errors: of score_calls, those that there are before the first record, and of cut_into_shards.
     """
     how.written.mode(job.output)
+    if job.cohort:
+        return planned_cohort(job, job.cohort, how, number)
     check_output(job.output, (how.reference, *job.reads, *how.options.intervals.files()))
     with _Opened(job, how) as opened:
         depth = known_depth(opened.checks.depth) if how.network.uses_depth else None
@@ -114,6 +106,8 @@ def write_gathered(
 
     Errors: BadInput where no read counts, and where the network has no finite score; BadOutput.
     """
+    if job.cohort:
+        return write_gathered_cohort(job, how, shards, told, seconds)
     counts = sum((ReadCounts(**result["reads"]) for result in told), ReadCounts())
     sites = sum(result["sites"] for result in told)
     scored = sum(result["scored"] for result in told)

@@ -9,6 +9,7 @@ from cnnscore.calls.output import file_keys
 from cnnscore.errors import BadInput
 from cnnscore.files import table_lines
 from cnnscore.progress import counted
+from cnnscore.scatter.cohort_task import CohortFiles
 
 COLUMNS = ("calls", "reads", "sample", "out")
 NEEDED = ("calls", "out")
@@ -24,6 +25,8 @@ class Job:
     sample: str | None = None
     line: int | None = None
     """Of the table, from 1 on."""
+    cohort: CohortFiles | None = None
+    """In place of `reads` and `sample`."""
 
 
 def read_table(path: str) -> list[Job]:

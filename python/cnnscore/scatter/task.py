@@ -17,12 +17,15 @@ from typing import Any
 
 from cnnscore.calls.annotations import AnnotationCounts
 from cnnscore.calls.output import OutputOptions
-from cnnscore.calls.records import Intervals, htslib_verbosity
+from cnnscore.calls.records import Calls, Intervals, htslib_verbosity
 from cnnscore.calls.windows import ReadCounts
 from cnnscore.description import Description, WindowScorer
 from cnnscore.errors import BadInput, CnnscoreError, without_frames
+from cnnscore.scatter.cohort_task import NUMBERS, CohortFiles, cohort_readers, told_of
+from cnnscore.score.cohort import score_cohort
+from cnnscore.score.cohort_samples import CohortReaders
 from cnnscore.score.open import EngineSettings
-from cnnscore.score.options import ScoreOptions
+from cnnscore.score.options import CohortOptions, ScoreOptions, Summary
 from cnnscore.score.readers import Readers
 from cnnscore.score.run import check_options, score_calls, usable_cores
 from cnnscore.version import __version__
@@ -32,7 +35,7 @@ log = logging.getLogger("cnnscore")
 RESULT = (
     *((name, str) for name in ("shard", "sha256", "provider")),
     *((name, int) for name in ("bytes", "sites", "scored")),
-    *((name, dict) for name in ("reads", "annotations")),
+    *((name, dict) for name in ("reads", "annotations", "cohort")),
 )
 """What is read again of what `score_shard` tells, and of which type."""
 MOST = 1 << 48
@@ -61,11 +64,14 @@ class Task:
     threads: int | None
     sites: int
     """How many are expected."""
+    cohort: CohortFiles | None = None
+    """Of a cohort's calls."""
 
     def files(self) -> tuple[object, ...]:
         """What of two shards is equal that may share open reads."""
         asked = replace(self.options, intervals=Intervals())
-        return self.reference, self.reads, asked, self.threads
+        cohort = self.cohort and (self.calls, self.cohort)
+        return self.reference, self.reads, asked, self.threads, cohort
 
 
 AT_ONCE = 2
@@ -115,7 +121,7 @@ def score_shards(
     under_way: deque[tuple[Task, Future[dict[str, Any]]]] = deque()
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="cnnscore-shard")
 
-    def scored(task: Task, readers: Readers) -> dict[str, Any]:
+    def scored(task: Task, readers: Readers | CohortReaders) -> dict[str, Any]:
         log.info("shard %s (%s)", task.name, (task.options.intervals.regions or "")[:200])
         with heard():
             try:
@@ -162,30 +168,47 @@ def score_shards(
             readers.close()
 
 
-def _readers(task: Task, network: Description) -> Readers:
+def _readers(task: Task, network: Description) -> Readers | CohortReaders:
     """Errors: UsageError for options that do not go with the network, BadInput."""
+    if task.cohort:
+        with closing(Calls(task.calls)) as calls:
+            return cohort_readers(calls, task.cohort, network, task.reference, task.threads)
     check_options(network, task.options, task.reads)
     threads = task.threads or usable_cores()
     return Readers(network, task.reference, task.reads, task.options, threads)
 
 
-def score_shard(task: Task, engine: WindowScorer, readers: Readers) -> dict[str, Any]:
+def score_shard(
+    task: Task, engine: WindowScorer, readers: Readers | CohortReaders
+) -> dict[str, Any]:
     """Score a shard: its file's bytes and digest, counts, and who did it. `readers` are of
     `Task.files`.
 
     Errors: those of score_calls.
     """
-    summary = score_calls(
-        task.calls,
-        engine,
-        reference=task.reference,
-        reads=task.reads,
-        output=task.output,
-        written=task.written,
-        options=task.options,
-        threads=task.threads,
-        readers=readers,
-    )
+    given: dict[str, Any] = {
+        "reference": task.reference,
+        "output": task.output,
+        "written": task.written,
+        "threads": task.threads,
+    }
+    cohort: dict[str, Any] = {}
+    summary: Summary
+    if task.cohort:
+        assert isinstance(readers, CohortReaders)
+        own = CohortOptions(
+            intervals=task.options.intervals, overwrite=task.options.overwrite, is_shard=True
+        )
+        sample_map = task.cohort.sample_map
+        summary = of_cohort = score_cohort(
+            task.calls, engine, sample_map=sample_map, options=own, readers=readers, **given
+        )
+        cohort = told_of(of_cohort)
+    else:
+        assert isinstance(readers, Readers)
+        summary = score_calls(
+            task.calls, engine, reads=task.reads, options=task.options, readers=readers, **given
+        )
     digest, size = digest_of(Path(task.output))
     return {
         "shard": task.name,
@@ -195,6 +218,7 @@ def score_shard(task: Task, engine: WindowScorer, readers: Readers) -> dict[str,
         "scored": summary.scored,
         "reads": asdict(summary.reads),
         "annotations": {name: asdict(of) for name, of in summary.annotations.items()},
+        "cohort": cohort,
         "seconds": round(summary.seconds, 3),
         "provider": summary.provider,
         "worker": worker_name(),
@@ -209,11 +233,24 @@ def is_result(told: object, annotations: Collection[str]) -> bool:
         return False
     if not all(_is_count(told[name]) for name, of in RESULT if of is int):
         return False
+    if told["cohort"]:
+        return not told["annotations"] and _is_of_cohort(told["cohort"], told["reads"])
     if told["annotations"].keys() != set(annotations):
         return False
     counts = [ReadCounts, *[AnnotationCounts] * len(told["annotations"])]
     parts = [told["reads"], *told["annotations"].values()]
     return all(_are_counts(part, kind) for part, kind in zip(parts, counts, strict=True))
+
+
+def _is_of_cohort(told: dict[str, Any], reads: object) -> bool:
+    read = told.get("read")
+    return (
+        told.keys() == {*NUMBERS, "read"}
+        and all(_is_count(told[name]) for name in NUMBERS)
+        and isinstance(read, list)
+        and all(map(_is_count, read))
+        and _are_counts(reads, ReadCounts)
+    )
 
 
 def _are_counts(told: object, kind: Any) -> bool:

@@ -16,8 +16,8 @@ from cnnscore.errors import BadInput, BadOutput, CnnscoreError, UsageError, with
 from cnnscore.files import absolute_name, check_folder
 from cnnscore.progress import Progress, counted
 from cnnscore.scatter.folder import WorkFolder, opened
-from cnnscore.scatter.plan import Plan, Sample, identities, identity, place
-from cnnscore.scatter.sample import How, planned, write_gathered
+from cnnscore.scatter.plan import How, Plan, Sample, identities, identity, place
+from cnnscore.scatter.sample import planned, write_gathered
 from cnnscore.scatter.shards import too_few
 from cnnscore.scatter.table import Job
 from cnnscore.scatter.task import Task, score_shards, unheard
@@ -108,11 +108,11 @@ def score_in_shards(
         written.mode(job.output)
     start = time.monotonic()
     engine = _for_workers(engine)
-    network = runner.network(engine, has_reads=any(job.reads for job in jobs))
+    network = runner.network(engine, has_reads=any(job.reads or job.cohort for job in jobs))
     how = How(network, reference, written, options)
     plan, errors = _plan(jobs, how, engine, work.shards)
     with opened(work.folder, plan, network.annotations) as folder:
-        tasks = _tasks(plan, folder, reference, engine, options, work.threads)
+        tasks = _tasks(jobs, plan, folder, reference, engine, options, work.threads)
         run = _Run(jobs, plan, how, folder, tasks, runner, progress, start, errors)
         return run.summaries()
 
@@ -155,7 +155,7 @@ def _plan(
     if number and (warning := too_few([one for one in cut if one[1] < number], number)):
         log.warning(warning)
     options, network = how.options, how.network
-    others = [how.reference, *(name for sample in there for name in sample.reads)]
+    others = [how.reference, *(name for sample in there for name in sample.inputs())]
     targets = options.intervals.targets_file
     if targets:
         others.append(targets.removeprefix("^"))
@@ -197,6 +197,7 @@ def _failure_of(jobs: Sequence[Job], errors: dict[int, CnnscoreError]) -> Cnnsco
 
 
 def _tasks(
+    jobs: Sequence[Job],
     plan: Plan,
     folder: WorkFolder,
     reference: str,
@@ -214,6 +215,9 @@ def _tasks(
         if not sample:
             continue
         kind = _kind(plan.settings["output"][i])
+        cohort = jobs[i].cohort
+        if cohort:
+            cohort = replace(cohort, sample_map=absolute_name(cohort.sample_map))
         for k, shard in enumerate(sample.shards):
             name = f"{i + 1}-{k + 1:06}"
             intervals = replace(
@@ -243,6 +247,7 @@ def _tasks(
                     str(folder.logs.absolute()),
                     threads,
                     shard.sites,
+                    cohort,
                 )
             )
     return tasks
@@ -367,7 +372,7 @@ class _Run:
             for task in tasks:
                 if not self._folder.check(task.name, task.output):
                     raise BadInput(f"{task.output} has changed since it was scored: run it again")
-            for name in (sample.calls, *sample.reads, self._how.reference):
+            for name in (sample.calls, *sample.inputs(), self._how.reference):
                 before = self._plan.inputs[place(name)]
                 if identity(name).items() - before.items():
                     raise BadInput(

@@ -8,11 +8,12 @@ run on worker threads. Two blocks are in flight, whatever the size of the cohort
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -28,16 +29,15 @@ from cnnscore.calls.carriers import (
     Carriers,
     carriers_warning,
     check_carriers,
+    check_network,
 )
 from cnnscore.calls.output import OutputOptions, check_output, open_output
-from cnnscore.calls.reader_pool import ReaderPool
 from cnnscore.calls.records import Calls, Records, Writer
 from cnnscore.calls.sample_map import SampleMap
-from cnnscore.calls.windows import BATCH_BYTES, ReaderOptions, WindowBuffers
-from cnnscore.description import WindowScorer
-from cnnscore.errors import UsageError
+from cnnscore.calls.windows import BATCH_BYTES, ReadCounts, WindowBuffers
+from cnnscore.description import Description, WindowScorer
 from cnnscore.progress import NoProgress, Progress
-from cnnscore.score.cohort_samples import CohortSamples, open_samples
+from cnnscore.score.cohort_samples import CohortReaders
 from cnnscore.score.options import CohortOptions, CohortSummary
 from cnnscore.score.run import usable_cores
 
@@ -58,9 +58,11 @@ def score_cohort(
     options: CohortOptions | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    readers: CohortReaders | None = None,
 ) -> CohortSummary:
     """Write `calls` (VCF or BCF of many samples) with a score for each carrier in FORMAT, and the
     site's in INFO. `sample_map` says where the reads of each sample lie (calls/sample_map.py).
+    `readers`, if any, are of the same files, and stay open.
 
     The network must take its annotations from the reads alone (`annotations_from="reads"`).
     Errors: UsageError, BadInput (also of any row, before the first site is scored), BadOutput; then
@@ -70,35 +72,49 @@ def score_cohort(
     threads, progress = threads or usable_cores(), progress or NoProgress()
     network = engine.description
     written.mode(output)
-    table = SampleMap(sample_map)
-    files = (name for row in table.rows for name in row.reads)
-    check_output(output, (reference, sample_map, *options.intervals.files(), *files))
-    if not network.needs_reads:
-        raise UsageError(
-            f"the network {network.model} does not look at reads, which a sample map names"
+    with ExitStack() as stack:
+        if not readers:
+            table = SampleMap(sample_map)
+            inputs = (reference, sample_map, *options.intervals.files(), *table.files())
+            check_output(output, inputs)
+        source, keys = cohort_to_score(
+            calls, network, reference, options, must_be_sorted=bool(written.write_index)
         )
+        if not readers:
+            most = options.most_open_files
+            readers = CohortReaders(source, table, network, reference, most, threads)
+            stack.callback(readers.close)
+        run = stack.enter_context(closing(_Run(source, engine, readers, threads)))
+        writer = stack.enter_context(open_output(source, output, written))
+        for block in run.blocks():
+            run.write(block, writer, keys)
+            progress.update(run.sites, run.locus, source.progress())
+        progress.clear()
+        return run.summary(network.provider, is_shard=options.is_shard)
+
+
+def cohort_to_score(
+    calls: str,
+    network: Description,
+    reference: str,
+    options: CohortOptions,
+    *,
+    must_be_sorted: bool,
+) -> tuple[Calls, tuple[str, str, str]]:
+    """The calls with the header of their scores, and the keys of these: of carriers in FORMAT, of
+    the site and of their number in INFO. Errors: those of score_cohort before the first record.
+    """
+    check_network(network)
     source = Calls(
         calls,
         intervals=options.intervals,
         reference=reference,
         annotations=network.annotations,
-        must_be_sorted=bool(written.write_index),
+        must_be_sorted=must_be_sorted,
     )
     keys = network.info_key, SITE_KEY, NUMBER_KEY
     source.add_cohort_scores(keys, network, overwrite=options.overwrite)
-    windows = ReaderOptions.of_network(network, reference, (), None)
-    samples = open_samples(source, table, windows, network, threads)
-    pool = ReaderPool(samples.options, options.most_open_files)
-    with (
-        pool,
-        closing(_Run(source, engine, samples, pool, threads)) as run,
-        open_output(source, output, written) as writer,
-    ):
-        for block in run.blocks():
-            run.write(block, writer, keys)
-            progress.update(run.sites, run.locus, source.progress())
-        progress.clear()
-        return run.summary(network.provider)
+    return source, keys
 
 
 @dataclass
@@ -128,14 +144,17 @@ class _Run:
         self,
         source: Calls,
         engine: WindowScorer,
-        samples: CohortSamples,
-        pool: ReaderPool,
+        readers: CohortReaders,
         threads: int,
     ) -> None:
-        self._source, self._engine, self._samples, self._pool = source, engine, samples, pool
+        self._source, self._engine = source, engine
+        self._samples, self._pool = readers.samples, readers.pool
+        self._lock = threading.Lock()
+        self._counts = ReadCounts()
+        self._read: set[int] = set()
         self._task_size = engine.description.sites_per_job
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="cnnscore")
-        self._unread = np.zeros(len(samples.wanted), np.int64)
+        self._unread = np.zeros(len(self._samples.wanted), np.int64)
         self._start = time.monotonic()
         self._ended = False
         self.sites = self._scored = self._carriers = self._carriers_scored = 0
@@ -234,7 +253,7 @@ class _Run:
                 return
             with self._samples.naming(sample), self._pool.reader(sample) as reader:
                 reader.set_depth(self._samples.depth_of(sample, reader))
-                columns, first = sites.take_sites(own), 0
+                columns, first, before = sites.take_sites(own), 0, reader.counts()
                 while first < len(own):
                     part = reader.read(
                         columns, WindowBuffers(), first=first, most_bytes=BATCH_BYTES
@@ -245,6 +264,9 @@ class _Run:
                     held += len(part.reads)
                     if held >= BATCH_BYTES:
                         flush()
+                with self._lock:
+                    self._counts += reader.counts() - before
+                    self._read.add(sample)
         flush()
 
     def write(self, block: _Block, writer: Writer, keys: Sequence[str]) -> None:
@@ -262,8 +284,8 @@ class _Run:
             self._scored += len(np.unique(part.carriers.records()[known]))
             self.locus = records.locus(-1)
 
-    def summary(self, provider: str) -> CohortSummary:
-        """What was done; what a user should know of it is said."""
+    def summary(self, provider: str, *, is_shard: bool) -> CohortSummary:
+        """What was done. Errors: those of `check_summary`, where it is no shard."""
         unread = int(self._unread.sum())
         summary = CohortSummary(
             sites=self.sites,
@@ -274,15 +296,24 @@ class _Run:
             carriers_scored=self._carriers_scored,
             without_reads=unread,
             samples_without_reads=int(np.count_nonzero(self._samples.wanted == 0)),
-            samples_read=self._samples.n_read,
-            reads=self._pool.counts(),
+            read=tuple(sorted(self._read)),
+            reads=self._counts,
             seconds=time.monotonic() - self._start,
             provider=provider,
         )
-        check_carriers(self._source, self._carriers, summary.carriers_scored)
-        if warning := carriers_warning(summary.reads.sites, summary.reads.sites_empty):
-            log.warning(warning)
+        if not is_shard:
+            check_summary(self._source, summary)
         return summary
+
+
+def check_summary(source: Calls, summary: CohortSummary) -> None:
+    """Say what is to say of a whole run. Errors: BadInput where carriers were to be scored, and
+    none has a score.
+    """
+    asked = summary.carriers - summary.without_reads
+    check_carriers(source, asked, summary.carriers_scored)
+    if warning := carriers_warning(summary.reads.sites, summary.reads.sites_empty):
+        log.warning(warning)
 
 
 def _alike(part: WindowBatch) -> WindowBatch:

@@ -12,9 +12,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnscore.calls.reader_pool import ReaderPool
 from cnnscore.calls.records import Calls
 from cnnscore.calls.sample_map import SampleMap, SampleReads
-from cnnscore.calls.windows import ReaderOptions, WindowReader
+from cnnscore.calls.windows import ReadCounts, ReaderOptions, WindowReader
 from cnnscore.description import Description
 from cnnscore.errors import BadInput, UsageError
 
@@ -44,11 +45,6 @@ class CohortSamples:
         self._depth: dict[int, float] = {}
         self._lock = threading.Lock()
 
-    @property
-    def n_read(self) -> int:
-        """Samples whose reads were looked at."""
-        return len(self._depth)
-
     @contextmanager
     def naming(self, column: int) -> Iterator[None]:
         """Errors of a sample's files name its row too."""
@@ -74,7 +70,7 @@ class CohortSamples:
                 return self._depth[column]
         looked = reader.look()
         reader.check_read_groups(looked, self._network.model)
-        reader.check_reads(looked, looked, self._network.model)
+        reader.check_reads(ReadCounts(sites=1, sites_empty=1), looked, self._network.model)
         given = self._rows[column].depth
         depth = reader.measure_depth() if given is None else given
         with self._lock:
@@ -102,3 +98,28 @@ def open_samples(
         for _ in pool.map(samples.check, sorted(rows, key=lambda column: rows[column].row)):
             pass
     return samples
+
+
+class CohortReaders:
+    """The read files of a cohort's samples, and the reference, of which so many are open at a time.
+
+    Runs over the same calls may share them: the files are checked, and a sample's depth is
+    measured, once. Errors: those of open_samples and ReaderPool.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        sample_map: SampleMap,
+        network: Description,
+        reference: str,
+        most_open_files: int,
+        threads: int,
+    ) -> None:
+        windows = ReaderOptions.of_network(network, reference, (), None)
+        self.samples = open_samples(calls, sample_map, windows, network, threads)
+        self.pool = ReaderPool(self.samples.options, most_open_files)
+
+    def close(self) -> None:
+        """Close the files."""
+        self.pool.close()

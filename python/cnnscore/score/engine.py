@@ -97,7 +97,9 @@ class Engine:
         # A job smaller than a call would be a smaller call.
         job = min(max(job, self.batch_size), MOST_SITES)
         digest = hashlib.sha256(content).hexdigest()
-        return self.manifest.description(self.session.provider, digest, job)
+        return self.manifest.description(
+            self.session.provider, digest, job, self.spec.annotations_from
+        )
 
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Scores float32 [N] in site order; NaN where the network gave no finite one.

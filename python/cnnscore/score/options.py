@@ -45,6 +45,8 @@ class CohortOptions:
     """Allow keys that the input has."""
     most_open_files: int = MOST_OPEN_FILES
     """Read files and references that are open at a time."""
+    is_shard: bool = False
+    """Part of a run that judges all parts together: no error where no carrier of it has a score."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,13 @@ class CohortSummary(Summary):
     without_reads: int
     """Carriers whose sample has no row in the map."""
     samples_without_reads: int
-    samples_read: int
-    """Samples that carry something, whose reads were read."""
+    read: tuple[int, ...]
+    """Columns of the samples that carry something, whose reads were read."""
+
+    @property
+    def samples_read(self) -> int:
+        """How many."""
+        return len(self.read)
 
     def text(self) -> str:
         """One line for the user."""

@@ -1,11 +1,7 @@
 package org.cnnscore.gatk;
 
-import htsjdk.variant.variantcontext.Allele;
-import htsjdk.variant.variantcontext.VariantContext;
-import java.nio.charset.StandardCharsets;
-
 /**
- * How far a record reaches over the reference: its REF, and all loci where its indels could be
+ * How far a site reaches over the reference: its REF, and all loci where its indels could be
  * written as well. The rules of native/include/allele.h; positions are 0-based half-open.
  */
 final class AlleleSpan {
@@ -22,15 +18,15 @@ final class AlleleSpan {
    * The end of REF and of the repeats of all indels.
    *
    * @param window reference bases, 0 beyond the contig
-   * @param left column of the record's first base
+   * @param left column of the site's first base
    */
-  static int end(VariantContext record, byte[] window, int left) {
-    byte[] ref = bytes(record.getReference());
+  static int end(Site site, byte[] window, int left) {
+    byte[] ref = site.reference();
     int end = ref.length;
-    for (Allele allele : record.getAlternateAlleles()) {
-      end = Math.max(end, repeatEnd(ref, bytes(allele), window, left));
+    for (byte[] alt : site.alleles().subList(1, site.alleles().size())) {
+      end = Math.max(end, repeatEnd(ref, alt, window, left));
     }
-    return Sites.start(record) + Math.min(end, SPAN_MAX);
+    return site.start() + Math.min(end, SPAN_MAX);
   }
 
   /** Where the repeat of one ALT ends, from the record's start on; 0 where there is none. */
@@ -77,9 +73,5 @@ final class AlleleSpan {
       case 'A', 'C', 'G', 'T' -> letter;
       default -> 0;
     };
-  }
-
-  private static byte[] bytes(Allele allele) {
-    return allele.getDisplayString().getBytes(StandardCharsets.ISO_8859_1);
   }
 }

@@ -4,7 +4,6 @@ import static java.util.stream.Collectors.joining;
 
 import htsjdk.samtools.SAMSequenceRecord;
 import htsjdk.variant.variantcontext.VariantContext;
-import htsjdk.variant.variantcontext.VariantContextBuilder;
 import htsjdk.variant.variantcontext.writer.VariantContextWriter;
 import htsjdk.variant.vcf.VCFHeader;
 import java.io.File;
@@ -48,6 +47,11 @@ import picard.cmdline.programgroups.VariantFilteringProgramGroup;
  * <h3>With the reads too (CNN_2D)</h3>
  *
  * <pre>gatk CnnScoreVariants -V calls.vcf.gz -R ref.fa -I reads.bam --tensor-type read_tensor \
+ *     -O scored.vcf.gz</pre>
+ *
+ * <h3>A cohort's carriers, each by its own reads</h3>
+ *
+ * <pre>gatk CnnScoreVariants -V cohort.vcf.gz -R ref.fa -I a.bam -I b.bam --per-sample \
  *     -O scored.vcf.gz</pre>
  */
 @CommandLineProgramProperties(
@@ -149,6 +153,14 @@ public final class CnnScoreVariants extends VariantWalker {
       doc = "Leave symbolic and structural variants out of the output")
   boolean filterSymbolicAndSV = false;
 
+  @Argument(
+      fullName = "per-sample",
+      optional = true,
+      doc =
+          "Score each sample that carries an ALT allele from its own reads, which -I has by their"
+              + " read groups' samples (SM): FORMAT gets a score for each carrier, INFO the site's")
+  boolean perSample = false;
+
   @Advanced
   @Argument(
       fullName = "downsampling",
@@ -162,24 +174,17 @@ public final class CnnScoreVariants extends VariantWalker {
 
   @ArgumentCollection LegacyArguments legacy = new LegacyArguments();
 
-  private final NetworkReadFilter networkFilter = new NetworkReadFilter();
-  private final FilterArguments filterArguments = new FilterArguments(getDefaultReadFilters());
-  private CountingReadFilter readFilter;
+  final NetworkReadFilter networkFilter = new NetworkReadFilter();
+  final FilterArguments filterArguments = new FilterArguments(getDefaultReadFilters());
   private NetworkChoice choice;
   private EngineProcess process;
   private EngineClient client;
   private Description network;
-  private SiteReads reads;
-  private ReadChecks readChecks;
-  private ScoreChecks scoreChecks;
-  private ScoringPipeline pipeline;
+  private Scoring scoring;
   private BlockCheck blocks;
   private WholeOutput whole;
   private VariantContextWriter writer;
-  private String key;
   private VariantContext last;
-  private long written;
-  private long unscored;
 
   @Override
   protected String getToolkitName() {
@@ -270,10 +275,15 @@ public final class CnnScoreVariants extends VariantWalker {
     choice = new NetworkChoice(this);
     openEngine();
     choice.check(network, hasReads());
-    openPipeline();
-    key = infoKey != null ? infoKey : network.getInfoKey();
+    networkFilter.setRule(NetworkReadFilter.rule(network.getReadRule()));
+    scoring =
+        perSample
+            ? new CohortScoring(this, client, network, logger)
+            : new RecordScoring(this, client, network, logger);
+    VCFHeader header = scoring.header(getDefaultToolVCFHeaderLines(), logger);
     writer = whole.open(this::createVCFWriter);
-    writer.writeHeader(header());
+    writer.writeHeader(header);
+    scoring.writeTo(writer::add);
   }
 
   private void openEngine() {
@@ -284,6 +294,9 @@ public final class CnnScoreVariants extends VariantWalker {
     } else {
       List<String> options = new ArrayList<>(List.of("-m", choice.forEngine()));
       options.addAll(legacy.engineOptions());
+      if (perSample) {
+        options.addAll(List.of("--annotations", "reads"));
+      }
       process = new EngineProcess(engine, options, tmpDir.toPath());
       address = process.address();
       startup = ENGINE_PATIENCE;
@@ -306,52 +319,13 @@ public final class CnnScoreVariants extends VariantWalker {
         network.getProvider());
   }
 
-  private void openPipeline() {
-    NetworkReadFilter.Rule rule = NetworkReadFilter.rule(network.getReadRule());
-    Samples samples = new Samples(drivingVariantFile, getHeaderForVariants());
-    ReadInputs inputs = null;
-    ReadFilter counts = null;
-    networkFilter.setRule(rule);
-    if (rule != NetworkReadFilter.Rule.none) {
-      counts = filterArguments.getMergedReadFilter(getHeaderForReads());
-      readFilter = filterArguments.getMergedCountingReadFilter(getHeaderForReads());
-      ReadTally tally = networkFilter.tally();
-      boolean ours = rule == NetworkReadFilter.Rule.primary;
-      int limit = network.getReadLimit();
-      Downsampler downsampler = ours ? new BottomK(limit) : new Reservoir(limit, downsampling);
-      inputs = new ReadInputs(readArguments, referenceArguments.getReferencePath());
-      samples.check(inputs, filterArguments.chosenSamples(), logger);
-      reads =
-          new SiteReads(tally.counting(readFilter), downsampler, ours, inputs.several() && !ours);
-      readChecks = new ReadChecks(inputs, reads, tally, network);
-    } else {
-      samples.warn(logger);
-    }
-    if (reads == null && hasReads()) {
-      logger.warn(
-          "the network {} does not look at reads, they are not used; --tensor-type read_tensor"
-              + " takes one that does",
-          network.getModel());
-    }
-    float sampleDepth = depth.settle(network, inputs, counts, logger);
-    networkFilter.tally().set(new ReadTally()); // from here on, of the reads over sites
-    WindowSource windows =
-        new WindowSource(
-            network,
-            getReferenceDictionary(),
-            reads,
-            reads == null ? null : getHeaderForReads().getSequenceDictionary(),
-            sampleDepth);
-    scoreChecks = new ScoreChecks(network, drivingVariantFile, getHeaderForVariants());
-    pipeline = new ScoringPipeline(client, network, windows, transferBatchSize, this::write);
+  GATKPath calls() {
+    return drivingVariantFile;
   }
 
-  private VCFHeader header() {
-    VCFHeader input = getHeaderForVariants();
-    if (input.hasInfoLine(key)) {
-      logger.warn("{} has INFO/{} already: it is replaced", drivingVariantFile, key);
-    }
-    return ScoredHeader.of(input, key, network, depth, getDefaultToolVCFHeaderLines());
+  /** The files of -I, looked at. */
+  ReadInputs readInputs() {
+    return new ReadInputs(readArguments, referenceArguments.getReferencePath());
   }
 
   /** GATK has no place for records beside their contig: those go past it, without a score. */
@@ -364,7 +338,7 @@ public final class CnnScoreVariants extends VariantWalker {
     SAMSequenceRecord contig = getReferenceDictionary().getSequence(record.getContig());
     boolean pass = contig != null && Sites.isTelomere(record, contig.getSequenceLength());
     if (pass) {
-      pipeline.pass(record);
+      scoring.pass(record);
     }
     return pass;
   }
@@ -376,45 +350,16 @@ public final class CnnScoreVariants extends VariantWalker {
       ReferenceContext referenceContext,
       FeatureContext featureContext) {
     last = record;
-    pipeline.add(record, referenceContext, readsContext);
-    scoreChecks.add(record);
-    if (readChecks != null) {
-      readChecks.check(readsContext);
-    }
-  }
-
-  private void write(VariantContext record, float score) {
-    VariantContextBuilder scored = new VariantContextBuilder(record);
-    if (Float.isNaN(score)) {
-      unscored++;
-      scored.rmAttribute(key);
-    } else {
-      scored.attribute(key, Sites.format(score));
-    }
-    writer.add(scored.make());
-    written++;
+    scoring.add(record, referenceContext, readsContext);
   }
 
   @Override
   public Object onTraversalSuccess() {
     blocks.await();
-    pipeline.finish();
-    if (readChecks != null) {
-      readChecks.checkAll();
-    }
-    scoreChecks.check(written - unscored);
+    scoring.finish();
     whole.commit(writer::close);
     writer = null;
-    logger.info("{} of {} records scored", written - unscored, written);
-    scoreChecks.warn(written - unscored, logger);
-    if (reads != null) {
-      logger.info(readFilter.getSummaryLine());
-      logger.info(
-          "{} records have more reads than the network takes, {} have none",
-          reads.sitesSampled(),
-          reads.sitesEmpty());
-      readChecks.warn(logger);
-    }
+    scoring.report(logger);
     return null;
   }
 

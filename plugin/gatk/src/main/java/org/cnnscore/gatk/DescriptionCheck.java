@@ -1,5 +1,6 @@
 package org.cnnscore.gatk;
 
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.broadinstitute.hellbender.exceptions.UserException;
@@ -13,6 +14,9 @@ final class DescriptionCheck {
 
   /** What makes an INFO key. */
   static final Pattern INFO_KEY = Pattern.compile("[A-Za-z_][0-9A-Za-z_.]*");
+
+  /** Whence annotations come; an older server does not say. */
+  private static final Set<String> SOURCES = Set.of("", "caller", "reads", "fill");
 
   private static final Pattern SHA_256 = Pattern.compile("[0-9a-f]*");
 
@@ -52,6 +56,10 @@ final class DescriptionCheck {
         network.getInfoDescription(),
         isPrintable(network.getInfoDescription()));
     checkText("provider", network.getProvider(), isPrintable(network.getProvider()));
+    checkText(
+        "annotations_from",
+        network.getAnnotationsFrom(),
+        SOURCES.contains(network.getAnnotationsFrom()));
     checkText("cutoffs", network.getCutoffs(), isPrintable(network.getCutoffs()));
     checkText(
         "server_version", network.getServerVersion(), isPrintable(network.getServerVersion()));

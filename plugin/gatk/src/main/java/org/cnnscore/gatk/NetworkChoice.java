@@ -21,6 +21,9 @@ final class NetworkChoice implements AutoCloseable {
 
   private static final Pattern SERVE = Pattern.compile("(.*\\S)\\s+serve\\b.*", Pattern.DOTALL);
 
+  /** The network that comes with cnnscore for single samples, and carriers, with reads. */
+  private static final String COHORTS = "reads";
+
   private final CnnScoreVariants tool;
   private final LegacyArguments legacy;
   private PrivateFolder folder;
@@ -47,9 +50,10 @@ final class NetworkChoice implements AutoCloseable {
     if (legacy.architecture != null || legacy.weights != null) {
       return importNetwork().toString();
     }
-    return tool.tensorType == null
-        ? CnnScoreVariants.TensorType.reference.model
-        : tool.tensorType.model;
+    if (tool.tensorType == null) {
+      return tool.perSample ? COHORTS : CnnScoreVariants.TensorType.reference.model;
+    }
+    return tool.tensorType.model;
   }
 
   /** Refuses an engine whose network is not the one that was asked for. */

@@ -73,7 +73,12 @@ final class ReadChecks {
       tally.set(ofSites);
       return;
     }
-    throw new UserException.BadInput(
+    throw nothingCounts(inputs, network, tally);
+  }
+
+  /** What is said where no read of these files counts. */
+  static UserException nothingCounts(ReadInputs inputs, Description network, ReadTally tally) {
+    return new UserException.BadInput(
         tally.seen() == 0
             ? String.format(
                 "%s has no aligned reads, and %s needs reads: is it the right file, and whole?",

@@ -5,13 +5,19 @@ import static java.util.stream.Collectors.joining;
 import htsjdk.samtools.SAMFileHeader;
 import htsjdk.samtools.SAMReadGroupRecord;
 import htsjdk.samtools.SAMSequenceDictionary;
+import htsjdk.samtools.SAMSequenceRecord;
 import htsjdk.samtools.SamReaderFactory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.broadinstitute.hellbender.cmdline.argumentcollections.ReadInputArgumentCollection;
 import org.broadinstitute.hellbender.engine.ReadsDataSource;
 import org.broadinstitute.hellbender.engine.ReadsPathDataSource;
@@ -33,13 +39,48 @@ final class ReadInputs {
         SamReaderFactory.makeDefault()
             .validationStringency(given.getReadValidationStringency())
             .referenceSequence(reference);
+    Map<Object, Path> known = new HashMap<>();
     for (int i = 0; i < files.size(); i++) {
-      checkOnce(i);
+      checkOnce(files.get(i), known);
       SAMFileHeader header = factory.getFileHeader(files.get(i));
       Path index = indexes == null || indexes.isEmpty() ? null : indexes.get(i);
       WholeInput.checkReads(files.get(i), index, header.getSequenceDictionary().size());
       headers.add(header);
     }
+  }
+
+  /** Some of another's files. */
+  private ReadInputs(ReadInputs all, List<Integer> chosen) {
+    boolean beside = all.indexes == null || all.indexes.isEmpty();
+    files = chosen.stream().map(all.files::get).toList();
+    indexes = beside ? all.indexes : chosen.stream().map(all.indexes::get).toList();
+    factory = all.factory;
+    chosen.forEach(i -> headers.add(all.headers.get(i)));
+  }
+
+  /** Each file alone. */
+  List<ReadInputs> each() {
+    return IntStream.range(0, files.size())
+        .mapToObj(i -> new ReadInputs(this, List.of(i)))
+        .toList();
+  }
+
+  /** The files of each sample that a read group is of, which are merged as one. */
+  Map<String, ReadInputs> bySample() {
+    Map<String, List<Integer>> chosen = new HashMap<>();
+    for (int i = 0; i < files.size(); i++) {
+      int file = i;
+      samples(headers.get(i))
+          .distinct()
+          .forEach(name -> chosen.computeIfAbsent(name, n -> new ArrayList<>()).add(file));
+    }
+    Map<String, ReadInputs> inputs = new HashMap<>();
+    chosen.forEach((name, own) -> inputs.put(name, new ReadInputs(this, own)));
+    return inputs;
+  }
+
+  /** Refuses files that cannot be merged. */
+  void checkOrder() {
     boolean inOrder =
         headers.stream()
             .allMatch(header -> header.getSortOrder() == SAMFileHeader.SortOrder.coordinate);
@@ -50,21 +91,57 @@ final class ReadInputs {
     }
   }
 
-  /** Each of its reads would count twice. */
-  private void checkOnce(int file) {
-    for (Path other : files.subList(0, file)) {
-      if (isOne(other, files.get(file))) {
+  /** Refuses files without an index, which GATK does at the first site. */
+  void checkIndexed() {
+    for (int i = 0; i < files.size(); i++) {
+      Path index = indexes == null || indexes.isEmpty() ? null : indexes.get(i);
+      WholeInput.checkIndexed(files.get(i), index);
+    }
+  }
+
+  /** Refuses files of another reference: the rule and the words of native/window/reads.c. */
+  void checkContigs(SAMSequenceDictionary reference) {
+    for (int i = 0; i < files.size(); i++) {
+      List<SAMSequenceRecord> contigs = headers.get(i).getSequenceDictionary().getSequences();
+      boolean any = contigs.isEmpty();
+      for (SAMSequenceRecord contig : contigs) {
+        SAMSequenceRecord own = reference.getSequence(contig.getSequenceName());
+        any |= own != null;
+        if (own != null && own.getSequenceLength() != contig.getSequenceLength()) {
+          throw new UserException.BadInput(
+              String.format(
+                  "contig %s has %d bases in %s but %d in the reference: give the reference that"
+                      + " the reads were aligned to",
+                  contig.getSequenceName(),
+                  contig.getSequenceLength(),
+                  files.get(i),
+                  own.getSequenceLength()));
+        }
+      }
+      if (!any) {
         throw new UserException.BadInput(
-            "the reads " + other + " and " + files.get(file) + " are one file: give it once");
+            files.get(i)
+                + " has no contig of the reference: were its reads aligned to another reference, or"
+                + " are the contigs named otherwise (chr1, 1)?");
       }
     }
   }
 
-  private static boolean isOne(Path a, Path b) {
+  /** Each of its reads would count twice. */
+  private static void checkOnce(Path file, Map<Object, Path> known) {
+    Path other = known.putIfAbsent(identity(file), file);
+    if (other != null) {
+      throw new UserException.BadInput(
+          "the reads " + other + " and " + file + " are one file: give it once");
+    }
+  }
+
+  private static Object identity(Path file) {
     try {
-      return Files.isSameFile(a, b);
+      Object key = Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+      return key == null ? file.toAbsolutePath() : key;
     } catch (IOException notThere) {
-      return false; // which is said where it is opened
+      return file; // which is said where it is opened
     }
   }
 
@@ -79,12 +156,13 @@ final class ReadInputs {
 
   /** The samples of all read groups, each once. */
   List<String> samples() {
-    return headers.stream()
-        .flatMap(header -> header.getReadGroups().stream())
+    return headers.stream().flatMap(ReadInputs::samples).distinct().toList();
+  }
+
+  private static Stream<String> samples(SAMFileHeader header) {
+    return header.getReadGroups().stream()
         .map(SAMReadGroupRecord::getSample)
-        .filter(Objects::nonNull)
-        .distinct()
-        .toList();
+        .filter(Objects::nonNull);
   }
 
   @Override

@@ -19,6 +19,7 @@ final class ReadTally {
     qcFail("fail quality checks (QC-fail)"),
     noGroup("have no read group"),
     artificial("are artificial haplotypes"),
+    otherSample("are of another sample"),
     noQualities("have no bases, base qualities or CIGAR"),
     filtered("are dropped by a --read-filter");
 
@@ -31,13 +32,20 @@ final class ReadTally {
 
   private final long[] faults = new long[Fault.values().length];
   private long seen;
+  private Fault last;
 
   /** One more read; null where it counts. */
   void add(Fault fault) {
     seen++;
+    last = fault;
     if (fault != null) {
       faults[fault.ordinal()]++;
     }
+  }
+
+  /** Why the last read does not count; null where it does. */
+  Fault last() {
+    return last;
   }
 
   /** A filter that asks ours, or not, and others: counts what these drop. */
@@ -48,7 +56,10 @@ final class ReadTally {
       boolean counts = filter.test(read);
       boolean asked = seen > seenBefore;
       if (!counts && dropped() == droppedBefore) {
-        faults[Fault.filtered.ordinal()]++;
+        last = Fault.filtered;
+        faults[last.ordinal()]++;
+      } else if (counts) {
+        last = null;
       }
       if (!asked) {
         seen++;

@@ -1,5 +1,6 @@
 package org.cnnscore.gatk;
 
+import htsjdk.variant.vcf.VCFFormatHeaderLine;
 import htsjdk.variant.vcf.VCFHeader;
 import htsjdk.variant.vcf.VCFHeaderLine;
 import htsjdk.variant.vcf.VCFHeaderLineType;
@@ -10,6 +11,11 @@ import org.cnnscore.v1.Description;
 
 /** The header of scored calls: the score's INFO key, which network scored, the depth. */
 final class ScoredHeader {
+
+  /** INFO keys of a cohort's scores. */
+  static final String SITE_KEY = "CNN_SITE";
+
+  static final String NUMBER_KEY = "CNN_N";
 
   private static final String MODEL_LINE = "cnnscore_model";
   private static final String DEPTH_LINE = "cnnscore_sample_depth";
@@ -39,9 +45,45 @@ final class ScoredHeader {
     return new VCFHeader(lines, input.getGenotypeSamples());
   }
 
+  /**
+   * The input's header with lines for a cohort's scores, in place of those it has: the words of
+   * native/records/cohort_checks.c. The network's cut-offs are those of single samples, and stand
+   * with the carriers' scores alone.
+   */
+  static VCFHeader ofCohort(
+      VCFHeader input, String key, Description network, Set<VCFHeaderLine> toolLines) {
+    Set<VCFHeaderLine> lines = new LinkedHashSet<>(input.getMetaDataInInputOrder());
+    lines.remove(input.getFormatHeaderLine(key));
+    lines.remove(input.getInfoHeaderLine(SITE_KEY));
+    lines.remove(input.getInfoHeaderLine(NUMBER_KEY));
+    lines.removeIf(line -> isOfScores(line, key) || isOfScores(line, SITE_KEY));
+    lines.add(
+        new VCFFormatHeaderLine(
+            key,
+            1,
+            VCFHeaderLineType.Float,
+            "Of samples that carry an ALT allele: " + network.getInfoDescription()));
+    lines.add(
+        new VCFInfoHeaderLine(
+            SITE_KEY,
+            1,
+            VCFHeaderLineType.Float,
+            "Log-odds that at least one carrier is real, by their FORMAT/" + key));
+    lines.add(
+        new VCFInfoHeaderLine(
+            NUMBER_KEY, 1, VCFHeaderLineType.Integer, "Carriers with a FORMAT/" + key));
+    lines.add(modelLine(key, network));
+    lines.add(modelLine(SITE_KEY, network, ""));
+    lines.addAll(toolLines);
+    return new VCFHeader(lines, input.getGenotypeSamples());
+  }
+
   /** As `cnnscore score` writes it and `cnnscore filter` reads it. */
   static VCFHeaderLine modelLine(String key, Description network) {
-    String cutoffs = network.getCutoffs();
+    return modelLine(key, network, network.getCutoffs());
+  }
+
+  private static VCFHeaderLine modelLine(String key, Description network, String cutoffs) {
     return new VCFHeaderLine(
         MODEL_LINE,
         String.format(

@@ -1,89 +1,91 @@
 package org.cnnscore.gatk;
 
-import htsjdk.variant.variantcontext.VariantContext;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import org.broadinstitute.hellbender.engine.ReadsContext;
-import org.broadinstitute.hellbender.engine.ReferenceContext;
+import java.util.function.Function;
 import org.broadinstitute.hellbender.exceptions.UserException;
 import org.cnnscore.v1.Description;
 import org.cnnscore.v1.WindowBatch;
 
 /**
- * Records in, records with their scores out, in the same order. What lies between, batches that the
- * engine has not answered, is bounded in number and in bytes.
+ * Items with their sites in, items with their scores out, in the same order. What lies between,
+ * batches that the engine has not answered, is bounded in number and in bytes.
+ *
+ * @param <T> what a site is of
  */
-final class ScoringPipeline {
+final class ScoringPipeline<T> {
 
-  /** Where scored records go; a score of NaN is none. */
-  interface Sink {
-    void put(VariantContext record, float score);
+  /** Where scored items go; a score of NaN is none. */
+  interface Sink<T> {
+    void put(T item, float score);
   }
 
-  /** Bytes of windows and records after which a batch is sent, however few its sites. */
+  /** Bytes of windows and items after which a batch is sent, however few its sites. */
   private static final long BATCH_BYTES = 4L << 20;
-
-  // About what a record takes in memory, and each of its samples.
-  private static final long RECORD_BYTES = 2000;
-  private static final long SAMPLE_BYTES = 100;
 
   /** As many as `cnnscore serve` takes of one client: enough to hide the way there and back. */
   private static final int MAX_IN_FLIGHT = 8;
 
-  /** A record, and whether its batch has a site for it. */
-  private record Taken(VariantContext record, boolean sent) {}
+  /** An item, and whether its batch has a site for it. */
+  private record Taken<T>(T item, boolean sent) {}
 
   private final EngineClient client;
   private final Description network;
-  private final WindowSource windows;
-  private final Sink sink;
+  private final Function<T, String> locus;
+  private final Sink<T> sink;
   private final int sitesPerBatch;
-  private final Deque<List<Taken>> waiting = new ArrayDeque<>();
-  private List<Taken> records = new ArrayList<>();
+  private final Deque<List<Taken<T>>> waiting = new ArrayDeque<>();
+  private List<Taken<T>> items = new ArrayList<>();
+  private long itemBytes;
   private WindowBatchBuilder batch;
   private long batches;
 
   /**
    * @param sitesPerBatch null for as many as the engine asks for
+   * @param locus an item's, for messages
    */
   ScoringPipeline(
       EngineClient client,
       Description network,
-      WindowSource windows,
       Integer sitesPerBatch,
-      Sink sink) {
+      Function<T, String> locus,
+      Sink<T> sink) {
     this.client = client;
     this.network = network;
-    this.windows = windows;
+    this.locus = locus;
     this.sink = sink;
     this.sitesPerBatch = sitesPerBatch == null ? network.getSitesPerJob() : sitesPerBatch;
     batch = new WindowBatchBuilder(network);
   }
 
-  /** Takes a record; the contexts are GATK's doors to all bases and reads. */
-  void add(VariantContext record, ReferenceContext bases, ReadsContext reads) {
-    windows.add(record, bases, reads, batch);
-    take(new Taken(record, true));
+  /** Where the site of the next item goes. */
+  WindowBatchBuilder batch() {
+    return batch;
   }
 
-  /** Takes a record that gets no score. */
-  void pass(VariantContext record) {
-    take(new Taken(record, false));
+  /** Takes an item whose site was put into the batch; {@code bytes} is about what it holds. */
+  void add(T item, long bytes) {
+    take(new Taken<>(item, true), bytes);
   }
 
-  private void take(Taken taken) {
-    records.add(taken);
-    long recordBytes = records.size() * (RECORD_BYTES + SAMPLE_BYTES * taken.record.getNSamples());
-    if (batch.sites() >= sitesPerBatch || batch.bytes() + recordBytes >= BATCH_BYTES) {
+  /** Takes an item that gets no score. */
+  void pass(T item, long bytes) {
+    take(new Taken<>(item, false), bytes);
+  }
+
+  private void take(Taken<T> taken, long bytes) {
+    items.add(taken);
+    itemBytes += bytes;
+    if (batch.sites() >= sitesPerBatch || batch.bytes() + itemBytes >= BATCH_BYTES) {
       send();
     }
   }
 
   /** Waits for all scores. */
   void finish() {
-    if (!records.isEmpty()) {
+    if (!items.isEmpty()) {
       send();
     }
     drain();
@@ -98,20 +100,18 @@ final class ScoringPipeline {
   private void send() {
     if (batch.sites() == 0) {
       drain();
-      put(records, new float[0]);
-      records = new ArrayList<>();
+      put(items, new float[0]);
+      startBatch();
       return;
     }
     WindowBatch message = batch.build(batches++);
     if (message.getSerializedSize() > network.getMaxMessageBytes()) {
-      VariantContext first = records.get(0).record;
       throw new UserException(
           String.format(
-              "the windows of %d records from %s:%d on take %d bytes, the engine takes %d: start it"
+              "the windows of %d sites from %s on take %d bytes, the engine takes %d: start it"
                   + " with a larger --max-message",
-              records.size(),
-              first.getContig(),
-              first.getStart(),
+              batch.sites(),
+              locus.apply(items.get(0).item),
               message.getSerializedSize(),
               network.getMaxMessageBytes()));
     }
@@ -119,8 +119,13 @@ final class ScoringPipeline {
       receive();
     }
     client.send(message);
-    waiting.add(records);
-    records = new ArrayList<>();
+    waiting.add(items);
+    startBatch();
+  }
+
+  private void startBatch() {
+    items = new ArrayList<>();
+    itemBytes = 0;
     batch = new WindowBatchBuilder(network);
   }
 
@@ -129,10 +134,10 @@ final class ScoringPipeline {
     put(waiting.remove(), scores);
   }
 
-  private void put(List<Taken> scored, float[] scores) {
+  private void put(List<Taken<T>> scored, float[] scores) {
     int site = 0;
-    for (Taken taken : scored) {
-      sink.put(taken.record, taken.sent ? scores[site++] : Float.NaN);
+    for (Taken<T> taken : scored) {
+      sink.put(taken.item, taken.sent ? scores[site++] : Float.NaN);
     }
   }
 }

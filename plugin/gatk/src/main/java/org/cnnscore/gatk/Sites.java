@@ -104,11 +104,16 @@ final class Sites {
 
   /** Three decimals, as the other doors of cnnscore write a score (C's %g of it). */
   static String format(float score) {
-    float rounded = (float) (Math.rint((double) score * 1000.0) / 1000.0);
+    float rounded = rounded(score);
     if (rounded == 0) {
       return "0"; // never -0
     }
     return new BigDecimal(rounded).round(PRINTED_DIGITS).stripTrailingZeros().toPlainString();
+  }
+
+  /** What {@link #format} prints of a score. */
+  static float rounded(float score) {
+    return (float) (Math.rint((double) score * 1000.0) / 1000.0);
   }
 
   private static double number(Object attribute) {

@@ -59,6 +59,18 @@ final class WholeInput {
     }
   }
 
+  /**
+   * Refuses a file of reads without an index.
+   *
+   * @param index null for the one that lies beside the reads
+   */
+  static void checkIndexed(Path reads, Path index) {
+    if (isFile(reads) && index == null && SamFiles.findIndex(reads) == null) {
+      throw new UserException.BadInput(
+          reads + " has no index: make one with `samtools index " + reads + "`");
+    }
+  }
+
   private static UserException truncated(Path file) {
     return new UserException.BadInput(
         file + " is truncated (it has no end marker): copy or make it again");

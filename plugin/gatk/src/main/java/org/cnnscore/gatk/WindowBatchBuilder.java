@@ -1,7 +1,6 @@
 package org.cnnscore.gatk;
 
-import htsjdk.variant.variantcontext.Allele;
-import htsjdk.variant.variantcontext.VariantContext;
+import com.google.protobuf.ByteString;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,6 +30,7 @@ final class WindowBatchBuilder {
   private final Column qual = new Column();
   private final Column siteDepth = new Column();
   private final Column sampleDepth = new Column();
+  private boolean depthKnown; // of one sample at least
   private int sites;
   private long alleleCount;
   private long readCount;
@@ -57,31 +57,29 @@ final class WindowBatchBuilder {
   /**
    * Adds a site: its reference window (as wide as the network's description says) and its reads as
    * {@link BamRecords}. {@code depth} is how many reads counted before sampling. {@code
-   * sampleDepth} is how many usually count in this sample; NaN, then for all sites, where it is not
-   * known.
+   * sampleDepth} is how many usually count in this sample; NaN where it is not known.
    */
   void add(
-      VariantContext record,
+      Site site,
       int contigLength,
       byte[] window,
       List<byte[]> siteReads,
       long depth,
       float sampleDepth) {
     Contig here =
-        contigs.computeIfAbsent(
-            record.getContig(), name -> new Contig(contigs.size(), contigLength));
+        contigs.computeIfAbsent(site.contig(), name -> new Contig(contigs.size(), contigLength));
     contig.putInt(here.number);
-    start.putLong(Sites.start(record));
-    end.putLong(Sites.end(record));
-    kind.putByte(Sites.kind(record));
-    for (Allele allele : record.getAlleles()) {
-      alleles.put(allele.getDisplayString().getBytes(StandardCharsets.ISO_8859_1));
+    start.putLong(site.start());
+    end.putLong(site.end());
+    kind.putByte(site.kind());
+    for (byte[] allele : site.alleles()) {
+      alleles.put(allele);
       alleleOffset.putLong(alleles.size());
       alleleCount++;
     }
     siteAllele.putLong(alleleCount);
-    for (String key : network.getAnnotationsList()) {
-      annotations.putFloat(Sites.annotation(record, key));
+    for (float annotation : site.annotations()) {
+      annotations.putFloat(annotation);
     }
     reference.put(window);
     for (byte[] read : siteReads) {
@@ -92,11 +90,10 @@ final class WindowBatchBuilder {
       readCount++;
     }
     siteRead.putLong(readCount);
-    qual.putFloat(Sites.annotation(record, Sites.QUAL));
+    qual.putFloat(site.qual());
     siteDepth.putInt((int) Math.min(depth, Integer.MAX_VALUE));
-    if (!Float.isNaN(sampleDepth)) {
-      this.sampleDepth.putFloat(sampleDepth);
-    }
+    this.sampleDepth.putFloat(sampleDepth);
+    depthKnown |= !Float.isNaN(sampleDepth);
     sites++;
   }
 
@@ -134,7 +131,7 @@ final class WindowBatchBuilder {
         .setReads(reads.toBytes())
         .setQual(qual.toBytes())
         .setSiteDepth(siteDepth.toBytes())
-        .setSampleDepth(sampleDepth.toBytes())
+        .setSampleDepth(depthKnown ? sampleDepth.toBytes() : ByteString.EMPTY)
         .setContigLength(contigLength.toBytes())
         .setContigOffset(contigOffset.toBytes())
         .setContigNames(contigNames.toBytes())
