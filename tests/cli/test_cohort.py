@@ -345,7 +345,44 @@ def test_reads_of_another_reference(reads: dict[str, Path], tmp_path: Path) -> N
 def test_a_map_that_is_not_there(tmp_path: Path) -> None:
     calls = write_cohort(tmp_path / "calls.vcf", rows(1), {SAMPLE: same})
     run = score(calls, tmp_path / "no.tsv", tmp_path / "out.vcf")
-    refused(run, tmp_path, f"cannot read the sample map {tmp_path}/no.tsv: No such file")
+    missing = f"cannot read the sample map {tmp_path}/no.tsv: No such file"
+    refused(run, tmp_path, missing, "; give a table with tabs of samples, their reads")
+
+
+def test_a_map_as_spreadsheets_and_people_write_it(
+    alone: Scores, reads: dict[str, Path], tmp_path: Path
+) -> None:
+    """A byte order mark, lines that end in CRLF, comments, blanks; rows keep their numbers."""
+    calls = write_cohort(tmp_path / "calls.vcf", rows(), {SAMPLE: same})
+    table = tmp_path / "map.tsv"
+    lines = ("# sample\treads", "", f" {SAMPLE} \t {reads[SAMPLE]} \t", "  # the end")
+    table.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    assert scored(calls, table, tmp_path / "out.vcf") == alone
+    table.write_text(table.read_text().replace(SAMPLE, "X"))
+    run = score(calls, table, tmp_path / "other.vcf")
+    assert run.code == 2
+    assert f"{table}: row 3: {calls} has no sample X" in run.err
+
+
+def test_a_sample_without_a_read_that_counts(reads: dict[str, Path], tmp_path: Path) -> None:
+    """Its reads are told of as they were looked at."""
+    path = tmp_path / "B.bam"
+    n = 0
+    with (
+        pysam.AlignmentFile(str(reads["B"])) as source,
+        pysam.AlignmentFile(str(path), "wb", template=source) as target,
+    ):
+        for read in source.fetch("synA", 0, 3000):
+            read.is_duplicate = True
+            target.write(read)
+            n += 1
+    pysam.index(str(path))
+    calls = write_cohort(tmp_path / "calls.vcf", rows(3), {"B": same})
+    run = score(calls, write_map(tmp_path / "map.tsv", ("B", path)), tmp_path / "out.vcf")
+    refused(run, tmp_path, f"row 1 (B): no read of {path} counts", "100 % are marked as duplicates")
+    told = re.search(r" of ([\d,]+) reads over", run.err)
+    assert told
+    assert n <= int(told[1].replace(",", "")) < 1.5 * n  # those between two places looked at, twice
 
 
 def test_scores_that_are_there(reads: dict[str, Path], tmp_path: Path) -> None:
@@ -380,7 +417,7 @@ def test_a_key_that_was_declared_in_another_way(reads: dict[str, Path], tmp_path
         (("--annotations", "fill"), "--annotations fill does not go with --sample-map"),
         (("-m", "reference"), "network reference"),
         (("--max-open-files", 1), "--max-open-files 1: one sample's reads and the reference are 2"),
-        (("--work", "w"), "--work does not go with --sample-map"),
+        (("--table", "t"), "--table does not go with --sample-map"),
     ],
 )
 def test_options_that_do_not_go_together(

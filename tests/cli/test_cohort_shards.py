@@ -52,7 +52,7 @@ def score(folder: Path, calls: Path, table: Path, out: Path, *more: object) -> F
         check=False,
         timeout=300,
     )
-    return Finished(ran.returncode, ran.stdout, ran.stderr)
+    return Finished(ran.returncode, ran.stderr, ran.stdout)
 
 
 @pytest.mark.parametrize("more", [(), ("--cluster", "local:2", "--threads", 1)])

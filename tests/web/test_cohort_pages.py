@@ -55,13 +55,13 @@ def test_the_carriers_of_a_site(carriers: int, tmp_path: Path, open_page: OpenPa
     for number in range(carriers):
         name = f"sample{number:02}"
         assert name in page.locator("#panel").inner_text()
-        assert page.locator("#list .item[aria-current=true]").is_visible()
+        assert page.locator("#list .item[aria-selected=true]").is_visible()
         shown = page.locator("#list .item").nth(number).inner_text()
         assert name in shown
         score = first.samples[name]["CNN_READS"]
         assert f"{score:.2f}" in page.locator("#heading").inner_text() + shown
         seen[site_of(page), name] = picture(page)
-        go(page, lambda: page.keyboard.press("ArrowRight"))
+        go(page, lambda: page.keyboard.press("j"))
     assert len(set(seen.values())) == min(carriers, 5)
     page.fill("#search", "sample02")
     assert page.locator("#list .item:visible").count() == 2

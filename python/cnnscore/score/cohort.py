@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
@@ -72,6 +72,7 @@ def score_cohort(
     threads, progress = threads or usable_cores(), progress or NoProgress()
     network = engine.description
     written.mode(output)
+    alone = readers is None
     with ExitStack() as stack:
         if not readers:
             table = SampleMap(sample_map)
@@ -84,7 +85,7 @@ def score_cohort(
             most = options.most_open_files
             readers = CohortReaders(source, table, network, reference, most, threads)
             stack.callback(readers.close)
-        run = stack.enter_context(closing(_Run(source, engine, readers, threads)))
+        run = stack.enter_context(closing(_Run(source, engine, readers, threads, alone=alone)))
         writer = stack.enter_context(open_output(source, output, written))
         for block in run.blocks():
             run.write(block, writer, keys)
@@ -138,7 +139,7 @@ class _Block:
 
 
 class _Run:
-    """One run over the records of `source`."""
+    """One run over the records of `source`; `alone`: the engine is this run's."""
 
     def __init__(
         self,
@@ -146,9 +147,13 @@ class _Run:
         engine: WindowScorer,
         readers: CohortReaders,
         threads: int,
+        *,
+        alone: bool,
     ) -> None:
         self._source, self._engine = source, engine
         self._samples, self._pool = readers.samples, readers.pool
+        self._alone = alone
+        self._blocks = [_Block() for _ in range(BLOCKS)]
         self._lock = threading.Lock()
         self._counts = ReadCounts()
         self._read: set[int] = set()
@@ -164,12 +169,17 @@ class _Run:
         """End the threads; what is under way is given up."""
         self._ended = True
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._engine.cancel()
+        # Again and again: a task may have been between two calls. Others may use the network too.
+        while self._alone and (
+            busy := [task for block in self._blocks for task in block.tasks if not task.done()]
+        ):
+            self._engine.cancel()
+            wait(busy, timeout=0.05)
         self._threads.shutdown(wait=True)
 
     def blocks(self) -> Iterator[_Block]:
         """All blocks in order, scored; each is valid until the next is asked for."""
-        free, pending, more = [_Block() for _ in range(BLOCKS)], deque[_Block](), True
+        free, pending, more = list(self._blocks), deque[_Block](), True
         while more or pending:
             while more and free:
                 more = self._fill(free[-1])

@@ -77,7 +77,7 @@ function heading(row, site) {
   const alleles = make("span", { className: "alleles", text: alleleText(row), title: clip(row.name, 600) });
   const badge = make("span", { className: `badge ${row.score > 0 ? "for" : "against"}`,
     text: number(row.score) });
-  const facts = [row.type, `${site.reads.length} reads`, row.filter === "." ? null : clip(row.filter, 40)];
+  const facts = [clip(row.carrier, 40), row.type, `${site.reads.length} reads`, row.filter === "." ? null : clip(row.filter, 40)];
   const alts = row.alt.split(",");
   if (alts.length > 1 && site.allele > 0) facts.push(`the allele ${clip(alts[site.allele - 1], 12)}`);
   $("heading").replaceChildren(

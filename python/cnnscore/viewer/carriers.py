@@ -144,5 +144,6 @@ def _sites(
                 ref=ref,
                 alt=",".join(alts),
                 sample=[("sample", names[column]), *lines[column].sample],
+                carrier=names[column],
             )
             yield look_at(engine, own, batch, pileup, BESIDE_WINDOW, typical, -1)

@@ -67,7 +67,7 @@ class SiteList {
     make("span", { className: "locus", text: `${clip(site.contig, 16)}:${site.pos.toLocaleString("en")}` }),
     make("span", { className: "label", text: label, title: label && (site.label ? "true" : "false") }),
     make("span", { className: "score", text: number(site.score, 2) }),
-    make("span", { className: "alleles", text: alleleText(site) }),
+    make("span", { className: "alleles", text: [alleleText(site), clip(site.carrier, 24)].filter(Boolean).join(" · ") }),
     make("span", { className: "meter" }, bar));
   }
 

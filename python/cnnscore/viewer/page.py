@@ -39,6 +39,7 @@ SCRIPTS = (
 )
 COLUMNS = (
     "name",
+    "carrier",
     "contig",
     "pos",
     "ref",
@@ -90,7 +91,8 @@ def site_row(site: Site, rank: int, info_key: str) -> list[Any]:
     """A site's row of the list: COLUMNS, without what its blob holds."""
     record = site.record
     return [
-        record.name,
+        f"{record.name}:{record.carrier}" if record.carrier else record.name,
+        record.carrier,
         record.contig,
         record.pos,
         record.ref,

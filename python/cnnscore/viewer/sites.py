@@ -47,6 +47,8 @@ class Record:
     info: list[tuple[str, str]]
     sample: list[tuple[str, str]]
     """FORMAT keys and the values of the sample shown."""
+    carrier: str = ""
+    """That sample, where each carrier of a record is a site of its own."""
 
     @property
     def name(self) -> str:
