@@ -168,7 +168,7 @@ def test_alleles_and_genotypes(
             site = (contig, pos, ref + tail, ",".join(dict.fromkeys([*alts, *more])))
             found.append(Row(site, ""))
     many = "".join(f",A{''.join(b)}" for b in itertools.islice(_texts(), 999))
-    found.insert(1, Row((*found[0].site[:2], "A", "G" + many), ""))
+    found.insert(1, Row(("synA", "276", "A", "G" + many), ""))
     calls = write_cohort(
         tmp_path / "calls.vcf", found, {"B": column(0), "C": column(3), SAMPLE: column(5)}
     )
