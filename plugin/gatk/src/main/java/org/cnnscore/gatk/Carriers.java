@@ -17,6 +17,9 @@ import org.cnnscore.v1.Description;
  */
 final class Carriers {
 
+  /** CNNSCORE_SITE_BEST of native/records/cohort.h. */
+  private static final double SITE_BEST = 0.55;
+
   /** A carrier: the number of its sample, and what a network is told of it. */
   record Carrier(int sample, Site site) {}
 
@@ -177,21 +180,18 @@ final class Carriers {
   }
 
   /**
-   * The log-odds that at least one carrier is real, of the log-odds of each, were they independent:
-   * ln(prod(1 + e^s) - 1) (the noisy OR: Pearl, Probabilistic Reasoning in Intelligent Systems,
-   * 1988, 4.3.2). Of one carrier its own; their order does not matter.
+   * The log-odds that a site is real, of those of its carriers: between their mean and the best of
+   * them (native/records/cohort_writer.c). Of one carrier its own; their order does not matter.
    */
   static float siteScore(float[] scores) {
-    if (scores.length == 1) {
-      return scores[0];
-    }
     float[] sorted = scores.clone();
     Arrays.sort(sorted);
-    double sum = 0; // of ln(1 + e^s) = -ln P(this one is false)
+    double best = sorted[sorted.length - 1];
+    double sum = 0;
     for (float score : sorted) {
-      sum +=
-          score > 0 ? score + Math.log1p(Math.exp(-(double) score)) : Math.log1p(Math.exp(score));
+      sum += score;
     }
-    return (float) (sum > 30 ? sum + Math.log1p(-Math.exp(-sum)) : Math.log(Math.expm1(sum)));
+    double mean = sum / sorted.length;
+    return (float) (mean + SITE_BEST * (best - mean));
   }
 }
