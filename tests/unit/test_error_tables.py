@@ -89,6 +89,16 @@ WALKER = {
     ],
     "a compressed call file with a damaged block": ["is damaged: …; copy it"],
     "an interruption while it waits": ["stopped before all its blocks", "interrupted"],
+    "`--per-sample`: a file without": [
+        "leave the file out, or mend the names",
+        "does not go with --per-sample",
+        "are not in the order of their names",
+        "does not look at reads, which --per-sample is about",
+        "carriers of a cohort get their annotations from their reads",
+        "no carrier of %s has a finite score",
+        "give the reference that the reads were aligned to",
+        "has no contig of the reference",
+    ],
     "a sample (`--read-filter SampleReadFilter": ["has SM:%s, so no read would count"],
 }
 TELLS = {
@@ -98,6 +108,10 @@ TELLS = {
         "is negative",
         "bytes, the counts say",
         "must begin with 0 and rise",
+        "columns in the message and in shared memory",
+        "of the shared memory, the shortest has",
+        "the shared memory has no",
+        "bytes in shared memory where the server takes",
         "annotations per site where",
         "sample them",
     ],
@@ -110,6 +124,7 @@ TELLS = {
         "places of Watch are taken",
         "the server is out of memory",
     ],
+    "a batch in memory that its client": ["memory that its client does not share here"],
     "it is stopping": ["the server is stopping"],
     "a fault of its own": ["a fault of the server, see its log"],
 }
@@ -172,6 +187,7 @@ PARTS = [
     "is no INFO key",
     "description: … is …",
     "the batcher is closed",
+    "it is not taken",
     "standard input has ended",
     "not understood: ",
     r"(\w+)",
