@@ -48,7 +48,14 @@ static void encode_alleles(const cnnscore_window_batch *batch, int32_t n_rows, u
     REQUIRE_SAID(cnnscore_batch_alleles(batch, sites, alleles, &n, &err) == CNNSCORE_OK, &err);
     static const int32_t codes[] = {CNNSCORE_ANNOTATION_MQ, CNNSCORE_ANNOTATION_DP, CNNSCORE_ANNOTATION_QD};
     REQUIRE(batch->n_annotations <= 3);
-    cnnscore_rows rows = {sites, alleles, n, WINDOW, n_rows, CNNSCORE_ANNOTATIONS_FILL, codes};
+    cnnscore_rows rows = {.sites = sites,
+                          .alleles = alleles,
+                          .n = n,
+                          .window = WINDOW,
+                          .n_reads = n_rows,
+                          .realign = 1,
+                          .annotations_from = CNNSCORE_ANNOTATIONS_FILL,
+                          .annotation_codes = codes};
     size_t all = (size_t)n, reads = all * (size_t)n_rows;
     float *scalars = calloc(reads + 1, CNNSCORE_READ_SCALARS * sizeof(float));
     float *mask = calloc(reads + 1, sizeof(float));

@@ -222,6 +222,30 @@ def test_giving_up(windows: dict[str, Windows], here: StartHere) -> None:
     remote.close()
 
 
+def test_giving_up_before_a_call_is_known(
+    windows: dict[str, Windows], here: StartHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server may have a batch before the client's thread goes on."""
+    case = windows["reads"]
+    engine = HeldEngine(case.model)
+    remote = RemoteEngine(here(engine).address)
+    asked = remote._score
+
+    class GivenUp:
+        """Calls that are given up as soon as they are sent."""
+
+        def future(self, *words: Any, **named: Any) -> Any:
+            call = asked.future(*words, **named)
+            remote.cancel()
+            return call
+
+    monkeypatch.setattr(remote, "_score", GivenUp())
+    with pytest.raises(ServerError, match="no answer"):
+        remote.score(case.batch)
+    remote.close()
+    engine.go.set()
+
+
 def test_stopping_answers_what_was_taken(windows: dict[str, Windows], here: StartHere) -> None:
     case = windows["reads"]
     engine = HeldEngine(case.model)

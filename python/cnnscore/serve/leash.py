@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cnnscore.wire.address import Address
+from cnnscore.wire.memory import SUFFIX
 
 EXIT_ENDED = 1  # for a starter that is there after all, and gave no standard input
 
@@ -15,7 +16,7 @@ EXIT_ENDED = 1  # for a starter that is there after all, and gave no standard in
 def end_with_stdin(listen: Address, last_words: str) -> None:
     """From now on, end this process as soon as its standard input does.
 
-    At once, whatever is in work: nobody waits for it. A socket goes, and its folder if that is
+    At once, whatever is in work: nobody waits for it. Its sockets go, and their folder if that is
     empty then. `last_words` are written to stderr.
     """
     threading.Thread(
@@ -30,6 +31,7 @@ def _watch(socket: str, last_words: str) -> None:
     if socket:
         with suppress(OSError):
             Path(socket).unlink(missing_ok=True)
+            Path(socket + SUFFIX).unlink(missing_ok=True)
             Path(socket).parent.rmdir()
     with suppress(OSError):
         os.write(2, last_words.encode())

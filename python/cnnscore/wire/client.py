@@ -140,27 +140,36 @@ class RemoteEngine:
         Errors: BadBatch as there; ServerError when the server is gone, too slow or another.
         """
         self.description.check(batch)
+        given_up = self._given_up
         if self._memory and self._memory.is_shared():
             try:
                 with self._memory.lent() as places:
-                    return self._score_parts(self._messages(batch, 0, len(batch), places))
+                    parts = self._messages(batch, 0, len(batch), places)
+                    return self._score_parts(parts, given_up)
             except (
                 NotShared,
                 OSError,
                 ValueError,
             ) as error:  # the server was started again just now
                 log.debug("a batch in a message, not in shared memory: %s", error)
-        return self._score_parts(self._messages(batch, 0, len(batch)))
+        return self._score_parts(self._messages(batch, 0, len(batch)), given_up)
 
-    def _score_parts(self, parts: Iterator[tuple[int, int, bytes]]) -> NDArray[np.float32]:
+    def _score_parts(
+        self, parts: Iterator[tuple[int, int, bytes]], given_up: threading.Event
+    ) -> NDArray[np.float32]:
         scores = [
-            self._patiently(partial(self._score_part, *part), self._timeout) for part in parts
+            self._patiently(partial(self._score_part, *part, given_up), self._timeout, given_up)
+            for part in parts
         ]
         return np.concatenate([np.zeros(0, np.float32), *scores])
 
-    def _score_part(self, id: int, n: int, message: bytes, seconds: float) -> NDArray[np.float32]:
+    def _score_part(
+        self, id: int, n: int, message: bytes, given_up: threading.Event, seconds: float
+    ) -> NDArray[np.float32]:
         call = self._score.future(message, timeout=seconds, metadata=self._metadata + self._client)
         self._calls.add(call)
+        if given_up.is_set():  # before the call was among those that `cancel` ends
+            call.cancel()
         try:
             answer = call.result()
         except grpc.FutureCancelledError:
@@ -232,13 +241,15 @@ class RemoteEngine:
             )
             return answer
 
-        return self._patiently(ask, min(DESCRIBE_SECONDS, self._timeout))
+        return self._patiently(ask, min(DESCRIBE_SECONDS, self._timeout), self._given_up)
 
-    def _patiently(self, call: Callable[[float], T], patience: float) -> T:
+    def _patiently(
+        self, call: Callable[[float], T], patience: float, given_up: threading.Event
+    ) -> T:
         """Call a server that may be full, which passes: again after a pause, `patience` seconds
         in all.
         """
-        deadline, pause, given_up = time.monotonic() + patience, FIRST_PAUSE, self._given_up
+        deadline, pause = time.monotonic() + patience, FIRST_PAUSE
         while True:
             try:
                 return call(max(0.0, deadline - time.monotonic()))
