@@ -57,7 +57,8 @@ def refused(source: Path, home: Path, *words: object) -> Finished:
 def test_a_sound_jar(parts: dict[str, bytes], home: Path, tmp_path: Path) -> None:
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         assert run_cli("model", "import", write_jar(tmp_path / "a.jar", parts, method)).code == 0
-    assert [path.name for path in home.iterdir()] == ["mine.onnx"]
+    installed = sorted(str(path.relative_to(home)) for path in home.rglob("*.onnx"))
+    assert installed == ["direct/mine.onnx", "mine.onnx"]
 
 
 def patched(path: Path, change: Callable[[bytearray, int, int], None]) -> Path:
