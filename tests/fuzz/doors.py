@@ -72,11 +72,16 @@ def run(command: list[str], box: Path, engine: str | None) -> Ran:
 
 
 def written(box: Path) -> Iterator[tuple[str, bytes]]:
-    """What lies in the folders of a box, which is empty then."""
+    """What lies in the folders of a box, which is empty then; folders within end with a slash."""
     for folder in (OUT, TMP, MODELS):
-        for path in sorted((box / folder).iterdir()):
-            yield f"{folder}/{path.name}", path.read_bytes()
-            path.unlink()
+        for path in sorted((box / folder).rglob("*"), reverse=True):  # a folder after what is in it
+            name = str(path.relative_to(box))
+            if path.is_dir():
+                yield f"{name}/", b""
+                path.rmdir()
+            else:
+                yield name, path.read_bytes()
+                path.unlink()
 
 
 def variables(box: Path) -> dict[str, str]:

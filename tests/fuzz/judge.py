@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from pathlib import PurePath
 
 from fuzz.doors import FAULT, OUT, Ran, records_in
 from fuzz.kinds import Promise
@@ -54,7 +55,9 @@ def names(file: str, said: str) -> bool:
 
 def _of_output(ran: Ran, promise: Promise, whole: Ran, records: int | None) -> list[str]:
     if promise is Promise.NETWORKS:
-        good = all(name.endswith(".onnx") for name in ran.written) and ran.written
+        files = [name for name in ran.written if not name.endswith("/")]
+        both_forms = len(files) == 2 * len({PurePath(name).name for name in files})
+        good = files and both_forms and all(name.endswith(".onnx") for name in files)
         return [] if good else [f"networks: {', '.join(ran.written) or 'none'}"]
     if set(ran.written) != set(whole.written):
         return [f"written: {', '.join(ran.written)}"]
