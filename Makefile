@@ -340,8 +340,7 @@ bench: build bench-data $(MODELS) gatk
 	@status=0; for claim in startup speed feed python_api reader readset plugin server gatk memory long_reads filter evaluate cohort many_sites peers; do CNNSCORE_GATK_JAR="$(CURDIR)/$(GATK_JAR)" \
 	  $(BIN)/python tests/bench/$$claim.py bench-data || status=1; done; exit $$status
 
-# The networks that ship, made anew (python/recipes/bundled-models/README.md): about
-# three hours on two cores.
+# The networks that ship, made anew: hours (python/recipes/bundled-models/README.md).
 $(WORK)/recipe: $(WORK)/apt-bench
 	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[train,evaluate,recipe]'
 	@touch $@

@@ -146,11 +146,8 @@ class RemoteEngine:
                 with self._memory.lent() as places:
                     parts = self._messages(batch, 0, len(batch), places)
                     return self._score_parts(parts, given_up)
-            except (
-                NotShared,
-                OSError,
-                ValueError,
-            ) as error:  # the server was started again just now
+            # No memory is left, or the server was started again just now.
+            except (NotShared, OSError, ValueError) as error:
                 log.debug("a batch in a message, not in shared memory: %s", error)
         return self._score_parts(self._messages(batch, 0, len(batch)), given_up)
 
