@@ -5,69 +5,35 @@ from __future__ import annotations
 import itertools
 import math
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pysam
 import pytest
 
 from cnnscore.calls.carriers import site_score
-from conftest import DATA, TESTS, Finished, run_cli
+from conftest import DATA, TESTS, run_cli
 from hosts.cohorts import (
-    NO_ALT,
+    REF,
     SAMPLE,
     Row,
+    Scores,
     even,
-    named_reads,
     none,
     rows,
     same,
+    score,
+    scored,
+    three_samples,
     write_cohort,
     write_map,
 )
 
-REF = DATA / "ref.fa"
-Scores = dict[tuple[str, int, str], float]
-"""Of (contig, pos, sample); the site's under the sample ''."""
-
-
-def score(calls: Path, table: Path, out: Path, *more: object) -> Finished:
-    arguments = ("--sample-map", table, "-o", out, "--no-version")
-    return run_cli("score", calls, "-R", REF, *arguments, *more)
-
-
-def scored(calls: Path, table: Path, out: Path, *more: object) -> Scores:
-    run = score(calls, table, out, *more)
-    assert run.code == 0, run.err
-    return scores_of(out)
-
-
-def scores_of(path: Path) -> Scores:
-    found: Scores = {}
-    with pysam.VariantFile(str(path)) as calls:
-        for record in calls:
-            known = {
-                name: sample["CNN_READS"]
-                for name, sample in zip(record.samples, record.samples.values(), strict=True)
-                if sample.get("CNN_READS") is not None
-            }
-            assert record.info.get("CNN_N", 0) == len(known)
-            assert ("CNN_SITE" in record.info) == ("CNN_N" in record.info) == bool(known)
-            for name, value in known.items():
-                found[record.chrom, record.pos, str(name)] = value
-            if known:
-                found[record.chrom, record.pos, ""] = record.info["CNN_SITE"]
-    return found
-
 
 @pytest.fixture(scope="module")
 def reads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Read files of three samples."""
-    folder = tmp_path_factory.mktemp("reads")
-    return {SAMPLE: DATA / "reads.bam", **{name: named_reads(folder, name) for name in ("B", "C")}}
+    return three_samples(tmp_path_factory.mktemp("reads"))
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +163,21 @@ def test_alleles_of_others_change_nothing(
     assert own == {key: alone[key] for key in own}
 
 
+def test_a_map_as_spreadsheets_and_people_write_it(
+    alone: Scores, reads: dict[str, Path], tmp_path: Path
+) -> None:
+    """A byte order mark, lines that end in CRLF, comments, blanks; rows keep their numbers."""
+    calls = write_cohort(tmp_path / "calls.vcf", rows(), {SAMPLE: same})
+    table = tmp_path / "map.tsv"
+    lines = ("# sample\treads", "", f" {SAMPLE} \t {reads[SAMPLE]} \t", "  # the end")
+    table.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    assert scored(calls, table, tmp_path / "out.vcf") == alone
+    table.write_text(table.read_text().replace(SAMPLE, "X"))
+    run = score(calls, table, tmp_path / "other.vcf")
+    assert run.code == 2
+    assert f"{table}: row 3: {calls} has no sample X" in run.err
+
+
 # ---- genotypes ----
 
 GENOTYPES = {
@@ -268,184 +249,3 @@ def test_a_thousand_alleles(reads: dict[str, Path], tmp_path: Path) -> None:
     key = ("synA", 276, SAMPLE)
     assert found[key] == one[key]
     assert found["synA", 276, "B"] < found[key]
-
-
-# ---- bad input ----
-
-
-def test_samples_without_a_row_are_counted(reads: dict[str, Path], tmp_path: Path) -> None:
-    calls = write_cohort(tmp_path / "calls.vcf", rows(10), {SAMPLE: same, "B": even})
-    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]))
-    run = score(calls, table, tmp_path / "out.vcf")
-    assert run.code == 0
-    assert f"{table} has no row for 1 of 2 samples of {calls}, which get no scores: B" in run.err
-    assert "10 of 15 carriers scored at 10 of 10 sites, reads of 1 samples" in run.err
-    assert "5 carriers of 1 samples have no reads in the map" in run.err
-    assert {key[2] for key in scores_of(tmp_path / "out.vcf")} == {"", SAMPLE}
-
-
-def test_a_missing_index_is_found_first(reads: dict[str, Path], tmp_path: Path) -> None:
-    """In whichever row, whoever carries."""
-    names = [f"N{i}" for i in range(40)]
-    bare = tmp_path / "bare.bam"
-    shutil.copy(reads["B"], bare)
-    columns: dict[str, Callable[[int, Row], str]] = {
-        SAMPLE: same,
-        "B": none,
-        **dict.fromkeys(names, none),
-    }
-    calls = write_cohort(tmp_path / "calls.vcf", rows(3), columns)
-    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]), ("B", bare))
-    refused(
-        score(calls, table, tmp_path / "out.vcf"),
-        tmp_path,
-        f"{table}: row 2 (B): {bare} has no index: make one with `samtools index {bare}`",
-    )
-
-
-BAD_MAPS: dict[str, tuple[list[tuple[Any, ...]], str]] = {
-    "no such sample": ([(SAMPLE, "{A}"), ("X", "{B}")], "row 2: {calls} has no sample X: take"),
-    "another's reads": ([("B", "{A}")], "row 1 (B): no read group of {A} has SM:B, so no read"),
-    "a sample twice": ([("B", "{B}"), ("B", "{B}")], "row 2 has the sample B of row 1: give all"),
-    "a file twice": ([("B", "{B},{B}")], "row 1 (B) has {B} twice: its reads would count twice"),
-    "no file": ([("B", "{B}.no")], "row 1 (B): cannot open the reads {B}.no: No such file"),
-    "one field": ([("B",)], "row 1 has 1 field between tabs: give a sample, its reads"),
-    "a depth": ([("B", "{B}", "deep")], "row 1 (B) has the depth deep: give a number above 0"),
-    "no name": ([("", "{B}")], "row 1 lacks the sample"),
-    "empty": ([], "has no row: sample, tab, reads"),
-}
-
-
-@pytest.mark.parametrize("fault", BAD_MAPS)
-def test_bad_maps(fault: str, reads: dict[str, Path], tmp_path: Path) -> None:
-    table, error = BAD_MAPS[fault]
-    calls = write_cohort(tmp_path / "calls.vcf", rows(3), {SAMPLE: same, "B": same})
-    words = {"A": reads[SAMPLE], "B": reads["B"], "calls": calls}
-    written = [tuple(str(field).format(**words) for field in row) for row in table]
-    path = write_map(tmp_path / "map.tsv", *written)
-    refused(score(calls, path, tmp_path / "out.vcf"), tmp_path, str(path), error.format(**words))
-
-
-def test_reads_of_another_reference(reads: dict[str, Path], tmp_path: Path) -> None:
-    """The error names the row, the contig and the record."""
-    path = tmp_path / "B.bam"
-    with pysam.AlignmentFile(str(reads["B"])) as source:
-        header = source.header.to_dict()
-        header["SQ"][0]["LN"] = 50_000
-        with pysam.AlignmentFile(str(path), "wb", header=header) as target:
-            for read in source:
-                target.write(read)
-    pysam.index(str(path))
-    calls = write_cohort(tmp_path / "calls.vcf", rows(5), {SAMPLE: same, "B": even})
-    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]), ("B", path))
-    run = score(calls, table, tmp_path / "out.vcf")
-    refused(run, tmp_path, f"{table}: row 2 (B):", str(path), "synA", "50000")
-
-
-def test_a_map_that_is_not_there(tmp_path: Path) -> None:
-    calls = write_cohort(tmp_path / "calls.vcf", rows(1), {SAMPLE: same})
-    run = score(calls, tmp_path / "no.tsv", tmp_path / "out.vcf")
-    missing = f"cannot read the sample map {tmp_path}/no.tsv: No such file"
-    refused(run, tmp_path, missing, "; give a table with tabs of samples, their reads")
-
-
-def test_a_map_as_spreadsheets_and_people_write_it(
-    alone: Scores, reads: dict[str, Path], tmp_path: Path
-) -> None:
-    """A byte order mark, lines that end in CRLF, comments, blanks; rows keep their numbers."""
-    calls = write_cohort(tmp_path / "calls.vcf", rows(), {SAMPLE: same})
-    table = tmp_path / "map.tsv"
-    lines = ("# sample\treads", "", f" {SAMPLE} \t {reads[SAMPLE]} \t", "  # the end")
-    table.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
-    assert scored(calls, table, tmp_path / "out.vcf") == alone
-    table.write_text(table.read_text().replace(SAMPLE, "X"))
-    run = score(calls, table, tmp_path / "other.vcf")
-    assert run.code == 2
-    assert f"{table}: row 3: {calls} has no sample X" in run.err
-
-
-def test_a_sample_without_a_read_that_counts(reads: dict[str, Path], tmp_path: Path) -> None:
-    """Its reads are told of as they were looked at."""
-    path = tmp_path / "B.bam"
-    n = 0
-    with (
-        pysam.AlignmentFile(str(reads["B"])) as source,
-        pysam.AlignmentFile(str(path), "wb", template=source) as target,
-    ):
-        for read in source.fetch("synA", 0, 3000):
-            read.is_duplicate = True
-            target.write(read)
-            n += 1
-    pysam.index(str(path))
-    calls = write_cohort(tmp_path / "calls.vcf", rows(3), {"B": same})
-    run = score(calls, write_map(tmp_path / "map.tsv", ("B", path)), tmp_path / "out.vcf")
-    refused(run, tmp_path, f"row 1 (B): no read of {path} counts", "100 % are marked as duplicates")
-    told = re.search(r" of ([\d,]+) reads over", run.err)
-    assert told
-    assert n <= int(told[1].replace(",", "")) < 1.5 * n  # those between two places looked at, twice
-
-
-def test_scores_that_are_there(reads: dict[str, Path], tmp_path: Path) -> None:
-    calls = write_cohort(tmp_path / "calls.vcf", rows(3), {SAMPLE: same})
-    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]))
-    once, twice = tmp_path / "once.vcf", tmp_path / "out.vcf"
-    first = scored(calls, table, once)
-    refused(score(once, table, twice), tmp_path, f"{once} has FORMAT/CNN_READS already: replace")
-    assert scored(once, table, twice, "--overwrite") == first
-
-
-def test_a_key_that_was_declared_in_another_way(reads: dict[str, Path], tmp_path: Path) -> None:
-    calls = write_cohort(tmp_path / "calls.vcf", rows(3), {SAMPLE: same})
-    others = (
-        '##FORMAT=<ID=CNN_READS,Number=.,Type=String,Description="x">',
-        '##INFO=<ID=CNN_N,Number=.,Type=String,Description="x">',
-    )
-    text = calls.read_text().replace("##contig", "\n".join([*others, "##contig"]), 1)
-    calls.write_text(text)
-    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]))
-    assert len(scored(calls, table, tmp_path / "out.bcf", "--overwrite")) == 6
-    with pysam.VariantFile(str(tmp_path / "out.bcf")) as made:
-        assert made.header.formats["CNN_READS"].type == "Float"
-        assert made.header.info["CNN_N"].type == "Integer"
-
-
-@pytest.mark.parametrize(
-    ("more", "error"),
-    [
-        (("-I", "a.bam"), "-I does not go with --sample-map"),
-        (("--sample", "B"), "--sample does not go with --sample-map"),
-        (("--annotations", "fill"), "--annotations fill does not go with --sample-map"),
-        (("-m", "reference"), "network reference"),
-        (("--max-open-files", 1), "--max-open-files 1: one sample's reads and the reference are 2"),
-        (("--table", "t"), "--table does not go with --sample-map"),
-    ],
-)
-def test_options_that_do_not_go_together(
-    more: tuple[object, ...], error: str, reads: dict[str, Path], tmp_path: Path
-) -> None:
-    calls = write_cohort(tmp_path / "calls.vcf", rows(1), {SAMPLE: same})
-    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]))
-    run = score(calls, table, tmp_path / "out.vcf", *more)
-    assert run.code == 1, run.err
-    assert error in run.err
-    assert not (tmp_path / "out.vcf").exists()
-
-
-def refused(run: Finished, box: Path, *parts: str) -> None:
-    """One error with these parts; nothing is left of the output."""
-    assert run.code == 2, run.err
-    (error,) = [line for line in run.err.splitlines() if "warning" not in line]
-    for part in parts:
-        assert part in error
-    assert not [path for path in box.iterdir() if "out." in path.name]
-
-
-def test_no_carrier_at_all(reads: dict[str, Path], tmp_path: Path) -> None:
-    """Nothing to score is no error, and no read is read."""
-    calls = write_cohort(tmp_path / "calls.vcf", rows(4), {SAMPLE: none})
-    table = write_map(tmp_path / "map.tsv", (SAMPLE, reads[SAMPLE]))
-    run = score(calls, table, tmp_path / "out.vcf")
-    assert run.code == 0, run.err
-    assert "0 of 0 carriers scored at 0 of 4 sites, reads of 0 samples" in run.err
-    assert NO_ALT in (tmp_path / "out.vcf").read_text()
-    assert scores_of(tmp_path / "out.vcf") == {}

@@ -12,10 +12,9 @@ from pathlib import Path
 import pysam
 import pytest
 
-from conftest import DATA, Finished, run_cli
-from hosts.cohorts import NO_ALT, Row, none, rows, write_cohort, write_map
+from conftest import DATA
+from hosts.cohorts import NO_ALT, REF, Row, none, refused, rows, score, write_cohort, write_map
 
-REF = DATA / "ref.fa"
 SAMPLES = 320
 
 
@@ -43,19 +42,6 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
 def carries(at: int, n: int) -> Callable[[int, Row], str]:
     """A column: it carries each n-th record from number `at` on."""
     return lambda number, row: row.column if number % n == at % n else NO_ALT
-
-
-def score(calls: Path, table: Path, out: Path, *more: object) -> Finished:
-    return run_cli("score", calls, "-R", REF, "--sample-map", table, "-o", out, *more)
-
-
-def refused(run: Finished, out: Path, *parts: str) -> None:
-    """An error before the first site: nothing was scored, no output is left."""
-    assert run.code == 2, run.err
-    (error,) = [line for line in run.err.splitlines() if "warning" not in line]
-    for part in parts:
-        assert part in error
-    assert not [path for path in out.parent.iterdir() if out.name in path.name]
 
 
 def test_a_missing_index_in_row_317(many: list[tuple[str, Path]], tmp_path: Path) -> None:

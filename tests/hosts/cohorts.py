@@ -1,4 +1,5 @@
-"""Cohorts made of the synthetic sample: columns as a test says, and reads of any name."""
+"""Cohorts made of the synthetic sample: columns as a test says, and reads of any name; how they are
+scored."""
 
 from __future__ import annotations
 
@@ -8,11 +9,14 @@ from pathlib import Path
 
 import pysam
 
-from conftest import DATA
+from conftest import DATA, Finished, run_cli
 from hosts.read_files import rename_sample
 
+REF = DATA / "ref.fa"
 SAMPLE = "SYN1"
 NO_CALL, NO_ALT = "./.", "0/0"
+Scores = dict[tuple[str, int, str], float]
+"""Of (contig, pos, sample); the site's under the sample ''."""
 
 
 @dataclass(frozen=True)
@@ -91,3 +95,46 @@ def even(number: int, row: Row) -> str:
 def none(_number: int, _row: Row) -> str:
     """A column of no carrier."""
     return NO_ALT
+
+
+def score(calls: Path, table: Path, out: Path, *more: object) -> Finished:
+    arguments = ("--sample-map", table, "-o", out, "--no-version")
+    return run_cli("score", calls, "-R", REF, *arguments, *more)
+
+
+def scored(calls: Path, table: Path, out: Path, *more: object) -> Scores:
+    run = score(calls, table, out, *more)
+    assert run.code == 0, run.err
+    return scores_of(out)
+
+
+def scores_of(path: Path) -> Scores:
+    found: Scores = {}
+    with pysam.VariantFile(str(path)) as calls:
+        for record in calls:
+            known = {
+                name: sample["CNN_READS"]
+                for name, sample in zip(record.samples, record.samples.values(), strict=True)
+                if sample.get("CNN_READS") is not None
+            }
+            assert record.info.get("CNN_N", 0) == len(known)
+            assert ("CNN_SITE" in record.info) == ("CNN_N" in record.info) == bool(known)
+            for name, value in known.items():
+                found[record.chrom, record.pos, str(name)] = value
+            if known:
+                found[record.chrom, record.pos, ""] = record.info["CNN_SITE"]
+    return found
+
+
+def refused(run: Finished, out: Path, *parts: str) -> None:
+    """One error with these parts, before the first site; nothing is left of the output."""
+    assert run.code == 2, run.err
+    (error,) = [line for line in run.err.splitlines() if "warning" not in line]
+    for part in parts:
+        assert part in error
+    assert not [path for path in out.parent.iterdir() if out.name in path.name]
+
+
+def three_samples(folder: Path) -> dict[str, Path]:
+    """Read files of three samples."""
+    return {SAMPLE: DATA / "reads.bam", **{name: named_reads(folder, name) for name in ("B", "C")}}
