@@ -22,7 +22,7 @@ from hosts.tiny_network import write_tiny_networks
 
 TESTS = Path(__file__).parent
 
-pytest_plugins = ["hosts.server", "hosts.secure_server", "hosts.gatk"]
+pytest_plugins = ["hosts.server", "hosts.secure_server", "hosts.gatk", "hosts.walker_tool"]
 
 # Tests that run in the background inherit ignored signals, and so would the commands they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
