@@ -25,7 +25,7 @@ assert b"__asan_init" in open(module.__file__, "rb").read(), "not instrumented"
 import pytest
 sys.exit(pytest.main(sys.argv[1:]))' -n 2 --dist loadfile tests/unit/test_windows.py tests/unit/test_alleles.py \
   tests/unit/test_truth.py tests/property tests/native tests/api/test_{scorer,seen,table}.py \
-  tests/cli/test_{bad_input,cohort,cohort_bad_input,cohort_files,cohort_filter,depth,file_names,filter,filter_bad_input,odd_cigars,our_encodings,reads_that_count,score,shards}.py \
+  tests/cli/test_{bad_input,cohort,cohort_bad_input,cohort_files,cohort_filter,depth,file_names,filter,filter_bad_input,filter_cutoffs,odd_cigars,our_encodings,reads_that_count,score,shards}.py \
   -k "not plugin and not fuzz_target and not examples_run and not plain_depths and not no_depth and not other_doors \
     and not takes_urls and not other_processes and not is_quick" # nothing native of ours, or it has its turn below
 

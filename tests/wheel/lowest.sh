@@ -21,4 +21,4 @@ export CNNSCORE_MODELS='' CNNSCORE_LIBRARY='' CNNSCORE_PLUGIN_DIR=''
 # What old packages are warned of by others is not ours.
 old=(-W default::DeprecationWarning -W default::PendingDeprecationWarning -W default::FutureWarning)
 "$python" -P -m pytest -o addopts=-q -p no:cacheprovider "${old[@]}" tests/unit/test_{records,windows,session,messages,metrics,output,annotations}.py \
-  tests/property tests/cli/test_{score,filter,depth,evaluate,view}.py
+  tests/property tests/cli/test_{score,filter,filter_cutoffs,depth,evaluate,view}.py
