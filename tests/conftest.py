@@ -22,7 +22,13 @@ from hosts.tiny_network import write_tiny_networks
 
 TESTS = Path(__file__).parent
 
-pytest_plugins = ["hosts.server", "hosts.secure_server", "hosts.gatk", "hosts.walker_tool"]
+pytest_plugins = [
+    "hosts.server",
+    "hosts.secure_server",
+    "hosts.gatk",
+    "hosts.walker_tool",
+    "hosts.work_folders",
+]
 
 # Tests that run in the background inherit ignored signals, and so would the commands they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
