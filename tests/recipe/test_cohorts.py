@@ -103,11 +103,13 @@ def test_all_samples_have_the_same_copies() -> None:
     def has(templates: list[Template], copy: Template) -> bool:
         return any(one.codes is copy.codes for one in templates)
 
+    in_all = set()
     for copy, frequency in zip(copies, frequencies, strict=True):
         having = [has(sample.templates, copy) for sample in samples]
-        if frequency == 1:
-            assert all(having)
         assert frequency == 1 or 0.2 <= frequency <= 0.9
+        assert all(having) or frequency < 1
+        in_all.add(all(having))
+    assert in_all == {True, False}
 
 
 def test_the_contaminant_is_another_sample() -> None:
