@@ -41,6 +41,7 @@ from call_sets import (
     control_sets,
     join,
     label,
+    lowest_if_missing,
     real_sets,
     score,
     simulated_sets,
@@ -108,13 +109,6 @@ class Report:
                     "low": tested.low, "high": tested.high, "p": tested.p,
                 }  # fmt: skip
         return result
-
-
-def lowest_if_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """NaN replaced by less than the least value."""
-    finite = values[np.isfinite(values)]
-    least = float(finite.min()) if len(finite) else 0.0
-    return np.where(np.isnan(values), least - 1, values)
 
 
 def boosted_trees(training: Sequence[CallSet], sets: dict[str, Labelled]) -> None:

@@ -12,7 +12,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -87,6 +87,12 @@ def join(parts: Sequence[Labelled]) -> Labelled:
     )
 
 
+def lowest_if_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN replaced by less than the least value."""
+    finite = values[np.isfinite(values)]
+    return np.where(np.isnan(values), (finite.min() if len(finite) else 0.0) - 1, values)
+
+
 def run(*command: object) -> None:
     """Run a command; a failure ends the benchmark with what it said."""
     done = subprocess.run(
@@ -137,23 +143,35 @@ def label(call_set: CallSet, scored: dict[str, Path]) -> Labelled:
         sites = records.sites()
         found = labeller.label(sites).record
         keep = (found == TRUE) | (found == FALSE)
-        first = sites.site_allele[:-1]
-        length = np.diff(sites.allele_offset)
-        same = np.maximum.reduceat(length, first) == np.minimum.reduceat(length, first)
-        values = {"QUAL": records.numbers("QUAL")[first]}
-        for key in ANNOTATIONS:
-            missing = np.full(len(sites), np.nan)
-            values[key] = records.numbers("INFO", key)[first] if key in declared else missing
+        values = numbers(records, ANNOTATIONS, declared)
         for name, (file, its_records) in others.items():
             if file.read(its_records, 20_000) != n:
                 raise SystemExit(f"{scored[name]} has other records than {call_set.calls}")
             its_first = its_records.sites().site_allele[:-1]
             values[name] = its_records.numbers("INFO", "SCORE")[its_first]
-        variant_type = np.where(same, 0, 1).astype(np.int8)
         columns = (sites.pos.copy(), sites.end.copy(), texts(sites))
-        parts.append(Labelled(found == TRUE, variant_type, values, *columns).take(keep))
+        parts.append(Labelled(found == TRUE, types(sites), values, *columns).take(keep))
     labeller.check(str(call_set.calls))
     return join(parts)
+
+
+def types(sites: WindowBatch) -> NDArray[np.int8]:
+    """[N] index into TYPES: a SNP where all alleles of a record are as long."""
+    length, first = np.diff(sites.allele_offset), sites.site_allele[:-1]
+    same = np.maximum.reduceat(length, first) == np.minimum.reduceat(length, first)
+    return np.where(same, 0, 1).astype(np.int8)
+
+
+def numbers(
+    records: Records, keys: Sequence[str], declared: Container[str]
+) -> dict[str, NDArray[np.float64]]:
+    """[N] QUAL and these INFO keys; NaN: missing, as all are of a key that is not declared."""
+    first = records.sites().site_allele[:-1]
+    values = {"QUAL": records.numbers("QUAL")[first]}
+    for key in keys:
+        missing = np.full(len(first), np.nan)
+        values[key] = records.numbers("INFO", key)[first] if key in declared else missing
+    return values
 
 
 def texts(sites: WindowBatch) -> NDArray[np.str_]:

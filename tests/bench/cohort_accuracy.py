@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from call_sets import TYPES
+from call_sets import TYPES, lowest_if_missing
 from cnnscore.evaluate.blocks import Blocks
 from cnnscore.evaluate.sampled import sample
 from cnnscore.network.store import find_model
@@ -40,12 +40,6 @@ FEWEST = 5
 """True or false calls below which a set says nothing."""
 CARRIERS = ((1, 1), (2, 2), (3, 5), (6, 10), (11, 20))
 """Numbers of carriers that are looked at apart."""
-
-
-def lowest_if_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """NaN replaced by less than the least value."""
-    finite = values[np.isfinite(values)]
-    return np.where(np.isnan(values), (finite.min() if len(finite) else 0.0) - 1, values)
 
 
 def carried(rows: Labelled) -> Carried:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from call_sets import run
+from call_sets import numbers, run, types
 from cnnscore import _window
 from cnnscore.calls.records import Calls, Records
 from cnnscore.evaluate.sampled import LOCUS_BITS
@@ -197,19 +197,13 @@ def label(cohort: Cohort, calls: Path, keys: Sequence[str]) -> Labelled:
             )
             for key in ("CNN_READS", "GQ")
         )
-        length = np.diff(sites.allele_offset)
-        same = np.maximum.reduceat(length, first) == np.minimum.reduceat(length, first)
-        values = {"QUAL": records.numbers("QUAL")[first]}
-        for key in keys:
-            missing = np.full(n, np.nan)
-            values[key] = records.numbers("INFO", key)[first] if key in declared else missing
         judged = (found == TRUE) | (found == FALSE)
         record, sample = np.nonzero(judged & ~np.isnan(scores))
         part = Labelled(
             (found == TRUE).any(axis=1),
-            np.where(same, 0, 1).astype(np.int8),
+            types(sites),
             sites.pos.astype(np.uint64),
-            values,
+            numbers(records, keys, declared),
             record,
             found[record, sample] == TRUE,
             {"CNN_READS": scores[record, sample], "GQ": qualities[record, sample]},
