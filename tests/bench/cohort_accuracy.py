@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from call_sets import TYPES, lowest_if_missing
+from cnnscore.evaluate import metrics
 from cnnscore.evaluate.blocks import Blocks
 from cnnscore.evaluate.sampled import sample
 from cnnscore.network.store import find_model
@@ -72,10 +73,20 @@ def read(
     return rows.take(~np.isin(rows.locus, list(taught))), said
 
 
+def too_few(is_true: NDArray[np.bool_]) -> bool:
+    """Whether these calls say nothing."""
+    return bool(min(is_true.sum(), (~is_true).sum()) < FEWEST)
+
+
+def roc_auc(score: NDArray[np.float64], is_true: NDArray[np.bool_]) -> float | None:
+    """Without an interval; None with too few calls."""
+    return None if too_few(is_true) else metrics.figures(score, is_true)["roc_auc"]
+
+
 def figures(columns: dict[str, NDArray[np.float64]], is_true: NDArray[np.bool_], locus: Any) -> Any:
     """By score ROC AUC and average precision, with intervals, and how far the first score's ROC AUC
     is ahead; None with too few calls."""
-    if min(is_true.sum(), (~is_true).sum()) < FEWEST:
+    if too_few(is_true):
         return None
     known = {key: values for key, values in columns.items() if np.isfinite(values).any()}
     sampled = sample([(lowest_if_missing(v), is_true) for v in known.values()], locus, BLOCKS)
@@ -137,12 +148,9 @@ def formulas(training: Sequence[Labelled], held_out: Labelled) -> list[dict[str,
         of_held_out = found.score(formula, carried(held_out))
         aucs = {}
         for index, type_name in enumerate(TYPES):
-            for kind, at in (("all", several | True), ("several", several)):
-                part = at & (held_out.variant_type == index)
-                made = figures(
-                    {name: of_held_out[part]}, held_out.is_true[part], held_out.locus[part]
-                )
-                aucs[f"{type_name}, {kind}"] = made and made[name]["roc_auc"]["value"]
+            of_type = held_out.variant_type == index
+            for kind, part in (("all", of_type), ("several", of_type & several)):
+                aucs[f"{type_name}, {kind}"] = roc_auc(of_held_out[part], held_out.is_true[part])
         rows.append({
             "formula": name, "text": formula.text, "parameters": found.parameters,
             "slope": found.slope, "shift": found.shift,
