@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -23,28 +24,31 @@ def trio_rows(cohort: Cohort, network: Path, out: Path) -> list[dict[str, Any]]:
         *cnnscore, "evaluate", filtered, "--pedigree", cohort.folder / "family.ped",
         "-R", cohort.folder / "ref.fa", "-o", folder / "evaluation",
     )  # fmt: skip
-    lines = (folder / "evaluation" / "trios.tsv").read_text().splitlines()
-    names = lines[0].split("\t")
-    rows = [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]
+    rows = read_table(folder / "evaluation" / "trios.tsv")
+    calls = read_table(folder / "evaluation" / "de_novo.tsv")
     planted = planted_de_novo(cohort)
-    lines = (folder / "evaluation" / "de_novo.tsv").read_text().splitlines()
-    names = lines[0].split("\t")
-    calls = [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]
     made = []
     for type_name in TYPES:
         by_stage = {row["filter"]: row for row in rows if row["type"] == type_name}
         of_type = [c for c in calls if (len(c["ref"]) == len(c["alt"])) == (type_name == "SNP")]
         real = [c for c in of_type if int(c["pos"]) in planted]
+        kept, real_kept = (sum(c["filter"] == "PASS" for c in some) for some in (of_type, real))
         made.append({
             "set": cohort.name, "type": type_name,
             **{stage: (int(by_stage[stage]["errors"]), int(by_stage[stage]["records"]))
                for stage in ("before", "after")},
             "planted": sum(kind == type_name for kind in planted.values()),
-            "real_called": len(real), "real_kept": sum(c["filter"] == "PASS" for c in real),
+            "real_called": len(real), "real_kept": real_kept,
             "others_called": len(of_type) - len(real),
-            "others_kept": sum(c["filter"] == "PASS" for c in of_type if c not in real),
+            "others_kept": kept - real_kept,
         })  # fmt: skip
     return made
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a file with tabs, by column."""
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
 
 
 def planted_de_novo(cohort: Cohort) -> dict[int, str]:
