@@ -16,7 +16,7 @@ from typing import Any
 import pysam
 import pytest
 
-from conftest import run_cli
+from conftest import DATA, run_cli
 
 FIELDS = (
     '##INFO=<ID=S,Number=1,Type=Float,Description="">',
@@ -299,6 +299,9 @@ def test_other_samples_other_contigs(case: dict[str, Path], tmp_path: Path) -> N
     done = evaluate(case, "--score", "S", calls=[renamed])
     assert done.code == 2
     assert "bcftools annotate --rename-chrs" in done.err
+    done = evaluate(case, "--score", "S", "-R", str(DATA / "ref.fa"))
+    assert done.code == 2
+    assert "has no contig c, which the record c:" in done.err
 
 
 def test_no_false_calls_is_said(case: dict[str, Path], tmp_path: Path) -> None:

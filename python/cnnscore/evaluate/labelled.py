@@ -171,7 +171,6 @@ class Reader:
                     reference_width=strata.CONTEXT_WIDTH,
                 )
             )
-            self._fasta = set(self._context.contigs())
             self._buffers = WindowBuffers()
         self._strata = self._strata_names()
 
@@ -291,7 +290,7 @@ class Reader:
         batches.add("stratum depth", strata.depth(reads[lead_row]))
         batches.add("stratum allele length", strata.length(alleles)[lead])
         if self._context is not None:
-            contexts = self._contexts(sites, names, alleles.contig[lead], alleles.start[lead])
+            contexts = self._contexts(sites, alleles.contig[lead], alleles.start[lead])
             batches.add("stratum sequence", contexts)
         for bed in self._beds:
             inside = bed.contains(names, alleles.contig[lead], alleles.pos[lead])
@@ -303,16 +302,15 @@ class Reader:
     def _contexts(
         self,
         sites: WindowBatch,
-        names: list[bytes],
         contig: NDArray[np.int32],
         start: NDArray[np.int64],
     ) -> NDArray[np.int8]:
+        """Errors: BadInput where the reference lacks a contig, or has it of another length."""
         assert self._context is not None
         contexts = np.full(len(start), len(strata.CONTEXTS) - 1, np.int8)
-        known = np.array([name in self._fasta for name in names])[contig]
         # An insertion at the very end of a contig starts past it.
         length = sites.contig_length[contig]
-        at = np.flatnonzero(known & ((length == 0) | (start < length)))
+        at = np.flatnonzero((length == 0) | (start < length))
         if len(at):
             points = point_columns(sites, contig[at], start[at])
             windows = self._context.read(points, self._buffers)
