@@ -200,3 +200,18 @@ def test_few_files_suffice_for_many_samples(tmp_path: Path) -> None:
         written.append(ran.stdout)
     assert written[0] == written[1]
     assert b"CNN_N=60" in written[0]
+
+
+def test_calls_without_contigs_and_records(tmp_path: Path) -> None:
+    """They have no shard."""
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t" + SAMPLE
+    plain, calls = tmp_path / "none.vcf", tmp_path / "none.vcf.gz"
+    plain.write_text(f"##fileformat=VCFv4.2\n{columns}\n")
+    pysam.tabix_compress(str(plain), str(calls))
+    pysam.tabix_index(str(calls), preset="vcf")
+    table = write_map(tmp_path / "map.tsv", (SAMPLE, DATA / "reads.bam"))
+    one, out = tmp_path / "one.vcf", tmp_path / "out.vcf"
+    assert score(tmp_path, calls, table, one).code == 0
+    run = score(tmp_path, calls, table, out, "--work", tmp_path / "work")
+    assert run.code == 0, run.err
+    assert out.read_bytes() == one.read_bytes()

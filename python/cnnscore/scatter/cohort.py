@@ -63,7 +63,7 @@ def write_gathered_cohort(
         carriers=sum(part["carriers"] for part in parts),
         carriers_scored=sum(part["carriers_scored"] for part in parts),
         without_reads=sum(part["without_reads"] for part in parts),
-        samples_without_reads=max(part["samples_without_reads"] for part in parts),
+        samples_without_reads=max((part["samples_without_reads"] for part in parts), default=0),
         read=tuple(sorted({sample for part in parts for sample in part["read"]})),
         reads=sum((ReadCounts(**result["reads"]) for result in told), ReadCounts()),
         seconds=seconds,
