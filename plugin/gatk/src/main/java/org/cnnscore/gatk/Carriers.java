@@ -8,6 +8,8 @@ import htsjdk.variant.vcf.VCFHeaderLineType;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.cnnscore.v1.Description;
 
 /**
@@ -19,6 +21,10 @@ final class Carriers {
 
   /** CNNSCORE_SITE_BEST of native/records/cohort.h. */
   private static final double SITE_BEST = 0.55;
+
+  /** Not as Java spells it: callers write GL of an impossible genotype as `-inf`. */
+  private static final Pattern INFINITY =
+      Pattern.compile("([-+]?)inf(?:inity)?", Pattern.CASE_INSENSITIVE);
 
   /** A carrier: the number of its sample, and what a network is told of it. */
   record Carrier(int sample, Site site) {}
@@ -46,6 +52,10 @@ final class Carriers {
     }
 
     private double number(String text) {
+      Matcher infinity = INFINITY.matcher(text);
+      if (infinity.matches()) {
+        return infinity.group(1).equals("-") ? Double.NEGATIVE_INFINITY : Double.POSITIVE_INFINITY;
+      }
       try {
         double value = Double.parseDouble(text);
         return isFloat ? (float) value : value; // as BCF holds it

@@ -137,12 +137,15 @@ final class CohortScoring implements Scoring {
 
   @Override
   public VCFHeader header(Set<VCFHeaderLine> toolLines, Logger logger) {
-    if (input.hasFormatLine(key) || input.hasInfoLine(ScoredHeader.SITE_KEY)) {
+    if (input.hasFormatLine(key)
+        || input.hasInfoLine(ScoredHeader.SITE_KEY)
+        || input.hasInfoLine(ScoredHeader.NUMBER_KEY)) {
       logger.warn(
-          "{} has FORMAT/{} or INFO/{} already: they are replaced",
+          "{} has FORMAT/{}, INFO/{} or INFO/{} already: they are replaced",
           calls,
           key,
-          ScoredHeader.SITE_KEY);
+          ScoredHeader.SITE_KEY,
+          ScoredHeader.NUMBER_KEY);
     }
     VCFHeader header = ScoredHeader.ofCohort(input, key, network, toolLines);
     codec = new FormatColumns.Codec(input, header);
