@@ -35,7 +35,7 @@ def check_folder(path: str) -> None:
     """Errors: BadOutput when nothing can be written beside `path`: said before the work is done."""
     folder = Path(path).absolute().parent
     if not folder.is_dir():
-        raise BadOutput(f"cannot write {path}: there is no folder {folder}")
+        raise BadOutput(f"cannot write {path}: there is no folder {folder}: make it first")
     if not os.access(folder, os.W_OK):
         raise BadOutput(f"cannot write {path}: the folder {folder} is not yours to write in")
 

@@ -173,15 +173,15 @@ def test_a_driver_but_not_what_cuda_needs(monkeypatch: pytest.MonkeyPatch) -> No
     def open_session(self: Session, path: Path, provider: str) -> None:
         opened.append(provider)
         if len(opened) > 1:
-            raise UsageError("CUDAExecutionProvider does not work here: no libcudnn.so.9")
+            raise UsageError("CUDAExecutionProvider does not work here: no libcudnn.so.9: do so")
 
     monkeypatch.setattr(Session, "__init__", open_session)
     assert finding("CUDA").state == OK
     assert finding("CUDA") == (
         ABSENT,
         "CUDA",
-        "a driver, but CUDAExecutionProvider does not work here: no libcudnn.so.9: "
-        "`pip install 'cnnscore[cuda]'`; until then the CPU is used",
+        "a driver, but CUDAExecutionProvider does not work here: no libcudnn.so.9: do so; "
+        "until then the CPU is used",
     )
     assert opened == ["cuda", "cuda"]
 

@@ -214,7 +214,7 @@ def test_outputs_that_cannot_be(calls: Path, tmp_path: Path) -> None:
     nowhere = tmp_path / "no" / "out.vcf"
     done = run_cli("filter", calls, "--threshold", "0", "-o", nowhere)
     assert done.code == 2
-    assert f"cannot write {nowhere}" in done.err
+    assert f"cannot write {nowhere}: there is no folder {nowhere.parent}: make it" in done.err
     out = tmp_path / "out.vcf"
     table = ["--tranche-table", tmp_path / "no" / "table.tsv"]
     done = run_cli("filter", calls, "--threshold", "0", "-o", out, *table)

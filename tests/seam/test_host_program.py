@@ -48,7 +48,11 @@ def test_a_server_instead_of_a_network(
 
 def test_a_server_that_is_gone(host: Host, cases: dict[str, Case], tmp_path: Path) -> None:
     said = host("open", f"unix:{tmp_path}/gone").stdout
-    assert re.match(rf"{SERVER} no answer from the server at unix:\S+gone .*cnnscore serve", said)
+    assert re.match(
+        rf"{SERVER} no answer from the server at unix:\S+gone "
+        r"\(No such file or directory\): is it running\? `cnnscore serve",
+        said,
+    )
 
 
 def test_without_an_environment(host: Host, cases: dict[str, Case], tmp_path: Path) -> None:

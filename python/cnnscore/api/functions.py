@@ -266,7 +266,6 @@ def view(
     from cnnscore.api.progress import progress_of
     from cnnscore.api.quiet import quiet_htslib
     from cnnscore.calls.output import check_output
-    from cnnscore.files import check_folder
     from cnnscore.network.store import default_model
     from cnnscore.score.engine import Engine
     from cnnscore.viewer.choose import Choice, SiteName
@@ -277,7 +276,6 @@ def view(
     if confident is not None and truth is None:
         raise UsageError("`confident=` goes with `truth=`: a truth set says what is true there")
     path, paths, name = name_of(output, "output"), files_of(reads, "reads"), file_of(calls, "calls")
-    check_folder(path)
     check_output(path, (name, file_of(reference, "reference"), *paths))
     names = tuple(SiteName.parse(site) for site in list_of(sites, "sites"))
     options = ViewOptions(

@@ -15,7 +15,7 @@ import numpy as np
 from cnnscore.calls.htslib import ffi, lib
 from cnnscore.calls.records import Calls, Records, Writer
 from cnnscore.errors import BadOutput, UsageError, call
-from cnnscore.files import aside, is_file, remove_left, undisturbed, writing
+from cnnscore.files import aside, check_folder, is_file, remove_left, undisturbed, writing
 
 INDEX_SUFFIXES = (".tbi", ".csi")
 TBI_BASES = 1 << 29
@@ -53,8 +53,11 @@ class OutputOptions:
 
 def check_output(path: str, inputs: Iterable[str]) -> None:
     """Errors: UsageError where `path` is one of the files that are read, or an index beside one: it
-    would be replaced. Calls may be, by what is made of them.
+    would be replaced. Calls may be, by what is made of them. BadOutput where there is no folder to
+    write it in.
     """
+    if path != "-" and is_file(path):
+        check_folder(path)
     keep = [ffi.new("char[]", os.fsencode(name)) for name in inputs]
     call(ffi, lib.cnnscore_check_output, os.fsencode(path), ffi.new("char *[]", keep), len(keep))
 

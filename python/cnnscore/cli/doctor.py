@@ -171,8 +171,7 @@ def _cuda_works() -> Finding:
     try:
         Session(bundled_folder() / "reads.onnx", "cuda")
     except (BadInput, UsageError) as error:
-        why = f"{error}: `pip install 'cnnscore[cuda]'`; until then the CPU is used"
-        return Finding(ABSENT, "CUDA", f"a driver, but {why}")
+        return Finding(ABSENT, "CUDA", f"a driver, but {error}; until then the CPU is used")
     return Finding(OK, "CUDA", "a driver, and a network that runs on it")
 
 

@@ -37,12 +37,11 @@ def run(options: argparse.Namespace) -> None:
     """Print the shards."""
     from cnnscore.calls.output import check_output
     from cnnscore.calls.records import htslib_verbosity
-    from cnnscore.files import check_folder, write_whole
+    from cnnscore.files import write_whole
     from cnnscore.scatter.shards import check_regions, cut_into_shards, too_few
 
     htslib_verbosity(3 if options.log_level == "debug" else 0)
     if options.output != "-":
-        check_folder(options.output)
         check_output(options.output, (options.calls,))
     shards = cut_into_shards(options.calls, options.number)
     check_regions(shards)

@@ -132,11 +132,9 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("REF_PATH", os.devnull)
     from cnnscore.calls.output import check_output
     from cnnscore.calls.records import htslib_verbosity
-    from cnnscore.files import check_folder
     from cnnscore.progress import NoProgress, Progress
 
     if options.output:
-        check_folder(options.output)
         inputs = options.calls, options.reference, options.sample_map, *options.reads
         check_output(options.output, filter(None, inputs))
     htslib_verbosity(3 if options.log_level == "debug" else 0)

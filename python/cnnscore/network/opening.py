@@ -24,6 +24,7 @@ if _damage := damage(ort):
     raise UsageError(_damage)
 ort.set_default_logger_severity(4)  # what goes wrong arrives as an exception
 
+REMEDY = ": `pip install 'cnnscore[cuda]'`, or `provider=cpu`"
 MOST_SAID = 200  # characters: the reason stands at the end
 
 
@@ -89,10 +90,10 @@ def open_on_gpu(path: Path, provider: str, options: Mapping[str, str]) -> Any:
     except Exception as error:
         built = options.get("trt_engine_cache_path")
         hint = f" (if what it built before is damaged, delete {built})" if built else ""
-        raise UsageError(f"{name} does not work here: {first_line(error)}{hint}") from None
+        raise UsageError(f"{name} does not work here: {first_line(error)}{hint}{REMEDY}") from None
     if lacking := {each.name for each, _ in chosen} - set(session.get_providers()):
         lacks = ", ".join(sorted(lacking))
-        raise UsageError(f"{lacks} does not work here (driver, CUDA or cuDNN missing)")
+        raise UsageError(f"{lacks} does not work here: driver, CUDA or cuDNN missing{REMEDY}")
     return session
 
 

@@ -264,8 +264,9 @@ class RemoteEngine:
     def _error(self, error: Any, patience: float) -> CnnscoreError:
         code, where = error.code().name, f"the server at {self._address}"
         said = _said(error)
+        _, _, reason = said.rpartition(" error: ")  # of the last address that was tried
         gone = ServerError(
-            f"no answer from {where} ({said}): is it running? `cnnscore serve` starts one"
+            f"no answer from {where} ({reason}): is it running? `cnnscore serve` starts one"
         )
         known: dict[str, CnnscoreError] = {
             "UNAVAILABLE": gone,
