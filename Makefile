@@ -28,7 +28,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: bundled-models accuracy cohorts build install gatk demo docs pictures test test-tools test-core lint lint-tools format asan fuzz kill tsan bench-data bench clean dist check-dist check-sdist check-lowest check-debian constraints release-check uninstall
+.PHONY: bundled-models accuracy cohorts build install gatk demo docs pictures test test-tools test-core lint lint-python lint-native lint-tools format asan fuzz kill tsan bench-data bench clean dist check-dist check-sdist check-lowest check-debian constraints release-check uninstall
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -300,13 +300,16 @@ java_format = java $(addprefix --add-exports=jdk.compiler/com.sun.tools.javac.,a
 
 lint-tools: $(WORK)/apt-lint $(JAVA_FORMAT) $(BIOME) $(PYRIGHT)
 
-lint: $(WORK)/built lint-tools
+lint: lint-python lint-native
+lint-python: $(WORK)/built lint-tools
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(PYRIGHT) --warnings --pythonpath $(BIN)/python tests/api/typed_caller.py
 	@$(BIN)/python tests/web/join_scripts.py $(WORK)/lint && $(BIOME) lint --error-on-warnings
+	@$(BIN)/hadolint plugin/packaging/Dockerfile
+
+lint-native: $(WORK)/built lint-tools
 	@clang-format --dry-run -Werror $$(git ls-files '*.[ch]')
 	@$(call java_format,--dry-run --set-exit-if-changed)
-	@$(BIN)/hadolint plugin/packaging/Dockerfile
 	@doxygen native/Doxyfile
 	@headers=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["include"])'); \
 	for compiler in gcc clang; do for file in native/*/*.c plugin/bcftools/*.c; do \

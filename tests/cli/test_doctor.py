@@ -125,7 +125,7 @@ def test_a_runtime_that_is_there_in_part(tmp_path: Path) -> None:
 def test_packages_that_are_missing_or_old(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after `pip install --no-deps`: each with the one command that brings them all."""
     assert finding("Python packages").state == OK
-    there = {"numpy": "1.25.9", "h5py": "3.10.0rc1", "grpcio": "2"}
+    there = {"numpy": "1.25.9", "h5py": "3.10.0rc1", "grpcio": "2.0"}
 
     def version(name: str) -> str:
         if name in there:
@@ -133,7 +133,7 @@ def test_packages_that_are_missing_or_old(monkeypatch: pytest.MonkeyPatch) -> No
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", version)
-    asked = ["numpy>=1.26", "h5py>=3.10", "grpcio>=1.60", "jinja2>=3.1"]
+    asked = ["numpy>=1.26", "h5py>=3.10", "grpcio>=2.0.0", "jinja2>=3.1"]
     monkeypatch.setattr("cnnscore.extras.asked", lambda extra: iter(asked))
     assert finding("Python packages") == (
         BROKEN,

@@ -114,9 +114,12 @@ def _packages() -> Finding:
 
 
 def _numbers(version: str) -> list[int]:
-    """Of a release: "1.26.0rc1" -> [1, 26]."""
+    """Of a release, without the zeros at its end: "1.26.0rc1" -> [1, 26]."""
     release = re.match(r"\d+(\.\d+)*", version)
-    return [int(number) for number in release[0].removesuffix(".0").split(".")] if release else []
+    numbers = [int(number) for number in release[0].split(".")] if release else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return numbers
 
 
 def _native() -> Finding:
