@@ -127,8 +127,10 @@ $(PLUGIN): $(LIBRARY) $(NATIVE) $(wildcard plugin/bcftools/*)
 
 # An environment of its own in PREFIX/lib/cnnscore, and links into it: none names the clone, all are relative.
 INTO = $(strip $(call one_path,DESTDIR)$(call one_path,PREFIX))
-# `rm -rf` comes with it: to make, a space is the end of a name, and in quotes ~ is no home.
-one_path = $(if $(findstring ~,$($1))$(word 2,$($1)),$(error $1=$($1): give a path without spaces and without ~),$($1))
+# `rm -rf` comes with it: to make, a space is the end of a name; to the shell, these are no letters.
+SHELL_SIGNS := ~ $$ ` ' " \ ; & | < > ( ) [ ] { } * ? ! \#
+one_path = $(if $(strip $(foreach sign,$(SHELL_SIGNS),$(findstring $(sign),$($1))) $(word 2,$($1))),$(error \
+  $1=$($1): give a path without spaces and without $(SHELL_SIGNS)),$($1))
 INSTALLED := bin/cnnscore lib/libcnnscore.so lib/pkgconfig/cnnscore.pc include/cnnscore.h libexec/bcftools/cnnscore.so \
   share/cnnscore/cnnscore-gatk.jar share/bash-completion/completions/cnnscore share/zsh/site-functions/_cnnscore
 

@@ -70,7 +70,10 @@ def _files_of_the_project() -> set[str]:
 
 
 @pytest.mark.parametrize("target", ["install", "uninstall"])
-@pytest.mark.parametrize("given", ["PREFIX=/opt/my tools", "PREFIX=~/tools", "DESTDIR=/a b"])
+@pytest.mark.parametrize(
+    "given",
+    ["PREFIX=/opt/my tools", "PREFIX=~/tools", "DESTDIR=/a b", "PREFIX=/a;b", "PREFIX=/`b`"],
+)
 def test_make_takes_no_prefix_that_it_would_cut(target: str, given: str) -> None:
     """It would remove /opt/my."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
