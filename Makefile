@@ -350,15 +350,19 @@ $(WORK)/recipe: $(WORK)/apt-bench
 	@$(BIN)/python -m pip -q install --disable-pip-version-check -e '.[train,evaluate,recipe]'
 	@touch $@
 
+# By default 100 jobs may start in a second, and all jobs are looked at again a second later, once more for each that
+# started: most of a core after a while. A minute later costs little, and as much at the end.
+SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake -c2 --max-jobs-per-timespan 100000/60s
+
 bundled-models: build $(MODELS) $(GATK) $(WORK)/recipe
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake -c2 --scheduler greedy \
+	@$(SNAKEMAKE) --scheduler greedy \
 	  -s python/recipes/bundled-models/Snakefile -d bench-data/networks install
 
 accuracy: build $(MODELS) $(GATK) $(WORK)/recipe
 	@$(BIN)/python tests/bench/accuracy.py bench-data/networks
 
 cohorts: build gatk $(WORK)/recipe
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake -c2 -s python/recipes/bundled-models/cohorts.smk -d bench-data/cohorts
+	@$(SNAKEMAKE) -s python/recipes/bundled-models/cohorts.smk -d bench-data/cohorts
 	@$(BIN)/python tests/bench/cohort_accuracy.py bench-data/cohorts
 
 clean:
