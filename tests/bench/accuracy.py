@@ -13,6 +13,7 @@ record lacks counts as the lowest. Exits with 1 when a claim below is missed.
   variants beside each other   <= 1.5 % of the true lost at the default cut-off, <= 4 % below 0
   capture                      of calls of both, >= 0.85 of the false ones removed that go in the
                                whole genome, no more of the true (both: questions.py)
+  the open sets                those of open_sets.py
   SARS-CoV-2 control           the four true calls above all others and above the cut-off
   cost                         <= 1 MMAC a site, <= 2 MB a network
 
@@ -47,8 +48,21 @@ from call_sets import (
     simulated_sets,
 )
 from cnnscore.evaluate.sampled import sample
+from cnnscore.network.cutoffs import Cutoffs
 from cnnscore.network.session import Session
 from cnnscore.network.store import find_model
+from open_sets import (
+    CALLERS,
+    PAIRS,
+    SIMULATOR,
+    bare_claims,
+    by_kind,
+    levels,
+    open_sets,
+    pairs_claims,
+    planted_claims,
+    simulator_claims,
+)
 from questions import capture_claims, lost, near_claims
 
 OURS = "reads"
@@ -209,6 +223,26 @@ def question_claims(
     capture_claims(report.claim, list(zip(whole, captured, strict=True)), OURS, cutoffs)
 
 
+def open_claims(
+    report: Report, sets: dict[str, Labelled], shared: Path, cutoffs: Cutoffs, bare: Cutoffs
+) -> None:
+    """The sets beside the project; `cutoffs` of `reads`, `bare` those of `reference` for calls
+    without annotations."""
+    scores, auc = (*NETWORKS, *OTHERS), {}
+    for name, rows in sets.items():
+        for type_name, entry in report.figure(name, rows, scores, REAL_BASELINES).items():
+            if name.startswith(SIMULATOR) and entry["scores"]:
+                auc[f"{name} {type_name}"] = entry["scores"][OURS]["roc_auc"]
+    name = f"{SIMULATOR}, copies"
+    copies = report.figure(name, by_kind(sets, shared), scores, REAL_BASELINES)["SNP"]
+    auc[f"{name} SNP"] = copies["scores"][OURS]["roc_auc"]
+    whole = join([sets[f"{SIMULATOR}, {caller}"] for caller in CALLERS.values()])
+    simulator_claims(report.claim, auc, whole, OURS, cutoffs)
+    planted_claims(report.claim, sets, OURS, cutoffs)
+    pairs_claims(report.claim, sets[PAIRS], OURS, cutoffs)
+    bare_claims(report.claim, sets, "reference", bare)
+
+
 def left_out_figures(
     report: Report, held_out: list[CallSet], sets: dict[str, Labelled], folder: Path, out: Path
 ) -> None:
@@ -282,8 +316,8 @@ def multiply_accumulates(path: Path) -> float:
     return total
 
 
-def main() -> int:
-    """Make, score and compare; the exit status."""
+def arguments() -> argparse.Namespace:
+    """Of the command."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -296,8 +330,14 @@ def main() -> int:
         "--left-out", type=Path, help="folder of networks trained without KEY=VALUE, one in each"
     )
     parser.add_argument("--no-real", action="store_true", help="simulated sets alone")
-    args = parser.parse_args()
-    shared = Path(os.environ.get("CNNSCORE_SHARED", "../shared")) / "data"
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Make, score and compare; the exit status."""
+    args = arguments()
+    beside = Path(os.environ.get("CNNSCORE_SHARED", "../shared"))
+    shared = beside / "data"
     paths = {name: find_model(getattr(args, name, None) or name) for name in NETWORKS}
     networks = {name: str(path) for name, path in paths.items()}
     ours = Session(paths[OURS], "cpu").manifest
@@ -309,10 +349,12 @@ def main() -> int:
     sets = {s.name: label(s, score(s, networks, args.out / "scored")) for s in held_out}
     real: list[CallSet] = []
     control: dict[str, CallSet] = {}
+    opened: dict[str, CallSet] = {}
     if not args.no_real:
         real = real_sets(shared, args.out / "real", args.gatk)
         control = control_sets(shared, args.out / "real")
-    for call_set in (*real, *control.values()):
+        opened = open_sets(beside, args.out / "open")
+    for call_set in (*real, *control.values(), *opened.values()):
         scored = score(call_set, networks, args.out / "scored")
         sets[call_set.name] = label(call_set, scored)
     boosted_trees(simulated_sets(args.simulated, "train", ("haplotypecaller",)), sets)
@@ -332,10 +374,15 @@ def main() -> int:
             removed >= LEAST_REMOVED,
         )
     if cutoffs:
-        question_claims(report, args.simulated, networks[OURS], cutoffs, args.out / "scored")
+        default = levels(ours.cutoffs)
+        question_claims(report, args.simulated, networks[OURS], default, args.out / "scored")
     real_claims(report, {s.name: sets[s.name] for s in real}, cutoffs)
     for name in control:
         report.figure(name, sets[name], (*NETWORKS, *OTHERS), REAL_BASELINES)
+    if opened:
+        its = Session(paths["reference"], "cpu").manifest
+        bare = {**its.cutoffs, **its.bare_cutoffs.cutoffs}
+        open_claims(report, {name: sets[name] for name in opened}, beside, ours.cutoffs, bare)
     if control:
         control_claims(report, sets["sars-cov-2"], cutoffs)
     cost_claims(report, paths)

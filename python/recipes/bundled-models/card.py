@@ -21,6 +21,15 @@ SETS = {
     "na12878.7x.freebayes": ("freebayes", "7x", "NA12878"),
     "na12878-chr22-tiny": ("freebayes", "39x, 151 bp", "NA12878, 12 kb"),
     "sars-cov-2": ("freebayes, haploid", "330x, amplicons", "SARS-CoV-2"),
+    "planted, NA12878 30x, freebayes": ("freebayes", "30x, 148 bp", "NA12878, planted truth"),
+    "planted, 454 reads 67x, HaplotypeCaller": ("HaplotypeCaller", "67x, 454", "phage T7, planted"),
+    "other simulator, 30x, HaplotypeCaller": (
+        "HaplotypeCaller",
+        "30x, 100 bp",
+        "another simulator",
+    ),
+    "other simulator, 30x, bcftools": ("bcftools", "30x, 100 bp", "another simulator"),
+    "other simulator, 30x, freebayes": ("freebayes", "30x, 100 bp", "another simulator"),
     "another simulator": ("HaplotypeCaller", "simulated", "tests/data/synthetic"),
     "simulated, all families": ("HaplotypeCaller", "simulated, 6 to 200x", "the recipe's held-out"),
 }
@@ -58,7 +67,7 @@ def choice(rows: list[dict[str, Any]], network: str) -> list[str]:
     ]
     for name, cells in SETS.items():
         for row in rows:
-            if row["set"] == name:
+            if row["set"] == name and row["scores"]:
                 figures = [
                     f"{auc(row, key):.3f}" if key in row["scores"] else ""
                     for key in (*NETWORKS, *RIVALS)
@@ -81,7 +90,8 @@ def choice(rows: list[dict[str, Any]], network: str) -> list[str]:
         f"False calls that `{network}` tells worst, of those it was tested on: "
         + ("; ".join(weak) or f"none is below {WEAK}")
         + ". "
-        "Not tested: long reads, somatic calls, other species than human and virus.",
+        "Not tested: long reads, reads shorter than 35 bases, somatic calls, other species than "
+        "human and virus.",
     ]
     return lines
 
