@@ -11,7 +11,7 @@ import pytest
 
 from conftest import DATA, run_cli, scores_of
 
-BUNDLED = [["reads", "read-set", "CNN_READS"], ["reference", "reference", "CNN_REF"]]
+BUNDLED = [["reads", "read-set-2", "CNN_READS"], ["reference", "reference", "CNN_REF"]]
 
 
 def listed() -> list[list[str]]:

@@ -45,15 +45,15 @@ def planes_of(name: str, n: int, seed: int = 1) -> Planes:
     annotations = random.normal(10, 20, (n, len(config.data.annotations))).astype(np.float32)
     planes: Planes = {"annotations": annotations}
     inside = np.arange(DEPTH) < random.integers(0, DEPTH + 1, n)[:, None]
-    if encoding in ("read-set", "reference"):
+    if encoding in ("read-set-2", "reference"):
         annotations[random.random(annotations.shape) < 0.2] = np.nan
         planes["variant"] = random.random((n, len(VARIANT_FEATURES))).astype(np.float32)
         planes["variant"][:, 0] = random.random(n) < 0.5
-    if encoding != "read-set":
+    if encoding != "read-set-2":
         planes["reference"] = random.integers(0, 7, (n, window)).astype(np.uint8)
     if encoding == "reference":
         planes["alternate"] = random.integers(0, 7, (n, window)).astype(np.uint8)
-    if encoding == "read-set":
+    if encoding == "read-set-2":
         planes["mask"] = inside.astype(np.float32)
         reads = random.normal(0.3, 0.6, (n, DEPTH, len(READ_SCALARS))).astype(np.float32)
         reads[..., READ_SCALARS.index("supports_alt")] = random.random((n, DEPTH)) < 0.4

@@ -56,7 +56,7 @@ def test_what_is_packed_is_what_is_read(
     those of a network with fewer annotations in another order."""
     data = load_config("reads").data
     content = pack(sets["caller"], sets["fill"], data, {"recipe": "test"})
-    (tmp_path / "read-set.npz").write_bytes(content)
+    (tmp_path / "read-set-2.npz").write_bytes(content)
     monkeypatch.setattr(rehearsal, "files", lambda _: tmp_path)
     monkeypatch.setattr(rehearsal, "FOLDER", ".")
     keys = ("MQ", "QUAL")
@@ -249,7 +249,7 @@ def test_what_was_gained_and_what_it_cost_is_said(synthetic: Path, tmp_path: Pat
     assert {"general", "before", "validation"} <= set(metrics)
     now, then = metrics["general"]["SNP"], metrics["before"]["general"]["SNP"]
     card = (tmp_path / "run/reads.md").read_text()
-    assert "cnnscore's own read-set sample" in card
+    assert "cnnscore's own read-set-2 sample" in card
     assert "general" in card
     assert f"{then['roc_auc']:.3f}" in card
     done = run_cli("train", "reads", synthetic, "-o", tmp_path / "again", "--init", "reads",

@@ -28,7 +28,7 @@ REFINING: dict[str, Any] = {
 class DataOptions:
     """[data]: what the network sees of a site."""
 
-    encoding: str = "read-set"
+    encoding: str = "read-set-2"
     annotations: tuple[str, ...] = ("QD", "FS", "SOR", "MQ", "MQRankSum", "ReadPosRankSum")
     annotations_from: str = "fill"
     """Where the record lacks one: "fill" takes it from the reads, "caller" leaves it missing."""
