@@ -107,7 +107,8 @@ def share(gone: NDArray[np.bool_]) -> str:
 def within(rows: Labelled, regions: Spans) -> NDArray[np.bool_]:
     """[N] which records lie in one of the regions."""
     start = rows.start[:, None]
-    return np.any((start >= regions[:, 0]) & (start < regions[:, 1]), axis=1)
+    inside = (start >= regions[:, 0]) & (start < regions[:, 1])
+    return np.asarray(inside.any(axis=1), np.bool_)
 
 
 def simulator_claims(
