@@ -45,9 +45,13 @@ def auc(row: dict[str, Any], key: str) -> float:
 
 
 def lead(row: dict[str, Any], keys: tuple[str, ...]) -> str:
-    """The best of these, and those that are within its interval, best first."""
+    """The best of these, and those that are within its interval, best first; `?` where so few calls
+    are false that there is none."""
     there = sorted((key for key in keys if key in row["scores"]), key=lambda key: -auc(row, key))
-    low = round(float(row["scores"][there[0]]["roc_auc_interval"][0]), 3)
+    interval = row["scores"][there[0]]["roc_auc_interval"]
+    if interval is None:
+        return "?"
+    low = round(float(interval[0]), 3)
     return ", ".join(f"`{key}`" for key in there if auc(row, key) >= low)
 
 
@@ -57,8 +61,9 @@ def choice(rows: list[dict[str, Any]], network: str) -> list[str]:
         "## For your calls",
         "",
         "ROC AUC. *Take* names the network with the highest, and those within its 95 % interval: "
-        "with few false calls these are many, and none is shown to be better. Where QUAL or QD has "
-        "the highest figure, it ranks these calls best. Intervals and more sets: "
+        "with few false calls these are many, and none is shown to be better; `?`: fewer than ten "
+        "calls are true, or false, too few to say. Where QUAL or QD has the highest figure, it "
+        "ranks these calls best. Intervals and more sets: "
         "[Against other scores](#against-other-scores).",
         "",
         "| caller | depth, reads | sample | type | true ; false | take, with reads "
