@@ -25,7 +25,7 @@ def test_the_chart_shows_what_another_share_of_false_calls_does(
     page.get_by_role("button", name="SNPs", exact=True).click()
     page.select_option("#score", "CNN_READS")
     note = page.inner_text("#calibration-note")
-    assert "log-odds where 64.49 % of the SNPs are true" in note
+    assert f"log-odds where {100 * mixture['calibrated_true']:.2f} % of the SNPs are true" in note
     assert f"{100 * mixture['true']:.2f} % are true" in note
     assert f"{abs(mixture['shift']):.2f}, its log-odds at that share" in note
     lines = page.evaluate(
