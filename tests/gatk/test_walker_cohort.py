@@ -178,7 +178,7 @@ def test_alleles_and_genotypes(
     pysam.merge("-f", str(both), str(reads[SAMPLE]), str(reads["B"]))
     pysam.index(str(both))
     own = '##FORMAT=<ID=CNN_READS,Number=1,Type=Float,Description="x">\n##contig'
-    text = text.replace("##contig", own, 1).replace("\t0|1", "\t0|1:-inf,-0.125,-Infinity:3.25")
+    text = text.replace("##contig", own, 1).replace("\t0|1", "\t0|1:-inf,-0.125,-inf:3.25")
     text = text.replace("\t1/2", "\t1/2:-20.75,-inf,-2.25,-1,-0.0625,-4")
     calls.write_text(text)
     table = write_map(tmp_path / "map.tsv", (SAMPLE, both), ("B", both), ("C", reads["C"]))
