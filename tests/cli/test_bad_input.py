@@ -333,7 +333,7 @@ def test_network_not_imported(box: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_unwritable_output(box: Path, tiny: dict[str, str]) -> None:
     run = run_cli("score", CALLS, "-R", REF, "-m", tiny["reference"], "-o", box / "no" / "out.vcf")
-    fails(box, run, 2, str(box / "no" / "out.vcf"), "No such file")
+    fails(box, run, 2, str(box / "no" / "out.vcf"), "there is no folder")
     beyond_a_file = box / "ref.fa" / "x.vcf"
     run = run_cli("score", CALLS, "-R", REF, "-m", tiny["reference"], "-o", beyond_a_file)
     fails(box, run, 2, str(beyond_a_file), "Not a directory")

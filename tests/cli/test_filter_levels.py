@@ -82,16 +82,20 @@ def test_levels_beyond_the_curve_are_refused(network: str, tmp_path: Path) -> No
         assert not (tmp_path / "f.vcf").exists()
 
 
-def test_the_bundled_networks_have_two_points(tmp_path: Path) -> None:
-    """Their curve was not stored when they were made: no other level is made up."""
+def test_the_bundled_networks_have_a_curve(tmp_path: Path) -> None:
+    """From 50 to 99.95, for calls without annotations too; beyond, nothing is made up."""
     out = tmp_path / "scored.vcf"
     assert (
         run_cli("score", DATA / "calls.vcf.gz", "-R", DATA / "ref.fa", "-o", out, "--quiet").code
         == 0
     )
     done = run_cli("filter", out, "--snp-tranche", 95, "-o", tmp_path / "f.vcf")
+    assert done.code == 0, done.err
+    assert re.search(r"\(95\), of those without the caller's annotations \S+ \(95\)", done.err)
+    done = run_cli("filter", out, "--snp-tranche", 99.99, "-o", tmp_path / "f.vcf")
     assert (done.code, done.err.count("\n")) == (1, 1)
-    assert "the network reference has no SNP cut-off at 95 %: it has them at 99, 99.9" in done.err
+    assert "the network reference has no SNP cut-off at 99.99 %" in done.err
+    assert "it has them at 50 to 99.95" in done.err
 
 
 def test_without_a_level_the_curve_gives_99_and_99_9(network: str, tmp_path: Path) -> None:
