@@ -342,7 +342,7 @@ def test_scorers_go_to_other_processes(tiny: dict[str, str]) -> None:
 
 def test_scorers_say_what_they_are() -> None:
     with cnnscore.open("reads") as scorer:
-        assert repr(scorer) == "<cnnscore.Scorer: reads, read-set, cpu>"
+        assert repr(scorer) == "<cnnscore.Scorer: reads, read-set-2, cpu>"
         assert "INFO/CNN_READS" in scorer._repr_html_()
     assert "closed" in repr(scorer)
     assert "closed" in scorer._repr_html_()

@@ -383,7 +383,7 @@ class Scorer:
         >>> window = scorer.windows(CALLS, reference=REFERENCE, limit=1)[0]
         >>> explained = scorer.explain(window)
         >>> f"{explained.score:.1f}", sorted(explained.effects)
-        ('6.6', ['annotation', 'column', 'variant'])
+        ('6.1', ['annotation', 'column', 'variant'])
         """
         from cnnscore.api.windows import explain_window, needs_reads
 
