@@ -199,7 +199,7 @@ class Scorer:
         >>> table
         <cnnscore.Table: 39 rows; contig, pos, ref, alt, type, qual, score, QD>
         >>> table["contig"][0], int(table["pos"][0]), f"{table['score'][0]:.1f}"
-        ('synA', 257, '6.6')
+        ('synA', 257, '6.1')
         """
         paths, fasta = files_of(reads, "reads"), file_of(reference, "reference")
         options = ScoreOptions(
@@ -244,7 +244,7 @@ class Scorer:
         ...     scored = list(scorer.iter(calls, reference=REFERENCE))
         >>> record, score = scored[0]
         >>> record.contig, record.pos, round(score, 1)
-        ('synA', 257, 6.6)
+        ('synA', 257, 6.1)
         """
         parts = self._scored(records, reference, reads, sample, sample_depth)
         return (

@@ -264,7 +264,7 @@ class RemoteEngine:
     def _error(self, error: Any, patience: float) -> CnnscoreError:
         code, where = error.code().name, f"the server at {self._address}"
         said = _said(error)
-        _, _, reason = said.rpartition(" error: ")  # of the last address that was tried
+        reason = said.rpartition("error:")[2].strip()  # of the last address that was tried
         gone = ServerError(
             f"no answer from {where} ({reason}): is it running? `cnnscore serve` starts one"
         )
