@@ -273,6 +273,12 @@ def test_score_one_is_short() -> None:
     assert len(source.splitlines()) <= 80
 
 
+in_its_turn = pytest.mark.skipif(
+    not os.environ.get("CNNSCORE_VALGRIND"), reason="`make asan` asks, by CNNSCORE_VALGRIND=1"
+)
+
+
+@in_its_turn
 def test_under_address_sanitizer(
     cases: dict[str, Case], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -292,9 +298,7 @@ def test_under_address_sanitizer(
     assert (folder / "threads").read_bytes() == case.scores
 
 
-@pytest.mark.skipif(
-    not os.environ.get("CNNSCORE_VALGRIND"), reason="CNNSCORE_VALGRIND=1 asks: 20 s"
-)
+@in_its_turn
 def test_score_one_under_valgrind(library: Path, tiny: dict[str, str], tmp_path: Path) -> None:
     """No error anywhere but in the two places of valgrind.supp, and nothing lost."""
     program = example(library, tmp_path / "score_one")
