@@ -11,6 +11,12 @@ runtime="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
 # Python and ONNX Runtime are not instrumented: leaks are theirs, and the runtime comes first.
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
 
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+# The library and the plugin are built beside the modules.
+{ CFLAGS="$sanitize" LDFLAGS="$sanitize" $python native/build_shim.py "$work/lib" \
+  && make -s -C plugin/bcftools OUT="$PWD/$work/plugins/cnnscore.so" LIBRARY="$PWD/$work/lib/libcnnscore.so" \
+    CFLAGS="-g -O1 $sanitize"; } >"$work/library.log" 2>&1 & library=$!
+
 echo "the Python modules"
 # From a copy: objects of other builds, left in build/, would not be made anew.
 mkdir "$work/source"
@@ -23,23 +29,19 @@ import sys, cnnscore._encode as module
 assert "/asan/" in module.__file__, module.__file__
 assert b"__asan_init" in open(module.__file__, "rb").read(), "not instrumented"
 import pytest
-sys.exit(pytest.main(sys.argv[1:]))' -n 2 --dist loadfile tests/unit/test_windows.py tests/unit/test_alleles.py \
+sys.exit(pytest.main(sys.argv[1:]))' -n 3 --dist loadfile tests/unit/test_windows.py tests/unit/test_alleles.py \
   tests/unit/test_truth.py tests/property tests/native tests/api/test_{scorer,seen,table}.py \
   tests/cli/test_{bad_input,cohort,cohort_bad_input,cohort_files,cohort_filter,depth,file_names,filter,filter_bad_input,filter_cutoffs,odd_cigars,our_encodings,reads_that_count,score,shards}.py \
   -k "not plugin and not fuzz_target and not examples_run and not plain_depths and not no_depth and not other_doors \
     and not takes_urls and not other_processes and not is_quick" # nothing native of ours, or it has its turn below
 
 echo "the plugin and the library"
-CFLAGS="$sanitize" LDFLAGS="$sanitize" $python native/build_shim.py "$work/lib"
-make -s -C plugin/bcftools OUT="$PWD/$work/plugins/cnnscore.so" LIBRARY="$PWD/$work/lib/libcnnscore.so" \
-  CFLAGS="-g -O1 $sanitize"
-LD_PRELOAD="$runtime" CNNSCORE_PLUGIN_DIR="$PWD/$work/plugins" CNNSCORE_LIBRARY= $python -m pytest -n 2 \
+wait "$library" || { cat "$work/library.log"; exit 1; }
+LD_PRELOAD="$runtime" CNNSCORE_PLUGIN_DIR="$PWD/$work/plugins" CNNSCORE_LIBRARY= $python -m pytest -n 3 \
   tests/plugin/test_{plugin,plugin_cohort,expressions,intervals,long_read_doors,damaged,plugin_bad_input,scores_that_lack}.py \
   -k "not test_symbols and not one_htslib and not real_reads and not gatk_networks and not verbosity and not by_a_server \
     and not mutated_lists and (not command or equals_the_command)"
   # a build without sanitizers; minutes of a network's work; nothing native of ours
-CNNSCORE_VALGRIND=1 $python -m pytest tests/seam -k "valgrind or sanit"
-
 # fuzz NAME RUNS SOURCES...: from the corpus that is kept, anything new goes beside it. A number of
 # runs and a seed, not a time: a change that passes once passes again.
 fuzz() {
@@ -53,7 +55,7 @@ fuzz() {
     || { tail -50 "$work/$name.log"; exit 1; }
   grep -E "DONE|stat::number_of_executed_units" "$work/$name.log"
 }
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 fuzz encode 400000 native/encode/*.c tests/native/fuzz_encode.c -lm & encode=$!
+CNNSCORE_VALGRIND=1 $python -m pytest tests/seam -k "valgrind or sanit"
 fuzz reader 10000 native/encode/*.c native/window/*.c native/records/*.c tests/native/fuzz_reader.c -lhts -lm
 wait "$encode"
