@@ -48,13 +48,13 @@ from call_sets import (
     simulated_sets,
 )
 from cnnscore.evaluate.sampled import sample
-from cnnscore.network.cutoffs import Cutoffs
 from cnnscore.network.session import Session
 from cnnscore.network.store import find_model
 from open_sets import (
     CALLERS,
     PAIRS,
     SIMULATOR,
+    OwnCutoffs,
     bare_claims,
     by_kind,
     levels,
@@ -209,25 +209,25 @@ def control_claims(report: Report, rows: Labelled, cutoffs: dict[str, float]) ->
         report.claim("sars-cov-2: true calls under the cut-off", str(gone), gone == 0)
 
 
-def question_claims(
-    report: Report, folder: Path, network: str, cutoffs: dict[str, float], out: Path
-) -> None:
-    """The recipe's samples with one question each (questions.py)."""
+def question_claims(report: Report, folder: Path, network: str, own: OwnCutoffs, out: Path) -> None:
+    """The recipe's samples with one question each (questions.py), at the default cut-offs: calls as
+    the truth states them are bare."""
 
     def labelled(split: str, calls: str) -> list[Labelled]:
         sets = simulated_sets(folder, split, (calls,))
         return [label(s, score(s, {OURS: network}, out)) for s in sets]
 
-    near_claims(report.claim, labelled("near", "stated"), OURS, cutoffs)
+    of_bare = levels({**own.cutoffs, **own.bare.cutoffs})
+    near_claims(report.claim, labelled("near", "stated"), OURS, of_bare)
     whole, captured = (labelled(split, "haplotypecaller") for split in ("whole", "capture"))
-    capture_claims(report.claim, list(zip(whole, captured, strict=True)), OURS, cutoffs)
+    pairs = list(zip(whole, captured, strict=True))
+    capture_claims(report.claim, pairs, OURS, levels(own.cutoffs))
 
 
 def open_claims(
-    report: Report, sets: dict[str, Labelled], shared: Path, cutoffs: Cutoffs, bare: Cutoffs
+    report: Report, sets: dict[str, Labelled], shared: Path, own: dict[str, OwnCutoffs]
 ) -> None:
-    """The sets beside the project; `cutoffs` of `reads`, `bare` those of `reference` for calls
-    without annotations."""
+    """The sets beside the project; the cut-offs by network."""
     scores, auc = (*NETWORKS, *OTHERS), {}
     for name, rows in sets.items():
         for type_name, entry in report.figure(name, rows, scores, REAL_BASELINES).items():
@@ -237,10 +237,10 @@ def open_claims(
     copies = report.figure(name, by_kind(sets, shared), scores, REAL_BASELINES)["SNP"]
     auc[f"{name} SNP"] = copies["scores"][OURS]["roc_auc"]
     whole = join([sets[f"{SIMULATOR}, {caller}"] for caller in CALLERS.values()])
-    simulator_claims(report.claim, auc, whole, OURS, cutoffs)
-    planted_claims(report.claim, sets, OURS, cutoffs)
-    pairs_claims(report.claim, sets[PAIRS], OURS, cutoffs)
-    bare_claims(report.claim, sets, "reference", bare)
+    simulator_claims(report.claim, auc, whole, OURS, own[OURS])
+    planted_claims(report.claim, sets, OURS, own[OURS])
+    pairs_claims(report.claim, sets[PAIRS], OURS, own[OURS])
+    bare_claims(report.claim, sets, "reference", own["reference"])
 
 
 def left_out_figures(
@@ -340,8 +340,9 @@ def main() -> int:
     shared = beside / "data"
     paths = {name: find_model(getattr(args, name, None) or name) for name in NETWORKS}
     networks = {name: str(path) for name, path in paths.items()}
-    ours = Session(paths[OURS], "cpu").manifest
-    cutoffs = {name: levels[99.9] for name, levels in ours.cutoffs.items() if 99.9 in levels}
+    manifests = {name: Session(paths[name], "cpu").manifest for name in (OURS, "reference")}
+    own = {name: OwnCutoffs(m.cutoffs, m.bare_cutoffs) for name, m in manifests.items()}
+    cutoffs = {name: of[99.9] for name, of in own[OURS].cutoffs.items() if 99.9 in of}
     if len(cutoffs) < len(TYPES):
         print("no claims on 99.9 % cut-offs: the network saw under 1,000 held-out true calls")
         cutoffs = {}
@@ -374,15 +375,12 @@ def main() -> int:
             removed >= LEAST_REMOVED,
         )
     if cutoffs:
-        default = levels(ours.cutoffs)
-        question_claims(report, args.simulated, networks[OURS], default, args.out / "scored")
+        question_claims(report, args.simulated, networks[OURS], own[OURS], args.out / "scored")
     real_claims(report, {s.name: sets[s.name] for s in real}, cutoffs)
     for name in control:
         report.figure(name, sets[name], (*NETWORKS, *OTHERS), REAL_BASELINES)
     if opened:
-        its = Session(paths["reference"], "cpu").manifest
-        bare = {**its.cutoffs, **its.bare_cutoffs.cutoffs}
-        open_claims(report, {name: sets[name] for name in opened}, beside, ours.cutoffs, bare)
+        open_claims(report, {name: sets[name] for name in opened}, beside, own)
     if control:
         control_claims(report, sets["sars-cov-2"], cutoffs)
     cost_claims(report, paths)

@@ -73,8 +73,12 @@ def near_claims(
     found = near_loss(sets, network, cutoffs)
     what = f"true variants with another within {NEAR} bases"
     claim(f"{what}: >= {FEWEST}", str(found.total), found.total >= FEWEST)
-    if not found.total:
-        return
+    if found.total:
+        loss_claims(claim, what, found)
+
+
+def loss_claims(claim: Claim, what: str, found: Loss) -> None:
+    """Few of them lost at the cut-offs, and few below 0."""
     for text, count, most in (
         ("under the default cut-off", found.cut, MOST_LOST),
         ("below 0", found.below_zero, MOST_BELOW_ZERO),

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from call_sets import Labelled
-from open_sets import CALLERS, SIMULATOR, bare_claims, levels, outside, pairs_claims, spans, within
+from cnnscore.network.cutoffs import BareCutoffs
+from open_sets import (
+    CALLERS,
+    SIMULATOR,
+    OwnCutoffs,
+    bare_claims,
+    levels,
+    outside,
+    pairs_claims,
+    spans,
+    within,
+)
 
 CUTOFFS = {"SNP": {99.0: -1.0, 99.9: -3.5}, "INDEL": {99.0: -2.0}}
 
@@ -59,7 +70,7 @@ def test_a_type_without_a_level_loses_nothing() -> None:
 def test_pairs(score: float, kept: tuple[bool, bool]) -> None:
     """Below 0, and below the cut-off; false records do not count."""
     claims = Claims()
-    pairs_claims(claims, rows([1, 5, 9], [score, 3.0, -9.0], [1, 1, 0]), "net", CUTOFFS)
+    pairs_claims(claims, rows([1, 5, 9], [score, 3.0, -9.0], [1, 1, 0]), "net", OwnCutoffs(CUTOFFS))
     assert tuple(held for _, held in claims.values()) == kept
     assert [found.split(" (")[0] for found, _ in claims.values()] == [
         f"{int(score < -1)} of 2",
@@ -74,8 +85,22 @@ def test_calls_without_annotations() -> None:
         for caller in CALLERS.values()
     }
     claims = Claims()
-    bare_claims(claims, sets, "net", CUTOFFS)
+    bare_claims(claims, sets, "net", OwnCutoffs(CUTOFFS))
     assert [held for _, held in claims.values()] == [True, True]
     claims.clear()
-    bare_claims(claims, sets, "net", {**CUTOFFS, "SNP": {99.0: -4.0}})
+    bare_claims(claims, sets, "net", OwnCutoffs({**CUTOFFS, "SNP": {99.0: -4.0}}))
     assert [held for _, held in claims.values()] == [False, False]
+
+
+def test_a_call_without_annotations_has_a_cut_off_of_its_own() -> None:
+    """One that lacks more than half of them; of a type that has none, that of all."""
+    own = OwnCutoffs(CUTOFFS, BareCutoffs(("QD", "FS", "MQ"), {"SNP": {99.0: -3.0}}))
+    calls = rows([1, 5, 9, 13], [-2.0, -2.0, -2.0, -2.5], [1, 1, 0, 0])
+    calls.variant_type[3] = 1
+    for key, values in {
+        "QD": [9.0, np.nan, np.nan, np.nan],
+        "FS": [0.0, 0.0, np.nan, np.nan],
+        "MQ": [60.0, 60.0, 60.0, 60.0],
+    }.items():
+        calls.scores[key] = np.array(values)
+    assert own.removed(calls, "net").tolist() == [True, True, False, True]
