@@ -8,25 +8,11 @@ from pathlib import Path
 import pytest
 
 from conftest import run_cli
+from hosts.filtered import write_vcf
 from hosts.tiny_network import with_manifest
 from hosts.tranche_runs import AS_GATK, filter_column
 
 Row = tuple[str, str, object]
-
-
-def write(path: Path, rows: list[Row], model: str = "") -> Path:
-    """Records 10 bases apart: REF, ALT, CNN_1D."""
-    lines = [
-        "##fileformat=VCFv4.2",
-        "##contig=<ID=chr1,length=90000>",
-        '##INFO=<ID=CNN_1D,Number=1,Type=Float,Description="Score">',
-        *([model] if model else []),
-        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO",
-    ]
-    for i, (ref, alt, score) in enumerate(rows):
-        lines.append(f"chr1\t{10 * i + 10}\t.\t{ref}\t{alt}\t30\t.\tCNN_1D={score}")
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 @pytest.mark.parametrize("source", ["resource", "network", "threshold", "expect-false"])
@@ -34,14 +20,14 @@ def test_no_false_mnp_passes_by_default(source: str, tiny: dict[str, str], tmp_p
     """freebayes writes them. Wherever the cut-off comes from, they are judged as SNPs are."""
     rows: list[Row] = [("A", alt, i) for alt in ("G", "AT") for i in range(10)]
     rows += [("AC", "GT", -9), ("ACG", "TCA", -9), ("A", "G,AT", -9), ("AC", "GT", 9)]
-    calls = write(tmp_path / "calls.vcf", rows)
+    calls = write_vcf(tmp_path / "calls.vcf", rows)
     levels = {name: {"99.0": 0.0} for name in ("SNP", "INDEL")}
     shares = {"calibrated": ["SNP", "INDEL"], "true_share": {"SNP": 0.5, "INDEL": 0.5}}
     network = with_manifest(
         tiny["reference"], tmp_path / "n.onnx", cutoffs=levels, training={"used": shares}
     )
     how: dict[str, list[object]] = {
-        "resource": ["--resource", write(tmp_path / "known.vcf", rows[:20])],
+        "resource": ["--resource", write_vcf(tmp_path / "known.vcf", rows[:20])],
         "network": ["-m", network],
         "threshold": ["--threshold", "0"],
         "expect-false": ["-m", network, "--expect-false", "50"],
@@ -69,8 +55,8 @@ MODEL = (
 def outcome(tmp_path: Path, known: list[float], model: str, *more: object) -> tuple[str, Path]:
     """What is said of known calls with these scores, at the default tranche of SNPs."""
     rows: list[Row] = [("A", "G", score) for score in known]
-    calls = write(tmp_path / "calls.vcf", rows, model)
-    resource = write(tmp_path / "known.vcf", rows)
+    calls = write_vcf(tmp_path / "calls.vcf", rows, model)
+    resource = write_vcf(tmp_path / "known.vcf", rows)
     out = tmp_path / "out.vcf"
     done = run_cli("filter", calls, "--resource", resource, "-o", out, *more)
     assert done.code == 0, done.err

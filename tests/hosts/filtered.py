@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from conftest import run_cli
@@ -39,12 +40,13 @@ def filter_text(path: Path) -> str:
     return "\n".join(filter_lines(path))
 
 
-def write_vcf(path: Path, rows: list[tuple[str, str, str]]) -> Path:
-    """Records 10 bases apart: REF, ALT, CNN_1D."""
+def write_vcf(path: Path, rows: Sequence[tuple[str, str, object]], model: str = "") -> Path:
+    """Records 10 bases apart: REF, ALT, CNN_1D; `model` is a header line."""
     lines = [
         "##fileformat=VCFv4.2",
-        "##contig=<ID=chr1,length=40000>",
+        "##contig=<ID=chr1,length=90000>",
         '##INFO=<ID=CNN_1D,Number=1,Type=Float,Description="Score">',
+        *([model] if model else []),
         "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO",
     ]
     for i, (ref, alt, score) in enumerate(rows):
