@@ -144,9 +144,9 @@ def sections(figures: dict[str, Any], network: str) -> list[str]:
         if left_out:
             lines += [
                 "",
-                "## Without an artefact or a profile in training",
+                "## Without an artefact in training",
                 "",
-                "`without it`: one seed of fewer steps, trained without the family or profile and "
+                "`without it`: one seed of fewer steps, trained without the family and "
                 "tested on samples that have it. A network knows the artefacts it was shown.",
                 "",
                 *table(left_out, ("without it", "reads", "gatk-1d", "gatk-2d", "QUAL", "QD")),
