@@ -143,8 +143,34 @@ static void say(fault which, const char *calls, const char *list, const char *mo
             calls, list, model);
 }
 
+/* Of what a network takes, QUAL and depth are every caller's; the rest some callers do not write. */
+static bool is_of_some_callers(const char *key) {
+    return strcmp(key, "QUAL") != 0 && strcmp(key, "RelativeDepth") != 0;
+}
+
+/* Without reads, a network of ours has little but the caller's annotations to look at. */
+static bool say_little_is_known(const cnnscore_calls *calls, const char *model, cnnscore_error *warning) {
+    kstring_t list = KS_INITIALIZE;
+    int64_t asked = 0, known = 0;
+    for (int32_t a = 0; a < calls->n_annotations; a++) {
+        if (!is_of_some_callers(calls->annotation[a])) continue;
+        asked += calls->annotation_counts[a].records;
+        known += calls->annotation_counts[a].known;
+        ksprintf(&list, "%s%s", list.l ? ", " : "", calls->annotation[a]);
+    }
+    bool little = 2 * known < asked;
+    if (little)
+        cnnscore_fail(warning, CNNSCORE_OK,
+                      "%s lacks most of %s, and %s looks at no reads: it can tell few false calls from true "
+                      "ones, and filtering by its scores removes hardly any. Give the reads to `reads`",
+                      calls->given, list.s, model);
+    ks_free(&list);
+    return little;
+}
+
 int32_t cnnscore_calls_warn_of_annotations(const cnnscore_calls *calls, const char *encoding,
                                            const char *model, int32_t i, cnnscore_error *warning) {
+    if (strcmp(encoding, "reference") == 0) return i == 0 && say_little_is_known(calls, model, warning);
     if (!cnnscore_is_gatks(encoding)) return 0;
     for (fault which = 0; which < N_FAULTS; which++) {
         kstring_t list = KS_INITIALIZE;

@@ -21,7 +21,8 @@ void cnnscore_calls_add_annotation_counts(cnnscore_calls *calls, const cnnscore_
 /* What to say, at the end, of the annotations of a network of GATK's encodings, which takes a missing one for
  * 0: the `i`th warning, from 0 on; 0 past the last. Some are not declared in the header; are declared, and
  * most records lack them; lie outside of what GATK's callers write in more than a quarter of the records that
- * have them. `encoding` is the network's; of others nothing is said. */
+ * have them. `encoding` is the network's: of "reference", which looks at no reads, it is said where the
+ * records lack most of the caller's annotations; of others nothing. */
 int32_t cnnscore_calls_warn_of_annotations(const cnnscore_calls *calls, const char *encoding,
                                            const char *model, int32_t i, cnnscore_error *warning);
 

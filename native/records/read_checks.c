@@ -119,6 +119,15 @@ int32_t cnnscore_warn_of_reads(const cnnscore_reader *reader, const cnnscore_rea
                       cnnscore_grouped(counts->no_qualities).text, cnnscore_grouped(counts->reads).text);
         return 1;
     }
+    int64_t counted = counts->reads - dropped(counts);
+    if (2 * counts->too_short > counted && i-- == 0) {
+        cnnscore_fail(warning, CNNSCORE_OK,
+                      "%s of %s reads that count are shorter than %d bases, which no network was tested on: "
+                      "do not trust these scores without a truth set",
+                      cnnscore_grouped(counts->too_short).text, cnnscore_grouped(counted).text,
+                      CNNSCORE_SHORTEST_READ);
+        return 1;
+    }
     return 0;
 }
 

@@ -270,7 +270,10 @@ static bool counts_as_read(cnnscore_reads *reads, const cnnscore_reads_file *fil
     if (reads->rule == CNNSCORE_READS_PRIMARY) fault = flag_fault(counts, read->core.flag);
     if (!fault) fault = group_fault(reads, file, read);
     if (!fault && lacks_bases(read)) fault = &counts->no_qualities;
-    if (fault) ++*fault;
+    if (fault)
+        ++*fault;
+    else if (read->core.l_qseq < CNNSCORE_SHORTEST_READ)
+        counts->too_short++;
     return !fault;
 }
 

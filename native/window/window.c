@@ -85,6 +85,7 @@ void cnnscore_reader_counts_add(cnnscore_reader_counts *sum, const cnnscore_read
     sum->artificial += part->artificial;
     sum->other_sample += part->other_sample;
     sum->no_qualities += part->no_qualities;
+    sum->too_short += part->too_short;
     sum->sites += part->sites;
     sum->sites_sampled += part->sites_sampled;
     sum->sites_empty += part->sites_empty;

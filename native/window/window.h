@@ -31,6 +31,9 @@ typedef struct {
     int32_t whole_reads;     /* long reads are not cut to what an encoding can see of them */
 } cnnscore_reader_options;
 
+/* Bases of the shortest reads that a network was tested on. */
+#define CNNSCORE_SHORTEST_READ 35
+
 /* What a reader has met so far. A read that does not count is one of one kind, the first that fits. */
 typedef struct {
     int64_t reads;         /* distinct records over sites, before the rule is applied */
@@ -42,6 +45,7 @@ typedef struct {
     int64_t artificial;    /* HaplotypeCaller's artificial haplotypes, */
     int64_t other_sample;  /* of another sample than `sample`, */
     int64_t no_qualities;  /* without bases, qualities or CIGAR */
+    int64_t too_short;     /* count, and have fewer than CNNSCORE_SHORTEST_READ bases */
     int64_t sites;         /* that reads were asked for */
     int64_t sites_sampled; /* of these had more than read_limit reads */
     int64_t sites_empty;   /* of these are left without a read */

@@ -29,6 +29,7 @@ class _Lib:
     CNNSCORE_READS_NONE: int
     CNNSCORE_READS_PRIMARY: int
     CNNSCORE_READS_WITHOUT_GROUP: int
+    CNNSCORE_SHORTEST_READ: int
     CNNSCORE_SITES_WITHOUT_READS: int
     def cnnscore_arrow_stream(self, a0: CData, a1: int, a2: int, a3: CData, a4: CData, /) -> int: ...
     def cnnscore_arrow_stream_free(self, a0: CData, /) -> None: ...

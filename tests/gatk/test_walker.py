@@ -179,12 +179,13 @@ def test_ref_longer_than_the_window(
     [
         ("group", "reads have no read group and were dropped, as GATK does: give the reads one"),
         ("qualities", "reads have no base qualities and were dropped"),
+        ("length", "reads that count are shorter than 35 bases, which no network was tested on"),
     ],
 )
 def test_reads_that_do_not_count(
     lacks: str, words: str, tools: ToolHost, servers: dict[str, Server], tmp_path: Path
 ) -> None:
-    """Two of three: a warning, as the command gives it."""
+    """Two of three, or all that are short: a warning, as the command gives it."""
     reads, out = tmp_path / "reads.bam", tmp_path / "out.vcf"
     with (
         pysam.AlignmentFile(str(READS)) as source,
@@ -193,6 +194,10 @@ def test_reads_that_do_not_count(
         for number, read in enumerate(source.fetch("synB")):
             if number % 3 and lacks == "group":
                 read.set_tag("RG", None)
+            elif lacks == "length":
+                qualities = read.query_qualities[:30]
+                read.query_sequence, read.cigarstring = read.query_sequence[:30], "30M"
+                read.query_qualities = qualities
             elif number % 3:
                 read.query_qualities = None
             changed.write(read)

@@ -274,7 +274,7 @@ def box(opened: Opened, selector: str) -> dict[str, float]:
     return found
 
 
-# In one look: the page may still scroll.
+# In one look, once Plotly has drawn again: the page may still scroll.
 BUTTONS_STAND_OFF = """chart => {
   const box = part => document.querySelector(`${chart} ${part}`).getBoundingClientRect();
   return box(".modebar").height > 0 && box(".modebar").bottom <= box(".nsewdrag").top + 1;
@@ -297,7 +297,7 @@ def test_on_a_phone(opened: Opened, scheme: str) -> None:
     assert menu["top"] == 0
     assert menu["bottom"] < 50
     for chart in ("roc", "pr", "histogram", "calibration", "strata-chart", "differences-chart"):
-        page.wait_for_function(BUTTONS_STAND_OFF, arg=f"#{chart}")  # Plotly draws again after a resize
+        page.wait_for_function(BUTTONS_STAND_OFF, arg=f"#{chart}")
     for table in (".scroll:has(table)", ".slider"):
         style = page.evaluate(
             "selector => getComputedStyle(document.querySelector(selector)).backgroundImage", table

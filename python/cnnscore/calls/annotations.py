@@ -44,7 +44,7 @@ def add_annotation_counts(
 
 def annotations_warnings(calls: Calls, network: Description) -> Iterator[str]:
     """What to say, at the end, of annotations that a network of GATK's lacks, or has not seen the
-    like of.
+    like of, and where a network without reads has few.
     """
     texts = network.encoding.encode(), network.model.encode()
     return warnings_of(lib.cnnscore_calls_warn_of_annotations, calls.handle, *texts)

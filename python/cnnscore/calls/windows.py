@@ -87,6 +87,7 @@ class ReadCounts:
     artificial: int = 0
     other_sample: int = 0
     no_qualities: int = 0
+    too_short: int = 0
     sites: int = 0
     sites_sampled: int = 0
     sites_empty: int = 0

@@ -7,6 +7,7 @@ import htsjdk.variant.vcf.VCFHeader;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.apache.logging.log4j.Logger;
 import org.cnnscore.v1.Description;
 
@@ -101,6 +102,7 @@ final class AnnotationChecks {
   private final String model;
   private final String calls;
   private final boolean ofGatk;
+  private final boolean withoutReads;
   private final List<Annotation> annotations;
   private long records;
 
@@ -108,6 +110,7 @@ final class AnnotationChecks {
     model = network.getModel();
     this.calls = calls;
     ofGatk = network.getEncoding().startsWith("gatk-");
+    withoutReads = network.getEncoding().equals("reference");
     annotations =
         network.getAnnotationsList().stream().map(key -> new Annotation(key, header)).toList();
   }
@@ -127,8 +130,30 @@ final class AnnotationChecks {
     }
   }
 
-  /** Says at the end what networks of GATK's encodings are not used to. */
+  /** Without reads, a network of ours has little but the caller's annotations to look at. */
+  private void warnOfLittle(Logger logger) {
+    List<Annotation> callers =
+        annotations.stream()
+            .filter(annotation -> !Set.of(Sites.QUAL, "RelativeDepth").contains(annotation.key))
+            .toList();
+    long known = callers.stream().mapToLong(annotation -> annotation.known).sum();
+    if (2 * known < records * callers.size()) {
+      logger.warn(
+          String.format(
+              "%s lacks most of %s, and %s looks at no reads: it can tell few false calls from true"
+                  + " ones, and filtering by its scores removes hardly any. Give the reads to"
+                  + " `reads`",
+              calls,
+              callers.stream().map(annotation -> annotation.key).collect(joining(", ")),
+              model));
+    }
+  }
+
+  /** Says at the end what networks are not used to, or have too little of. */
   void warn(Logger logger) {
+    if (withoutReads) {
+      warnOfLittle(logger);
+    }
     for (Fault fault : ofGatk && records > 0 ? Fault.values() : new Fault[0]) {
       String list =
           annotations.stream()

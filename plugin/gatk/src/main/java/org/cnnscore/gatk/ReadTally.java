@@ -30,8 +30,12 @@ final class ReadTally {
     }
   }
 
+  /** Bases of the shortest reads that a network was tested on, as native/window/window.h has it. */
+  static final int SHORTEST_READ = 35;
+
   private final long[] faults = new long[Fault.values().length];
   private long seen;
+  private long tooShort;
   private Fault last;
 
   /** One more read; null where it counts. */
@@ -60,6 +64,7 @@ final class ReadTally {
         faults[last.ordinal()]++;
       } else if (counts) {
         last = null;
+        tooShort += read.getLength() < SHORTEST_READ ? 1 : 0;
       }
       if (!asked) {
         seen++;
@@ -84,9 +89,15 @@ final class ReadTally {
     return sum;
   }
 
+  /** Of the reads that count, those with fewer than {@link #SHORTEST_READ} bases. */
+  long tooShort() {
+    return tooShort;
+  }
+
   /** Becomes what another is. */
   void set(ReadTally other) {
     seen = other.seen;
+    tooShort = other.tooShort;
     System.arraycopy(other.faults, 0, faults, 0, faults.length);
   }
 
