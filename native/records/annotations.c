@@ -122,7 +122,7 @@ static void say(fault which, const char *calls, const char *list, const char *mo
     static const char *const zero =
         "takes 0 for them, as GATK does, and gives low scores. `gatk VariantAnnotator` writes them; "
         "cnnscore's "
-        "own networks (reads, reference) do without";
+        "own network reads does without";
     if (which == UNDECLARED)
         cnnscore_fail(warning, CNNSCORE_OK, "%s declares no INFO/%s: %s %s", calls, list, model, zero);
     else if (which == LACKING)
@@ -131,8 +131,8 @@ static void say(fault which, const char *calls, const char *list, const char *mo
         cnnscore_fail(
             warning, CNNSCORE_OK,
             "%s has what GATK's callers do not write, INFO/%s: %s has not seen such values, and its "
-            "scores may be wrong. `gatk VariantAnnotator` writes them anew; cnnscore's own networks "
-            "(reads, reference) do without",
+            "scores may be wrong. `gatk VariantAnnotator` writes them anew; cnnscore's own network "
+            "reads does without",
             calls, list, model);
     else
         cnnscore_fail(

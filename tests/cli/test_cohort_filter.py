@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import DATA, Finished, run_cli
+from hosts.bundled import calibrated_shares
 from hosts.cohorts import SAMPLE, even, named_reads, rows, same, write_cohort, write_map
 
 REF = DATA / "ref.fa"
@@ -95,8 +97,10 @@ def test_sites_and_carriers_by_the_expected_share(tmp_path: Path) -> None:
     assert run_cli("score", calls, "-R", REF, "--sample-map", table, "-o", scored).code == 0
     run = run_cli("filter", scored, "--expect-false", "5%", "--per-sample", "-o", out)
     assert run.code == 0, run.err
-    assert "SNPs fail CNN_SITE, cut-offs -2.101 (5 % false)" in run.err
-    assert "carriers of SNPs fail CNN_READS, cut-offs -2.101 (5 % false)" in run.err
+    share = calibrated_shares("reads")["SNP"]
+    cutoff = math.log(share / (1 - share)) - math.log(0.95 / 0.05)
+    assert f"SNPs fail CNN_SITE, cut-offs {cutoff:.3f} (5 % false)" in run.err
+    assert f"carriers of SNPs fail CNN_READS, cut-offs {cutoff:.3f} (5 % false)" in run.err
 
 
 def test_genotypes(tmp_path: Path) -> None:

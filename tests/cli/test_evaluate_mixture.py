@@ -12,6 +12,7 @@ import pytest
 
 from cnnscore.evaluate import metrics
 from conftest import DATA, run_cli
+from hosts.bundled import calibrated_shares
 from hosts.tiny_network import with_manifest
 
 
@@ -39,8 +40,7 @@ def logit(share: float) -> float:
 
 def test_the_shift_is_that_of_both_shares(tmp_path: Path) -> None:
     found = evaluated(scored(tmp_path, "-I", DATA / "reads.bam"), "--score", "CNN_READS")
-    calibrated = {"SNP": 39845 / (39845 + 17144), "INDEL": 13992 / (13992 + 2105)}
-    for name, share in calibrated.items():
+    for name, share in calibrated_shares("reads").items():
         score = found[name]
         here = score["true"] / (score["true"] + score["false"])
         mixture = score["mixture"]
@@ -93,6 +93,6 @@ def test_figures_for_papers_say_both_shares(tmp_path: Path) -> None:
     words = ("-o", tmp_path / "r.html", "--figures", tmp_path / "fig", "--format", "svg")
     done = run_cli("report", tmp_path / "evaluation", *words)
     assert done.code == 0, done.err
-    for name, share in (("SNP", "70%"), ("INDEL", "87%")):
+    for name, share in calibrated_shares("reads").items():
         text = (tmp_path / "fig" / f"calibration.CNN_READS.{name}.svg").read_text()
-        assert f"true: {share} where it was calibrated, here" in text
+        assert f"true: {share:.0%} where it was calibrated, here" in text

@@ -139,10 +139,10 @@ def train(
     `output` is the folder of the run: NAME.onnx, its card, its logs. `settings` replace values of
     the configuration: `{"training.steps": 500, "name": "mine"}`, or texts as the command takes
     them. `init` is a network to refine, `rehearsal` what it must not forget; `teachers` are
-    networks whose mean log-odds it learns. Rows with a tag, sample or contig in `leave_out` are
-    left out. `resume` goes on from the folder's checkpoint. `device` is "auto", "cpu" or "cuda".
-    One seed gives one network; PyTorch's settings are as before when it ends. Needs `pip install
-    'cnnscore[train]'`.
+    networks whose mean log-odds it learns beside the labels. Rows with a tag, sample or contig in
+    `leave_out` are left out. `resume` goes on from the folder's checkpoint. `device` is "auto",
+    "cpu" or "cuda". One seed gives one network; PyTorch's settings are as before when it ends.
+    Needs `pip install 'cnnscore[train]'`.
 
     Errors: UsageError, BadInput, BadOutput; then there is no network under its name.
 

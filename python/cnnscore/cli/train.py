@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         what,
         "--teacher",
         metavar="MODEL",
-        help="learn the mean log-odds of these networks; may be given several times",
+        help="learn what these networks say beside the labels; may be given several times",
     )
     add_list(
         what,

@@ -77,7 +77,7 @@ def _training(training: dict[str, Any]) -> list[str]:
         lines.append("Without rehearsal data: nothing kept it from forgetting what it knew.")
     if training.get("teachers"):
         names = ", ".join(f"`{name}`" for name in training["teachers"])
-        lines.append(f"Distilled from the mean log-odds of {names}.")
+        lines.append(f"Distilled: learnt from the labels and from the mean log-odds of {names}.")
     if data["left_out"]:
         lines.append(f"Left out of the data: {', '.join(data['left_out'])}.")
     lines += ["", "| rows | " + " | ".join(next(iter(data["rows"].values()))) + " |"]

@@ -270,11 +270,14 @@ def _deviations(samples: Samples) -> NDArray[np.float32]:
 
 
 def _target(label: Tensor, planes: Planes, teachers: Sequence[Teacher]) -> Tensor:
-    """[n] probability of being true: the label's, or the teachers' mean log-odds'."""
+    """[n] probability of being true: the label's, or the mean of it and of the teachers' mean
+    log-odds', since a pupil of teachers alone falls behind each of them.
+    """
+    own = (label >= len(LABELS) // 2).float()
     if not teachers:
-        return (label >= len(LABELS) // 2).float()
+        return own
     log_odds = np.mean([teacher(planes) for teacher in teachers], axis=0)
-    return torch.sigmoid(torch.from_numpy(log_odds))
+    return (own + torch.sigmoid(torch.from_numpy(log_odds))) / 2
 
 
 def _rank(network: Network, samples: Samples, device: str) -> dict[str, Ranking]:

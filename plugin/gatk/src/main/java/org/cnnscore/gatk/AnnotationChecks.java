@@ -47,7 +47,7 @@ final class AnnotationChecks {
 
   private static final String ZERO =
       " takes 0 for them, as GATK does, and gives low scores. `gatk VariantAnnotator` writes them;"
-          + " cnnscore's own networks (reads, reference) do without";
+          + " cnnscore's own network reads does without";
 
   private enum Fault {
     undeclared,
@@ -177,7 +177,7 @@ final class AnnotationChecks {
               + ": "
               + model
               + " has not seen such values, and its scores may be wrong. `gatk VariantAnnotator`"
-              + " writes them anew; cnnscore's own networks (reads, reference) do without";
+              + " writes them anew; cnnscore's own network reads does without";
       case highDepth ->
           "INFO/DP of "
               + calls
