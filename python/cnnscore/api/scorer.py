@@ -199,7 +199,7 @@ class Scorer:
         >>> table
         <cnnscore.Table: 39 rows; contig, pos, ref, alt, type, qual, score, QD>
         >>> table["contig"][0], int(table["pos"][0]), f"{table['score'][0]:.1f}"
-        ('synA', 257, '6.1')
+        ('synA', 257, '8.6')
         """
         paths, fasta = files_of(reads, "reads"), file_of(reference, "reference")
         options = ScoreOptions(
@@ -244,7 +244,7 @@ class Scorer:
         ...     scored = list(scorer.iter(calls, reference=REFERENCE))
         >>> record, score = scored[0]
         >>> record.contig, record.pos, round(score, 1)
-        ('synA', 257, 6.1)
+        ('synA', 257, 8.6)
         """
         parts = self._scored(records, reference, reads, sample, sample_depth)
         return (
@@ -383,7 +383,7 @@ class Scorer:
         >>> window = scorer.windows(CALLS, reference=REFERENCE, limit=1)[0]
         >>> explained = scorer.explain(window)
         >>> f"{explained.score:.1f}", sorted(explained.effects)
-        ('6.1', ['annotation', 'column', 'variant'])
+        ('8.6', ['annotation', 'column', 'variant'])
         """
         from cnnscore.api.windows import explain_window, needs_reads
 
