@@ -129,6 +129,8 @@ def test_a_split_without_a_class_is_an_error_with_the_remedy(tmp_path: Path) -> 
         ("chr99", (), "--hold-out chr99: the calls have no such contig; they have synA, synB"),
         ("synB,chr99", (), "--hold-out chr99"),
         ("synB", ("-r", "synA"), "--hold-out synB: no row lies there"),
+        ("synA,synB", (), "--hold-out synA,synB: no row lies elsewhere, so none is left to train"),
+        ("synA", ("-r", "synA"), "--allow-empty-splits"),
     ],
 )
 def test_a_held_out_contig_must_be_there(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -109,12 +110,11 @@ def plan_splits(rows: Loci, rule: SplitRule, output: Path) -> SplitPlan:
     has keeps the split that it has there.
 
     Errors: UsageError when a contig that is to be held out has no row or is not held out there, or
-    blocks of another size are; BadInput when a split lacks a class.
+    all are, or blocks of another size are; BadInput when a split lacks a class.
     """
-    _check_held_out(rows, rule)
-    others, known, size = _neighbours(output, rows)
-    given = rule.block or size
-    sizes = BLOCKS if given is None else (given,)
+    there = np.unique(rows.contig).tolist()
+    _check_held_out(rows.contigs, there, rule)
+    others, known, sizes = _neighbours(output, rows.contigs, there, rule)
     plans = [_plan(rows, others, known, rule, block) for block in sizes]
     far = [float(_distances(plan, rule).max()) for plan in plans]
     near = [at for at, distance in enumerate(far) if distance <= 1]
@@ -127,20 +127,45 @@ def plan_splits(rows: Loci, rule: SplitRule, output: Path) -> SplitPlan:
     return plan
 
 
-def _check_held_out(rows: Loci, rule: SplitRule) -> None:
-    there = {rows.contigs[i] for i in np.unique(rows.contig)}
+def check_splits(contigs: Sequence[str], rule: SplitRule, output: Path) -> None:
+    """Errors: those of `plan_splits` that are known before the calls, which may lie on all of
+    these contigs.
+    """
+    contigs, there = tuple(contigs), range(len(contigs))
+    _check_held_out(contigs, there, rule)
+    others, known, sizes = _neighbours(output, contigs, there, rule)
+    for block in sizes:
+        _plan(_no_rows(contigs), others, known, rule, block)
+
+
+def _check_held_out(contigs: Sequence[str], there: Iterable[int], rule: SplitRule) -> None:
+    """`there` are the numbers of the contigs that have rows."""
+    with_rows = {contigs[i] for i in there}
     for name in rule.held_out:
-        if name not in rows.contigs:
-            names = ", ".join(rows.contigs[:5]) + (", ..." if len(rows.contigs) > 5 else "")
+        if name not in contigs:
+            names = ", ".join(contigs[:5]) + (", ..." if len(contigs) > 5 else "")
             raise UsageError(f"`hold_out={name}`: the calls have no such contig; they have {names}")
-        if name not in there:
+        if name not in with_rows:
             raise UsageError(f"`hold_out={name}`: no row lies there, so nothing would be tested")
+    if with_rows <= set(rule.held_out) and not rule.allow_empty:
+        raise UsageError(
+            f"`hold_out={','.join(rule.held_out)}`: no row lies elsewhere, so none is left to train "
+            "on: hold out fewer contigs; or `allow_empty_splits=`, if other data sets that are trained "
+            "on with it have such rows"
+        )
 
 
-def _neighbours(output: Path, rows: Loci) -> tuple[Loci, NDArray[np.int8], int | None]:
-    """Rows of the other data sets in the folder of `output` that lie on contigs of `rows`, by the
-    contig numbers of `rows`; their splits; the size of their blocks, if they say one."""
-    number = {rows.contigs[i]: i for i in np.unique(rows.contig)}
+def _no_rows(contigs: tuple[str, ...]) -> Loci:
+    return Loci(contigs, np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int8))
+
+
+def _neighbours(
+    output: Path, contigs: tuple[str, ...], there: Iterable[int], rule: SplitRule
+) -> tuple[Loci, NDArray[np.int8], tuple[int, ...]]:
+    """Rows of the other data sets in the folder of `output` that lie on the contigs of the numbers
+    `there`; their splits; the sizes of blocks to try: that of the rule, or theirs, if they say one.
+    """
+    number = {contigs[i]: i for i in there}
     parts: list[tuple[Loci, NDArray[np.int8]]] = []
     size = None
     for path in sorted(output.parent.glob("*.parquet")):
@@ -154,18 +179,18 @@ def _neighbours(output: Path, rows: Loci) -> tuple[Loci, NDArray[np.int8], int |
         on = contig >= 0
         if on.any():
             size = dataset.layout.provenance.get("splits", {}).get("block", size)
-            parts.append(
-                (Loci(rows.contigs, contig[on], pos[on], found.label[on]), found.split[on])
-            )
-    none = Loci(rows.contigs, np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int8))
+            parts.append((Loci(contigs, contig[on], pos[on], found.label[on]), found.split[on]))
+    none = _no_rows(contigs)
     parts.append((none, none.label))
     joined = Loci(
-        rows.contigs,
+        contigs,
         np.concatenate([loci.contig for loci, _ in parts]),
         np.concatenate([loci.pos for loci, _ in parts]),
         np.concatenate([loci.label for loci, _ in parts]),
     )
-    return joined, np.concatenate([split for _, split in parts]), size
+    given = rule.block or size
+    sizes = BLOCKS if given is None else (given,)
+    return joined, np.concatenate([split for _, split in parts]), sizes
 
 
 def _plan(
