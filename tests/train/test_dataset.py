@@ -26,6 +26,7 @@ from cnnscore.dataset import make as make_module
 from cnnscore.dataset.parquet import SPLITS, Dataset
 from cnnscore.dataset.splits import SplitRule
 from cnnscore.description import LABELS
+from cnnscore.files import file_name
 
 COLUMNS = (
     *("contig", "pos", "annotations", "reference", "reads", "alleles"),
@@ -104,7 +105,8 @@ def test_down_sampling_keeps_the_same_sites_and_says_so_in_the_weight(tmp_path: 
 
 def test_several_samples_are_files_of_one_folder(tmp_path: Path) -> None:
     make(tmp_path / "data", "--name", "one", "-r", "synA", "--tag", "depth=31")
-    make(tmp_path / "data", "--name", "two", "-r", "synB", "--hold-out", "synB")
+    held_out = ("--hold-out", "synB", "--allow-empty-splits")
+    make(tmp_path / "data", "--name", "two", "-r", "synB", *held_out)
     one, two = (Dataset(tmp_path / "data" / f"{name}.parquet") for name in ("one", "two"))
     assert one.layout.tags == {"depth": "31"}
     assert set(two.rows().split) == {SPLITS.index("test")}
@@ -115,6 +117,14 @@ def test_several_samples_are_files_of_one_folder(tmp_path: Path) -> None:
     )
     assert again.code == 1
     assert "one.parquet is there already: --overwrite" in again.err
+
+
+@pytest.mark.parametrize("name", ["../escaped", "x y/z", "a"])
+def test_a_name_is_of_a_file_in_the_folder(name: str, tmp_path: Path) -> None:
+    make(tmp_path / "data", "--name", name)
+    (path,) = tmp_path.rglob("*.parquet")
+    assert path == tmp_path / "data" / f"{file_name(name)}.parquet"
+    assert set(Dataset(path).rows().sample) == {name}
 
 
 def test_confident_regions_drop_what_lies_outside(tmp_path: Path) -> None:

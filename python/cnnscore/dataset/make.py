@@ -30,6 +30,7 @@ from cnnscore.dataset.splits import Loci, SplitPlan, SplitRule, hash_text, plan_
 from cnnscore.dataset.summary import DatasetSummary
 from cnnscore.description import LABELS
 from cnnscore.errors import BadInput, UsageError
+from cnnscore.files import file_name
 from cnnscore.network.encode import ENCODINGS
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.truth.labels import FALSE, TRUE, Labeller, called_dosage
@@ -104,13 +105,11 @@ def make_dataset(
     nothing is left; BadOutput; no file is left under its name then.
     """
     progress = progress or NoProgress()
-    _check(options)
+    check_options(options, with_reads=bool(reads))
     name = options.name or options.sample or Path(calls).name.split(".")[0]
-    output = _file_of(output, name, overwrite=options.overwrite)
-    rule = options.read_rule or ENCODINGS["read-set"].read_rule
-    reader_options = _reader_options(reference, reads, rule, options)
-    uses_depth = reader_options.read_rule == "primary" and "RelativeDepth" in options.annotations
-    check_depth(options.sample_depth, "the data set", uses_depth=uses_depth)
+    output = file_of_rows(output, name, overwrite=options.overwrite)
+    reader_options = _reader_options(reference, reads, options)
+    uses_depth = _uses_depth(options, with_reads=bool(reads))
     with readable_twice(calls) as (path, called):
 
         def open_calls() -> Calls:
@@ -168,9 +167,9 @@ def make_dataset(
     return done
 
 
-def _file_of(output: Path, name: str, *, overwrite: bool) -> Path:
+def file_of_rows(output: Path, name: str, *, overwrite: bool) -> Path:
     """The file of the rows called `name`. Errors: UsageError where it is there already."""
-    path = output if output.suffix == ".parquet" else output / f"{name}.parquet"
+    path = output if output.suffix == ".parquet" else output / f"{file_name(name)}.parquet"
     if path.exists() and not overwrite:
         raise UsageError(
             f"{path} is there already: `overwrite=` replaces it, `name=` makes another file"
@@ -298,16 +297,25 @@ def _uniform(
     return uniform
 
 
-def _reader_options(
-    reference: str, reads: Sequence[str], rule: str, options: DatasetOptions
-) -> ReaderOptions:
+def _read_rule(options: DatasetOptions, *, with_reads: bool) -> str:
+    if not with_reads:
+        return "none"
+    return options.read_rule or ENCODINGS["read-set"].read_rule
+
+
+def _uses_depth(options: DatasetOptions, *, with_reads: bool) -> bool:
+    is_primary = _read_rule(options, with_reads=with_reads) == "primary"
+    return is_primary and "RelativeDepth" in options.annotations
+
+
+def _reader_options(reference: str, reads: Sequence[str], options: DatasetOptions) -> ReaderOptions:
     columns = [entry.reference_columns(options.window) for entry in ENCODINGS.values()]
     left = max(left for left, _ in columns)
     return ReaderOptions(
         reference=reference,
         reads=tuple(reads),
         sample=options.sample if reads else None,
-        read_rule=rule if reads else "none",
+        read_rule=_read_rule(options, with_reads=bool(reads)),
         read_limit=options.read_limit if reads else 0,
         reference_left=left,
         reference_width=left + max(width - left for left, width in columns),
@@ -361,7 +369,8 @@ def _splits(rule: SplitRule, plan: SplitPlan, counts: NDArray[np.int64]) -> dict
     }
 
 
-def _check(options: DatasetOptions) -> None:
+def check_options(options: DatasetOptions, *, with_reads: bool) -> None:
+    """Errors: UsageError for what is out of range, whatever the calls are."""
     if options.read_rule not in (None, *READ_RULES):
         raise UsageError(f"`read_rule={options.read_rule}`: one of {', '.join(READ_RULES)}")
     block = options.split.block
@@ -380,3 +389,5 @@ def _check(options: DatasetOptions) -> None:
     for tag in options.tags:
         if tag in COLUMNS or not tag.isidentifier():
             raise UsageError(f"`tags={tag}`: that name is taken, or is no plain word")
+    uses_depth = _uses_depth(options, with_reads=with_reads)
+    check_depth(options.sample_depth, "the data set", uses_depth=uses_depth)
