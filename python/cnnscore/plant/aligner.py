@@ -55,6 +55,11 @@ def callers_of(asked: Iterable[str]) -> dict[str, str]:
             if java:
                 need_program("java", "apt install openjdk-17-jre-headless")
             command = f"{java}{quote(str(Path(command).absolute()))} {GATK}"
+        elif name == "gatk" and "{" not in command:
+            raise UsageError(
+                f"`caller={text}`: there is no file {command}, GATK's launcher or jar; a command "
+                "of your own has {reads} in it"
+            )
         if not name.replace("-", "_").isidentifier() or name in callers:
             raise UsageError(f"`caller={text}`: names are words, each given once")
         if "{reads}" not in command:
@@ -91,11 +96,18 @@ def align(
         {"reference": reference, "reads": fastq, "threads": str(threads)},
     )
     group = "@RG\\t" + "\\t".join(f"{key}:{value}" for key, value in sample.items())
+    said = output.with_suffix(".said")
+    # What samtools says of an aligner that failed would hide why: 141 is of one that it left alone.
     run(
         "the aligner",
         f"( {command} ) | samtools addreplacerg --no-PG -m overwrite_all -w -r {quote(group)}"
-        f" -u -o {quote(str(output))} -",
+        f" -u -o {quote(str(output))} - 2> {quote(str(said))}\n"
+        "aligner=${PIPESTATUS[0]} samtools=${PIPESTATUS[1]}\n"
+        "(( aligner == 0 || aligner == 141 && samtools )) || exit $aligner\n"
+        "(( samtools == 0 )) && exit\n"
+        f'echo "cannot read what it printed: $(tail -n 1 {quote(str(said))})" >&2; exit $samtools',
     )
+    said.unlink()
 
 
 def sort_reads(aligned: Path, output: Path, threads: int) -> None:

@@ -48,7 +48,8 @@ def regions_of(
     """What was asked for, joined where it overlaps, in the order of the FASTA's contigs, `lengths`;
     when nothing was, each contig that has reads.
 
-    Errors: UsageError for what is no region; BadInput for a contig that the FASTA lacks.
+    Errors: UsageError for what is no region; BadInput for a contig that the FASTA lacks, and for
+    regions beyond the end of theirs.
     """
     spans: dict[str, list[tuple[int, int]]] = {}
     if file is not None:
@@ -68,6 +69,8 @@ def regions_of(
         for name, length in lengths.items()
         for begin, end in _joined(spans.get(name, []), length)
     ]
+    if not regions and (file or asked):
+        raise BadInput(f"no region of {file or asked} has a base of the reference")
     if not regions:
         raise BadInput("the reference and the reads share no contig: are both of one build?")
     return regions
@@ -94,4 +97,7 @@ def _parsed(text: str, lengths: Mapping[str, int]) -> tuple[str, int, int]:
     end = int((match[4] or "").replace(",", "") or (begin if match[3] is None else 1 << 62))
     if not 1 <= begin <= end:
         raise UsageError(f"`region={text}`: give CHR or CHR:BEG-END, from 1 on")
-    return match[1], begin - 1, end
+    contig = match[1]
+    if contig in lengths and begin > lengths[contig]:
+        raise BadInput(f"`region={text}`: {contig} has {lengths[contig]:,} bases in the reference")
+    return contig, begin - 1, end
