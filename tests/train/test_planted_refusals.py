@@ -5,10 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pysam
 import pytest
 
+from cnnscore.errors import BadInput
+from cnnscore.plant.aligner import align
+from cnnscore.plant.taken import NOT_TAKEN
 from conftest import DATA, run_cli
 from hosts.planting import Edit, edited, of_two_samples, planted
+from hosts.training_data import make
 
 
 @pytest.mark.parametrize(
@@ -40,6 +45,69 @@ def test_options_that_make_no_sense(more: tuple[str, ...], said: str, tmp_path: 
     assert not list(tmp_path.rglob("*.parquet"))
     assert not list(tmp_path.rglob("truth*"))
     assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--keep", "SNP=2"), "--keep SNP=2.0: give one of"),
+        (("--validation", "2"), "are parts that leave some for training"),
+        (("--weight", "-1"), "--weight must be above 0"),
+        (("--tag", "label=x"), "--tag label: that name is taken"),
+        (("--read-rule", "all"), "--read-rule all: one of"),
+        (("--sample-depth", "30", "--info", "QD"), "leave out --sample-depth"),
+        (("--hold-out", "chr7"), "the calls have no such contig; they have synA, synB"),
+        (("--hold-out", "synA", "-r", "synA:1-9000"), "they have synA_1_9000"),
+        (("--hold-out", "synA,synB"), "no row lies elsewhere, so none is left to train on"),
+        (("-r", "synA:20000000-20010000"), "--regions synA:20000000-20010000: synA has 40,000"),
+        (("--regions-file", "beyond.bed"), "beyond.bed has a base of the reference"),
+        (("--caller", "gatk=/nonexistent"), "there is no file /nonexistent"),
+        (("-I", DATA / "reads.bam"), "are one file: give it once"),
+    ],
+)
+def test_what_can_be_known_is_said_before_the_work(
+    more: tuple[str | Path, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "beyond.bed").write_text("synA\t40000\t50000\n")
+    # The aligner's would be the words of a run that had begun.
+    done = planted(tmp_path / "out", "--aligner", "false {reference} {reads}", *more)
+    assert done.code in (1, 2)
+    assert said in done.err
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_of_the_folder_are_looked_at_before_the_work(tmp_path: Path) -> None:
+    def failing(*more: object) -> str:
+        done = planted(tmp_path, "--aligner", "false {reference} {reads}", *more)
+        assert done.code in (1, 2)
+        assert not list(tmp_path.glob("seed*"))
+        return done.err
+
+    make(tmp_path / "SYN1.seed1.bcftools.parquet")
+    assert "bcftools.parquet is there already: --overwrite" in failing()
+    assert "the aligner failed" in failing("--overwrite", "--hold-out", "synB")
+    make(tmp_path / "_.._x_y.seed1.bcftools.parquet")
+    assert "/_.._x_y.seed1.bcftools.parquet is there already" in failing("--name", "/../x y")
+    assert "another data set of the folder trains on it" in failing(
+        "--name", "a", "--hold-out", "synB"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("false", "the aligner failed: exit status 1"),
+        ("cat > /dev/null; exit 7", "the aligner failed: exit status 7"),
+        ("echo no index >&2; false", "the aligner failed: no index"),
+        ("true", "the aligner failed: cannot read what it printed: "),
+        ("yes", "the aligner failed: cannot read what it printed: "),  # until SIGPIPE ends it
+    ],
+)
+def test_an_aligner_is_heard_before_what_reads_it(command: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=said):
+        align(command, DATA / "ref.fa", tmp_path, tmp_path / "made.bam", {"ID": "a", "SM": "b"}, 1)
 
 
 def test_without_plant_calls_and_truth_are_needed(tmp_path: Path) -> None:
@@ -80,6 +148,17 @@ def duplicates(_: int, fields: list[str]) -> list[list[str]]:
     return [fields]
 
 
+def bare(every: int) -> Edit:
+    """Qualities of one read in so many are missing."""
+
+    def edit(number: int, fields: list[str]) -> list[list[str]]:
+        if not fields[0].startswith("@") and number % every == 0:
+            fields[10] = "*"
+        return [fields]
+
+    return edit
+
+
 def one_in(every: int) -> Edit:
     def edit(number: int, fields: list[str]) -> list[list[str]]:
         return [fields] if fields[0].startswith("@") or number % every == 0 else []
@@ -97,8 +176,9 @@ READS: dict[str, tuple[Edit, str]] = {
         header_with("LN:40000", "LN:40001"),
         "contig synA has 40,001 bases in the header",
     ),
-    "without any": (one_in(1 << 40), "share no contig"),
-    "all duplicates": (duplicates, "no read lies in the regions"),
+    "without any": (one_in(1 << 40), "has no aligned reads, and planting needs reads"),
+    "all duplicates": (duplicates, "100 % are marked as duplicates"),
+    "none with qualities": (bare(1), "no read of"),
     "too few": (one_in(9), "nothing can be planted"),
 }
 
@@ -110,3 +190,29 @@ def test_reads_that_will_not_do(kind: str, tmp_path: Path) -> None:
     assert done.code in (1, 2)
     assert said in done.err
     assert done.err.count("\n") == 1
+
+
+def test_no_read_over_the_regions(tmp_path: Path) -> None:
+    def on_syn_b(_: int, fields: list[str]) -> list[list[str]]:
+        return [fields] if fields[0].startswith("@") or fields[2] == "synB" else []
+
+    reads = edited(tmp_path / "reads.bam", on_syn_b)
+    done = planted(tmp_path / "out", "--quiet", "-r", "synA", reads=reads)
+    assert "no read lies in the regions: nothing can be planted" in done.err
+
+
+@pytest.mark.parametrize("is_most", [False, True])
+def test_reads_without_qualities_are_left_out(is_most: bool, tmp_path: Path) -> None:
+    """A third of them, or two thirds."""
+
+    def edit(number: int, fields: list[str]) -> list[list[str]]:
+        return bare(1 if (number % 3 == 0) != is_most else 1 << 40)(number, fields)
+
+    reads, taken = edited(tmp_path / "reads.bam", edit), tmp_path / "taken.fq"
+    aligner = f"cp {{reads}} {taken}; false {{reference}}"
+    done = planted(tmp_path / "out", "--quiet", "--aligner", aligner, reads=reads)
+    assert ("reads have no base qualities: such reads are left out" in done.err) == is_most
+    with pysam.AlignmentFile(str(reads)) as bam:
+        whole = sum(read.query_qualities is not None for read in bam if not read.flag & NOT_TAKEN)
+    with pysam.FastxFile(str(taken)) as fastq:
+        assert sum(1 for _ in fastq) == whole > 1000

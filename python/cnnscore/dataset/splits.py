@@ -35,6 +35,9 @@ _LEAST_GAIN = 1e-12
 _MOST_TO_EXCHANGE = 500
 """Blocks of which each pair is tried."""
 _CONTIG_SHIFT = 40
+_OTHERS_HAVE_THEM = (
+    "`allow_empty_splits=`, if other data sets that are trained on with it have such rows"
+)
 
 
 @dataclass(frozen=True)
@@ -149,9 +152,8 @@ def _check_held_out(contigs: Sequence[str], there: Iterable[int], rule: SplitRul
             raise UsageError(f"`hold_out={name}`: no row lies there, so nothing would be tested")
     if with_rows <= set(rule.held_out) and not rule.allow_empty:
         raise UsageError(
-            f"`hold_out={','.join(rule.held_out)}`: no row lies elsewhere, so none is left to train "
-            "on: hold out fewer contigs; or `allow_empty_splits=`, if other data sets that are trained "
-            "on with it have such rows"
+            f"`hold_out={','.join(rule.held_out)}`: no row lies elsewhere, so none is left to train"
+            f" on: hold out fewer contigs; or {_OTHERS_HAVE_THEM}"
         )
 
 
@@ -364,7 +366,4 @@ def _check_classes(plan: SplitPlan, rule: SplitRule, output: Path) -> None:
 def _remedy(rule: SplitRule, block: int) -> str:
     smaller = [size for size in BLOCKS if size < block]
     first = f"smaller blocks (`block={smaller[0]}`), " if rule.block and smaller else ""
-    return (
-        f"{first}more calls or looser ones; or `allow_empty_splits=`, if other data sets that are "
-        "trained on with it have such rows"
-    )
+    return f"{first}more calls or looser ones; or {_OTHERS_HAVE_THEM}"

@@ -10,7 +10,8 @@ from pathlib import Path
 from shlex import quote
 
 from cnnscore.calls.changed_reads import change_reads
-from cnnscore.dataset.make import DatasetOptions, make_dataset
+from cnnscore.dataset.make import DatasetOptions, check_options, file_of_rows, make_dataset
+from cnnscore.dataset.splits import check_splits
 from cnnscore.dataset.summary import DatasetSummary
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.files import check_folder, results_folder, scratch_folder, writing
@@ -100,7 +101,14 @@ def plant_dataset(
     lengths = contig_lengths(reference)
     source = look_at(reads, reference, lengths, rows.sample)
     regions = regions_of(lengths, options.region, options.regions_file, source.contigs)
-    name = rows.name or source.sample
+    names = {
+        (seed, caller): f"{rows.name or source.sample}.seed{seed}.{caller}"
+        for seed in options.seeds
+        for caller in options.callers
+    }
+    files = [file_of_rows(output, name, overwrite=rows.overwrite) for name in names.values()]
+    for file in files[:1]:  # those after it are split as it is
+        check_splits([region.name for region in regions], rows.split, file)
     n_steps = 3 + len(options.seeds) * (2 + len(options.callers))
     steps = iter(range(n_steps))
 
@@ -148,7 +156,7 @@ def plant_dataset(
                     options=replace(
                         rows,
                         sample=None,
-                        name=f"{name}.seed{seed}.{caller}",
+                        name=names[seed, caller],
                         all_alleles=True,
                         near_truth=NEAR_TRUTH,
                         tags={**rows.tags, "caller": caller, "planted": f"seed{seed}"},
@@ -165,6 +173,7 @@ def _check(options: PlantOptions, rows: DatasetOptions, output: Path) -> None:
     for program in ("samtools", "bcftools"):
         need_program(program)
     check_aligner(options.aligner)
+    check_options(rows, with_reads=True)
     if options.ploidy not in (1, 2):
         raise UsageError(f"`ploidy={options.ploidy}`: truth is planted in samples of ploidy 1 or 2")
     if not options.seeds or len(set(options.seeds)) < len(options.seeds):
