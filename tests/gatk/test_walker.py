@@ -195,9 +195,10 @@ def test_reads_that_do_not_count(
             if number % 3 and lacks == "group":
                 read.set_tag("RG", None)
             elif lacks == "length":
-                qualities = read.query_qualities[:30]
-                read.query_sequence, read.cigarstring = read.query_sequence[:30], "30M"
-                read.query_qualities = qualities
+                bases, qualities = read.query_sequence, read.query_qualities
+                assert bases and qualities
+                read.query_sequence, read.cigarstring = bases[:30], "30M"
+                read.query_qualities = qualities[:30]
             elif number % 3:
                 read.query_qualities = None
             changed.write(read)
