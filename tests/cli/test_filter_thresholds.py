@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import run_cli
+from conftest import DATA, run_cli
+from hosts.filtered import info
+from hosts.tranche_runs import filter_column
 
 HEADER = (
     "##fileformat=VCFv4.2\n##contig=<ID=c,length=1000>\n"
@@ -112,6 +114,22 @@ def test_one_number_per_allele_is_judged_by_its_highest(tmp_path: Path) -> None:
     assert found == ["R_SNP_below_5", "PASS"]
     done = run_cli("filter", tmp_path / "in.vcf", "--info-key", "P", "--threshold", "5")
     assert (done.code, "Number=A or R" in done.err) == (2, True), done.err
+
+
+def test_a_score_per_allele_is_the_score(tmp_path: Path) -> None:
+    """What `score --per-allele` writes is filtered as it stands."""
+    scored, out = tmp_path / "scored.vcf", tmp_path / "out.vcf"
+    words = ("-R", DATA / "ref.fa", "--per-allele", "-o", scored, "--quiet")
+    done = run_cli("score", DATA / "calls.vcf.gz", *words)
+    assert done.code == 0, done.err
+    assert "##INFO=<ID=CNN_REF,Number=A," in scored.read_text()
+    for more in ([], ["--resource", DATA / "truth.vcf.gz"], ["--threshold", "0"]):
+        done = run_cli("filter", scored, *more, "-o", out)
+        assert done.code == 0, done.err
+        assert "SNPs fail CNN_REF" in done.err
+    for name, score in zip(filter_column(out), info(out, "CNN_REF"), strict=True):
+        assert score is not None
+        assert (name == "PASS") == (max(map(float, score.split(","))) >= 0)
 
 
 def test_records_without_a_score_fail_where_it_is_said(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def declared_numbers(header: Sequence[str]) -> dict[str, str]:
 
 
 def choose_key(header: Sequence[str], wanted: str | None, path: str) -> str:
-    """`wanted`, if the header has it. Without `wanted`, the header's only CNN_* key of one number.
+    """`wanted`, if the header has it. Without `wanted`, the header's only CNN_* key of numbers.
 
     Errors: BadInput when there is no such key, UsageError when there are several.
     """
@@ -47,7 +47,7 @@ def choose_key(header: Sequence[str], wanted: str | None, path: str) -> str:
         for line in header
         if (match := _INFO.match(line))
         and match[1].startswith(PREFIX)
-        and match[2] == "1"
+        and match[2] in NUMBERS
         and match[3] == "Float"
     ]
     if len(scores) > 1:
