@@ -75,10 +75,8 @@ def filter(
 
     quiet_htslib()
     known = files_of(resources, "resources")
-    levels = {
-        variant_type: check_tranches(numbers, "`tranches=`")
-        for variant_type, numbers in _by_type(tranches, "tranches").items()
-    }
+    asked = {} if tranches is None else _by_type(tranches, "tranches")
+    levels = {name: check_tranches(numbers, "`tranches=`") for name, numbers in asked.items()}
     return filter_calls(
         file_of(calls, "calls"),
         output=name_of(output, "output"),
@@ -111,38 +109,49 @@ def _source(
     from cnnscore.filter.expectation import ExpectedFalse
     from cnnscore.filter.sources import NetworkCutoffs, Thresholds
 
-    asked = {"resources": has_resources, "thresholds": thresholds, "expect_false": expect_false}
-    given = [f"`{name}=`" for name, value in asked.items() if value]
+    asked = {
+        "resources": has_resources,
+        "thresholds": thresholds is not None,
+        "expect_false": expect_false is not None,
+    }
+    given = [f"`{name}=`" for name, is_given in asked.items() if is_given]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} both set cut-offs: give one of them")
-    if levels and (thresholds or expect_false):
+    if levels and given and not has_resources:
         raise UsageError(f"{given[0]} is in place of `tranches=`: give one or the other")
-    if model and (thresholds or has_resources):
+    if model and given and expect_false is None:
         raise UsageError(f"`model=` gives its own cut-offs: leave out {given[0]}")
-    if expect_false:
+    if expect_false is not None:
         shares = _by_type(expect_false, "expect_false")
         if not all(len(share) == 1 and 0 < share[0] < 100 for share in shares.values()):
             raise UsageError("`expect_false=` takes a percentage above 0 and below 100 per type")
         return ExpectedFalse({name: share[0] / 100 for name, share in shares.items()}, model)
-    if thresholds:
+    if thresholds is not None:
         numbers = _by_type(thresholds, "thresholds")
         return Thresholds({name: [f"{one:.9g}" for one in of] for name, of in numbers.items()})
     return None if has_resources else NetworkCutoffs(levels, model)
 
 
-def _by_type(given: Mapping[str, Numbers] | None, argument: str) -> dict[str, list[float]]:
-    """Numbers by variant type. Errors: WrongType, UsageError for another type."""
+_EXAMPLES = {"tranches": 99.9, "thresholds": 0.5, "expect_false": 5}
+"""Of numbers by variant type, for messages."""
+
+
+def _by_type(given: Mapping[str, Numbers], argument: str) -> dict[str, list[float]]:
+    """Numbers by variant type. Errors: WrongType, UsageError for another type, and for no number."""
     from cnnscore.description import VARIANT_TYPES
 
     found = {}
     try:
-        for name, value in dict(given or {}).items():
+        for name, value in dict(given).items():
             several: Any = [value] if isinstance(value, Real) else value
             found[name] = [*map(float, several)]
     except (TypeError, ValueError):
         raise WrongType(
-            f"`{argument}=` takes numbers by variant type, as {{'SNP': 0.5}}, not {given!r}"
+            f"`{argument}=` takes numbers by variant type, as {{'SNP': {_EXAMPLES[argument]}}}, "
+            f"not {given!r}"
         ) from None
+    if not found or not all(found.values()):
+        raise UsageError(f"`{argument}=` has no number: leave it out, or give one by variant type")
     if any(math.isnan(number) for numbers in found.values() for number in numbers):
         raise UsageError(f"`{argument}=` takes numbers, and NaN is none")
     if not set(found) <= set(VARIANT_TYPES):
