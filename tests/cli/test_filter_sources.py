@@ -3,6 +3,7 @@ where a single known call sets one."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,20 @@ def test_a_cutoff_that_a_single_known_call_sets(tmp_path: Path) -> None:
     assert "too few" not in said
     said, _ = outcome(tmp_path, [3.0] * 20, MODEL, "--snp-tranche", "90")
     assert "too few" not in said, "two calls lie beyond, and 1 - .9 is a little less than .1"
+
+
+def test_the_share_that_is_kept_is_the_one_that_is_stated(tmp_path: Path) -> None:
+    """As the tranche table counts it: of few known calls it is not that of the tranche. Nor is a
+    stricter tranche offered that too few known calls set."""
+    known, table = [float(i) for i in range(192)], tmp_path / "table.tsv"
+    said, _ = outcome(tmp_path, known, "", "--tranche-table", table)
+    head, row, *_ = (line.split("\t") for line in table.read_text().splitlines())
+    counts = dict(zip(head, row, strict=True))
+    kept, n = int(counts["resource_kept"]), int(counts["resource_calls"])
+    assert 98 < 100 * kept / n < 99.9
+    assert f"as are {kept} of the {n} SNPs in the resources ({100 * kept / n:.1f} %)" in said
+    (choices,) = re.findall(r"; stricter: (.*)", said)
+    assert re.findall(r"\(([^)]*)\)", choices) == ["98", "95"], "99 of 192 is a single call's"
 
 
 def test_a_cutoff_far_below_the_networks_own(tmp_path: Path) -> None:

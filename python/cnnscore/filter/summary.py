@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.description import VARIANT_TYPES
-from cnnscore.filter.tranches import Cut, TypeCutoffs, resource_cutoffs
+from cnnscore.filter.tranches import Cut, TypeCutoffs, resource_cutoffs, too_few
 
 STRICTER = (90.0, 95.0, 98.0, 99.0, 99.5, 99.9)
 """Tranches that are counted where the user's is higher."""
@@ -50,12 +50,14 @@ def _both(cut: Cut) -> str:
 
 def resource_outlook(cutoffs: TypeCutoffs, key: str, scores: NDArray[np.float32]) -> Outlook:
     """That of cut-offs which resource calls with these `scores` set."""
-    if not len(scores):
+    n = len(scores)
+    if not n:
         return Outlook()
-    lowest = min(float(cut.label) for cut in cutoffs.cuts)
-    keeps = f", as are {lowest:g} % of the {cutoffs.variant_type}s in the resources"
-    tranches = resource_cutoffs(cutoffs.variant_type, key, STRICTER, scores)
-    return Outlook(keeps, next_stricter(cutoffs, tranches))
+    kept = int(np.count_nonzero(cutoffs.grades(scores) == 0))
+    of = f"{kept:,} of the {n:,} {cutoffs.variant_type}s in the resources"
+    levels = [level for level in STRICTER if not too_few(n, level)]
+    tranches = resource_cutoffs(cutoffs.variant_type, key, levels, scores)
+    return Outlook(f", as are {of} ({100 * kept / n:.1f} %)", next_stricter(cutoffs, tranches))
 
 
 def next_stricter(cutoffs: TypeCutoffs, known: TypeCutoffs) -> TypeCutoffs | None:

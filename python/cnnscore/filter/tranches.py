@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -143,7 +144,7 @@ def resource_cutoffs(
     """
     descending = np.sort(resource_scores)[::-1]
     cuts = []
-    for level, above in zip(levels, [*levels[1:], 100.0], strict=True):
+    for level, above in pairwise([*levels, 100.0]):
         at = int(level / 100.0 * (len(descending) - 1))
         score = descending[at] if len(descending) else np.float32(-np.inf)
         between = f"between {two_decimals(level)} and {two_decimals(above)}"
@@ -172,7 +173,7 @@ def network_cutoffs(
     """
     ascending = sorted(levels)
     cuts = []
-    for level, above in zip(ascending, [*ascending[1:], 100.0], strict=True):
+    for level, above in pairwise([*ascending, 100.0]):
         between = f"between {two_decimals(level)} and {two_decimals(above)}"
         cuts.append(
             Cut(
