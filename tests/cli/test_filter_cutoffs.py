@@ -129,8 +129,8 @@ def test_own_cutoffs_are_read_from_the_header_alone(tiny: dict[str, str], tmp_pa
     assert line == (
         '##cnnscore_cutoffs=<ID=CNN_1D,From="network own",SNP="99:1.200 99.9:-0.500",'
         'INDEL="99:0.300 99.9:-2.000",'
-        'Pass="CNN_1D at or above the first cut-off of its type, or not judged; '
-        'not odds of being true">'
+        'Pass="CNN_1D at or above the first cut-off of its type, or not judged, '
+        'and no filter from before; not odds of being true">'
     )
     done = run_cli("filter", scored, "-o", tmp_path / "out.vcf")
     assert "cut-offs 1.200 (99), -0.500 (99.9)" in done.err

@@ -37,6 +37,7 @@ from cnnscore.cli.arguments import (
     add_running_arguments,
     output_options,
 )
+from cnnscore.cli.naming import with_options
 from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import UsageError
 
@@ -198,7 +199,7 @@ def run(options: argparse.Namespace) -> None:
         progress=NoProgress() if options.quiet else Progress(),
     )
     if not options.quiet:
-        for line in summary.text().splitlines():
+        for line in with_options(summary.text()).splitlines():
             print(f"cnnscore: {line}", file=sys.stderr)
 
 

@@ -11,6 +11,7 @@ import re
 OPTIONS = {
     "address": "--server",
     "annotations_from": "--annotations",
+    "clear": "--invalidate-previous-filters",
     "limit": "--sites",
     "max_message_mb": "--max-message",
     "near": "--near-threshold",

@@ -29,6 +29,7 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.files import aside, writing
 from cnnscore.filter.doubts import say_doubts
 from cnnscore.filter.genotypes import GenotypeFilter
+from cnnscore.filter.header_lines import cutoffs_line, info_lines, verdict_key
 from cnnscore.filter.score_key import check_new_key, choose_key, choose_sample_key, read_scores
 from cnnscore.filter.sources import CutoffSource, NetworkCutoffs
 from cnnscore.filter.summary import FilterSummary, resource_outlook
@@ -75,6 +76,11 @@ class FilterOptions:
     """Set genotypes that fail to missing."""
     threads: int = 1
     """Threads that decompress and compress, including the calling thread."""
+
+    @property
+    def filters_stay(self) -> bool:
+        """Whether records keep the filters that they come with, beside the new ones."""
+        return not self.soft and not self.clear
 
 
 def filter_calls(
@@ -264,13 +270,16 @@ class _Run:
         for cutoffs in () if options.soft else self.cutoffs:
             for line in cutoffs.header_lines():
                 calls.add_header(line)
+        before = [] if options.clear else calls.header()
         if self.cutoffs:
-            calls.add_header(_cutoffs_line(key, origin, self.cutoffs))
+            stay = options.filters_stay
+            calls.add_header(cutoffs_line(key, origin, self.cutoffs, before, filters_stay=stay))
         if self._genotypes:
             self._genotypes.declare(calls)
-            of = self._genotypes.summary
-            calls.add_header(_cutoffs_line(of.key, self._genotypes_from, of.cutoffs))
-        for new, line in _info_lines(key, options):
+            of, where = self._genotypes.summary, self._genotypes_from
+            stay = not options.clear
+            calls.add_header(cutoffs_line(of.key, where, of.cutoffs, before, filters_stay=stay))
+        for new, line in info_lines(key, soft=options.soft, sensitivity_key=options.sensitivity_key):
             check_new_key(calls.header(), new, line, calls.path)
             calls.add_header(line)
 
@@ -298,7 +307,7 @@ class _Run:
                 names,
                 verdict,
                 clear=options.clear,
-                verdict_key=_verdict_key(summary.key) if options.soft else None,
+                verdict_key=verdict_key(summary.key) if options.soft else None,
                 sensitivity_key=options.sensitivity_key,
                 sensitivity=sensitivity,
             )
@@ -329,6 +338,9 @@ class _Run:
             cutoffs.variant_type: self._bare(records, sites, cutoffs.bare_without)
             for cutoffs in self.cutoffs
         }
+        filtered = np.zeros(len(scores), np.bool_)
+        if self._options.filters_stay:
+            filtered = records.filtered()
         verdict, found = judge(self.cutoffs, judged, scores, are_bare)
         for cutoffs, (rows, grades, of_bare, missing) in zip(self.cutoffs, found, strict=True):
             index = VARIANT_TYPES.index(cutoffs.variant_type)
@@ -336,7 +348,10 @@ class _Run:
             sensitivity[rows] = sensitivities(scores[rows], self._resource_scores[index])
             summary.judged[cutoffs.variant_type] += len(rows)
             summary.failed[cutoffs.variant_type] += int(np.count_nonzero(grades))
-            summary.outlooks[cutoffs.variant_type].count(scores[rows], of_bare)
+            before = filtered[rows]
+            summary.failed_before[cutoffs.variant_type] += int(np.sum(before & (grades == 0)))
+            bare_rows = None if of_bare is None else of_bare[~before]
+            summary.outlooks[cutoffs.variant_type].count(scores[rows[~before]], bare_rows)
             if counted is not None:
                 changes, genotypes = counted
                 of_rows = [genotype[rows] for genotype in genotypes]
@@ -392,29 +407,3 @@ class _Bits:
     def is_empty(self) -> bool:
         """Whether all flags were taken."""
         return not self._parts and not len(self._ready)
-
-
-def _verdict_key(key: str) -> str:
-    return f"{key}_TRANCHE"
-
-
-def _cutoffs_line(key: str, origin: str, all_cutoffs: Sequence[TypeCutoffs]) -> str:
-    """The header line that tells which cut-offs judged scores, and where these are from."""
-    described = "".join(cutoffs.header_fields() for cutoffs in all_cutoffs)
-    above = "above" if any(cutoffs.at_cutoff_fails for cutoffs in all_cutoffs) else "at or above"
-    means = f"{key} {above} the first cut-off of its type, or not judged; not odds of being true"
-    return f'##cnnscore_cutoffs=<ID={key},From="{origin}"{described},Pass="{means}">'
-
-
-def _info_lines(key: str, options: FilterOptions) -> list[tuple[str, str]]:
-    """The INFO keys that are written, with their header lines."""
-    lines = []
-    if options.soft:
-        name = _verdict_key(key)
-        text = f"FILTER that {key} would give the record, or PASS"
-        lines.append((name, f'##INFO=<ID={name},Number=1,Type=String,Description="{text}">'))
-    if options.sensitivity_key:
-        name = options.sensitivity_key
-        text = f"Fraction of resource calls of the type whose {key} is at least as high"
-        lines.append((name, f'##INFO=<ID={name},Number=1,Type=Float,Description="{text}">'))
-    return lines

@@ -111,6 +111,9 @@ class FilterSummary:
     """Scored, but of a type that has no cut-off here: their FILTER stays."""
     judged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
     failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
+    failed_before: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VARIANT_TYPES, 0))
+    """Not failed here, but by filters that they came with and keep: of other tools, or of an
+    earlier run."""
     cutoffs: tuple[TypeCutoffs, ...] = ()
     outlooks: dict[str, Outlook] = field(default_factory=dict)
     resource_calls: dict[str, int] = field(default_factory=dict)
@@ -119,7 +122,7 @@ class FilterSummary:
     seconds: float = 0.0
 
     def text(self) -> str:
-        """For the user: two lines per type, and one for all."""
+        """For the user: up to three lines per type, and one for all."""
         lines: list[str] = []
         for cutoffs in self.cutoffs:
             lines += self._of_type(cutoffs)
@@ -140,12 +143,17 @@ class FilterSummary:
 
     def _of_type(self, cutoffs: TypeCutoffs) -> Sequence[str]:
         name = cutoffs.variant_type
-        judged, failed = self.judged[name], self.failed[name]
+        judged, failed, before = self.judged[name], self.failed[name], self.failed_before[name]
         n = self.resource_calls.get(name)
         of = "" if n is None else f"; {n:,} resource calls"
         lines = [f"{failed:,} of {judged:,} {name}s fail {self.key}, cut-offs {cutoffs.shown}{of}"]
         outlook = self.outlooks.get(name, Outlook())
         keeps, stricter = outlook.keeps, outlook.text()
         if judged and (keeps or stricter):
-            lines.append(f"{judged - failed:,} {name}s are kept{keeps}{stricter}")
+            lines.append(f"{judged - failed - before:,} {name}s are kept{keeps}{stricter}")
+        if before:
+            lines.append(
+                f"{before:,} {name}s more have filters from before, of other tools or of an earlier "
+                "run: `clear=` drops these"
+            )
         return lines
