@@ -64,5 +64,3 @@ def test_the_header_keeps_the_cutoffs_that_failed_them(once: Path, tmp_path: Pat
     filtered(third, second, "--threshold", "SNP=0", "--invalidate-previous-filters")
     assert "Earlier" not in cutoffs_line(third)
     assert "from before" not in cutoffs_line(third)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -152,5 +153,27 @@ def test_a_network_without_cutoffs(tiny: dict[str, str], tmp_path: Path) -> None
     assert done.code == 1
     assert "the network own has no cut-offs of its own" in done.err
     assert "--threshold" in done.err
-    other = with_manifest(tiny["reference"], tmp_path / "with.onnx", name="with", cutoffs=CUTOFFS)
-    assert "PASS" in run_filter(tmp_path / "out.vcf", scored, "--model", other)
+
+
+@pytest.mark.parametrize("more", [[], ["--expect-false", "5"]])
+def test_another_network_than_the_headers_is_refused(
+    more: list[str], tiny: dict[str, str], tmp_path: Path
+) -> None:
+    """Unless the header names none. By the file, whatever it is called."""
+    shares = {"calibrated": ["SNP", "INDEL"], "true_share": {"SNP": 0.5, "INDEL": 0.5}}
+    fields = {"cutoffs": CUTOFFS, "training": {"used": shares}}
+    scored, out = own_scores(tiny, tmp_path, **fields), tmp_path / "out.vcf"
+    assert "PASS" in run_filter(out, scored, "--model", tmp_path / "own.onnx", *more)
+    out.unlink()
+    for name in ("other", "own"):
+        network = with_manifest(
+            tiny["reference"], tmp_path / f"{name}.2.onnx", name=name, version="2", **fields
+        )
+        done = run_cli("filter", scored, "--model", network, *more, "-o", out)
+        assert (done.code, done.err.count("\n"), out.exists()) == (1, 1, False)
+        assert re.search(r"the network own \(\w{12}\) made INFO/CNN_1D", done.err)
+        assert re.search(rf"--model names another one, {name} \(\w{{12}}\)", done.err)
+        assert "leave out --model, or give cut-offs with --threshold" in done.err
+    lines = scored.read_text().splitlines(keepends=True)
+    scored.write_text("".join(line for line in lines if "##cnnscore_model" not in line))
+    assert "PASS" in run_filter(out, scored, "--model", network, *more)

@@ -137,7 +137,7 @@ _EXAMPLES = {"tranches": 99.9, "thresholds": 0.5, "expect_false": 5}
 
 
 def _by_type(given: Mapping[str, Numbers], argument: str) -> dict[str, list[float]]:
-    """Numbers by variant type. Errors: WrongType, UsageError for another type, and for no number."""
+    """Numbers by variant type. Errors: WrongType, UsageError for another type or none."""
     from cnnscore.description import VARIANT_TYPES
 
     found = {}

@@ -101,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="records that are likelier false than true fail, where this percentage of the calls "
         "of the type is false; needs a network whose scores are calibrated log-odds",
     )
-    add_option(cutoffs, "model", help="network whose own cut-offs to use [the header's]")
+    add_option(cutoffs, "model", help="network that made the scores [the one the header names]")
     records = parser.add_argument_group("records")
     records.add_argument(
         "--types",

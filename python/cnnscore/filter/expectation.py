@@ -12,15 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from cnnscore.errors import BadInput, UsageError
-from cnnscore.filter.sources import REMEDY
+from cnnscore.filter.sources import REMEDY, named_manifest
 from cnnscore.filter.summary import Outlook
 from cnnscore.filter.tranches import TypeCutoffs, threshold_cutoffs
 from cnnscore.network.calibration import even_odds, installed_manifest, true_share
 from cnnscore.network.cutoffs import round_score
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.provenance import read_model_lines
-from cnnscore.network.session import Session
-from cnnscore.network.store import find_model
 
 
 @dataclass
@@ -71,9 +69,9 @@ class ExpectedFalse:
         )
 
     def _find(self, key: str, header: Sequence[str]) -> Manifest:
-        if self.model is not None:
-            return Session(find_model(self.model), "cpu").manifest
         line = read_model_lines(header).get(key)
+        if self.model is not None:
+            return named_manifest(self.model, key, line)
         if line is None:
             raise UsageError(
                 f"the header does not say which network made INFO/{key}, whose log-odds "

@@ -279,7 +279,8 @@ class _Run:
             of, where = self._genotypes.summary, self._genotypes_from
             stay = not options.clear
             calls.add_header(cutoffs_line(of.key, where, of.cutoffs, before, filters_stay=stay))
-        for new, line in info_lines(key, soft=options.soft, sensitivity_key=options.sensitivity_key):
+        sensitivity_key = options.sensitivity_key
+        for new, line in info_lines(key, soft=options.soft, sensitivity_key=sensitivity_key):
             check_new_key(calls.header(), new, line, calls.path)
             calls.add_header(line)
 

@@ -22,11 +22,29 @@ from cnnscore.network.cutoffs import (
     default_levels,
     ranges_text,
 )
-from cnnscore.network.provenance import read_model_lines
-from cnnscore.network.store import find_model
+from cnnscore.network.manifest import Manifest
+from cnnscore.network.provenance import Provenance, read_model_lines
+from cnnscore.network.store import digest_of, find_model
 
 REMEDY = "give cut-offs with `thresholds=`, or known variants with `resources=`"
 """Where a network's own cannot be had."""
+
+
+def named_manifest(model: str, key: str, line: Provenance | None) -> Manifest:
+    """The manifest of the network that a user names for the scores in INFO `key`. Errors:
+    UsageError where the header's `line` of these scores names another.
+    """
+    from cnnscore.network.session import Session  # which loads ONNX Runtime
+
+    path = find_model(model)
+    manifest, digest = Session(path, "cpu").manifest, digest_of(path)
+    if line is not None and line.network not in ("", digest):
+        raise UsageError(
+            f"the network {line.model} ({line.network[:12]}) made INFO/{key}, and `model=` names "
+            f"another one, {manifest.name} ({digest[:12]}), which says nothing of these scores: "
+            f"leave out `model=`, or {REMEDY}"
+        )
+    return manifest
 
 
 class CutoffSource(Protocol):
@@ -69,8 +87,8 @@ class Thresholds:
 
 @dataclass
 class NetworkCutoffs:
-    """The network's own cut-offs, from the header of the scored file or, with `model`, from its
-    manifest.
+    """The network's own cut-offs, from the header of the scored file or, with `model`, from the
+    manifest of what made these scores.
 
     `levels` (per cent, by type) choose any that the network's curve reaches; a type without
     `levels` takes DEFAULT_LEVELS.
@@ -141,13 +159,11 @@ class NetworkCutoffs:
         )
 
     def _find(self, key: str, header: Sequence[str]) -> tuple[Cutoffs, BareCutoffs]:
+        line = read_model_lines(header).get(key)
         if self.model is not None:
-            from cnnscore.network.session import Session
-
-            manifest = Session(find_model(self.model), "cpu").manifest
+            manifest = named_manifest(self.model, key, line)
             self._network, cutoffs, bare = manifest.name, manifest.cutoffs, manifest.bare_cutoffs
         else:
-            line = read_model_lines(header).get(key)
             if line is None:
                 raise UsageError(
                     f"the header does not say which network made INFO/{key}, whose own cut-offs "

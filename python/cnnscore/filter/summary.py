@@ -153,7 +153,7 @@ class FilterSummary:
             lines.append(f"{judged - failed - before:,} {name}s are kept{keeps}{stricter}")
         if before:
             lines.append(
-                f"{before:,} {name}s more have filters from before, of other tools or of an earlier "
-                "run: `clear=` drops these"
+                f"{before:,} {name}s more have filters from before, of other tools or of an "
+                "earlier run: `clear=` drops these"
             )
         return lines

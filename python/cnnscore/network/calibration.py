@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import Any
 
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.provenance import Provenance
-from cnnscore.network.store import find_model
+from cnnscore.network.store import digest_of, find_model
 
 
 def installed_manifest(line: Provenance) -> Manifest | None:
@@ -19,9 +18,7 @@ def installed_manifest(line: Provenance) -> Manifest | None:
     from cnnscore.network.session import Session  # which loads ONNX Runtime
 
     path = find_model(line.model)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != line.network:
-        return None
-    return Session(path, "cpu").manifest
+    return Session(path, "cpu").manifest if digest_of(path) == line.network else None
 
 
 def true_share(manifest: Manifest, variant_type: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -54,6 +55,11 @@ def find_model(name: str) -> Path:
         raise BadInput(f"the network {name} is not installed in {models_folder()}: {IMPORT_HINT}")
     known = ", ".join(path.stem for path in installed_models()) or "none"
     raise BadInput(f"no network named {name} in {models_folder()} (installed: {known})")
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a network's file, hex: what the header of a scored file names it by."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def installed_models() -> Iterator[Path]:
