@@ -112,6 +112,42 @@ def test_a_cutoff_far_below_the_networks_own(tmp_path: Path) -> None:
     assert "warning" not in said
 
 
+BOTH = MODEL.replace('">', ';QD MQ;SNP:99.0:3.000,SNP:99.9:-3.000">')
+"""A network with cut-offs of their own for bare calls: 2 below those of others, at 99.9 %."""
+BARE = "of those without the caller's annotations"
+
+
+@pytest.mark.parametrize(
+    ("n_bare", "own", "worst"),
+    [
+        (0, "own: -1.000", -2.5),
+        (500, "own: -1.000", -2.5),
+        (9950, f"own: {BARE} -3.000", -4.5),
+        (10000, f"own: {BARE} -3.000", -4.5),
+        (5000, f"own: -1.000, {BARE} -3.000", -2.5),
+    ],
+)
+def test_it_is_the_networks_own_of_these_calls(
+    n_bare: int, own: str, worst: float, tmp_path: Path
+) -> None:
+    """What those calls take that are bare, or not: the cut-off that is named is what they get."""
+    for low, says in ((worst, True), (worst + 1, False)):
+        known = [3.0] * 9990 + [low] * 10
+        calls = write_vcf(tmp_path / "calls.vcf", [("A", "G", score) for score in known], BOTH)
+        head, _, rows = calls.read_text().partition("#CHROM")
+        keys = "".join(
+            f'##INFO=<ID={key},Number=1,Type=Float,Description="x">\n' for key in ("QD", "MQ")
+        )
+        columns, *lines = rows.splitlines()
+        annotated = [line + ";QD=1;MQ=60" * (i >= n_bare) for i, line in enumerate(lines)]
+        calls.write_text("\n".join([head + keys + "#CHROM" + columns, *annotated]) + "\n")
+        done = run_cli("filter", calls, "--resource", calls, "-o", tmp_path / "out.vcf")
+        assert done.code == 0, done.err
+        assert ("1.5 below the one that keeps 99.9 %" in done.err) is says, done.err
+        assert (f"true calls ({own})" in done.err) is says
+        assert (f"takes the network's own cut-off ({own})" in done.err) is says
+
+
 def test_what_it_names_can_be_used(tmp_path: Path) -> None:
     known = [3.0] * 9990 + [-5.0] * 10
     said, out = outcome(tmp_path, known, MODEL)

@@ -4,6 +4,7 @@ network believes least."""
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +21,8 @@ LEVEL = 99.9
 FAR = 1.0
 """Log-odds. A cut-off this far below the network's own lets calls pass whose odds are less than
 0.37 of the worst of its true calls but one in a thousand."""
+SOME = 0.1
+"""Part of the scored calls from which on bare ones, or others, count: an odd record does not."""
 
 
 def say_doubts(
@@ -27,18 +30,22 @@ def say_doubts(
     levels: Sequence[float],
     resource_scores: NDArray[np.float32],
     n_scored: int,
+    n_bare: int,
     network: Provenance | None,
 ) -> None:
     """Warn of the strictest level that too few resource calls set; else of a cut-off far below the
-    network's own."""
+    network's own. `n_bare` of the `n_scored` calls are bare."""
     name = cutoffs.variant_type
-    own = None if network is None else _own(network, name)
+    own = {} if network is None else _own(network, name, n_scored, n_bare)
+    theirs = f"{network.model if network else ''}: " + ", ".join(
+        f"{which}{score:.3f}" for which, score in own.items()
+    )
     prefer = f"prefer a lower `tranches.{name}=`"
     instead = ""
-    if network is not None and own is not None:
+    if own:
         instead = (
             f"; without `resources=`, `tranches.{name}={LEVEL:g}` takes the network's own cut-off "
-            f"({network.model}: {own:.3f})"
+            f"({theirs})"
         )
     pairs = list(zip(levels, cutoffs.cuts, strict=True))
     few = [(level, cut) for level, cut in pairs if too_few(len(resource_scores), level)]
@@ -57,24 +64,31 @@ def say_doubts(
         )
         return
     level, cut = pairs[-1]
-    if network is not None and own is not None and own - float(cut.score) > FAR:
+    below = max(own.values(), default=-math.inf) - float(cut.score)
+    if below > FAR:
         log.warning(
             "the cut-off of the known %ss at the tranche %g, %s, is %.1f below the one that keeps "
-            "%g %% of the network's own true calls (%s: %.3f), and false calls pass between: %s%s",
+            "%g %% of the network's own true calls (%s), and false calls pass between: %s%s",
             name,
             level,
             cut.shown,
-            own - float(cut.score),
+            below,
             LEVEL,
-            network.model,
-            own,
+            theirs,
             prefer,
             instead,
         )
 
 
-def _own(network: Provenance, variant_type: str) -> float | None:
-    """The network's own cut-off; of two, for bare calls and others, the lower."""
-    curves = (network.cutoffs, network.bare_cutoffs.cutoffs)
-    own = [cutoff_at(of[variant_type], LEVEL) for of in curves if variant_type in of]
-    return min((round_score(score) for score in own if score is not None), default=None)
+def _own(network: Provenance, variant_type: str, n_scored: int, n_bare: int) -> dict[str, float]:
+    """The network's own cut-offs of the calls that there are, bare ones and others."""
+    kinds = (
+        ("", network.cutoffs, n_scored - n_bare),
+        ("of those without the caller's annotations ", network.bare_cutoffs.cutoffs, n_bare),
+    )
+    return {
+        which: round_score(score)
+        for which, cutoffs, n in kinds
+        if n >= SOME * n_scored
+        and (score := cutoff_at(cutoffs.get(variant_type, {}), LEVEL)) is not None
+    }

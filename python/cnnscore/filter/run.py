@@ -43,7 +43,7 @@ from cnnscore.filter.tranches import (
     sensitivities,
 )
 from cnnscore.filter.verdicts import TYPE_RULES, judge
-from cnnscore.network.cutoffs import bare
+from cnnscore.network.cutoffs import BareCutoffs, bare
 from cnnscore.network.provenance import Provenance, read_model_lines
 from cnnscore.progress import NoProgress, Progress
 
@@ -125,11 +125,12 @@ def filter_calls(
         given = source.cutoffs(key, header) if source and not run.filter_stays(source) else None
         if resources:
             first = Calls(path, name=name, must_be_sorted=True, threads=threads, sites_only=True)
-            run.calibrate(first)
+            network = read_model_lines(header).get(key)
+            run.calibrate(first, network)
         if given is not None:
             run.cutoffs = given
         elif resources:
-            run.cutoffs = run.tranche_cutoffs(tranches or {}, read_model_lines(header).get(key))
+            run.cutoffs = run.tranche_cutoffs(tranches or {}, network)
         run.look_out(source)
         if options.fail_unscored:
             run.cutoffs = tuple(cutoffs.failing_unscored(key) for cutoffs in run.cutoffs)
@@ -165,6 +166,7 @@ class _Run:
         self._known = _Bits()
         self._resource_scores = [np.zeros(0, np.float32) for _ in VARIANT_TYPES]
         self._scored = dict.fromkeys(VARIANT_TYPES, 0)
+        self._scored_bare = dict.fromkeys(VARIANT_TYPES, 0)
         self.summary = FilterSummary(key)
         self._samples = 0
         self.cutoffs: tuple[TypeCutoffs, ...] = ()
@@ -193,8 +195,10 @@ class _Run:
 
     # ---- first pass ----
 
-    def calibrate(self, calls: Calls) -> None:
-        """Collect the scores of the calls that a resource has, ascending, by type."""
+    def calibrate(self, calls: Calls, network: Provenance | None) -> None:
+        """Collect the scores of the calls that a resource has, ascending, by type. `network`: what
+        made the scores, if the header tells, and which calls are bare to it."""
+        bare_cutoffs = network.bare_cutoffs if network else BareCutoffs()
         parts: list[list[NDArray[np.float32]]] = [[] for _ in VARIANT_TYPES]
         records, n_records, n_scored = Records(), 0, 0
         contigs: set[str] = set()
@@ -206,9 +210,13 @@ class _Run:
             for resource in self._resources:
                 resource.match(records, scored, known)
             judged, calibrates = self._rule.of(self._rule.types(sites))
+            are_bare = self._bare(records, sites, bare_cutoffs.annotations)
             for i, variant_type in enumerate(VARIANT_TYPES):
                 parts[i].append(scores[(known == 1) & (calibrates == i)])
-                self._scored[variant_type] += int(np.count_nonzero(scored & (judged == i)))
+                of_type = scored & (judged == i)
+                self._scored[variant_type] += int(np.count_nonzero(of_type))
+                if are_bare is not None and variant_type in bare_cutoffs.cutoffs:
+                    self._scored_bare[variant_type] += int(np.count_nonzero(of_type & are_bare))
             self._known.append(known)
             n_records, n_scored = n_records + n, n_scored + int(np.count_nonzero(scored))
             contigs.update(sites.contig_name(int(contig)) for contig in np.unique(sites.contig))
@@ -243,9 +251,9 @@ class _Run:
             cutoffs = resource_cutoffs(
                 variant_type, self.summary.key, tranches[variant_type], scores
             )
-            if self._scored[variant_type]:
-                scored = self._scored[variant_type]
-                say_doubts(cutoffs, tranches[variant_type], scores, scored, network)
+            if n := self._scored[variant_type]:
+                n_bare = self._scored_bare[variant_type]
+                say_doubts(cutoffs, tranches[variant_type], scores, n, n_bare, network)
             found.append(cutoffs)
         return tuple(found)
 
