@@ -82,8 +82,11 @@ def test_the_bundled_network_of_the_header(tmp_path: Path) -> None:
     assert run_cli("score", DATA / "calls.vcf.gz", *inputs, "-o", out, "--quiet").code == 0
     done = run_cli("filter", out, "--expect-false", "5", "-o", filtered)
     assert done.code == 0, done.err
-    assert "SNPs are kept: likelier true than false where 5 % of the SNPs are false" in done.err
-    assert "INDELs are kept: likelier true" in done.err
+    for name in ("SNP", "INDEL"):
+        (line,) = re.findall(rf"{name}s are kept, as are .*", done.err)
+        assert f"of the true {name}s where the network reads was measured" in line
+        assert f": likelier true than false where 5 % of the {name}s are false" in line
+        assert "; stricter: " in line
     text = filtered.read_text()
     assert 'From="expected false SNP 5 %, INDEL 5 %; network reads"' in text
     scores = re.findall(r"\tCNN_READS_SNP_below_\S+\t.*?CNN_READS=([-.0-9]+)", text)
@@ -130,22 +133,28 @@ def test_it_is_in_place_of_other_cutoffs(tmp_path: Path) -> None:
         assert (done.code, "in place of" in done.err) == (1, True)
 
 
-def test_stricter_choices_are_counted(tmp_path: Path) -> None:
-    """By the output itself: filtering with the choice that the summary names keeps that number."""
+RESOURCE = ["--resource", DATA / "truth.vcf.gz"]
+
+
+@pytest.mark.parametrize(
+    "words", [[], RESOURCE, ["--threshold", "-3"], ["--expect-false", "5"]], ids=str
+)
+def test_stricter_choices_are_counted(words: list[Any], tmp_path: Path) -> None:
+    """By the output itself: filtering with the choice that the summary names keeps that number.
+    Of a network's choices one is a score of 0, where the cut-offs taken are lower."""
     out = tmp_path / "scored.vcf"
     inputs = ("-R", DATA / "ref.fa", "-I", DATA / "reads.bam")
     assert run_cli("score", DATA / "calls.vcf.gz", *inputs, "-o", out, "--quiet").code == 0
-    for words, option in (
-        ([], "--snp-tranche"),
-        (["--resource", DATA / "truth.vcf.gz"], "--snp-tranche"),
-    ):
-        done = run_cli("filter", out, *words, "-o", tmp_path / "f.vcf")
-        choices = re.search(r"SNPs are kept.*; stricter: (.*)", done.err)
-        assert choices, done.err
-        found = re.findall(r"(\d+) at [^(]* \(([^)]*)\)", choices[1])
-        assert found
-        for number, label in found:
-            again = run_cli("filter", out, *words, option, label, "-o", tmp_path / "g.vcf")
-            fail = re.search(r"(\d+) of (\d+) SNPs fail", again.err)
-            assert fail, again.err
-            assert int(fail[2]) - int(fail[1]) == int(number)
+    done = run_cli("filter", out, *words, "-o", tmp_path / "f.vcf")
+    choices = re.search(r"SNPs are kept.*; stricter: (.*)", done.err)
+    assert choices, done.err
+    found = re.findall(r"(\d+) at [^(]* \(([^)]*)\)", choices[1])
+    assert ("--threshold 0" in [label for _, label in found]) is (words is not RESOURCE)
+    assert len(found) >= 2
+    for number, label in found:
+        choice = label.split() if "--" in label else ["--snp-tranche", label]
+        more = words if words is RESOURCE else []
+        again = run_cli("filter", out, *more, *choice, "-o", tmp_path / "g.vcf")
+        fail = re.search(r"(\d+) of (\d+) SNPs fail", again.err)
+        assert fail, again.err
+        assert int(fail[2]) - int(fail[1]) == int(number)

@@ -105,7 +105,39 @@ def test_without_a_level_the_curve_gives_99_and_99_9(network: str, tmp_path: Pat
     assert cutoffs_of(out, "INDEL") == "99:0.500 99.9:-0.500"
     choices = re.search(r"SNPs are kept.*; stricter: (.*)", done.err)
     assert choices
-    assert re.findall(r"\(([^)]*)\)", choices[1]) == ["98", "95"]
+    assert re.findall(r"\(([^)]*)\)", choices[1]) == ["98", "95", "--threshold 0"]
+
+
+def test_thresholds_are_held_against_the_curve(tiny: dict[str, str], tmp_path: Path) -> None:
+    """What they keep of the network's true calls, and what stricter levels would keep."""
+    of_bare = {name: round(score + 0.1, 3) for name, score in CURVE.items()}
+    fields: dict[str, Any] = {
+        "cutoffs": {"SNP": CURVE},
+        "bare_cutoffs": {"annotations": KEYS, "cutoffs": {"SNP": of_bare}},
+    }
+    network = with_manifest(tiny["reference"], tmp_path / "own.onnx", name="own", **fields)
+    calls, out = scored(network, tmp_path), tmp_path / "out.vcf"
+    where = "of the true SNPs where the network own was measured"
+
+    def said(*thresholds: str) -> str:
+        done = run_cli("filter", calls, "-o", out, *thresholds)
+        assert done.code == 0, done.err
+        return done.err
+
+    bare = "without the caller's annotations"
+    cut = CURVE["98.0"]
+    assert f"as are 98 % ({bare} 99 %) {where}" in said("--threshold", f"SNP={cut}")
+    assert f"as are less than 50 % ({bare} less than 50 %) {where}" in said("--threshold=SNP=9")
+    assert f"as are more than 99.95 % ({bare} more than" in said("--threshold=SNP=-inf")
+    choices = re.findall(r"stricter: (.*)", said("--threshold", f"SNP={cut}"))
+    assert re.findall(r"at (\S+ or \S+|\S+) \(([^)]*)\)", choices[0]) == [
+        (f"{CURVE['95.0']:.3f} or {of_bare['95.0']:.3f}", "95"),
+        (f"{CURVE['90.0']:.3f} or {of_bare['90.0']:.3f}", "90"),
+        ("0.000", "--threshold 0"),
+    ]
+    assert "stricter" not in said("--threshold=SNP=9")
+    text = said("--threshold=INDEL=0")
+    assert re.search(r" \d+ INDELs are kept$", text, re.MULTILINE), "the curve is of SNPs alone"
 
 
 def test_a_curve_that_ends_below_99_is_not_taken_unasked(

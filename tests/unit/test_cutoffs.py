@@ -20,6 +20,7 @@ from cnnscore.network.cutoffs import (
     default_levels,
     ranges_text,
     read_cutoffs_text,
+    share_text,
 )
 from cnnscore.network.manifest import parse_manifest
 from cnnscore.network.session import Session
@@ -112,3 +113,16 @@ def test_a_manifest_with_bad_bare_cutoffs_is_refused(
     fields |= {"cutoffs": {"SNP": {"99.0": 1}}, "bare_cutoffs": of_bare}
     with pytest.raises(BadInput, match=says):
         parse_manifest(json.dumps(fields), "net.onnx")
+
+
+def test_the_share_at_a_score_is_the_level_that_has_it() -> None:
+    levels = {50.0: 2.0, 75.0: 1.0, 80.0: 1.0, 90.0: 0.0, 99.9: -1.0}
+    for level in (50.0, 62.5, 70.0, 80.0, 85.0, 90.0, 99.9):
+        score = cutoff_at(levels, level)
+        assert score is not None
+        assert share_text(levels, float(np.float32(score))) == f"{level:g} %"
+    assert share_text(levels, 2.001) == "less than 50 %"
+    assert share_text(levels, -1.001) == "more than 99.9 %"
+    assert share_text(levels, -0.5) == "90 to 99.9 %", "too far apart for a line between"
+    assert share_text(levels, float("inf")) == "less than 50 %"
+    assert share_text(levels, float("-inf")) == "more than 99.9 %"

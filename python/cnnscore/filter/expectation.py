@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from cnnscore.errors import BadInput, UsageError
+from cnnscore.filter.curves import Curve, curves_of
 from cnnscore.filter.sources import REMEDY, named_manifest
 from cnnscore.filter.summary import Outlook
 from cnnscore.filter.tranches import TypeCutoffs, threshold_cutoffs
@@ -32,11 +33,13 @@ class ExpectedFalse:
     model: str | None = None
     _network: str = field(default="", init=False)
     _true: dict[str, float] = field(default_factory=dict, init=False)
+    _curves: dict[str, Curve] = field(default_factory=dict, init=False)
 
     def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
         """Errors: UsageError when the network is unknown, or its scores are no log-odds."""
         manifest = self._find(key, header)
         self._network = manifest.name
+        self._curves = curves_of(key, manifest.name, manifest.cutoffs, manifest.bare_cutoffs)
         found = []
         for name, share in self.expect_false.items():
             true = true_share(manifest, name)
@@ -60,13 +63,16 @@ class ExpectedFalse:
         return f"expected false {shares}; network {self._network}"
 
     def outlook(self, cutoffs: TypeCutoffs) -> Outlook:
-        """What was expected, beside the share where the network was calibrated."""
+        """By the network's curve; and the expected share, beside that of its calibration."""
         name = cutoffs.variant_type
         here, there = 100 * self.expect_false[name], 100 * (1 - self._true[name])
-        return Outlook(
+        means = (
             f": likelier true than false where {here:g} % of the {name}s are false (where the "
             f"network {self._network} was calibrated: {there:.0f} %)"
         )
+        curve = self._curves.get(name)
+        outlook = curve.outlook(cutoffs) if curve else Outlook()
+        return replace(outlook, keeps=outlook.keeps + means)
 
     def _find(self, key: str, header: Sequence[str]) -> Manifest:
         line = read_model_lines(header).get(key)

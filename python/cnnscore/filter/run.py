@@ -344,8 +344,10 @@ class _Run:
         if self._options.table:
             counted = transitions(sites, types), self._zygosities(records, sites)
         are_bare = {
-            cutoffs.variant_type: self._bare(records, sites, cutoffs.bare_without)
+            name: self._bare(records, sites, cutoffs.bare_without or outlook.bare_without)
             for cutoffs in self.cutoffs
+            for name in [cutoffs.variant_type]
+            for outlook in [summary.outlooks[name]]
         }
         filtered = np.zeros(len(scores), np.bool_)
         if self._options.filters_stay:

@@ -7,20 +7,18 @@ made the scores.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from cnnscore.calls.carriers import SITE_KEY
 from cnnscore.errors import UsageError
-from cnnscore.filter.summary import STRICTER, Outlook, next_stricter
-from cnnscore.filter.tranches import TypeCutoffs, network_cutoffs, threshold_cutoffs
+from cnnscore.filter.curves import Curve, curves_of
+from cnnscore.filter.summary import Outlook
+from cnnscore.filter.tranches import TypeCutoffs, threshold_cutoffs
 from cnnscore.network.cutoffs import (
     DEFAULT_LEVELS,
     BareCutoffs,
     Cutoffs,
-    cutoff_at,
-    default_levels,
-    ranges_text,
 )
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.provenance import Provenance, read_model_lines
@@ -60,16 +58,20 @@ class CutoffSource(Protocol):
         """What these cut-offs of its own are expected to keep, and stricter ones."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Thresholds:
     """The user's thresholds: numbers as written, by type. A type without any is not judged."""
 
     thresholds: dict[str, list[str]]
     given_as: str = "thresholds"
     """What the output's header says of them."""
+    _curves: dict[str, Curve] = field(default_factory=dict, init=False)
 
     def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
         """One TypeCutoffs per type that has thresholds."""
+        line = read_model_lines(header).get(key)
+        if line is not None:
+            self._curves = curves_of(key, line.model, line.cutoffs, line.bare_cutoffs)
         return tuple(
             threshold_cutoffs(variant_type, key, texts)
             for variant_type, texts in self.thresholds.items()
@@ -81,8 +83,9 @@ class Thresholds:
         return self.given_as
 
     def outlook(self, cutoffs: TypeCutoffs) -> Outlook:
-        """Nothing is known of what they keep."""
-        return Outlook()
+        """By the curve of the network that made the scores, if the header tells."""
+        curve = self._curves.get(cutoffs.variant_type)
+        return curve.outlook(cutoffs) if curve else Outlook()
 
 
 @dataclass
@@ -97,7 +100,7 @@ class NetworkCutoffs:
     levels: dict[str, list[float]]
     model: str | None = None
     _network: str = field(default="", init=False)
-    _curves: dict[str, _Curve] = field(default_factory=dict, init=False)
+    _curves: dict[str, Curve] = field(default_factory=dict, init=False)
 
     def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
         """Errors: UsageError when the network is unknown, or lacks a cut-off that is asked for; and
@@ -117,10 +120,7 @@ class NetworkCutoffs:
                     f"{asked[0]:g} %, nor any other for {variant_type}s: "
                     "give `thresholds=` or `resources=`"
                 )
-        self._curves = {
-            name: _Curve(name, key, self._network, levels, bare.cutoffs.get(name), bare.annotations)
-            for name, levels in cutoffs.items()
-        }
+        self._curves = curves_of(key, self._network, cutoffs, bare)
         found = []
         for variant_type, curve in self._curves.items():
             wanted = self.levels.get(variant_type) or curve.default_levels()
@@ -143,20 +143,10 @@ class NetworkCutoffs:
         return f"network {self._network}"
 
     def outlook(self, cutoffs: TypeCutoffs) -> Outlook:
-        """Stricter levels of its own, and a score of 0: even odds, at the share of true calls that
-        its calibration had."""
-        name = cutoffs.variant_type
-        taken = [float(cut.label) for cut in cutoffs.cuts]
-        lowest = min(taken)
-        known = self._curves[name].at(self._curves[name].choices(taken))
-        # Bare calls' cut-offs are others: 0 has no place among both.
-        even = () if known.bare_without else threshold_cutoffs(name, "", ["0"]).cuts
-        cuts = sorted((*known.cuts, *even), key=lambda cut: cut.score, reverse=True)
-        return Outlook(
-            f", as are {lowest:g} % of the true {name}s where the network {self._network} was "
-            "measured",
-            next_stricter(cutoffs, replace(known, cuts=tuple(cuts))),
-        )
+        """By its own curve."""
+        curve = self._curves[cutoffs.variant_type]
+        lowest = min(float(cut.label) for cut in cutoffs.cuts)
+        return curve.outlook(cutoffs, f"{lowest:g} %")
 
     def _find(self, key: str, header: Sequence[str]) -> tuple[Cutoffs, BareCutoffs]:
         line = read_model_lines(header).get(key)
@@ -173,55 +163,3 @@ class NetworkCutoffs:
         if not cutoffs:
             raise UsageError(f"the network {self._network} has no cut-offs of its own: {REMEDY}")
         return cutoffs, bare
-
-
-@dataclass(frozen=True)
-class _Curve:
-    """What a network knows of one type."""
-
-    variant_type: str
-    key: str
-    network: str
-    levels: dict[float, float]
-    bare: dict[float, float] | None
-    """Of bare calls, where these are apart."""
-    bare_without: tuple[str, ...]
-
-    def default_levels(self) -> list[float]:
-        return [level for level in default_levels(self.levels) if self._known(level)]
-
-    def choices(self, taken: Sequence[float]) -> list[float]:
-        """Levels to offer, among them those that are taken."""
-        return sorted({*taken, *filter(self._known, STRICTER)})
-
-    def check(self, wanted: Sequence[float]) -> None:
-        """Errors: UsageError when a level is not known."""
-        missing = [level for level in wanted if not self._known(level)]
-        if missing:
-            short = self.bare if cutoff_at(self.levels, missing[0]) is not None else None
-            of = " of calls without the caller's annotations" if short else ""
-            raise UsageError(
-                f"the network {self.network} has no {self.variant_type} cut-off{of} at "
-                f"{missing[0]:g} %: it has them at {ranges_text(short or self.levels)}; take one "
-                f"of these with `tranches.{self.variant_type}=`, or give `thresholds=` or "
-                "`resources=`"
-            )
-
-    def at(self, levels: Sequence[float]) -> TypeCutoffs:
-        """The cut-offs at levels that are known."""
-        curves = [{level: cutoff_at(of, level) for level in levels} for of in self._curves()]
-        known = [{at: score for at, score in of.items() if score is not None} for of in curves]
-        return network_cutoffs(
-            self.variant_type,
-            self.key,
-            known[0],
-            self.network,
-            known[1] if self.bare else None,
-            self.bare_without,
-        )
-
-    def _known(self, level: float) -> bool:
-        return all(cutoff_at(of, level) is not None for of in self._curves())
-
-    def _curves(self) -> list[dict[float, float]]:
-        return [self.levels] if self.bare is None else [self.levels, self.bare]

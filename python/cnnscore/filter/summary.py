@@ -14,7 +14,7 @@ from cnnscore.filter.tranches import Cut, TypeCutoffs, resource_cutoffs, too_few
 STRICTER = (90.0, 95.0, 98.0, 99.0, 99.5, 99.9)
 """Tranches that are counted where the user's is higher."""
 CHOICES = 2
-"""Stricter cut-offs of a type that the summary names: the next ones."""
+"""Stricter tranches of a type that the summary names: the next ones."""
 
 
 @dataclass
@@ -24,22 +24,27 @@ class Outlook:
     keeps: str = ""
     """What follows "so many are kept", for people."""
     stricter: TypeCutoffs | None = None
-    _grades: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64), init=False)
+    _left: list[int] = field(default_factory=list, init=False)
+
+    @property
+    def bare_without(self) -> tuple[str, ...]:
+        """The annotations that tell bare calls apart, where the stricter cut-offs ask for it."""
+        return self.stricter.bare_without if self.stricter else ()
 
     def count(self, scores: NDArray[np.float32], bare: NDArray[np.bool_] | None = None) -> None:
         """Count judged scores [n], of calls that are `bare` [n] or not."""
-        if self.stricter is not None:
-            n = len(self.stricter.cuts) + 1
-            grades = np.bincount(self.stricter.grades(scores, bare), minlength=n)
-            self._grades = grades + self._grades if len(self._grades) else grades
+        if self.stricter is not None:  # each cut-off by itself: bare calls' may be in another order
+            alone = [replace(self.stricter, cuts=(cut,)) for cut in self.stricter.cuts]
+            kept = [int(np.count_nonzero(one.grades(scores, bare) == 0)) for one in alone]
+            self._left = [a + b for a, b in zip(self._left or [0] * len(kept), kept, strict=True)]
 
     def text(self) -> str:
         """The stricter choices from the mildest on; empty where there are none."""
-        if self.stricter is None or not len(self._grades):
+        if self.stricter is None or not self._left:
             return ""
-        left = np.cumsum(self._grades)
         cuts = [
-            f"{left[i]:,} at {_both(cut)} ({cut.label})" for i, cut in enumerate(self.stricter.cuts)
+            f"{left:,} at {_both(cut)} ({cut.label})"
+            for cut, left in zip(self.stricter.cuts, self._left, strict=True)
         ]
         return f"; stricter: {', '.join(reversed(cuts))}"
 
@@ -60,11 +65,21 @@ def resource_outlook(cutoffs: TypeCutoffs, key: str, scores: NDArray[np.float32]
     return Outlook(f", as are {of} ({100 * kept / n:.1f} %)", next_stricter(cutoffs, tranches))
 
 
-def next_stricter(cutoffs: TypeCutoffs, known: TypeCutoffs) -> TypeCutoffs | None:
-    """Of the `known` cut-offs, strictest first, the last few that are above all of `cutoffs`."""
-    strictest = max(cut.score for cut in cutoffs.cuts)
-    above = [cut for cut in known.cuts if cut.score > strictest][-CHOICES:]
-    return replace(known, cuts=tuple(above)) if above else None
+def next_stricter(
+    cutoffs: TypeCutoffs, known: TypeCutoffs, even: Cut | None = None
+) -> TypeCutoffs | None:
+    """Of the `known` cut-offs, strictest first, the last few that are above all of `cutoffs`; and
+    the threshold `even`, if it is."""
+    strictest = max(cut.score for cut in cutoffs.cuts), max(cut.of_bare for cut in cutoffs.cuts)
+
+    def above(cut: Cut) -> bool:
+        return bool(cut.score > strictest[0] and cut.of_bare > strictest[1])
+
+    cuts = [cut for cut in known.cuts if above(cut)][-CHOICES:]
+    if even is not None and above(even):
+        cuts.append(replace(even, label=f"`thresholds={even.label}`"))
+    cuts.sort(key=lambda cut: cut.score, reverse=True)
+    return replace(known, cuts=tuple(cuts)) if cuts else None
 
 
 @dataclass
@@ -148,9 +163,10 @@ class FilterSummary:
         of = "" if n is None else f"; {n:,} resource calls"
         lines = [f"{failed:,} of {judged:,} {name}s fail {self.key}, cut-offs {cutoffs.shown}{of}"]
         outlook = self.outlooks.get(name, Outlook())
-        keeps, stricter = outlook.keeps, outlook.text()
-        if judged and (keeps or stricter):
-            lines.append(f"{judged - failed - before:,} {name}s are kept{keeps}{stricter}")
+        if judged:
+            lines.append(
+                f"{judged - failed - before:,} {name}s are kept{outlook.keeps}{outlook.text()}"
+            )
         if before:
             lines.append(
                 f"{before:,} {name}s more have filters from before, of other tools or of an "

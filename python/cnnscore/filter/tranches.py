@@ -44,9 +44,14 @@ class Cut:
         return _shown(self.score)
 
     @property
+    def of_bare(self) -> np.float32:
+        """The score that judges bare calls."""
+        return self.score if self.bare_score is None else self.bare_score
+
+    @property
     def bare_shown(self) -> str:
-        """The same of the score for bare calls."""
-        return _shown(self.score if self.bare_score is None else self.bare_score)
+        """The same as text."""
+        return _shown(self.of_bare)
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,7 @@ class TypeCutoffs:
         """
         failed = self._failed([cut.score for cut in self.cuts], scores)
         if bare is not None and self.bare_without:
-            theirs = [cut.score if cut.bare_score is None else cut.bare_score for cut in self.cuts]
-            failed[bare] = self._failed(theirs, scores[bare])
+            failed[bare] = self._failed([cut.of_bare for cut in self.cuts], scores[bare])
         return failed
 
     def _failed(self, cuts: Sequence[np.float32], scores: NDArray[np.float32]) -> NDArray[np.int32]:

@@ -75,6 +75,26 @@ def cutoff_at(levels: dict[float, float], level: float) -> float | None:
     return levels[below] + part * (levels[above] - levels[below])
 
 
+def share_text(levels: dict[float, float], score: float) -> str:
+    """The share of true calls that reach a score, for people: what `cutoff_at` has the score for,
+    or the levels that it lies between or beyond."""
+    reached = max(
+        (level for level, cut in levels.items() if np.float32(cut) >= score), default=None
+    )
+    missed = min((level for level, cut in levels.items() if np.float32(cut) < score), default=None)
+    if reached is None:
+        return f"less than {missed:g} %"
+    if np.float32(levels[reached]) == score:
+        return f"{reached:g} %"
+    if missed is None:
+        return f"more than {reached:g} %"
+    if not _near(reached, missed):
+        return f"{reached:g} to {missed:g} %"
+    part = (levels[reached] - score) / (levels[reached] - levels[missed])
+    lost = [math.log(100 - at) for at in (reached, missed)]
+    return f"{100 - math.exp(lost[0] + part * (lost[1] - lost[0])):.4g} %"
+
+
 def default_levels(levels: dict[float, float]) -> list[float]:
     """Of the levels of a type, those that are taken where none is named; may be none."""
     return [level for level in DEFAULT_LEVELS if level in levels]
