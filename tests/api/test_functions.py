@@ -104,6 +104,14 @@ def test_filter_refuses(
     assert not (tmp_path / "out.vcf").exists()
 
 
+def test_a_fraction_in_place_of_a_percentage(
+    scored: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cs.filter(scored, output=tmp_path / "out.vcf", expect_false={"SNP": 0.05, "INDEL": 0.05})
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "takes percentages: 0.05 % is one false call in 2,000; if 5 % is meant, give 5" in said
+
+
 def test_evaluate_finds_what_the_command_finds(scored: Path, tmp_path: Path) -> None:
     found = cs.evaluate(scored, truth=TRUTH, reference=REF, scores=["CNN_READS", "QD"])
     run = run_cli(

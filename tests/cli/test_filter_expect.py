@@ -127,6 +127,26 @@ def test_what_is_no_percentage(tmp_path: Path, text: str) -> None:
     assert "give a percentage above 0 and below 100" in done.err
 
 
+def test_a_fraction_may_be_meant(tiny: dict[str, str], tmp_path: Path) -> None:
+    network = with_manifest(tiny["reference"], tmp_path / "own.onnx", name="own", training=TRAINING)
+    calls = scored(network, tmp_path)
+    for text, warns in (("0.05", True), ("0.05%", False), ("1", False)):
+        words = ("--expect-false", f"SNP={text}", "-m", network, "-o", tmp_path / "f.vcf")
+        done = run_cli("filter", calls, *words, "--quiet")
+        assert done.code == 0, done.err
+        says = "0.05 % is one false call in 2,000; if 5 % is meant, give 5"
+        assert (says in done.err) is warns
+        assert ("--expect-false takes percentages" in done.err) is warns
+
+
+@pytest.mark.parametrize("second", ["SNP=10", "SNP=5", "10"])
+def test_one_percentage_per_type(second: str, tmp_path: Path) -> None:
+    words = ("--expect-false=SNP=5", f"--expect-false={second}", "-o", tmp_path / "f.vcf")
+    done = run_cli("filter", "none.vcf", *words)
+    assert done.code == 1
+    assert f"--expect-false {second!r}: a percentage of SNPs is given twice" in done.err
+
+
 def test_it_is_in_place_of_other_cutoffs(tmp_path: Path) -> None:
     for other in (["--threshold", "0"], ["--snp-tranche", "99"]):
         done = run_cli("filter", "n.vcf", "--expect-false=5", *other, "-o", tmp_path / "f.vcf")

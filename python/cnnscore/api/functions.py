@@ -106,7 +106,7 @@ def _source(
     has_resources: bool,
 ) -> CutoffSource | None:
     """Where cut-offs come from, but for resources. Errors: UsageError for what excludes another."""
-    from cnnscore.filter.expectation import ExpectedFalse
+    from cnnscore.filter.expectation import ExpectedFalse, say_fraction
     from cnnscore.filter.sources import NetworkCutoffs, Thresholds
 
     asked = {
@@ -125,6 +125,8 @@ def _source(
         shares = _by_type(expect_false, "expect_false")
         if not all(len(share) == 1 and 0 < share[0] < 100 for share in shares.values()):
             raise UsageError("`expect_false=` takes a percentage above 0 and below 100 per type")
+        for percent in {share[0] for share in shares.values()}:
+            say_fraction(percent)
         return ExpectedFalse({name: share[0] / 100 for name, share in shares.items()}, model)
     if thresholds is not None:
         numbers = _by_type(thresholds, "thresholds")

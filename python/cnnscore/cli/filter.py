@@ -245,17 +245,23 @@ def _thresholds(given: list[str]) -> dict[str, list[str]]:
 
 def _expected(given: list[str]) -> dict[str, float]:
     """Expected shares of false calls, by type."""
-    shares = {}
+    shares: dict[str, float] = {}
     for text in given:
         name, equals, number = text.rpartition("=")
         types = (name.upper(),) if equals else VARIANT_TYPES
-        number = number.removesuffix("%").strip()
-        share = float(number) / 100 if _NUMBER.fullmatch(number) else 0.0
-        if not set(types) <= set(VARIANT_TYPES) or not 0 < share < 1:
+        plain = number.removesuffix("%").strip()
+        percent = float(plain) if _NUMBER.fullmatch(plain) else 0.0
+        if not set(types) <= set(VARIANT_TYPES) or not 0 < percent < 100:
             raise UsageError(
                 f"--expect-false {text!r}: give a percentage above 0 and below 100, or "
                 "SNP=PERCENT or INDEL=PERCENT, as in --expect-false SNP=5% --expect-false INDEL=20%"
             )
         for one in types:
-            shares[one] = share
+            if one in shares:
+                raise UsageError(f"--expect-false {text!r}: a percentage of {one}s is given twice")
+            shares[one] = percent / 100
+        if "%" not in number:
+            from cnnscore.filter.expectation import say_fraction
+
+            say_fraction(percent)
     return shares

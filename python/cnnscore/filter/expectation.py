@@ -8,6 +8,7 @@ logit(p) - logit(1 - f).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,21 @@ from cnnscore.network.calibration import even_odds, installed_manifest, true_sha
 from cnnscore.network.cutoffs import round_score
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.provenance import read_model_lines
+
+log = logging.getLogger("cnnscore")
+
+
+def say_fraction(percent: float) -> None:
+    """Warn of a percentage that may be meant as a fraction."""
+    if percent < 1:
+        log.warning(
+            "`expect_false=` takes percentages: %g %% is one false call in %s; if %g %% is meant, "
+            "give %g",
+            percent,
+            f"{100 / percent:,.0f}",
+            100 * percent,
+            100 * percent,
+        )
 
 
 @dataclass
