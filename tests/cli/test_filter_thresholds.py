@@ -104,6 +104,19 @@ def test_what_is_no_threshold(tmp_path: Path, threshold: str) -> None:
     assert (done.code, "give a number" in done.err) == (1, True), done.err
 
 
+def test_one_cutoff_is_written_once(tmp_path: Path) -> None:
+    """What FILTERs would name apart, or alike, is refused before anything is written."""
+    (tmp_path / "in.vcf").write_text(HEADER + "c\t1\t.\tA\tC\t.\t.\tS=1\n")
+    out = tmp_path / "out.vcf"
+    for words, says in (
+        (["--threshold", "0,0.0,-0"], "--threshold: 0 and 0.0 are one score, 0"),
+        (["--snp-tranche=99.001", "--snp-tranche=99.002"], "--snp-tranche: FILTERs have two"),
+    ):
+        done = run_cli("filter", tmp_path / "in.vcf", "--info-key", "S", *words, "-o", out)
+        assert (done.code, done.err.count("\n"), out.exists()) == (1, 1, False)
+        assert says in done.err
+
+
 def test_one_number_per_allele_is_judged_by_its_highest(tmp_path: Path) -> None:
     rows = ["A C,G A=1,9", "A C,G A=.,3", "A C,G A=.,.", "A C A=7"]
     found = filters(tmp_path, rows, "--info-key", "A", "--threshold", "5")

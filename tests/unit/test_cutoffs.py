@@ -81,6 +81,8 @@ def test_a_header_line_holds_both_curves() -> None:
 @pytest.mark.parametrize(
     "damaged",
     [
+        "SNP:99.0:-1,SNP:99.9:2",
+        "SNP:99.0:1.0;QD;SNP:99.0:0.5,SNP:99.9:0.501",
         "SNP:99.0:1.0;QD",
         "SNP:99.0:1.0;;SNP:99.0:0.5",
         "SNP:99.0:1.0;QD;",

@@ -71,6 +71,9 @@ def test_own_cutoffs_and_thresholds_keep_what_scores_them() -> None:
     plain = threshold_cutoffs("SNP", "QUAL", ["20", "30.5", "20"])
     assert cuts(plain) == [(30.5, "QUAL_SNP_below_30.5"), (20, "QUAL_SNP_below_20")]
     assert plain.grades(floats(30.5, 20, 19.99)).tolist() == [0, 1, 2]
+    for same in (["0", "0.0"], ["1", "-0", "+0"], ["inf", "1e39"], ["0.1", "0.1000000001"]):
+        with pytest.raises(UsageError, match=r"are one score, \S+, and one cut-off for SNPs"):
+            threshold_cutoffs("SNP", "QUAL", same)
 
 
 def test_without_resource_calls_nothing_fails() -> None:
@@ -90,6 +93,8 @@ def test_tranches_are_checked() -> None:
     for bad in ([], [100], [-0.1], [float("nan")]):
         with pytest.raises(UsageError, match="--snp-tranche"):
             check_tranches(bad, "--snp-tranche")
+    with pytest.raises(UsageError, match=r"two decimals, and 99.001 and 99.002 are one there"):
+        check_tranches([99.002, 90, 99.001], "--snp-tranche")
 
 
 def test_sensitivity_is_the_part_of_resource_calls_that_score_as_high() -> None:

@@ -7,7 +7,6 @@ and one bit per record. docs/tasks/filter.md states the rules.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -46,8 +45,6 @@ from cnnscore.filter.verdicts import TYPE_RULES, judge
 from cnnscore.network.cutoffs import BareCutoffs, bare
 from cnnscore.network.provenance import Provenance, read_model_lines
 from cnnscore.progress import NoProgress, Progress
-
-log = logging.getLogger("cnnscore")
 
 BATCH = 4096
 
@@ -116,7 +113,9 @@ def filter_calls(
     threads = options.threads - 1
     with readable_twice(calls) if resources else nullcontext((calls, None)) as (path, name):
         must_be_sorted = bool(resources or written.write_index)
-        read = Calls(path, name=name, must_be_sorted=must_be_sorted, threads=threads)
+        read = Calls(
+            path, name=name, must_be_sorted=must_be_sorted, threads=threads, again=bool(resources)
+        )
         header = read.header()
         key = choose_key(header, info_key, read.path)
         run = _Run(key, options, resources, progress or NoProgress())
@@ -325,8 +324,6 @@ class _Run:
         if self._resources and not self._known.is_empty():
             raise BadInput(f"{calls.path} shrank while it was read: it must not change")
         self._progress.clear()
-        if not summary.records:
-            log.warning("%s has no records", calls.path)
 
     def _judge(
         self,

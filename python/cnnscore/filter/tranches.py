@@ -129,12 +129,21 @@ class TypeCutoffs:
 
 
 def check_tranches(levels: Sequence[float], option: str) -> list[float]:
-    """The levels in ascending order, each once. Errors: UsageError for one that is not in 0-100."""
+    """The levels in ascending order, each once. Errors: UsageError for one that is not in 0-100,
+    and for two that a FILTER would name alike.
+    """
     if not levels or not all(0 <= level < 100 for level in levels):
         raise UsageError(
             f"{option} takes the percentage of resource calls to keep, at least 0 and less than 100"
         )
-    return sorted(set(levels))
+    ascending = sorted(set(levels))
+    for below, above in pairwise(ascending):
+        if two_decimals(below) == two_decimals(above):
+            raise UsageError(
+                f"{option}: FILTERs have two decimals, and {below:.10g} and {above:.10g} are one "
+                "there: leave one out"
+            )
+    return ascending
 
 
 def resource_cutoffs(
@@ -199,11 +208,17 @@ def network_cutoffs(
 
 def threshold_cutoffs(variant_type: str, key: str, thresholds: Sequence[str]) -> TypeCutoffs:
     """Plain cut-offs: records that score below one fail. `thresholds` are numbers as written; what
-    is beyond float32 is infinite, as a score of a file would be.
+    is beyond float32 is infinite, as a score of a file would be. Errors: UsageError for one number
+    that is written in two ways.
     """
-    ordered = sorted(set(thresholds), key=float, reverse=True)
+    ordered = sorted(dict.fromkeys(thresholds), key=float, reverse=True)
     with np.errstate(over="ignore"):
         scores = np.array(ordered, np.float64).astype(np.float32)
+    for i in np.flatnonzero(scores[1:] == scores[:-1]):
+        raise UsageError(
+            f"`thresholds=`: {ordered[i]} and {ordered[i + 1]} are one score, {scores[i]:g}, and "
+            f"one cut-off for {variant_type}s: leave one out"
+        )
     cuts = [
         Cut(
             label=text,

@@ -152,8 +152,7 @@ def cutoffs_of_manifest(raw: Any) -> Cutoffs:
         for variant_type, levels in raw.items()
     }
     for variant_type, levels in cutoffs.items():
-        scores = [score for _, score in sorted(levels.items())]
-        if scores != sorted(scores, reverse=True):
+        if _rises(levels):
             raise ValueError(
                 f"more sensitivity means a lower score, and those of {variant_type} rise"
             )
@@ -240,4 +239,10 @@ def _read_items(text: str) -> Cutoffs:
         for variant_type, levels in cutoffs.items()
         for level, score in levels.items()
     )
-    return cutoffs if sound else {}
+    return cutoffs if sound and not any(map(_rises, cutoffs.values())) else {}
+
+
+def _rises(levels: dict[float, float]) -> bool:
+    """Whether a higher level has a higher score, which cannot be."""
+    scores = [score for _, score in sorted(levels.items())]
+    return scores != sorted(scores, reverse=True)
