@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_what_stays_failed_is_not_kept(once: Path, tmp_path: Path) -> None:
     said = filtered(out, once, "--threshold", "SNP=1")
     assert filter_column(out) == ["CNN_1D_SNP_below_1;" + NAME, NAME, "PASS", "PASS", "PASS"]
     assert "1 of 5 SNPs fail" in said
-    assert "1 SNPs more have filters from before" in said
+    assert "1 SNPs more reach the cut-offs, but have filters from before" in said
     assert "of an earlier run: --invalidate-previous-filters drops these" in said
     for more in ("--invalidate-previous-filters", "--soft"):
         said = filtered(out, once, "--threshold", "SNP=1", more)
@@ -64,3 +65,17 @@ def test_the_header_keeps_the_cutoffs_that_failed_them(once: Path, tmp_path: Pat
     filtered(third, second, "--threshold", "SNP=0", "--invalidate-previous-filters")
     assert "Earlier" not in cutoffs_line(third)
     assert "from before" not in cutoffs_line(third)
+
+
+def test_stricter_choices_count_what_would_pass(tmp_path: Path) -> None:
+    """Of the records that no filter from before fails."""
+    rows = [("A", "G", score) for score in range(100)]
+    calls, once = write_vcf(tmp_path / "calls.vcf", rows), tmp_path / "once.vcf"
+    filtered(once, calls, "--threshold", "SNP=40")
+    words = ("--resource", calls, "--snp-tranche", 98)
+    said = filtered(tmp_path / "out.vcf", once, *words)
+    assert f"{filter_column(tmp_path / 'out.vcf').count('PASS')} SNPs are kept" in said
+    (choices,) = re.findall(r"; stricter: (\d+) at (\S+) \(95\), (\d+) at (\S+) \(90\)", said)
+    kept, counted = choices[0::2], choices[1::2]
+    for n, cut in zip(kept, counted, strict=True):
+        assert int(n) == sum(score > max(float(cut), 39) for _, _, score in rows)
