@@ -169,7 +169,7 @@ class FilterSummary:
             )
         if before:
             lines.append(
-                f"{before:,} {name}s more reach the cut-offs, but have filters from before, of other "
-                "tools or of an earlier run: `clear=` drops these"
+                f"{before:,} {name}s more reach the cut-offs, but have filters from before, of "
+                "other tools or of an earlier run: `clear=` drops these"
             )
         return lines
