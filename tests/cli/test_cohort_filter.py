@@ -101,6 +101,7 @@ def test_sites_and_carriers_by_the_expected_share(tmp_path: Path) -> None:
     cutoff = math.log(share / (1 - share)) - math.log(0.95 / 0.05)
     assert f"SNPs fail CNN_SITE, cut-offs {cutoff:.3f} (5 % false)" in run.err
     assert f"carriers of SNPs fail CNN_READS, cut-offs {cutoff:.3f} (5 % false)" in run.err
+    assert "SNPs are kept: likelier true than false" in run.err, "no share: that is of one sample"
 
 
 def test_genotypes(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cnnscore.calls.carriers import SITE_KEY
 from cnnscore.errors import UsageError
 from cnnscore.filter.summary import STRICTER, Outlook, next_stricter
 from cnnscore.filter.tranches import Cut, TypeCutoffs, network_cutoffs, threshold_cutoffs
@@ -86,7 +87,10 @@ class Curve:
 
 
 def curves_of(key: str, network: str, cutoffs: Cutoffs, bare: BareCutoffs) -> dict[str, Curve]:
-    """By type, for the scores in INFO `key`."""
+    """By type, for the scores in INFO `key`. None for a cohort's sites, which networks are not
+    measured on."""
+    if key == SITE_KEY:
+        return {}
     return {
         name: Curve(name, key, network, levels, bare.cutoffs.get(name), bare.annotations)
         for name, levels in cutoffs.items()
