@@ -196,7 +196,8 @@ def test_reads_that_do_not_count(
                 read.set_tag("RG", None)
             elif lacks == "length":
                 bases, qualities = read.query_sequence, read.query_qualities
-                assert bases and qualities
+                assert bases
+                assert qualities
                 read.query_sequence, read.cigarstring = bases[:30], "30M"
                 read.query_qualities = qualities[:30]
             elif number % 3:
