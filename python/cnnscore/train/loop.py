@@ -271,7 +271,7 @@ def _deviations(samples: Samples) -> NDArray[np.float32]:
 
 def _target(label: Tensor, planes: Planes, teachers: Sequence[Teacher]) -> Tensor:
     """[n] probability of being true: the label's, or the mean of it and of the teachers' mean
-    log-odds', since a pupil of teachers alone falls behind each of them.
+    log-odds': a pupil of teachers alone fell behind each of them.
     """
     own = (label >= len(LABELS) // 2).float()
     if not teachers:
