@@ -128,8 +128,17 @@ def test_records_without_a_sequence_do_not_count(alt: str, tmp_path: Path) -> No
 
 
 def test_our_networks_do_without(tmp_path: Path) -> None:
-    of = network(*GATKS, encoding="reference")
+    of = network(*GATKS, encoding="read-set-2")
     assert not said(write(tmp_path / "calls.vcf", ["DP=9000"] * 200, declared=("DP",)), of)
+
+
+@pytest.mark.parametrize(("some", "few"), [("QD=9;FS=0;SOR=1;MQ=60", False), ("QD=9;FS=0", True)])
+def test_ours_without_reads_has_little_to_look_at(some: str, few: bool, tmp_path: Path) -> None:
+    """Of the annotations that some callers leave out half are enough; QUAL is every caller's."""
+    of = network("QUAL", *GATKS, encoding="reference")
+    warned = said(write(tmp_path / "calls.vcf", [some] * 3), of)
+    assert len(warned) == few
+    assert not few or "lacks most of MQ, DP, SOR, FS, QD, MQRankSum, ReadPosRankSum" in warned[0]
 
 
 @pytest.mark.parametrize("name", ["calls", "deep"])
