@@ -91,6 +91,9 @@ def _calls(folder: Path) -> None:
         csi = name == "by_csi.vcf.gz"
         (folder / name).write_bytes(bgzf(text, level=6 if csi else 0))
         pysam.tabix_index(str(folder / name), preset="vcf", csi=csi, force=True)
+    # Whose network nothing says: any may be named for it.
+    lines = [x for x in text.splitlines(keepends=True) if not x.startswith(b"##cnnscore_model")]
+    (folder / "unnamed.vcf.gz").write_bytes(bgzf(b"".join(lines)))
     bcf = subprocess.run(
         ["bcftools", "view", "--no-version", "-Ou", scored], capture_output=True, check=True
     )

@@ -155,7 +155,7 @@ def of_network(file: str, reads: str) -> Case:
         {mutated: Promise.RECORDS, layers.protobuf: Promise.RECORDS},
         (
             *score(f"calls.vcf.gz -R ref.fa {reads} -m FILE --info-key FUZZED"),
-            *judged("calls.vcf.gz --model FILE"),
+            *judged("unnamed.vcf.gz --model FILE"),
             Reading(
                 "real plugin", f"calls.vcf.gz -f ref.fa {reads.replace('-I', '-b')} -m FILE {KEY}"
             ),
