@@ -92,8 +92,9 @@ def _calls(folder: Path) -> None:
         (folder / name).write_bytes(bgzf(text, level=6 if csi else 0))
         pysam.tabix_index(str(folder / name), preset="vcf", csi=csi, force=True)
     # Whose network nothing says: any may be named for it.
-    lines = [x for x in text.splitlines(keepends=True) if not x.startswith(b"##cnnscore_model")]
-    (folder / "unnamed.vcf.gz").write_bytes(bgzf(b"".join(lines)))
+    said = text.splitlines(keepends=True)
+    unnamed = [line for line in said if not line.startswith(b"##cnnscore_model")]
+    (folder / "unnamed.vcf.gz").write_bytes(bgzf(b"".join(unnamed)))
     bcf = subprocess.run(
         ["bcftools", "view", "--no-version", "-Ou", scored], capture_output=True, check=True
     )
