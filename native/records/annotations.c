@@ -121,8 +121,7 @@ static void say(fault which, const char *calls, const char *list, const char *mo
                 cnnscore_error *warning) {
     static const char *const zero =
         "takes 0 for them, as GATK does, and gives low scores. `gatk VariantAnnotator` writes them; "
-        "cnnscore's "
-        "own network reads does without";
+        "cnnscore's own network reads does without";
     if (which == UNDECLARED)
         cnnscore_fail(warning, CNNSCORE_OK, "%s declares no INFO/%s: %s %s", calls, list, model, zero);
     else if (which == LACKING)
@@ -162,7 +161,7 @@ static bool say_little_is_known(const cnnscore_calls *calls, const char *model, 
     if (little)
         cnnscore_fail(warning, CNNSCORE_OK,
                       "%s lacks most of %s, and %s looks at no reads: it can tell few false calls from true "
-                      "ones, and filtering by its scores removes hardly any. Give the reads to `reads`",
+                      "ones, and filtering by its scores removes few. Give the reads to `reads`",
                       calls->given, list.s, model);
     ks_free(&list);
     return little;

@@ -58,8 +58,14 @@ def find_model(name: str) -> Path:
 
 
 def digest_of(path: Path) -> str:
-    """The SHA-256 of a network's file, hex: what the header of a scored file names it by."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """SHA-256 of a file, in hex: what the header of a scored file names its network by. Errors:
+    BadInput.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from None
 
 
 def installed_models() -> Iterator[Path]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnscore.errors import BadInput, BadOutput, UsageError
+from cnnscore.errors import BadOutput, UsageError
+from cnnscore.network.store import digest_of
 
 
 def prepare(
@@ -40,15 +40,6 @@ def prepare(
     return checkpoint
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file. Errors: BadInput."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from None
-
-
 def digests(paths: Sequence[Path]) -> list[str]:
     """SHA-256 of each file. Errors: BadInput."""
-    return [digest(path) for path in paths]
+    return [digest_of(path) for path in paths]

@@ -24,7 +24,7 @@ from cnnscore.locks import one_run
 from cnnscore.network.encode import Planes
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.session import Session
-from cnnscore.network.store import find_model
+from cnnscore.network.store import digest_of, find_model
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.train import checkpoint as checkpoints
 from cnnscore.train.calibrate import class_counts
@@ -32,7 +32,7 @@ from cnnscore.train.card import HELD_OUT, write_card
 from cnnscore.train.config import Config, to_toml
 from cnnscore.train.export import make_manifest, save_checked, write_onnx
 from cnnscore.train.figures import check_splits, finish
-from cnnscore.train.folder import digest, digests, prepare
+from cnnscore.train.folder import digests, prepare
 from cnnscore.train.init import load_weights
 from cnnscore.train.logs import Logs
 from cnnscore.train.loop import Teacher, train
@@ -216,8 +216,8 @@ def _made_of(config: Config, files: Sequence[Path], options: RunOptions) -> dict
         "configuration": config.to_dict(),
         "data": digests(files),
         "left_out": sorted(f"{key}={value}" for key, value in options.leave_out),
-        "init": options.init and digest(find_model(options.init)),
-        "teachers": [digest(find_model(name)) for name in options.teachers],
+        "init": options.init and digest_of(find_model(options.init)),
+        "teachers": [digest_of(find_model(name)) for name in options.teachers],
         "rehearsal": digests(options.rehearsal),
     }
 

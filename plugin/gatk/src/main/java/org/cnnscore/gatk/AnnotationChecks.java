@@ -141,7 +141,7 @@ final class AnnotationChecks {
       logger.warn(
           String.format(
               "%s lacks most of %s, and %s looks at no reads: it can tell few false calls from true"
-                  + " ones, and filtering by its scores removes hardly any. Give the reads to"
+                  + " ones, and filtering by its scores removes few. Give the reads to"
                   + " `reads`",
               calls,
               callers.stream().map(annotation -> annotation.key).collect(joining(", ")),
