@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import pysam
 import pytest
 
 from genome import Individual, confident_regions, haplotype, random_reference, without_overlaps
 from neighbours import FURTHEST, ROOM, make_group, neighbours
-from stated import stated, with_calls_near, within
+from stated import shown, stated, with_calls_near, within
 
 LENGTH = 400_000
 
@@ -96,3 +98,40 @@ def test_spans_begin_at_their_start_and_end_before_their_end() -> None:
     found = {("a", 9, "A", "C"), ("a", 10, "A", "C"), ("a", 19, "A", "C"), ("a", 20, "A", "C")}
     assert {allele[1] for allele in within(found, [("a", 10, 20), ("b", 0, 9)])} == {10, 19}
     assert with_calls_near({("b", 10, "A", "C")}, found) == set()
+
+
+def aligned(folder: Path, *reads: tuple[int, str, str, int]) -> pysam.AlignmentFile:
+    """Reads (start, CIGAR, bases, flag) on contig a."""
+    header = pysam.AlignmentHeader.from_dict(
+        {"HD": {"VN": "1.6", "SO": "coordinate"}, "SQ": [{"SN": "a", "LN": 1000}]}
+    )
+    with pysam.AlignmentFile(str(folder / "reads.bam"), "wb", header=header) as file:
+        for start, cigar, bases, flag in reads:
+            read = pysam.AlignedSegment(header)
+            read.query_name, read.flag, read.reference_id = "r", flag, 0
+            read.reference_start, read.mapping_quality = start, 60
+            read.query_sequence, read.cigarstring = bases, cigar
+            file.write(read)
+    pysam.index(str(folder / "reads.bam"))
+    return pysam.AlignmentFile(str(folder / "reads.bam"))
+
+
+def test_a_true_one_that_no_read_shows_is_not_listed(tmp_path: Path) -> None:
+    reads = aligned(
+        tmp_path,
+        (100, "20M", "A" * 10 + "C" + "A" * 9, 0),
+        (200, "20M", "A" * 10 + "C" + "A" * 9, 1024),  # a duplicate: cnnscore does not see it
+        (300, "10M2D10M", "A" * 20, 0),
+        (500, "15M5S", "A" * 20, 0),
+        (700, "100M", "A" * 100, 0),
+    )
+    listed = {
+        ("a", 110, "A", "C"): True,
+        ("a", 110, "A", "G"): False,
+        ("a", 210, "A", "C"): False,
+        ("a", 325, "A", "AC"): True,  # an aligner may write it otherwise, near by
+        ("a", 510, "A", "AC"): True,
+        ("a", 750, "A", "AC"): False,
+        ("a", 900, "AC", "A"): False,  # no read at all
+    }
+    assert shown(set(listed), reads) == {allele for allele, is_shown in listed.items() if is_shown}

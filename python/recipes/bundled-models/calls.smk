@@ -132,6 +132,6 @@ rule calls_of:
             --confident {input.confident} --reference {input.ref} --out {wildcards.sample}/$caller.bed
         done
         {PYTHON} {input.scripts[1]} --truth {input.truth} --confident {input.confident} \
-          --reference {input.ref} --calls {params.calls} {params.clusters} \
+          --reference {input.ref} --reads {input.bam} --calls {params.calls} {params.clusters} \
           --out {output.stated} --judged {wildcards.sample}/stated.bed
         """

@@ -52,12 +52,45 @@ rule data:
         """
 
 
+# Calls that no caller makes, of the training samples alone: few of those that are calibrated.
+rule invented:
+    input:
+        script=ancient(RECIPE / "invented.py"),
+        calls=expand("{{sample}}/{caller}.vcf.gz", caller=CALLERS),
+        ref="{sample}/ref.fa",
+        bam="{sample}/reads.bam",
+        truth="{sample}/truth.vcf.gz",
+        confident="{sample}/confident.bed",
+        others=expand("data/{{sample}}.{caller}.parquet", caller=LISTS),  # blocks share a split
+    output:
+        calls="{sample}/invented.vcf.gz",
+        data="data/{sample}.invented.parquet",
+    params:
+        tags=tags,
+        split=split,
+        made_by=content("invented", "stated", "judgeable"),
+    log:
+        "data/{sample}.invented.log",
+    shell:
+        """
+        exec >{log} 2>&1
+        {PYTHON} {input.script} --truth {input.truth} --confident {input.confident} \
+          --reference {input.ref} --calls {input.calls} --out {output.calls}
+        {CNNSCORE} dataset {output.calls} -R {input.ref} -I {input.bam} --truth {input.truth} \
+          --confident {input.confident} --name {wildcards.sample} --tag caller=invented {params.tags} \
+          {params.split} --overwrite -o {output.data}
+        """
+
+
 def data_of(network, splits=("train", "valid")):
     """The data sets that a network learns from: `reference` has nothing to see in calls without
     annotations or reads."""
     names = [name for split in splits for name in OF[split]]
     lists = CALLERS if network == "reference" else LISTS
-    return expand("data/{sample}.{caller}.parquet", sample=names, caller=lists)
+    invented = expand("data/{sample}.invented.parquet", sample=OF["train"])
+    return expand("data/{sample}.{caller}.parquet", sample=names, caller=lists) + (
+        invented if network == "reads" else []
+    )
 
 
 def settings(wildcards):
@@ -82,13 +115,15 @@ ENCODING_OF = {network: encoding_of(network) for network in NETWORKS}
 rule rehearsal:
     input:
         train=expand("data/{sample}.{caller}.parquet", sample=OF["train"], caller=CALLERS),
+        invented=expand("data/{sample}.invented.parquet", sample=OF["train"]),
         validation=expand("data/{sample}.{caller}.parquet", sample=OF["valid"], caller=CALLERS),
     output:
         [f"rehearsal/{encoding}.npz" for encoding in ENCODING_OF.values()],
     run:
         for network, file in zip(ENCODING_OF, output):
+            train = input.train + (input.invented if network == "reads" else [])
             shell(
-                "{PYTHON} {RECIPE}/rehearsal.py {network} --train {input.train} "
+                "{PYTHON} {RECIPE}/rehearsal.py {network} --train {train} "
                 "--validation {input.validation} --most 900 -o {file}"
             )
 

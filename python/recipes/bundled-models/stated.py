@@ -2,10 +2,11 @@
 all callers, without annotations or genotypes.
 
 Of true variants beside each other callers write many in other words, or as one: their files hold
-few that can be labelled. Here all stand. A true one is left out only where no caller has anything
-near: the reads have no sign of it. Of false ones those are taken that a caller is judged for.
+few that can be labelled. Here all stand. A true one is left out only where the reads have no sign
+of it: no caller has anything near, or no read shows it. Of false ones those are taken that a
+caller is judged for.
 
-Command: python stated.py --truth VCF --confident BED --reference FASTA --calls VCF ...
+Command: python stated.py --truth VCF --confident BED --reference FASTA --reads BAM --calls VCF ...
                           [--all-clusters] --out VCF --judged BED
 
 The file of a caller's judged regions lies beside its calls: NAME.bed of NAME.vcf.gz.
@@ -16,9 +17,11 @@ from __future__ import annotations
 import argparse
 import subprocess
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pysam
 
 from judgeable import MARGIN, alleles, clusters_left_out, subtract
 
@@ -59,6 +62,35 @@ def with_calls_near(truth: set[Allele], called: set[Allele]) -> set[Allele]:
     return kept
 
 
+def shown(found: set[Allele], reads: pysam.AlignmentFile) -> set[Allele]:
+    """Those that some read shows: its base, or for an indel any indel or clip within MARGIN."""
+    return {allele for allele in found if _is_shown(allele, reads)}
+
+
+def _is_shown(allele: Allele, reads: pysam.AlignmentFile) -> bool:
+    contig, at, ref, alt = allele
+    if len(ref) == len(alt) == 1:
+        counts = reads.count_coverage(contig, at, at + 1, quality_threshold=0)
+        return bool(counts["ACGT".index(alt)][0])
+    start, end = max(at - MARGIN, 0), at + len(ref) + MARGIN
+    return any(
+        start <= place <= end
+        for read in reads.fetch(contig, start, end)
+        if not (read.is_duplicate or read.is_secondary or read.is_qcfail)
+        for place in _breaks(read)
+    )
+
+
+def _breaks(read: pysam.AlignedSegment) -> Iterator[int]:
+    """Where on the reference its indels and clips are."""
+    at = read.reference_start
+    for operation, length in read.cigartuples or ():
+        if operation in (pysam.CINS, pysam.CDEL, pysam.CSOFT_CLIP):
+            yield at
+        if operation not in (pysam.CINS, pysam.CSOFT_CLIP, pysam.CHARD_CLIP):
+            at += length
+
+
 def stated(
     truth: set[Allele], calls: list[tuple[set[Allele], list[Span]]]
 ) -> tuple[set[Allele], set[Allele]]:
@@ -86,7 +118,7 @@ def write(path: Path, listed: set[Allele], lengths: dict[str, int]) -> None:
 def main() -> None:
     """Parse the command line, write the list and where it is judged."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("truth", "confident", "reference", "out", "judged"):
+    for name in ("truth", "confident", "reference", "reads", "out", "judged"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--calls", type=Path, nargs="+", required=True)
     parser.add_argument("--all-clusters", action="store_true")
@@ -97,6 +129,8 @@ def main() -> None:
         judged = path.with_name(path.name.removesuffix(".vcf.gz") + ".bed")
         calls.append((alleles(path, args.reference), read_bed(judged)))
     true, false = stated(truth, calls)
+    with pysam.AlignmentFile(str(args.reads)) as reads:
+        true = shown(true, reads)
     index = args.reference.with_name(args.reference.name + ".fai").read_text().splitlines()
     lengths = {line.split("\t")[0]: int(line.split("\t")[1]) for line in index}
     write(args.out, true | false, lengths)
