@@ -167,3 +167,12 @@ int cnnscore_records_filtered(const cnnscore_records *records, uint8_t *filtered
     }
     return CNNSCORE_OK;
 }
+
+const char *cnnscore_records_filter_name(const cnnscore_records *records, int32_t record, int32_t index) {
+    const bcf_hdr_t *header = records->calls->header;
+    bcf1_t *of = records->record[record];
+    bcf_unpack(of, BCF_UN_FLT);
+    if (index < 0 || index >= of->d.n_flt) return NULL;
+    int id = of->d.flt[index];
+    return id >= 0 && id < header->n[BCF_DT_ID] ? header->id[BCF_DT_ID][id].key : NULL;
+}

@@ -85,6 +85,8 @@ int cnnscore_records_dosage(const cnnscore_records *records, int32_t sample, int
                             cnnscore_error *err);
 /* 1 where FILTER holds something other than PASS or `.`. */
 int cnnscore_records_filtered(const cnnscore_records *records, uint8_t *filtered);
+/* The name at `index` in FILTER of a record, PASS too; NULL behind the last one. */
+const char *cnnscore_records_filter_name(const cnnscore_records *records, int32_t record, int32_t index);
 
 /* Open an output and write the header of `calls`. `mode` is htslib's: "w", "wz6", "wb", "wbu";
  * `name` is what messages call it, as an output is written aside and renamed when whole. */

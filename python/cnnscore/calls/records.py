@@ -116,6 +116,10 @@ class Records:
         lib.cnnscore_records_filtered(self.handle, ffi.cast("uint8_t *", values.ctypes.data))
         return values.astype(bool)
 
+    def filter_names(self, record: int) -> list[str]:
+        """The names in FILTER of a record, in its order; PASS too."""
+        return _names(lambda i: lib.cnnscore_records_filter_name(self.handle, record, i))
+
     def genotype_filtered(self, sample: int) -> NDArray[np.bool_]:
         """[N] whether FORMAT/FT of the column `sample` names a filter."""
         values = np.zeros(len(self.sites()), np.uint8)
