@@ -131,6 +131,9 @@ def test_evaluate_finds_what_the_command_finds(scored: Path, tmp_path: Path) -> 
         assert (row["true"], row["false"]) == (score["true"], score["false"])
         for column, value in (("roc_auc", auc["value"]), ("roc_auc_low", auc["low"])):
             assert row[column] == value or (value is None and np.isnan(row[column]))
+    assert list(found.filters()["filter"]) == ["PASS"] * 3
+    assert found.filters()["true_kept"][2] == wanted["counts"][0]["types"]["ALL"]["true"]
+    assert np.isfinite(found.filters()["truth_recall"]).all()
     curves = found.curves().to_pandas()
     snps = curves[(curves["score"] == "CNN_READS") & (curves["type"] == "SNP")]
     assert snps["recall"].iloc[-1] == 1

@@ -148,6 +148,28 @@ def test_passing_truth(log: Path, tmp_path: Path) -> None:
     assert "330:G:A" in labels(tmp_path / "out")["FP"]
 
 
+@pytest.mark.parametrize("tool", ["vcfeval", "hap.py"])
+def test_what_pass_keeps(log: Path, tmp_path: Path, tool: str) -> None:
+    """The program sees all calls, whatever FILTER; 80, 156 and 190 pass. 220 is missed."""
+    calls = tmp_path / "calls.vcf"
+    lines = (GOLDEN / "calls.vcf").read_text().splitlines(keepends=True)
+    passing = ("c\t80\t", "c\t156\t", "c\t190\t")
+    calls.write_text(
+        "".join(
+            line.replace("\tlow\t", "\tPASS\t") if line.startswith(passing) else line
+            for line in lines
+        )
+    )
+    done = evaluate(tmp_path / "out", tool, "--sample", "A", calls=calls)
+    assert done.code == 0, done.err
+    rows = json.loads((tmp_path / "out" / "evaluation.json").read_text())["filters"]
+    keys = ("true_kept", "true_lost", "false_kept", "false_removed", "truth_kept", "truth")
+    found = {row["type"]: tuple(row[key] for key in keys) for row in rows}
+    assert found == {
+        "SNP": (1, 5, 1, 2, 1, 8), "INDEL": (1, 0, 0, 0, 1, 1), "ALL": (2, 5, 1, 2, 2, 9),
+    }  # fmt: skip
+
+
 def test_all_alleles(log: Path, tmp_path: Path) -> None:
     """Each ALT counts: 60:G:T, which is 0/0, and 100:A:T, false though its record matches."""
     done = evaluate(tmp_path / "out", "vcfeval", "--all-alleles")

@@ -146,9 +146,9 @@ def test_the_files_that_it_writes(case: dict[str, Path]) -> None:
     assert evaluate(case, "--score", "S", "--score", "QUAL").code == 0
     names = {path.name for path in case["out"].iterdir()}
     assert names == {
-        "evaluation.json", "scores.tsv", "tranches.tsv", "strata.tsv", "differences.tsv",
-        "compared.vcf.gz", "compared.vcf.gz.tbi", "report.html", "cnnscore_mqc.json",
-        "mistakes.bed", "igv_session.xml",
+        "evaluation.json", "filters.tsv", "scores.tsv", "tranches.tsv", "strata.tsv",
+        "differences.tsv", "compared.vcf.gz", "compared.vcf.gz.tbi", "report.html",
+        "cnnscore_mqc.json", "mistakes.bed", "igv_session.xml",
     }  # fmt: skip
     assert not list(case["out"].parent.glob(".*part"))
     with (case["out"] / "scores.tsv").open() as file:

@@ -322,8 +322,8 @@ def _walker(gatk: Gatk) -> Subject:
 
 _EVALUATION = (
     *("cnnscore_mqc.json", "compared.vcf.gz", "compared.vcf.gz.tbi", "differences.tsv"),
-    *("evaluation.json", "igv_session.xml", "mistakes.bed", "report.html", "scores.tsv"),
-    *("strata.tsv", "tranches.tsv"),
+    *("evaluation.json", "filters.tsv", "igv_session.xml", "mistakes.bed", "report.html"),
+    *("scores.tsv", "strata.tsv", "tranches.tsv"),
 )
 
 

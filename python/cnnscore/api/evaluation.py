@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from cnnscore.given import Files
 
-TEXTS = ("sample", "score", "type", "label", "contig", "ref", "alt")
+TEXTS = ("file", "sample", "score", "type", "filter", "label", "contig", "ref", "alt")
 
 
 class Evaluation:
@@ -75,6 +75,13 @@ class Evaluation:
             for of in self.result.get("samples", ())
             for score in of["scores"]
         )
+
+    def filters(self) -> Table:
+        """One row per file and variant type of what PASS keeps: true and false calls, figures (NaN:
+        there is none), and the truth alleles that passing calls have. Where several filters remove
+        SNPs, or indels, each has a row, named in `filter`, as if it were the only one.
+        """
+        return _table(self.result["filters"])
 
     def curves(self) -> Table:
         """One row per score, variant type and threshold: `true` and `false` calls that score at

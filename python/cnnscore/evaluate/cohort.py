@@ -19,6 +19,7 @@ from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate.blocks import Blocks
 from cnnscore.evaluate.compared import Lines
 from cnnscore.evaluate.figures import figures_of
+from cnnscore.evaluate.filters import filter_rows, summed
 from cnnscore.evaluate.labelled import ComparedCalls
 from cnnscore.evaluate.metrics import METRICS
 from cnnscore.evaluate.run import Evaluation, Request, evaluate
@@ -89,6 +90,7 @@ def evaluate_samples(
         parts.append(evaluate(of_row, progress, contigs))
     rows = [part.files[0] for part in parts]
     pooled = _pooled(rows, [row.sample for row in table])
+    filtered = summed([part.filtered[0] for part in parts])
     blocks = Blocks(request.block, request.replicates, request.seed) if request.block else None
     first = parts[0].result
     every = [part.result["truth"] for part in parts]
@@ -109,6 +111,7 @@ def evaluate_samples(
             "confident_bases": sum(bases) if bases else None,
         },
         "counts": [_summed([part.result["counts"][0] for part in parts])],
+        "filters": filter_rows(pooled.name, filtered),
         "notes": sorted({note for part in parts for note in part.result["notes"]}),
         **figures_of([pooled], blocks),
         "samples": [
@@ -126,7 +129,7 @@ def evaluate_samples(
             for row, part in zip(table, parts, strict=True)
         ],
     }
-    return Evaluation(result, [pooled])
+    return Evaluation(result, [pooled], [filtered])
 
 
 def _regions(table: Sequence[SampleTruth]) -> str | None:

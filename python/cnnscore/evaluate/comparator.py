@@ -68,7 +68,8 @@ class Verdict:
     """What another tool found in one call file; a `LabelSource`.
 
     `called` are the alleles by label. `partly` are the alleles of records that match the truth set
-    `listed` in part. `found` and `missed` are alleles of the truth set, as it writes them.
+    `listed` in part. `found` and `missed` are alleles of the truth set, as it writes them; labels
+    have the rows of `found`, where a call writes an allele in the same way.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Verdict:
         self._called = {label: Labeller(alleles, None) for label, alleles in called.items()}
         self._partly = None if partly is None else Labeller(partly, None)
         self._listed = Labeller(listed, None)
+        self._found = None if found is None else Labeller(found, None)
         self._all_alleles = all_alleles
         self.found, self.missed = found, missed
 
@@ -103,7 +105,10 @@ class Verdict:
             any_listed = np.zeros(len(sites), bool)
             any_listed[alleles.site[shared & listed]] = True
             part[shared & ~listed & any_listed[alleles.site]] = FALSE
-        return labels_of(sites, alleles, part)
+        truth = np.full(len(alleles), -1)
+        if self._found is not None:
+            truth = np.where(part == NOT_CALLED, -1, self._found.label(sites).truth)
+        return labels_of(sites, alleles, part, truth)
 
 
 def check_comparator(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cnnscore.batch import WindowBatch, offsets_of
 from cnnscore.calls.output import OutputOptions, copy_calls, index_for
 from cnnscore.calls.records import Calls
+from cnnscore.evaluate.filters import GENOTYPE
 from cnnscore.truth.labels import TRUE, Labels
 from cnnscore.truth.truth_set import TruthSet
 
@@ -21,6 +22,9 @@ _INFO = (
     ("TYPE", "1", "String", "SNP or INDEL"),
     ("CALL", ".", "String", "The record it comes from, CONTIG:POS:REF:ALT as in the call file"),
 )  # fmt: skip
+
+_IN_FILTERS = "/:+@()[];"
+"""What stays as it is in the names of filters; else they are percent-encoded."""
 
 
 class Lines:
@@ -34,6 +38,7 @@ class Lines:
         self._contig: list[NDArray[np.int64]] = []
         self._pos: list[NDArray[np.int64]] = []
         self._names: dict[int, tuple[str, int]] = {}
+        self._filters: set[str] = set()
         self._count = 0
         self._samples = False  # whether each line says of which sample it is
 
@@ -44,6 +49,7 @@ class Lines:
         whole._samples = True
         for part, sample in zip(parts, samples, strict=True):
             whole._names |= part._names
+            whole._filters |= part._filters
             # Lines end in INFO, whose values have no `;`, `=`, `,` and blanks.
             end = f";SAMPLE={quote(sample, safe='/:+@()[]')}\n".encode()
             lines = [line.rstrip(b"\n") + end for line in part._each()]
@@ -65,8 +71,11 @@ class Lines:
         labels: Labels,
         part: NDArray[np.int64],
         values: dict[str, NDArray[np.float64]],
+        failed: list[str],
     ) -> None:
-        """Lines of the normalised alleles `part`; `contig` maps the batch's contigs to ours."""
+        """Lines of the normalised alleles `part`; `contig` maps the batch's contigs to ours, and
+        `failed` is FILTER of each site.
+        """
         alleles = labels.alleles
         texts = [name.decode("utf-8", "replace") for name in names]
         for index, text, length in zip(contig.tolist(), texts, sites.contig_length, strict=True):
@@ -83,13 +92,16 @@ class Lines:
         columns = [
             (key, values[name].tolist()) for key, name in zip(self._keys, self._scores, strict=True)
         ]
-        lines, call, last_site = [], "", -1
+        encoded = {text: quote(text, safe=_IN_FILTERS) for text in set(failed)}
+        self._filters.update(name for names in encoded.values() for name in names.split(";"))
+        lines, call, filters, last_site = [], "", "", -1
         for i in part.tolist():
             site, name = in_site[i], texts[in_contig[i]]
             if site != last_site:
                 begin, end = first[site], first[site + 1]
                 refs_alts = [own[own_at[a] : own_at[a + 1]] for a in range(begin, end)]
                 call = f"{name}:{site_pos[site] + 1}:{refs_alts[0]}:{','.join(refs_alts[1:])}"
+                filters = encoded[failed[site]]
                 last_site = site
             cut = offset[i] + ref_length[i]
             fields = "".join(
@@ -99,7 +111,7 @@ class Lines:
             )
             lines.append(
                 f"{name}\t{pos[i] + 1}\t.\t{text[offset[i] : cut]}\t"
-                f"{text[cut : offset[i + 1]]}\t.\t.\t"
+                f"{text[cut : offset[i + 1]]}\t.\t{filters}\t"
                 f"LABEL={'TP' if true[i] else 'FP'};TYPE={'SNP' if is_snp[i] else 'INDEL'};"
                 f"CALL={call}{fields}\n".encode()
             )
@@ -165,6 +177,9 @@ class Lines:
         lines = ["##fileformat=VCFv4.2"]
         for name, length in self._names.values():
             lines.append(f"##contig=<ID={name}{f',length={length}' if length else ''}>")
+        for name in sorted(self._filters - {"PASS"}):
+            text = "As in the call file" if name != GENOTYPE else "FORMAT/FT names a filter"
+            lines.append(f'##FILTER=<ID={name},Description="{text}">')
         for key, number, value_type, text in _INFO:
             lines.append(
                 f'##INFO=<ID={key},Number={number},Type={value_type},Description="{text}">'

@@ -19,6 +19,7 @@ from cnnscore.calls.windows import ReaderOptions, WindowBuffers, WindowReader
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.evaluate import strata
 from cnnscore.evaluate.compared import Lines
+from cnnscore.evaluate.filters import CallFilters, FilterSets
 from cnnscore.evaluate.sampled import LOCUS_BITS
 from cnnscore.filter.score_key import NUMBERS, declared_numbers, of_records
 from cnnscore.filter.verdicts import TYPE_RULES
@@ -181,14 +182,15 @@ class Reader:
         scores: Sequence[Score],
         source: LabelSource,
         progress: Callable[[int, str, float | None], None],
-    ) -> ComparedCalls:
-        """All rows of a call file. Errors: BadInput as of `Labeller.label`."""
+    ) -> tuple[ComparedCalls, CallFilters]:
+        """All rows of a call file, and their filters. Errors: BadInput as of `Labeller.label`."""
         calls = Calls(path, intervals=self._intervals, reference=self._reference)
         records = Records()
         column = sample_column(calls, self._sample)
         genotyped = has_genotypes(calls)
         has_depth = "DP" in calls.fields("FORMAT") and bool(calls.sample_names)
         batches, lines = _Batches(), Lines([score.name for score in scores])
+        filters = FilterSets()
         counts, n, filtered = np.zeros(len(_LEFT_OUT), np.int64), 0, 0
         while calls.read(records, BATCH):
             sites = records.sites()
@@ -198,10 +200,17 @@ class Reader:
             counts += [np.count_nonzero(by_unit == label) for label in _LEFT_OUT]
             values = {s.name: s.sign * records.numbers(s.field, s.key, column) for s in scores}
             reads = records.numbers("FORMAT" if has_depth else "INFO", "DP", column)
+            failed = filters.of(records, column if genotyped else None)
+            texts = filters.texts()
+            failed_texts = [texts[number] for number in failed.tolist()]
             lead_site = self._add(
-                batches, lines, sites, labels, values, zygosity(sites, dosage), reads
+                batches, lines, sites, labels, values, zygosity(sites, dosage), reads, failed_texts
             )
             filtered += int(np.count_nonzero(records.filtered()[lead_site]))
+            batches.add("filter", failed[lead_site])
+            found = labels.truth >= 0
+            batches.add("truth", labels.truth[found])
+            batches.add("found by", failed[labels.alleles.site[found]])
             n += len(sites)
             progress(n, sites.locus(-1), calls.progress())
         rows = ComparedCalls(
@@ -230,7 +239,12 @@ class Reader:
             lines=lines,
         )
         calls.close()
-        return rows
+        return rows, CallFilters(
+            names=filters.names,
+            calls=batches.whole("filter", np.int32),
+            truth=batches.whole("truth", np.int64),
+            found_by=batches.whole("found by", np.int32),
+        )
 
     def _strata_names(self) -> dict[str, tuple[str, ...]]:
         names: dict[str, tuple[str, ...]] = {
@@ -259,8 +273,9 @@ class Reader:
         values: dict[str, NDArray[np.float64]],
         zygosities: NDArray[np.uint8],
         reads: NDArray[np.float64],
+        failed: list[str],
     ) -> NDArray[np.int64]:
-        """Add the rows of a batch. Returns the site of each."""
+        """Add the rows of a batch; `failed` is FILTER of each site. Returns the site of each."""
         alleles = labels.alleles
         part = np.flatnonzero(labels.allele[alleles.row] >= FALSE)
         if not len(part):
@@ -296,7 +311,7 @@ class Reader:
             inside = bed.contains(names, alleles.contig[lead], alleles.pos[lead])
             batches.add(f"stratum {_stem(bed.path)}", np.where(inside, 0, 1).astype(np.int8))
         batches.add("line", len(lines) + first)
-        lines.add_calls(sites, names, contig, labels, part, values)
+        lines.add_calls(sites, names, contig, labels, part, values, failed)
         return lead_site
 
     def _contexts(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnnscore.calls.records import Calls, Intervals
 from cnnscore.description import VARIANT_TYPES
@@ -21,6 +20,7 @@ from cnnscore.evaluate import SCHEMA
 from cnnscore.evaluate.blocks import Blocks
 from cnnscore.evaluate.comparator import Wanted, check_comparator, compare
 from cnnscore.evaluate.figures import ALL, figures_of
+from cnnscore.evaluate.filters import Counts, TruthAlleles, count_filters, filter_rows
 from cnnscore.evaluate.labelled import (
     ComparedCalls,
     LabelSource,
@@ -79,6 +79,8 @@ class Evaluation:
 
     result: dict[str, Any]
     files: list[ComparedCalls]
+    filtered: list[Counts]
+    """By file, what its filters remove."""
 
 
 def evaluate(
@@ -123,12 +125,14 @@ def evaluate(
     if request.match_genotype:
         _check_genotypes(request, truth)
     confident = None if request.confident is None else Regions.read(request.confident)
-    files, counts = [], []
+    files, counts, filtered = [], [], []
     with scratch_folder() as scratch:
         for path, name in zip(request.calls, _names(request.calls), strict=True):
             source, finish = _source(request, path, truth, confident, scratch)
-            rows = reader.read(path, name, wanted[path], source, progress.update)
-            counts.append(_count(rows, *finish(rows, contigs)))
+            rows, filters = reader.read(path, name, wanted[path], source, progress.update)
+            alleles = finish(rows, contigs)
+            counts.append(_count(rows, alleles))
+            filtered.append(count_filters(filters, rows.is_true, rows.type, alleles))
             files.append(rows)
     progress.clear()
     if not request.same_sample:
@@ -151,10 +155,15 @@ def evaluate(
             "confident_bases": None if confident is None else confident.bases(),
         },
         "counts": counts,
+        "filters": [
+            row
+            for rows, of in zip(files, filtered, strict=True)
+            for row in filter_rows(rows.name, of)
+        ],
         "notes": [] if request.confident else [NOT_ALL_FALSE],
         **figures_of(files, blocks),
     }
-    return Evaluation(result, files)
+    return Evaluation(result, files, filtered)
 
 
 def _check_genotypes(request: Request, truth: TruthSet) -> None:
@@ -198,15 +207,14 @@ def _names(paths: Sequence[str]) -> list[str]:
     return names if len(set(names)) == len(names) else list(paths)
 
 
-Finish = Callable[[ComparedCalls, dict[bytes, int]], tuple[NDArray[np.bool_], NDArray[np.uint8]]]
+Finish = Callable[[ComparedCalls, dict[bytes, int]], TruthAlleles]
 
 
 def _source(
     request: Request, path: str, truth: TruthSet, confident: Regions | None, scratch: Path
 ) -> tuple[LabelSource, Finish]:
     """What labels a file, and a function for its end. The function adds the missed truth alleles to
-    the file's lines. It returns, for all truth alleles within the regions, whether each was found,
-    and its type.
+    the file's lines, and returns what there is of the truth set.
     """
     if request.comparator is None:
         labeller = Labeller(
@@ -216,15 +224,13 @@ def _source(
             all_alleles=request.all_alleles,
         )
 
-        def finish(
-            rows: ComparedCalls, contigs: dict[bytes, int]
-        ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+        def finish(rows: ComparedCalls, contigs: dict[bytes, int]) -> TruthAlleles:
             labeller.check(path)
             rows.lines.add_missed(truth, labeller.missed(), contigs)
             inside = truth.expected.copy()
             if confident is not None:
                 inside &= confident.contains(truth.names, truth.contig, truth.pos)
-            return labeller.found[inside], truth.type[inside]
+            return TruthAlleles(truth.type, inside, labeller.found)
 
         return labeller, finish
     # check_comparator made sure of these
@@ -244,24 +250,22 @@ def _source(
     )
     verdict = compare(request.comparator, wanted, truth, scratch)
 
-    def finish_verdict(
-        rows: ComparedCalls, contigs: dict[bytes, int]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+    def finish_verdict(rows: ComparedCalls, contigs: dict[bytes, int]) -> TruthAlleles:
         types = [alleles.type for alleles in (verdict.found, verdict.missed) if alleles]
         if (missed := verdict.missed) is not None:
             rows.lines.add_missed(missed, np.lexsort((missed.pos, missed.contig)), contigs)
         n_found = len(verdict.found or ())
         n_missed = len(verdict.missed or ())
         found = np.repeat([True, False], [n_found, n_missed])
-        return found, np.concatenate(types) if types else np.zeros(0, np.uint8)
+        of_type = np.concatenate(types) if types else np.zeros(0, np.uint8)
+        return TruthAlleles(of_type, np.ones(len(found), bool), found)
 
     return verdict, finish_verdict
 
 
-def _count(
-    rows: ComparedCalls, found: NDArray[np.bool_], truth_type: NDArray[np.uint8]
-) -> dict[str, Any]:
+def _count(rows: ComparedCalls, truth: TruthAlleles) -> dict[str, Any]:
     """Counts of one file; truth alleles are those within the confident regions."""
+    found, truth_type = truth.found[truth.expected], truth.type[truth.expected]
     by_type: dict[str, Any] = {}
     for name, at, of_truth in (
         *(

@@ -10,15 +10,16 @@ from typing import Any
 from cnnscore.errors import BadInput
 from cnnscore.evaluate import SCHEMA
 from cnnscore.evaluate.blocks import FIGURES
+from cnnscore.evaluate.filters import COLUMNS, filter_lines
 from cnnscore.evaluate.metrics import METRICS
 
 JSON_NAME = "evaluation.json"
-TABLES = ("scores.tsv", "strata.tsv", "differences.tsv", "tranches.tsv")
+TABLES = ("filters.tsv", "scores.tsv", "strata.tsv", "differences.tsv", "tranches.tsv")
 NONE = "none"
 
 
 def write_tables(result: Mapping[str, Any], folder: Path) -> None:
-    """Write evaluation.json, scores.tsv, strata.tsv, differences.tsv and tranches.tsv."""
+    """Write evaluation.json and TABLES."""
     (folder / JSON_NAME).write_text(json.dumps(result, allow_nan=False) + "\n")
     figures = {metric: (metric, "value") for metric in METRICS}
     for metric in FIGURES:
@@ -38,6 +39,7 @@ def write_tables(result: Mapping[str, Any], folder: Path) -> None:
             for score in result["scores"]
         ),
     )
+    _write(folder / "filters.tsv", COLUMNS, result["filters"])
     _write(
         folder / "tranches.tsv",
         ["score", "type", "sensitivity", "threshold", "true", "false", "recall", "precision"],
@@ -140,4 +142,4 @@ def summary(result: Mapping[str, Any]) -> str:
             f"  {metrics['best_f1']['value']:.4f} "
             + ("of all calls" if threshold is None else f"at {float(threshold):.4g}")
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *filter_lines(result)])

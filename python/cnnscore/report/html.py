@@ -17,6 +17,7 @@ from typing import Any
 
 from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import BadInput
+from cnnscore.evaluate.filters import by_file, fails_none
 from cnnscore.page import embedded_json, render, scripts
 from cnnscore.report.multiqc import MULTIQC_NAME, multiqc_section
 
@@ -62,8 +63,11 @@ def page(
     tranche_table: Sequence[Sequence[str]] = (),
 ) -> str:
     """The whole page as text; with `tranche_table` (`read_tranche_table`) it shows that too."""
+    of_filters = by_file(result)
     values = {
         "result": result,
+        "filters": [row for rows in of_filters.values() if not fails_none(rows) for row in rows],
+        "unfiltered": [file for file, rows in of_filters.items() if fails_none(rows)],
         "title": title or ", ".join(calls["name"] for calls in result["inputs"]["calls"]),
         "networks": _networks(result),
         "view_commands": _view_commands(result, viewer),

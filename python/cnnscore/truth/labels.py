@@ -56,11 +56,15 @@ class Labels:
     """The normalised alleles."""
     part: NDArray[np.int8]
     """[K] labels of `alleles`: an MNP's SNPs one by one."""
+    truth: NDArray[np.int64]
+    """[K] row of the truth allele that each has found, wherever it lies; -1 none."""
 
 
-def labels_of(sites: WindowBatch, alleles: Alleles, part: NDArray[np.int8]) -> Labels:
-    """Labels of the records and alleles that the normalised `alleles` come from; `part` [K] are
-    theirs.
+def labels_of(
+    sites: WindowBatch, alleles: Alleles, part: NDArray[np.int8], truth: NDArray[np.int64]
+) -> Labels:
+    """Labels of the records and alleles that the normalised `alleles` come from; `part` [K] and
+    `truth` [K] are theirs.
     """
     allele = np.full(int(sites.site_allele[-1]), NOT_COMPARED, np.int8)
     # The parts of an MNP stand together: its label is the least of theirs.
@@ -70,7 +74,7 @@ def labels_of(sites: WindowBatch, alleles: Alleles, part: NDArray[np.int8]) -> L
     record = np.full(len(sites), NOT_COMPARED, np.int8)
     if len(sites):
         record = np.maximum.reduceat(allele, sites.site_allele[:-1])
-    return Labels(record, allele, alleles, part)
+    return Labels(record, allele, alleles, part, truth)
 
 
 class Labeller:
@@ -125,14 +129,15 @@ class Labeller:
                 raise ValueError("match_genotype needs the dosage of each allele")
             of_call = zygosity_of(sites, alleles, dosage)
             is_true &= (of_call & self.truth.zygosity[np.maximum(at, 0)]) != 0
-        self.found[at[is_true & called]] = True
+        found = np.where(is_true & called, at, -1)
+        self.found[found[found >= 0]] = True
         part = np.where(is_true, TRUE, FALSE).astype(np.int8)
         if self.confident is not None:
             part[~self.confident.contains(self._names, alleles.contig, alleles.pos)] = OUTSIDE
         if self._truth_loci is not None:
             part[~is_true & self._is_near(alleles, self._truth_loci)] = OUTSIDE
         part[~called] = NOT_CALLED
-        labels = labels_of(sites, alleles, part)
+        labels = labels_of(sites, alleles, part, found)
         self.compared += int(np.count_nonzero(part >= FALSE))
         self._alleles += int(np.count_nonzero(called))
         self._compare_ref(sites)
