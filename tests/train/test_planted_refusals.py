@@ -54,6 +54,7 @@ def test_options_that_make_no_sense(more: tuple[str, ...], said: str, tmp_path: 
         (("--validation", "2"), "are parts that leave some for training"),
         (("--weight", "-1"), "--weight must be above 0"),
         (("--tag", "label=x"), "--tag label: that name is taken"),
+        (("--tag", "caller=x"), "--tag caller: planting sets the tags caller and planted itself"),
         (("--read-rule", "all"), "--read-rule all: one of"),
         (("--sample-depth", "30", "--info", "QD"), "leave out --sample-depth"),
         (("--hold-out", "chr7"), "the calls have no such contig; they have synA, synB"),

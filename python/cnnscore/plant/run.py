@@ -25,6 +25,8 @@ from cnnscore.progress import NoProgress, Progress, counted
 
 log = logging.getLogger("cnnscore")
 
+TAGS = ("caller", "planted")
+"""The tags of every data set that is made here."""
 TRUTH = "truth.vcf.gz"
 """The last file of a seed's folder: where it is, all are there."""
 OWN_FILES = (
@@ -174,6 +176,12 @@ def _check(options: PlantOptions, rows: DatasetOptions, output: Path) -> None:
         need_program(program)
     check_aligner(options.aligner)
     check_options(rows, with_reads=True)
+    for tag in rows.tags:
+        if tag in TAGS:
+            raise UsageError(
+                f"`tags={tag}`: planting sets the tags {' and '.join(TAGS)} itself: give yours "
+                "another name"
+            )
     if options.ploidy not in (1, 2):
         raise UsageError(f"`ploidy={options.ploidy}`: truth is planted in samples of ploidy 1 or 2")
     if not options.seeds or len(set(options.seeds)) < len(options.seeds):
