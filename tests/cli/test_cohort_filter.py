@@ -220,3 +220,19 @@ def test_a_file_without_scores_of_samples(tmp_path: Path) -> None:
     assert run.code == 2
     assert "has several scores of samples (CNN_READS, CNN_MINE): take others" in run.err
     assert not out.exists()
+
+
+def test_what_it_says_of_genotypes_alone(tmp_path: Path) -> None:
+    """That FILTER stays is as it should be, and no fault of the records."""
+    lines = ["A C . CNN_SITE=1 GT:CNN_READS 0/1:1", "A AT . CNN_SITE=1 GT:CNN_READS 0/1:-4"]
+    run, _ = run_filter(tmp_path, lines, "--per-sample")
+    assert run.code == 0, run.err
+    said = run.err.splitlines()
+    assert said[0] == (
+        "cnnscore: genotypes are judged, in FORMAT/FT, and FILTER stays as it is: --threshold, "
+        "--expect-false or --resource would judge sites too"
+    )
+    assert "there is no cut-off" not in run.err
+    assert "1 of 1 carriers of INDELs fail CNN_READS" in run.err
+    run, _ = run_filter(tmp_path, lines, "--per-sample", "--threshold", 0)
+    assert "FILTER stays" not in run.err

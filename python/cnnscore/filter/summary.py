@@ -134,6 +134,8 @@ class FilterSummary:
     resource_calls: dict[str, int] = field(default_factory=dict)
     genotypes: GenotypeSummary | None = None
     """Of the carriers of a cohort, where they were judged."""
+    genotypes_alone: bool = False
+    """Whether FILTER of all records stays, as it was not asked for."""
     seconds: float = 0.0
 
     def text(self) -> str:
@@ -141,10 +143,15 @@ class FilterSummary:
         lines: list[str] = []
         for cutoffs in self.cutoffs:
             lines += self._of_type(cutoffs)
+        if self.genotypes_alone:
+            lines.append(
+                "genotypes are judged, in FORMAT/FT, and FILTER stays as it is: `thresholds=`, "
+                "`expect_false=` or `resources=` would judge sites too"
+            )
         lines += [
             f"{n:,} {name}s keep the FILTER that they have: there is no cut-off for {name}s"
             for name, n in self.no_cutoff.items()
-            if n
+            if n and not self.genotypes_alone
         ]
         if self.failed_unscored:
             lines.append(f"{self.failed_unscored:,} records fail, as they have no {self.key}")
