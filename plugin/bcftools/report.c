@@ -75,11 +75,12 @@ void report_cohort(const plugin_cohort_tally *tally, const char *provider) {
     if (cnnscore_warn_of_carriers(tally->reads.sites, tally->reads.sites_empty, &warning))
         report_warning("%s", warning.message);
     if (tally->samples_without_reads)
-        snprintf(lacking, sizeof lacking, "; %s carriers of %s samples have no reads in the map",
-                 cnnscore_grouped(tally->unread).text, cnnscore_grouped(tally->samples_without_reads).text);
-    report_note("%s of %s carriers scored at %s of %s sites, reads of %s samples, in %.1f s (%s/s, %s)%s",
+        snprintf(lacking, sizeof lacking, "; %s carriers of %s sample%s have no reads in the map",
+                 cnnscore_grouped(tally->unread).text, cnnscore_grouped(tally->samples_without_reads).text,
+                 tally->samples_without_reads == 1 ? "" : "s");
+    report_note("%s of %s carriers scored at %s of %s sites, reads of %s sample%s, in %.1f s (%s/s, %s)%s",
                 cnnscore_grouped(tally->carriers_scored).text, cnnscore_grouped(carriers).text,
                 cnnscore_grouped(tally->scored).text, cnnscore_grouped(tally->sites).text,
-                cnnscore_grouped(tally->samples_read).text, seconds,
+                cnnscore_grouped(tally->samples_read).text, tally->samples_read == 1 ? "" : "s", seconds,
                 cnnscore_grouped(llrint((double)carriers / fmax(seconds, 1e-9))).text, provider, lacking);
 }

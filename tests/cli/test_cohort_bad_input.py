@@ -40,8 +40,8 @@ def test_samples_without_a_row_are_counted(reads: dict[str, Path], tmp_path: Pat
     run = score(calls, table, tmp_path / "out.vcf")
     assert run.code == 0
     assert f"{table} has no row for 1 of 2 samples of {calls}, which get no scores: B" in run.err
-    assert "10 of 15 carriers scored at 10 of 10 sites, reads of 1 samples" in run.err
-    assert "5 carriers of 1 samples have no reads in the map" in run.err
+    assert "10 of 15 carriers scored at 10 of 10 sites, reads of 1 sample, in" in run.err
+    assert "5 carriers of 1 sample have no reads in the map" in run.err
     assert {key[2] for key in scores_of(tmp_path / "out.vcf")} == {"", SAMPLE}
 
 

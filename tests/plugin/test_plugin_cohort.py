@@ -59,7 +59,7 @@ def test_equal_bytes(cohort: tuple[Path, Path], more: tuple[object, ...], tmp_pa
             f"{table} has no row for 1 of 4 samples of {calls}, which get no scores: D" in run.err
         )
         assert "441 of 735 carriers scored at 294 of 294 sites, reads of 2 samples" in run.err
-        assert "; 294 carriers of 1 samples have no reads in the map" in run.err
+        assert "; 294 carriers of 1 sample have no reads in the map" in run.err
 
 
 def test_more_alleles_than_one_block_of_room(tmp_path: Path) -> None:

@@ -103,14 +103,18 @@ class CohortSummary(Summary):
     def text(self) -> str:
         """One line for the user."""
         lacking = (
-            f"; {self.without_reads:,} carriers of {self.samples_without_reads:,} samples have no "
+            f"; {self.without_reads:,} carriers of {_samples(self.samples_without_reads)} have no "
             "reads in the map"
             if self.samples_without_reads
             else ""
         )
         return (
             f"{self.carriers_scored:,} of {self.carriers:,} carriers scored at {self.scored:,} of "
-            f"{self.sites:,} sites, reads of {self.samples_read:,} samples, in "
+            f"{self.sites:,} sites, reads of {_samples(self.samples_read)}, in "
             f"{self.seconds:.1f} s ({self.carriers / max(self.seconds, 1e-9):,.0f}/s, "
             f"{self.provider}){lacking}"
         )
+
+
+def _samples(n: int) -> str:
+    return f"{n:,} sample{'' if n == 1 else 's'}"

@@ -257,12 +257,13 @@ final class CohortScoring implements Scoring {
     logger.info(
         String.format(
             Locale.ROOT,
-            "%,d of %,d carriers scored at %,d of %,d sites, reads of %,d samples",
+            "%,d of %,d carriers scored at %,d of %,d sites, reads of %,d sample%s",
             scored,
             taken + carriers.unread(),
             recordsScored,
             records,
-            reads.samplesRead()));
+            reads.samplesRead(),
+            reads.samplesRead() == 1 ? "" : "s"));
     if (2 * reads.sitesEmpty() > reads.sites()) {
       logger.warn(
           String.format(
