@@ -342,6 +342,9 @@ def test_report_again_figures_and_bad_json(case: dict[str, Path], tmp_path: Path
     assert done.code == 0, done.err
     assert "&lt;/script&gt;&amp;&lt;b&gt;" in page.read_text()
     names = {path.name for path in figures.iterdir()}
+    assert done.err == f"cnnscore: written: {page}, {section}, {len(names)} figures in {figures}\n"
+    done = run_cli("report", case["out"], "-o", page, "--quiet")
+    assert (done.code, done.err) == (0, "")
     assert {"roc.SNP.svg", "precision-recall.INDEL.svg", "scores.S.SNP.svg"} <= names
     assert "True calls kept" in (figures / "roc.SNP.svg").read_text()
     assert json.loads(section.read_text())["plot_type"] == "table"

@@ -251,7 +251,7 @@ def _after_scoring(folder: Path) -> Iterator[Subject]:
     def report(out: Path, _: Path, earlier: bool) -> Sequence[object]:
         key, title = ("QUAL", "earlier") if earlier else ("CNN_REF", "now")
         evaluation = _made(folder / title, "evaluate", scored(), *TRUTH, "--score", key)
-        files = ("-o", out / "r.html", "--multiqc", out / "r_mqc.json", "--title", title)
+        files = ("-o", out / "r.html", "--multiqc", out / "r_mqc.json", "--title", title, "--quiet")
         return (*CNNSCORE, "report", evaluation, *files)
 
     def view(out: Path, _: Path, earlier: bool) -> Sequence[object]:

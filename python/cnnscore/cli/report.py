@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from cnnscore.cli.arguments import add_option
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=["svg", "png", "pdf"], default="svg", help="format of the figures [svg]"
     )
+    add_option(parser, "quiet")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -72,8 +74,12 @@ def run(options: argparse.Namespace) -> None:
     with undisturbed():
         for path, text in texts.items():
             write_whole(path, text.encode())
+    written = list(texts)
     if options.figures:
         from cnnscore.report.static import write_figures
 
         with aside_folder(options.figures) as folder, writing(options.figures):
-            write_figures(result, folder, options.format)
+            figures = write_figures(result, folder, options.format)
+        written.append(f"{len(figures):,} figures in {options.figures}")
+    if not options.quiet:
+        print(f"cnnscore: written: {', '.join(written)}", file=sys.stderr)
