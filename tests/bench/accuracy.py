@@ -63,7 +63,7 @@ from open_sets import (
     planted_claims,
     simulator_claims,
 )
-from questions import capture_claims, lost, near_claims
+from questions import DEEP, capture_claims, invented_claims, lost, near_claims
 
 OURS = "reads"
 BASELINES = ("gatk-1d", "gatk-2d", *OTHERS)
@@ -213,8 +213,8 @@ def question_claims(report: Report, folder: Path, network: str, own: OwnCutoffs,
     """The recipe's samples with one question each (questions.py), at the default cut-offs: calls as
     the truth states them are bare."""
 
-    def labelled(split: str, calls: str) -> list[Labelled]:
-        sets = simulated_sets(folder, split, (calls,))
+    def labelled(split: str, calls: str, least_depth: float = 0.0) -> list[Labelled]:
+        sets = simulated_sets(folder, split, (calls,), least_depth)
         return [label(s, score(s, {OURS: network}, out)) for s in sets]
 
     of_bare = levels({**own.cutoffs, **own.bare.cutoffs})
@@ -222,6 +222,7 @@ def question_claims(report: Report, folder: Path, network: str, own: OwnCutoffs,
     whole, captured = (labelled(split, "haplotypecaller") for split in ("whole", "capture"))
     pairs = list(zip(whole, captured, strict=True))
     capture_claims(report.claim, pairs, OURS, levels(own.cutoffs))
+    invented_claims(report.claim, labelled("test", "invented", DEEP), OURS, of_bare)
 
 
 def open_claims(

@@ -181,8 +181,11 @@ def texts(sites: WindowBatch) -> NDArray[np.str_]:
     return np.array([whole[a:b] for a, b in pairwise(bounds)], dtype=np.str_)
 
 
-def simulated_sets(folder: Path, split: str, callers: Sequence[str]) -> list[CallSet]:
-    """The samples of a split in a folder that the recipe's Snakefile filled."""
+def simulated_sets(
+    folder: Path, split: str, callers: Sequence[str], least_depth: float = 0.0
+) -> list[CallSet]:
+    """The samples of a split in a folder that the recipe's Snakefile filled, of that depth or
+    more."""
     design = folder / "design.json"
     if not design.exists():
         raise SystemExit(
@@ -195,7 +198,8 @@ def simulated_sets(folder: Path, split: str, callers: Sequence[str]) -> list[Cal
         family = "clean" if not families else families[0] if len(families) == 1 else "mixture"
         for caller in callers:
             at = folder / sample["name"]
-            if sample["split"] == split and (at / f"{caller}.bed").exists():
+            wanted = sample["split"] == split and sample["depth"] >= least_depth
+            if wanted and (at / f"{caller}.bed").exists():
                 found.append(
                     CallSet(
                         f"{sample['name']}.{caller}",

@@ -2,6 +2,7 @@
 
 near     true variants beside each other, as the truth writes them: how many are lost?
 capture  one individual, sequenced whole and by capture: are the same calls judged the same?
+invented calls that no caller makes and few reads show or none: how many pass?
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from call_sets import TYPES, Labelled
+from call_sets import TYPES, Labelled, join
 
 NEAR = 10
 """Bases between two variants that are beside each other."""
 FEWEST = 500
 MOST_LOST, MOST_BELOW_ZERO = 0.015, 0.04
+DEEP = 15.0
+"""Depth of a sample from which a call that no read shows should fail."""
+MOST_INVENTED = 0.05
 LEAST_KEPT_POWER = 0.85
 """Of the false calls that go in whole-genome data, those that must go in capture data."""
 Claim = Callable[[str, str, bool], None]
@@ -129,3 +133,19 @@ def capture_claims(
         f"{of_capture} and {of_whole} of {total}",
         of_capture <= of_whole,
     )
+
+
+def invented_claims(
+    claim: Claim, sets: Sequence[Labelled], network: str, cutoffs: dict[str, float]
+) -> None:
+    """Few of the calls that no caller makes pass."""
+    whole = join(sets)
+    passes = ~lost(whole.scores[network], whole.variant_type, cutoffs)
+    for index, name in enumerate(TYPES):
+        of_type = whole.variant_type == index
+        count, total = int((passes & of_type).sum()), int(of_type.sum())
+        claim(
+            f"calls that no caller makes, {DEEP:.0f}x or more, {name}: pass <= {MOST_INVENTED:.0%}",
+            f"{count} of {total} ({count / max(total, 1):.1%})",
+            count <= MOST_INVENTED * total,
+        )

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from call_sets import Labelled
-from questions import beside, capture_claims, in_both, lost, near_claims, near_loss
+from questions import (
+    beside,
+    capture_claims,
+    in_both,
+    invented_claims,
+    lost,
+    near_claims,
+    near_loss,
+)
 
 CUT = {"SNP": -1.0, "INDEL": 1.0}
 
@@ -66,3 +74,13 @@ def test_whole_and_captured_are_compared_on_the_calls_of_both() -> None:
         lambda claim, found, kept: said.append((found, kept)), [(whole, captured)], "reads", CUT
     )
     assert said == [("1 and 2 of 2", False), ("1 and 0 of 1", False)]
+
+
+def test_few_calls_that_no_caller_makes_pass() -> None:
+    sets = [
+        rows((1, "A/C", False, -5.0), (9, "A/G", False, -0.5)),
+        rows((1, "A/AC", False, 0.0), (9, "A/AG", False, -0.5)),
+    ]
+    claims: list[tuple[str, bool]] = []
+    invented_claims(lambda claim, said, kept: claims.append((said, kept)), sets, "reads", CUT)
+    assert claims == [("1 of 2 (50.0%)", False), ("0 of 2 (0.0%)", True)]

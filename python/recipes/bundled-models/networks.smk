@@ -52,33 +52,51 @@ rule data:
         """
 
 
-# Calls that no caller makes, of the training samples alone: few of those that are calibrated.
-rule invented:
+# Calls that no caller makes: those of training samples are learnt (few of those that are calibrated),
+# those of held-out ones are asked for (tests/bench/questions.py).
+rule invented_calls:
     input:
         script=ancient(RECIPE / "invented.py"),
         calls=expand("{{sample}}/{caller}.vcf.gz", caller=CALLERS),
         ref="{sample}/ref.fa",
-        bam="{sample}/reads.bam",
         truth="{sample}/truth.vcf.gz",
         confident="{sample}/confident.bed",
-        others=expand("data/{{sample}}.{caller}.parquet", caller=LISTS),  # blocks share a split
     output:
         calls="{sample}/invented.vcf.gz",
-        data="data/{sample}.invented.parquet",
+        judged="{sample}/invented.bed",
     params:
-        tags=tags,
-        split=split,
         made_by=content("invented", "stated", "judgeable"),
     log:
-        "data/{sample}.invented.log",
+        "{sample}/invented.log",
     shell:
         """
         exec >{log} 2>&1
         {PYTHON} {input.script} --truth {input.truth} --confident {input.confident} \
           --reference {input.ref} --calls {input.calls} --out {output.calls}
-        {CNNSCORE} dataset {output.calls} -R {input.ref} -I {input.bam} --truth {input.truth} \
-          --confident {input.confident} --name {wildcards.sample} --tag caller=invented {params.tags} \
-          {params.split} --overwrite -o {output.data}
+        cp {input.confident} {output.judged}
+        """
+
+
+rule invented:
+    input:
+        calls="{sample}/invented.vcf.gz",
+        ref="{sample}/ref.fa",
+        bam="{sample}/reads.bam",
+        truth="{sample}/truth.vcf.gz",
+        judged="{sample}/invented.bed",
+        others=expand("data/{{sample}}.{caller}.parquet", caller=LISTS),  # blocks share a split
+    output:
+        "data/{sample}.invented.parquet",
+    params:
+        tags=tags,
+        split=split,
+    log:
+        "data/{sample}.invented.log",
+    shell:
+        """
+        {CNNSCORE} dataset {input.calls} -R {input.ref} -I {input.bam} --truth {input.truth} \
+          --confident {input.judged} --name {wildcards.sample} --tag caller=invented {params.tags} \
+          {params.split} --overwrite -o {output} >{log} 2>&1
         """
 
 
@@ -190,6 +208,7 @@ rule accuracy:
             "{sample}/haplotypecaller.bed",
             sample=[name for split in HELD_OUT for name in OF[split]],
         ),
+        invented=expand("{sample}/invented.bed", sample=OF["test"]),
     output:
         figures="accuracy/accuracy.json",
         text="accuracy/accuracy.txt",
