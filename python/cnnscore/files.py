@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -190,6 +189,8 @@ def results_folder(path: str, *, mark: str, own: str, overwrite: bool) -> Iterat
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """An empty folder in $TMPDIR for what is wanted until the block ends. Errors: BadOutput."""
+    import tempfile  # with all of `random`, and each command imports this module
+
     folder = Path(tempfile.gettempdir())
     _remove_left(folder, r"\.cnnscore\.([0-9]{1,10})\.\w+\.part")
     with writing(folder):

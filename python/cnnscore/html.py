@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from html import escape
 
 
 def html_table(rows: Mapping[str, Iterable[object]], head: Iterable[str] = ()) -> str:
@@ -12,6 +11,8 @@ def html_table(rows: Mapping[str, Iterable[object]], head: Iterable[str] = ()) -
     >>> html_table({"sites": [294]})
     '<table><tbody><tr><th>sites</th><td>294</td></tr></tbody></table>'
     """
+    from html import escape  # with a table of all entities, and each run imports this module
+
     body = "".join(
         f"<tr><th>{escape(name)}</th>{''.join(f'<td>{escape(str(cell))}</td>' for cell in cells)}"
         "</tr>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from collections.abc import Iterable
 from importlib import import_module
@@ -78,7 +77,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     names = list(known)
     near = [name for name in names if name.startswith(word)][:3]
     near = near or [name for name in names if name == f"-{word}"]
-    near = near or difflib.get_close_matches(word, names, n=2)
+    if not near:
+        from difflib import get_close_matches  # each command imports this module
+
+        near = get_close_matches(word, names, n=2)
     return f": did you mean {' or '.join(near)}?" if near else ""
 
 
