@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
-from importlib.resources import files
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def file_descriptor(text: str) -> FileDescriptorProto:
 
 
 def _message_classes() -> tuple[str, dict[str, type[Message]]]:
-    file = file_descriptor(files("cnnscore").joinpath(PROTO).read_text(encoding="utf-8"))
+    file = file_descriptor((Path(__file__).parents[1] / PROTO).read_text(encoding="utf-8"))
     pool = DescriptorPool()  # our own: whoever has generated code of the same file keeps theirs
     pool.Add(file)
     return file.package, {
