@@ -26,6 +26,7 @@ pytest_plugins = [
     "hosts.server",
     "hosts.secure_server",
     "hosts.gatk",
+    "hosts.long_reads",
     "hosts.walker_tool",
     "hosts.work_folders",
 ]

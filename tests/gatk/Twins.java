@@ -123,9 +123,9 @@ public class Twins {
   private static JSONArray sample(Downsampler sampler, JSONObject site) {
     sampler.start(site.getString("contig"), site.getLong("pos"));
     IntStream.range(0, site.getInt("reads"))
-        .forEach(i -> sampler.offer(ByteBuffer.allocate(4).putInt(i).array()));
+        .forEach(i -> sampler.offer(new ReadRecord(ByteBuffer.allocate(4).putInt(i).array())));
     var kept = new JSONArray();
-    sampler.chosen().forEach(record -> kept.put(ByteBuffer.wrap(record).getInt()));
+    sampler.chosen().forEach(read -> kept.put(ByteBuffer.wrap(read.bytes()).getInt()));
     return kept;
   }
 
@@ -133,7 +133,7 @@ public class Twins {
     var all = new JSONArray();
     for (JSONObject vector : list("bottom_k")) {
       var sampler = new BottomK(vector.getInt("limit"));
-      List<byte[]> records = new ArrayList<>();
+      List<ReadRecord> records = new ArrayList<>();
       sampler.start("synA", 0);
       for (Object item : vector.getJSONArray("reads")) {
         JSONObject given = (JSONObject) item;
@@ -141,7 +141,7 @@ public class Twins {
         read.setReadName(given.getString("name"));
         read.setFlags(given.getInt("flag"));
         read.setAlignmentStart(given.getInt("pos") + 1);
-        records.add(BamRecords.encode(read));
+        records.add(new ReadRecord(BamRecords.encode(read)));
         sampler.offer(records.get(records.size() - 1));
       }
       var kept = new JSONArray();

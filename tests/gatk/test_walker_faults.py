@@ -62,7 +62,7 @@ def with_fake(tools: ToolHost, way: str, out: Path, *options: object) -> Ran:
             ("--server-timeout", 1),
             ["overloaded: the queue is full, and was for 1 s", "(--server-timeout)"],
         ),
-        ("describe:max_message_bytes=1000", (), ["synA:257", "--max-message"]),
+        ("describe:max_message_bytes=100", (), ["synA:257", "--max-message"]),
     ],
 )
 def test_engine_at_fault(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pysam
 import pytest
 
 import cnnscore
@@ -20,58 +17,6 @@ from hosts.plugin import plugin
 from hosts.server import StartServer
 
 CALLS, REF = DATA / "calls.vcf.gz", DATA / "ref.fa"
-LENGTH, DEPTH = 3000, 100
-MISMATCHES, INDELS = 0.01, 0.05  # per base
-M, I, D, N, S = 0, 1, 2, 3, 4  # noqa: E741 - BAM's operators
-
-
-def long_read(rng: np.random.Generator, bases: str) -> tuple[str, list[tuple[int, int]]]:
-    """Sequence and CIGAR of a noisy read of these bases; some are spliced, some clipped."""
-    parts, cigar, at = [], [], 0
-    steps, lengths = rng.geometric(INDELS, LENGTH).tolist(), rng.integers(1, 4, LENGTH).tolist()
-    ops = rng.choice([I, D, N], p=[0.499, 0.499, 0.002], size=LENGTH).tolist()
-    for step, length, op in zip(steps, lengths, ops, strict=True):
-        n = 600 if op == N else length
-        if at + step + n + 2 >= len(bases):
-            break
-        parts.append(bases[at : at + step] + ("GATC"[:n] if op == I else ""))
-        cigar += [(M, step), (op, n)]
-        at += step + (0 if op == I else n)
-    parts.append(bases[at:])
-    cigar.append((M, len(bases) - at))
-    if rng.random() < 0.1:
-        parts.append("ACGT" * 200)
-        cigar.append((S, 800))
-    sequence = np.frombuffer("".join(parts).encode(), np.uint8).copy()
-    wrong = np.flatnonzero(rng.random(len(sequence)) < MISMATCHES)
-    sequence[wrong] = rng.choice(np.frombuffer(b"ACGT", np.uint8), len(wrong))
-    return sequence.tobytes().decode(), cigar
-
-
-@pytest.fixture(scope="module")
-def long_reads(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rng = np.random.default_rng(19)
-    path = tmp_path_factory.mktemp("long") / "long.bam"
-    with pysam.FastaFile(str(REF)) as fasta:
-        lengths = dict(zip(fasta.references, fasta.lengths, strict=True))
-        header = {"HD": {"VN": "1.6", "SO": "coordinate"}, "RG": [{"ID": "a", "SM": "SYN1"}]}
-        contigs = [{"SN": name, "LN": length} for name, length in lengths.items()]
-        with pysam.AlignmentFile(str(path), "wb", header={**header, "SQ": contigs}) as out:
-            for contig, (name, length) in enumerate(lengths.items()):
-                starts = rng.integers(0, length - LENGTH, DEPTH * length // LENGTH)
-                for number, start in enumerate(np.sort(starts).tolist()):
-                    bases = fasta.fetch(name, start, start + LENGTH).upper()
-                    read = pysam.AlignedSegment(out.header)
-                    read.query_name, read.flag = f"{name}{number}", 16 * int(rng.integers(2))
-                    read.reference_id, read.reference_start = contig, start
-                    read.mapping_quality = 60
-                    read.query_sequence, read.cigartuples = long_read(rng, bases)
-                    quality = rng.choice([5, 15, 30], p=[0.1, 0.2, 0.7], size=read.query_length)
-                    read.query_qualities = array("B", quality.astype(np.uint8).tobytes())
-                    read.set_tag("RG", "a")
-                    out.write(read)
-    pysam.index(str(path))
-    return path
 
 
 def by_command(out: Path, reads: Path, network: str, *more: object, threads: int = 2) -> bytes:

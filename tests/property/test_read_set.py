@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from test_encode import repeatable, simulated_site, small_sites
 
 from hosts import native_encode
+from hosts.long_reads import repetitive
 from oracles import alleles as oracle_alleles
 from oracles import read_set as oracle_read_set
 from oracles.encode import BAM_BASES, Read, Site
@@ -71,14 +72,6 @@ def test_wild_pileups_match_the_oracle(seed: int, window: int, depth: int) -> No
 
 
 # ---- pileups as a sequencer and a mapper make them, over repeats ----
-
-
-def repetitive(rng: random.Random, length: int) -> str:
-    contig = ""
-    while len(contig) < length:
-        unit = "".join(rng.choices("ACGT", k=rng.randrange(1, 5)))
-        contig += unit * rng.choice([1, 1, 2, 5, 9])
-    return contig[:length]
 
 
 def real_site(rng: random.Random, depth: int) -> Site:

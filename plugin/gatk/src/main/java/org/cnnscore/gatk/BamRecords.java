@@ -16,10 +16,12 @@ import java.util.Comparator;
 final class BamRecords {
 
   private static final int FIXED_BYTES = 32;
-  private static final int POSITION_AT = 4;
+  static final int POSITION_AT = 4;
   private static final int NAME_LENGTH_AT = 8;
   private static final int QUALITY_AT = 9;
+  static final int CIGAR_LENGTH_AT = 12;
   private static final int FLAGS_AT = 14;
+  static final int BASES_AT = 16;
 
   /** Where the name begins, which ends with 0. */
   static final int NAME_AT = FIXED_BYTES;
@@ -134,6 +136,11 @@ final class BamRecords {
     return ByteBuffer.wrap(record).order(ByteOrder.LITTLE_ENDIAN).getShort(FLAGS_AT) & 0xffff;
   }
 
+  /** How many bases an encoded record has. */
+  static int bases(byte[] record) {
+    return number(record, BASES_AT);
+  }
+
   /** Gives an encoded record another contig number, and its mate: -1 when that is elsewhere. */
   static void setContig(byte[] records, int offset, int contig) {
     ByteBuffer record = ByteBuffer.wrap(records).order(ByteOrder.LITTLE_ENDIAN);
@@ -147,7 +154,7 @@ final class BamRecords {
   }
 
   /** Where the name ends, its 0 included. */
-  private static int nameEnd(byte[] record) {
+  static int nameEnd(byte[] record) {
     return NAME_AT + (record[NAME_LENGTH_AT] & 0xff);
   }
 

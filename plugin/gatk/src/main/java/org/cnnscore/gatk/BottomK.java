@@ -10,14 +10,18 @@ import java.util.List;
  */
 final class BottomK implements Downsampler {
 
-  private record Hashed(long hash, byte[] record) {}
+  private record Hashed(long hash, ReadRecord read) {
+    byte[] bytes() {
+      return read.bytes();
+    }
+  }
 
   private static final Comparator<Hashed> ORDER =
       Comparator.<Hashed>comparingLong(read -> read.hash ^ Long.MIN_VALUE)
-          .thenComparing(Hashed::record, BamRecords.ORDER);
+          .thenComparing(Hashed::bytes, BamRecords.ORDER);
 
   private final int limit;
-  private List<byte[]> kept = new ArrayList<>();
+  private List<ReadRecord> kept = new ArrayList<>();
   private long seen;
 
   BottomK(int limit) {
@@ -31,9 +35,9 @@ final class BottomK implements Downsampler {
   }
 
   @Override
-  public void offer(byte[] record) {
+  public void offer(ReadRecord read) {
     seen++;
-    kept.add(record);
+    kept.add(read);
     if (kept.size() >= 16 * limit) {
       cut();
     }
@@ -45,7 +49,7 @@ final class BottomK implements Downsampler {
   }
 
   @Override
-  public List<byte[]> chosen() {
+  public List<ReadRecord> chosen() {
     if (seen > limit) {
       cut();
     }
@@ -56,10 +60,10 @@ final class BottomK implements Downsampler {
     kept =
         new ArrayList<>(
             kept.stream()
-                .map(record -> new Hashed(hash(record), record))
+                .map(read -> new Hashed(hash(read.bytes()), read))
                 .sorted(ORDER)
                 .limit(limit)
-                .map(Hashed::record)
+                .map(Hashed::read)
                 .toList());
   }
 

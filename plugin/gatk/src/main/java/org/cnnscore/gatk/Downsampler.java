@@ -8,12 +8,12 @@ interface Downsampler {
   /** Begins a site; {@code position} is 0-based. */
   void start(String contig, long position);
 
-  /** The next read of the site, as {@link BamRecords} encodes it. */
-  void offer(byte[] record);
+  /** The next read of the site. */
+  void offer(ReadRecord read);
 
   /** Reads offered. */
   long seen();
 
   /** Those chosen; valid until the next site starts. */
-  List<byte[]> chosen();
+  List<ReadRecord> chosen();
 }

@@ -38,6 +38,9 @@ final class EngineClient implements AutoCloseable {
 
   static final int PROTOCOL_VERSION = 1;
 
+  /** Of a batch whose records hold parts of reads. */
+  static final int PARTS_VERSION = 2;
+
   private static final Duration DESCRIBE_PATIENCE = Duration.ofSeconds(20);
   private static final Duration DEATH_PATIENCE = Duration.ofSeconds(1);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(8);

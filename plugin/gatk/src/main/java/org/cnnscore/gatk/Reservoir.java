@@ -22,14 +22,14 @@ final class Reservoir implements Downsampler {
   private static final long GATK_SEED = 47382911L;
 
   private final Downsampling downsampling;
-  private final byte[][] kept;
+  private final ReadRecord[] kept;
   private final Random gatk = new Random(GATK_SEED);
   private Random random = gatk;
   private long seen;
 
   Reservoir(int limit, Downsampling downsampling) {
     this.downsampling = downsampling;
-    kept = new byte[limit][];
+    kept = new ReadRecord[limit];
   }
 
   @Override
@@ -41,12 +41,12 @@ final class Reservoir implements Downsampler {
   }
 
   @Override
-  public void offer(byte[] record) {
+  public void offer(ReadRecord read) {
     seen++;
     long slot =
         seen <= kept.length ? seen - 1 : random.nextInt((int) Math.min(seen, Integer.MAX_VALUE));
     if (slot < kept.length) {
-      kept[(int) slot] = record;
+      kept[(int) slot] = read;
     }
   }
 
@@ -56,7 +56,7 @@ final class Reservoir implements Downsampler {
   }
 
   @Override
-  public List<byte[]> chosen() {
+  public List<ReadRecord> chosen() {
     return Arrays.asList(kept).subList(0, (int) Math.min(seen, kept.length));
   }
 

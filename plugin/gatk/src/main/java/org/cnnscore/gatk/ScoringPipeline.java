@@ -36,6 +36,7 @@ final class ScoringPipeline<T> {
   private final Function<T, String> locus;
   private final Sink<T> sink;
   private final int sitesPerBatch;
+  private final long batchBytes;
   private final Deque<List<Taken<T>>> waiting = new ArrayDeque<>();
   private List<Taken<T>> items = new ArrayList<>();
   private long itemBytes;
@@ -57,6 +58,8 @@ final class ScoringPipeline<T> {
     this.locus = locus;
     this.sink = sink;
     this.sitesPerBatch = sitesPerBatch == null ? network.getSitesPerJob() : sitesPerBatch;
+    // Half of what it takes: the last site comes on top.
+    batchBytes = Math.min(BATCH_BYTES, network.getMaxMessageBytes() / 2);
     batch = new WindowBatchBuilder(network);
   }
 
@@ -78,7 +81,7 @@ final class ScoringPipeline<T> {
   private void take(Taken<T> taken, long bytes) {
     items.add(taken);
     itemBytes += bytes;
-    if (batch.sites() >= sitesPerBatch || batch.bytes() + itemBytes >= BATCH_BYTES) {
+    if (batch.sites() >= sitesPerBatch || batch.bytes() + itemBytes >= batchBytes) {
       send();
     }
   }

@@ -37,7 +37,7 @@ final class SiteReads {
   private static final int CLIP_REACH = 128;
 
   /** A read, where it is aligned, and what of the contig it counts for. */
-  private record Pooled(byte[] record, int position, int begin, int end) {
+  private record Pooled(ReadRecord record, int position, int begin, int end) {
     boolean overlaps(int siteStart, int siteEnd) {
       return begin < siteEnd && end > siteStart;
     }
@@ -102,11 +102,11 @@ final class SiteReads {
   }
 
   /**
-   * Reads over [start, end), each an encoded record; the list is valid until the next call.
+   * Reads over [start, end); the list is valid until the next call.
    *
    * @param source GATK's door to all reads
    */
-  List<byte[]> over(
+  List<ReadRecord> over(
       ReadsContext source, String siteContig, int siteContigLength, int start, int end) {
     if (!siteContig.equals(contig)) {
       endQuery();
@@ -126,7 +126,7 @@ final class SiteReads {
     } else {
       choose(start, last);
     }
-    List<byte[]> chosen = downsampler.chosen();
+    List<ReadRecord> chosen = downsampler.chosen();
     sites++;
     if (downsampler.seen() > chosen.size()) {
       sitesSampled++;
@@ -166,7 +166,7 @@ final class SiteReads {
       Pooled read = take(start);
       if (read != null) {
         pool.add(read);
-        poolBytes += read.record.length;
+        poolBytes += read.record.bytes().length;
         if (poolBytes > POOL_BYTES) {
           return false;
         }
@@ -188,7 +188,8 @@ final class SiteReads {
       List<CigarElement> cigar = reach == 0 ? List.of() : head.getCigar().getCigarElements();
       int before = clip(cigar);
       int after = clip(new Reversed(cigar));
-      read = new Pooled(BamRecords.encode(head), position, position - before, end + after);
+      ReadRecord record = new ReadRecord(BamRecords.encode(head));
+      read = new Pooled(record, position, position - before, end + after);
     }
     advance();
     return read;
@@ -266,7 +267,7 @@ final class SiteReads {
           if (read.end > start) {
             return false;
           }
-          poolBytes -= read.record.length;
+          poolBytes -= read.record.bytes().length;
           return true;
         });
   }

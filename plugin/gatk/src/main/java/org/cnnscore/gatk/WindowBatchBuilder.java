@@ -14,6 +14,7 @@ final class WindowBatchBuilder {
   private record Contig(int number, int length) {}
 
   private final Description network;
+  private final ReadCutter cutter;
   private final Map<String, Contig> contigs = new LinkedHashMap<>();
   private final Column contig = new Column();
   private final Column start = new Column();
@@ -31,12 +32,14 @@ final class WindowBatchBuilder {
   private final Column siteDepth = new Column();
   private final Column sampleDepth = new Column();
   private boolean depthKnown; // of one sample at least
+  private boolean hasParts; // of reads
   private int sites;
   private long alleleCount;
   private long readCount;
 
   WindowBatchBuilder(Description network) {
     this.network = network;
+    cutter = new ReadCutter(network);
   }
 
   int sites() {
@@ -55,15 +58,15 @@ final class WindowBatchBuilder {
   }
 
   /**
-   * Adds a site: its reference window (as wide as the network's description says) and its reads as
-   * {@link BamRecords}. {@code depth} is how many reads counted before sampling. {@code
-   * sampleDepth} is how many usually count in this sample; NaN where it is not known.
+   * Adds a site: its reference window (as wide as the network's description says) and what it sees
+   * of its reads. {@code depth} is how many reads counted before sampling. {@code sampleDepth} is
+   * how many usually count in this sample; NaN where it is not known.
    */
   void add(
       Site site,
       int contigLength,
       byte[] window,
-      List<byte[]> siteReads,
+      List<ReadRecord> siteReads,
       long depth,
       float sampleDepth) {
     Contig here =
@@ -82,9 +85,11 @@ final class WindowBatchBuilder {
       annotations.putFloat(annotation);
     }
     reference.put(window);
-    for (byte[] read : siteReads) {
+    for (ReadRecord read : siteReads) {
       int at = reads.size();
-      reads.put(read);
+      byte[] seen = cutter.cut(read, site);
+      hasParts |= seen != read.bytes();
+      reads.put(seen);
       BamRecords.setContig(reads.array(), at, here.number);
       readOffset.putLong(reads.size());
       readCount++;
@@ -109,7 +114,7 @@ final class WindowBatchBuilder {
           contigOffset.putLong(contigNames.size());
         });
     return WindowBatch.newBuilder()
-        .setProtocolVersion(EngineClient.PROTOCOL_VERSION)
+        .setProtocolVersion(hasParts ? EngineClient.PARTS_VERSION : EngineClient.PROTOCOL_VERSION)
         .setId(id)
         .setNetwork(network.getNetwork())
         .setNSites(sites)

@@ -52,7 +52,7 @@ final class WindowSource {
     }
     enterContig(site, contigLength);
     int end = (int) Math.min(end(site, window), contigLength);
-    List<byte[]> over = reads.over(readSource, contig, contigLength, site.start(), end);
+    List<ReadRecord> over = reads.over(readSource, contig, contigLength, site.start(), end);
     batch.add(site, contigLength, window, over, reads.depth(), sampleDepth);
   }
 
