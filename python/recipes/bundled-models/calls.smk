@@ -1,19 +1,8 @@
 # From the design to calls that can be labelled: one folder a sample. Few jobs of several commands: of
 # thousands of small ones Snakemake's own bookkeeping would take as long as the callers.
 #
-# A sample is made anew when its design or a line of what makes it is another; not when a file is
-# merely newer, as after a checkout: hence `ancient`, and what they say among the parameters.
-import hashlib
-
-SIMULATORS = ("simulate", "genome", "neighbours", "reads", "profiles", "learnt", "capture", "artefact")
-SIMULATORS += ("sample_artefacts", "molecule_artefacts", "duplicated", "rearranged", "cut_ends")
-
-
-def content(*modules):
-    """A digest of these modules of the recipe."""
-    texts = [(RECIPE / f"{name}.py").read_bytes() for name in modules]
-    return hashlib.sha256(b"".join(texts)).hexdigest()
-
+# Scripts are `ancient`, and what they say is among the parameters: see content.py.
+from content import SIMULATORS, content
 
 # Of short runs, the better compiler (C2) is half the time and gives nothing.
 JAVA = "java -Xmx2g -XX:+UseSerialGC -XX:TieredStopAtLevel=1"

@@ -10,6 +10,7 @@ RECIPE = Path(workflow.basedir)
 sys.path.insert(0, str(RECIPE))
 
 from cohort_design import design_cohorts
+from content import SIMULATORS, content
 
 config = tomllib.loads((RECIPE / "cohorts.toml").read_text()) | config
 
@@ -40,6 +41,7 @@ def of_members(pattern):
 rule all:
     default_target: True
     input:
+        "cohorts.json",
         expand("{cohort}/{caller}.bed", cohort=COHORTS, caller=CALLERS),
 
 
@@ -53,10 +55,10 @@ rule plan:
 
 
 # What a cohort's samples are is known when it is simulated: their reads are aligned here.
+# Scripts are `ancient`, and what they say is among the parameters: see content.py.
 rule reads:
     input:
-        design="cohorts.json",
-        script=RECIPE / "simulate_cohort.py",
+        script=ancient(RECIPE / "simulate_cohort.py"),
         reference=REFERENCE,
     output:
         ref="{cohort}/ref.fa",
@@ -68,14 +70,16 @@ rule reads:
         index=temp(multiext("{cohort}/ref.fa", ".amb", ".ann", ".bwt", ".pac", ".sa")),
         done=touch("{cohort}/aligned"),
     params:
+        design=lambda wildcards: json.dumps([asdict(COHORTS[wildcards.cohort])]),
+        made_by=content("simulate_cohort", *SIMULATORS),
         members=lambda wildcards: MEMBERS[wildcards.cohort],
     log:
         "{cohort}/reads.log",
     shell:
         """
         set -o pipefail; exec >{log} 2>&1
-        {PYTHON} {input.script} {input.design} {wildcards.cohort} --reference {input.reference} \
-          --out {wildcards.cohort}
+        {PYTHON} {input.script} <(printf %s {params.design:q}) {wildcards.cohort} \
+          --reference {input.reference} --out {wildcards.cohort}
         samtools faidx {output.ref}
         samtools dict {output.ref} -o {output.dict}
         bwa index {output.ref}
@@ -96,7 +100,7 @@ rule reads:
 # than most of them.
 rule joint:
     input:
-        script=RECIPE / "judgeable.py",
+        script=ancient(RECIPE / "judgeable.py"),
         ref="{cohort}/ref.fa",
         fai="{cohort}/ref.fa.fai",
         dict="{cohort}/ref.dict",
@@ -113,6 +117,7 @@ rule joint:
         bams=of_members("{cohort}/{member}.bam"),
         members=lambda wildcards: MEMBERS[wildcards.cohort],
         callers=CALLERS,
+        made_by=content("judgeable"),
     log:
         "{cohort}/joint.log",
     shell:
