@@ -157,7 +157,8 @@ int cnnscore_reads_open(cnnscore_reads *reads, const cnnscore_reader_options *o,
     cnnscore_names_sort(&reads->samples);
     reads->samples_named = cnnscore_names_text(&reads->samples);
     if (!reads->samples_named) return cnnscore_fail_memory(err);
-    return o->sample ? check_sample(reads, o->sample, err) : CNNSCORE_OK;
+    int code = o->sample ? check_sample(reads, o->sample, err) : CNNSCORE_OK;
+    return code == CNNSCORE_OK && !o->is_another ? cnnscore_reads_check_apart(reads, err) : code;
 }
 
 const char *cnnscore_reads_note(const cnnscore_reads *reads, int32_t i) {

@@ -40,6 +40,8 @@ typedef struct {
 } cnnscore_reads;
 
 int cnnscore_reads_open(cnnscore_reads *reads, const cnnscore_reader_options *options, cnnscore_error *err);
+/* INPUT where two files begin with the same read: each of their reads would count twice. */
+int cnnscore_reads_check_apart(const cnnscore_reads *reads, cnnscore_error *err);
 void cnnscore_reads_close(cnnscore_reads *reads);
 /* What a user should know of the file `i`; NULL: nothing. */
 const char *cnnscore_reads_note(const cnnscore_reads *reads, int32_t i);

@@ -13,6 +13,7 @@ import pytest
 
 from hosts.cohorts import (
     NO_ALT,
+    REF,
     SAMPLE,
     Row,
     even,
@@ -27,6 +28,7 @@ from hosts.cohorts import (
     write_cohort,
     write_map,
 )
+from hosts.read_files import edit_reads
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,32 @@ def test_bad_maps(fault: str, reads: dict[str, Path], tmp_path: Path) -> None:
         str(path),
         error.format(**words),
     )
+
+
+def each_second(remainder: int) -> Callable[[int, pysam.AlignedSegment], bool]:
+    """For `edit_reads`: half of the reads."""
+    return lambda number, _: number % 2 == remainder
+
+
+def test_the_same_reads_in_two_files(reads: dict[str, Path], tmp_path: Path) -> None:
+    """A BAM and its CRAM, or a copy; files that share no read go together."""
+    calls = write_cohort(tmp_path / "calls.vcf", rows(3), {"B": same})
+    cram, copy = tmp_path / "B.cram", tmp_path / "copy.bam"
+    pysam.view("-C", "-T", str(REF), "-o", str(cram), str(reads["B"]), catch_stdout=False)
+    shutil.copy(reads["B"], copy)
+    parts = [tmp_path / name for name in ("even.bam", "odd.bam")]
+    for part, remainder in zip(parts, (0, 1), strict=True):
+        shutil.copy(reads["B"], part)
+        edit_reads(part, each_second(remainder))
+    for path in (cram, copy):
+        pysam.index(str(path))
+        table = write_map(tmp_path / "map.tsv", ("B", f"{reads['B']},{path}"))
+        error = f"{table}: row 1 (B): the reads {reads['B']} and {path} begin with the same read, "
+        refused(score(calls, table, tmp_path / "out.vcf"), tmp_path / "out.vcf", error)
+    table = write_map(tmp_path / "map.tsv", ("B", f"{parts[0]},{parts[1]}"))
+    together = scored(calls, table, tmp_path / "together.vcf")
+    table = write_map(tmp_path / "map.tsv", ("B", reads["B"]))
+    assert scored(calls, table, tmp_path / "whole.vcf") == together
 
 
 def test_reads_of_another_reference(reads: dict[str, Path], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,14 @@ def test_others(box: Path) -> None:
 def test_reads_given_twice(door: str, box: Path, tiny: dict[str, str]) -> None:
     (box / "link.bam").symlink_to(box / "reads.bam")
     (box / "link.bam.bai").symlink_to(box / "reads.bam.bai")
-    for names in ((box / "reads.bam",) * 2, (box / "reads.bam", box / "link.bam")):
+    shutil.copy(box / "reads.bam", box / "copy.bam")
+    shutil.copy(box / "reads.bam.bai", box / "copy.bam.bai")
+    for name, fault in (
+        ("reads", "are one file: give it once"),
+        ("link", "are one file: give it once"),
+        ("copy", "begin with the same read, "),
+    ):
+        names = (box / "reads.bam", box / f"{name}.bam")
         if door == "plugin":
             files = [word for name in names for word in ("-b", name)]
             done: Ran | Finished = plugin(
@@ -80,4 +88,4 @@ def test_reads_given_twice(door: str, box: Path, tiny: dict[str, str]) -> None:
                 "score", box / "calls.vcf.gz", "-R", box / "ref.fa", *files, "-m", tiny["reads"]
             )
         assert done.code, done.err
-        assert f"the reads {names[0]} and {names[1]} are one file: give it once" in done.err
+        assert f"the reads {names[0]} and {names[1]} {fault}" in done.err

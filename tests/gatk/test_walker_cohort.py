@@ -240,6 +240,7 @@ def another_reference(source: Path, target: Path) -> Path:
         ("not called", "is of a sample of {calls} (SM): it has reads of X"),
         ("twice", "are one file: give it once"),
         ("linked", "are one file: give it once"),
+        ("copied", "begin with the same read, "),
         ("no index", "has no index: make one with `samtools index"),
         ("another reference", "50000"),
         ("no group", "it names none"),
@@ -266,6 +267,12 @@ def test_bad_files(
     elif fault == "linked":
         other.symlink_to(reads[SAMPLE])
         Path(f"{other}.bai").symlink_to(f"{reads[SAMPLE]}.bai")
+    elif fault == "copied":
+        other = tmp_path / "other.cram"
+        form = ("--output-fmt", "cram,version=3.0", "-T", str(REF), "-o", str(other))
+        pysam.view(*form, str(reads[SAMPLE]), catch_stdout=False)
+        pysam.index(str(other))
+        files = [reads["B"], reads[SAMPLE], other]
     elif fault == "no index":
         shutil.copy(reads["B"], other)
     elif fault == "another reference":

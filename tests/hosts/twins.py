@@ -42,7 +42,8 @@ def write_bam(
         )
         for i, (contig, start) in enumerate(loci):
             read = pysam.AlignedSegment(header)
-            read.query_name, read.reference_id, read.reference_start = f"r{i}", contig, start
+            read.query_name = f"{path.stem}:{i}"
+            read.reference_id, read.reference_start = contig, start
             read.query_sequence = "A" * read_length
             read.query_qualities = pysam.qualitystring_to_array("I" * read_length)
             read.cigartuples = [(0, read_length)]

@@ -23,7 +23,10 @@ WALKER = {
     "BAM, CRAM, VCF.gz without their end marker": ["is truncated (it has no end marker)"],
     "an index of reads that is cut short": ["the index %s %s: make it anew"],
     "several read files, not all with SO:coordinate": ["not all read files have SO:coordinate"],
-    "a read file that is given twice": ["are one file: give it once"],
+    "a read file that is given twice": [
+        "are one file: give it once",
+        "begin with the same read, %s: give each read once",
+    ],
     "an output that is an input": [
         "is the input … itself",
         "GATK's library writes a BCF",

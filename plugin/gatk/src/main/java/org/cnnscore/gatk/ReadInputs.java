@@ -4,8 +4,11 @@ import static java.util.stream.Collectors.joining;
 
 import htsjdk.samtools.SAMFileHeader;
 import htsjdk.samtools.SAMReadGroupRecord;
+import htsjdk.samtools.SAMRecord;
+import htsjdk.samtools.SAMRecordIterator;
 import htsjdk.samtools.SAMSequenceDictionary;
 import htsjdk.samtools.SAMSequenceRecord;
+import htsjdk.samtools.SamReader;
 import htsjdk.samtools.SamReaderFactory;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -47,6 +50,7 @@ final class ReadInputs {
       WholeInput.checkReads(files.get(i), index, header.getSequenceDictionary().size());
       headers.add(header);
     }
+    checkApart();
   }
 
   /** Some of another's files. */
@@ -134,6 +138,44 @@ final class ReadInputs {
       throw new UserException.BadInput(
           "the reads " + other + " and " + file + " are one file: give it once");
     }
+  }
+
+  /** So they would in a BAM and the CRAM made of it: what native/window/same_reads.c sees. */
+  private void checkApart() {
+    Map<List<String>, Path> known = new HashMap<>();
+    for (Path file : several() ? files : List.<Path>of()) {
+      SAMRecord read = firstRead(file);
+      Path other = read == null ? null : known.putIfAbsent(identity(read), file);
+      if (other != null) {
+        throw new UserException.BadInput(
+            String.format(
+                "the reads %s and %s begin with the same read, %s: give each read once, as it would"
+                    + " count twice",
+                other, file, read.getReadName()));
+      }
+    }
+  }
+
+  /** Null where there is none, or none that can be decoded: that is said where it is needed. */
+  private SAMRecord firstRead(Path file) {
+    try (SamReader reader = factory.open(file);
+        SAMRecordIterator reads = reader.iterator()) {
+      return reads.hasNext() ? reads.next() : null;
+    } catch (IOException | RuntimeException unreadable) {
+      return null;
+    }
+  }
+
+  /** All but tags; the files of a cohort's samples may have reads of the same names. */
+  private static List<String> identity(SAMRecord read) {
+    SAMReadGroupRecord group = read.getReadGroup();
+    return List.of(
+        String.valueOf(group == null ? null : group.getSample()),
+        read.getReadName(),
+        read.getReferenceName() + ":" + read.getAlignmentStart(),
+        read.getFlags() + " " + read.getCigarString(),
+        read.getReadString(),
+        read.getBaseQualityString());
   }
 
   private static Object identity(Path file) {
