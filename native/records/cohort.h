@@ -59,6 +59,10 @@ int cnnscore_check_carriers(const cnnscore_calls *calls, int64_t carriers, int64
                             cnnscore_error *err);
 /* Whether no read lies over the sites of most of the carriers that reads were asked for; the warning. */
 int32_t cnnscore_warn_of_carriers(int64_t carriers, int64_t empty, cnnscore_error *warning);
+/* Whether there are samples most of whose reads are shorter than CNNSCORE_SHORTEST_READ; the warning. Of each
+ * sample column [samples] the reads that count, and how many of these are so short. */
+int32_t cnnscore_warn_of_short_reads(const cnnscore_calls *calls, const int64_t *counted,
+                                     const int64_t *too_short, cnnscore_error *warning);
 
 /* The log-odds that a site is real, of those of its carriers: between their mean and the best of them,
  * mean + CNNSCORE_SITE_BEST (best - mean). Of one carrier its own. Their number is not in it: an artefact of

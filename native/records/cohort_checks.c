@@ -1,9 +1,11 @@
 /* cohort_checks.c: what every door checks of a cohort's scores, and says of them. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "calls.h"
 #include "cohort.h"
 #include "grouped.h"
+#include "read_groups.h"
 
 static int declare(cnnscore_calls *calls, const char *kind, const char *key, const char *type,
                    const char *before, const char *what, cnnscore_error *err) {
@@ -76,4 +78,26 @@ int32_t cnnscore_warn_of_carriers(int64_t carriers, int64_t empty, cnnscore_erro
                   "no read lies over the site of %s of %s carriers: are the reads of these samples whole?",
                   cnnscore_grouped(empty).text, cnnscore_grouped(carriers).text);
     return 1;
+}
+
+int32_t cnnscore_warn_of_short_reads(const cnnscore_calls *calls, const int64_t *counted,
+                                     const int64_t *too_short, cnnscore_error *warning) {
+    cnnscore_names names = {0};
+    int32_t n = cnnscore_calls_samples(calls), read = 0, are_short = 0;
+    for (int32_t i = 0; i < n; i++) {
+        read += counted[i] > 0;
+        if (2 * too_short[i] <= counted[i]) continue;
+        are_short++;
+        cnnscore_names_add(&names, cnnscore_calls_sample_name(calls, i));
+    }
+    char *text = cnnscore_names_text(&names);
+    if (are_short)
+        cnnscore_fail(warning, CNNSCORE_OK,
+                      "most reads of %s of %s samples are shorter than %d bases, which no network was tested "
+                      "on: do not trust the scores of %s without a truth set",
+                      cnnscore_grouped(are_short).text, cnnscore_grouped(read).text, CNNSCORE_SHORTEST_READ,
+                      text ? text : "these");
+    free(text);
+    cnnscore_names_free(&names);
+    return are_short > 0;
 }

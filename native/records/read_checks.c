@@ -47,9 +47,8 @@ static void say_reasons(const cnnscore_reader_counts *counts, char *text, size_t
     }
 }
 
-static int64_t dropped(const cnnscore_reader_counts *c) {
-    return c->unmapped + c->secondary + c->duplicate + c->qc_fail + c->no_read_group + c->artificial +
-           c->other_sample + c->no_qualities;
+static int64_t dropped(const cnnscore_reader_counts *counts) {
+    return counts->reads - cnnscore_reads_that_count(counts);
 }
 
 /* ---- checks ---- */
@@ -119,7 +118,7 @@ int32_t cnnscore_warn_of_reads(const cnnscore_reader *reader, const cnnscore_rea
                       cnnscore_grouped(counts->no_qualities).text, cnnscore_grouped(counts->reads).text);
         return 1;
     }
-    int64_t counted = counts->reads - dropped(counts);
+    int64_t counted = cnnscore_reads_that_count(counts);
     if (2 * counts->too_short > counted && i-- == 0) {
         cnnscore_fail(warning, CNNSCORE_OK,
                       "%s of %s reads that count are shorter than %d bases, which no network was tested on: "

@@ -10,6 +10,7 @@
 
 #include "calls.h"
 #include "grow.h"
+#include "read_groups.h"
 #include "same_file.h"
 
 struct cnnscore_sample_map {
@@ -221,20 +222,20 @@ int cnnscore_sample_map_match(const cnnscore_sample_map *self, const cnnscore_ca
 
 int32_t cnnscore_sample_map_warn(const cnnscore_sample_map *self, const cnnscore_calls *calls,
                                  const int32_t *row, cnnscore_error *warning) {
-    enum { SHOWN = 5 };
     int32_t n = cnnscore_calls_samples(calls), missing = 0;
-    kstring_t names = KS_INITIALIZE;
+    cnnscore_names names = {0};
     for (int32_t i = 0; i < n; i++) {
         if (row[i] >= 0) continue;
-        if (++missing <= SHOWN)
-            ksprintf(&names, "%s%s", missing > 1 ? ", " : "", cnnscore_calls_sample_name(calls, i));
+        missing++;
+        cnnscore_names_add(&names, cnnscore_calls_sample_name(calls, i));
     }
-    if (missing > SHOWN) ksprintf(&names, " and %d others", missing - SHOWN);
+    char *text = cnnscore_names_text(&names);
     if (missing)
         cnnscore_fail(warning, CNNSCORE_OK,
                       "%s has no row for %d of %d samples of %s, which get no scores: %s", self->path,
-                      missing, n, calls->given, names.s ? names.s : "");
-    ks_free(&names);
+                      missing, n, calls->given, text ? text : "");
+    free(text);
+    cnnscore_names_free(&names);
     return missing > 0;
 }
 

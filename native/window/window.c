@@ -93,6 +93,11 @@ void cnnscore_reader_counts_add(cnnscore_reader_counts *sum, const cnnscore_read
     sum->with_allele += part->with_allele;
 }
 
+int64_t cnnscore_reads_that_count(const cnnscore_reader_counts *c) {
+    return c->reads - c->unmapped - c->secondary - c->duplicate - c->qc_fail - c->no_read_group -
+           c->artificial - c->other_sample - c->no_qualities;
+}
+
 const char *cnnscore_reader_files(const cnnscore_reader *reader) {
     return reader->reads.reads.named;
 }

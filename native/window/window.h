@@ -72,6 +72,8 @@ const char *cnnscore_reader_contig(const cnnscore_reader *reader, int32_t i);
 void cnnscore_reader_count(const cnnscore_reader *reader, cnnscore_reader_counts *counts);
 /* Add the counts of another reader of the same files. */
 void cnnscore_reader_counts_add(cnnscore_reader_counts *sum, const cnnscore_reader_counts *part);
+/* Reads that count. */
+int64_t cnnscore_reads_that_count(const cnnscore_reader_counts *counts);
 /* What messages call the read files, and the samples (SM) of their read groups; valid while it is open. */
 const char *cnnscore_reader_files(const cnnscore_reader *reader);
 const char *cnnscore_reader_samples(const cnnscore_reader *reader);

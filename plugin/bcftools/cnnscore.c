@@ -273,6 +273,7 @@ static int score_carriers(plugin_engine *engine, const plugin_options *o, cnnsco
     plugin_cohort_samples samples = {.map = map};
     plugin_output output = {0};
     plugin_cohort_tally tally = {.start = report_clock()};
+    cnnscore_error warning;
     int code = cnnscore_calls_add_cohort_scores(calls, &keys, &lines, o->overwrite, err);
     if (code == CNNSCORE_OK && o->record_command) code = record_command(calls, argc, argv, err);
     if (code == CNNSCORE_OK) code = cohort_samples_open(&samples, engine, o, calls, err);
@@ -281,6 +282,9 @@ static int score_carriers(plugin_engine *engine, const plugin_options *o, cnnsco
     if (code == CNNSCORE_OK) code = output_finish(&output, err);
     if (code == CNNSCORE_OK && tally.sites == 0 && cnnscore_calls_note(calls))
         report_warning("%s", cnnscore_calls_note(calls));
+    if (code == CNNSCORE_OK &&
+        cnnscore_warn_of_short_reads(calls, samples.counted, samples.too_short, &warning))
+        report_warning("%s", warning.message);
     if (code == CNNSCORE_OK) report_cohort(&tally, network->provider);
     output_close(&output);
     cohort_samples_close(&samples);

@@ -59,9 +59,8 @@ static int score_sample(run *r, worker *w, int32_t first, int32_t end, cnnscore_
     if (reader) {
         cnnscore_reader_counts counts = {0};
         cnnscore_reader_count(reader, &counts);
-        pthread_mutex_lock(&r->mutex);
         cnnscore_reader_counts_add(&w->counts, &counts);
-        pthread_mutex_unlock(&r->mutex);
+        cohort_samples_count(r->samples, sample, &counts);
     }
     cnnscore_reader_close(reader);
     return code;

@@ -83,7 +83,10 @@ int cohort_samples_open(plugin_cohort_samples *self, plugin_engine *engine, cons
     self->wanted = calloc(n, sizeof *self->wanted);
     self->depth = calloc(n, sizeof *self->depth);
     self->known = calloc(n, sizeof *self->known);
-    if (!self->row || !self->wanted || !self->depth || !self->known) return cnnscore_fail_memory(err);
+    self->counted = calloc(n, sizeof *self->counted);
+    self->too_short = calloc(n, sizeof *self->too_short);
+    if (!self->row || !self->wanted || !self->depth || !self->known || !self->counted || !self->too_short)
+        return cnnscore_fail_memory(err);
     int code = cnnscore_sample_map_match(map, calls, self->row, err);
     if (code != CNNSCORE_OK) return code;
     for (int32_t i = 0; i < self->n_samples; i++) self->wanted[i] = self->row[i] >= 0;
@@ -98,6 +101,8 @@ void cohort_samples_close(plugin_cohort_samples *self) {
     free(self->wanted);
     free(self->depth);
     free(self->known);
+    free(self->counted);
+    free(self->too_short);
     *self = (plugin_cohort_samples){0};
 }
 
@@ -134,6 +139,13 @@ int cohort_samples_reader(plugin_cohort_samples *self, int32_t sample, cnnscore_
     else
         cnnscore_sample_map_name(self->map, row, err);
     return code;
+}
+
+void cohort_samples_count(plugin_cohort_samples *self, int32_t sample, const cnnscore_reader_counts *counts) {
+    pthread_mutex_lock(&self->mutex);
+    self->counted[sample] += cnnscore_reads_that_count(counts);
+    self->too_short[sample] += counts->too_short;
+    pthread_mutex_unlock(&self->mutex);
 }
 
 int32_t cohort_samples_read(const plugin_cohort_samples *self) {

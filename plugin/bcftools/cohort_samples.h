@@ -16,14 +16,15 @@ typedef struct {
     const plugin_options *options;
     const cnnscore_sample_map *map;
     int32_t n_samples;
-    int32_t *row;    /* [n_samples] of the map, -1: none */
-    uint8_t *wanted; /* [n_samples] whether there is one */
-    float *depth;    /* [n_samples] how deep it usually is */
-    bool *known;     /* [n_samples] whether its reads were looked at */
-    int32_t next;    /* row that is to be checked */
-    int32_t failed;  /* the first row with an error; its number of rows: none */
+    int32_t *row;                 /* [n_samples] of the map, -1: none */
+    uint8_t *wanted;              /* [n_samples] whether there is one */
+    float *depth;                 /* [n_samples] how deep it usually is */
+    bool *known;                  /* [n_samples] whether its reads were looked at */
+    int64_t *counted, *too_short; /* [n_samples] reads at its sites that count; of these short ones */
+    int32_t next;                 /* row that is to be checked */
+    int32_t failed;               /* the first row with an error; its number of rows: none */
     cnnscore_error error;
-    pthread_mutex_t mutex; /* guards depth, known, next, failed and error */
+    pthread_mutex_t mutex; /* guards depth, known, counted, too_short, next, failed and error */
 } plugin_cohort_samples;
 
 /* Open and close the files of all rows of the map, and warn. INPUT that names the row: a sample that the
@@ -34,6 +35,9 @@ void cohort_samples_close(plugin_cohort_samples *samples);
 /* A reader of a sample's windows that knows how deep it is, which is measured once. */
 int cohort_samples_reader(plugin_cohort_samples *samples, int32_t sample, cnnscore_reader **reader,
                           cnnscore_error *err);
+/* Add what a reader of a sample has met. */
+void cohort_samples_count(plugin_cohort_samples *samples, int32_t sample,
+                          const cnnscore_reader_counts *counts);
 /* How many samples' reads were looked at. */
 int32_t cohort_samples_read(const plugin_cohort_samples *samples);
 

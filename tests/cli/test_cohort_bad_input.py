@@ -15,6 +15,7 @@ from hosts.cohorts import (
     NO_ALT,
     REF,
     SAMPLE,
+    SHORT_READS,
     Row,
     even,
     none,
@@ -25,6 +26,7 @@ from hosts.cohorts import (
     scored,
     scores_of,
     three_samples,
+    with_short_reads,
     write_cohort,
     write_map,
 )
@@ -224,3 +226,13 @@ def test_no_carrier_at_all(reads: dict[str, Path], tmp_path: Path) -> None:
     assert "0 of 0 carriers scored at 0 of 4 sites, reads of 0 samples" in run.err
     assert NO_ALT in (tmp_path / "out.vcf").read_text()
     assert scores_of(tmp_path / "out.vcf") == {}
+
+
+def test_short_reads(tmp_path: Path) -> None:
+    """One line for all samples that have such; none for one that carries nothing."""
+    calls, reads = with_short_reads(tmp_path)
+    run = score(calls, write_map(tmp_path / "map.tsv", *reads.items()), tmp_path / "out.vcf")
+    assert run.code == 0, run.err
+    assert [line for line in run.err.splitlines() if "shorter than" in line] == [
+        f"cnnscore: warning: {SHORT_READS}"
+    ]

@@ -14,7 +14,18 @@ import pysam
 import pytest
 
 from conftest import DATA, Finished, run_cli
-from hosts.cohorts import SAMPLE, even, named_reads, none, rows, same, write_cohort, write_map
+from hosts.cohorts import (
+    SAMPLE,
+    SHORT_READS,
+    even,
+    named_reads,
+    none,
+    rows,
+    same,
+    with_short_reads,
+    write_cohort,
+    write_map,
+)
 from hosts.plugin import environment
 from hosts.server import start_server
 
@@ -71,6 +82,17 @@ def test_shards_write_what_one_process_writes(
     assert not (tmp_path / "work").exists()
 
 
+def test_short_reads(tmp_path: Path) -> None:
+    """Of all shards together."""
+    plain, reads = with_short_reads(tmp_path)
+    calls = Path(pysam.tabix_index(str(plain), preset="vcf", keep_original=True))
+    table = write_map(tmp_path / "map.tsv", *reads.items())
+    work = ("--work", tmp_path / "work", "--shards", 3)
+    run = score(tmp_path, calls, table, tmp_path / "out.vcf", *work)
+    assert run.code == 0, run.err
+    assert run.err.count("shorter than") == run.err.count(SHORT_READS) == 1
+
+
 def test_a_run_goes_on(cohort: tuple[Path, Path, bytes], tmp_path: Path) -> None:
     """With what is done, unless the table or a file of it has changed."""
     calls, table, expected = cohort
@@ -103,7 +125,9 @@ def test_a_result_that_somebody_changed(cohort: tuple[Path, Path, bytes], tmp_pa
     assert score(calls.parent, calls, table, out, *more).code == 0
     log = work / "shards.jsonl"
     lines = [json.loads(line) for line in log.read_text().splitlines() if line]
-    for told, damage in zip(lines, ({"read": ["x"]}, {"carriers": -1}, {"more": 1}), strict=True):
+    for told, damage in zip(
+        lines, ({"lengths": [[0, 1]]}, {"carriers": -1}, {"more": 1}), strict=True
+    ):
         told["cohort"] |= damage
     log.write_text("".join(f"{json.dumps(told)}\n" for told in lines))
     out.unlink()

@@ -13,6 +13,7 @@ import pytest
 from conftest import DATA, run_cli, scores_of
 from hosts.gatk import ENGINE, SHORT, Gatk, ToolHost, run
 from hosts.processes import children
+from hosts.read_files import as_short
 from hosts.server import Server
 
 CALLS, REFERENCE, READS = DATA / "calls.vcf.gz", DATA / "ref.fa", DATA / "reads.bam"
@@ -195,11 +196,7 @@ def test_reads_that_do_not_count(
             if number % 3 and lacks == "group":
                 read.set_tag("RG", None)
             elif lacks == "length":
-                bases, qualities = read.query_sequence, read.query_qualities
-                assert bases
-                assert qualities
-                read.query_sequence, read.cigarstring = bases[:30], "30M"
-                read.query_qualities = qualities[:30]
+                as_short(number, read)
             elif number % 3:
                 read.query_qualities = None
             changed.write(read)

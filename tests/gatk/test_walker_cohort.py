@@ -16,12 +16,14 @@ from conftest import DATA, run_cli
 from hosts.cohorts import (
     NO_ALT,
     SAMPLE,
+    SHORT_READS,
     Row,
     even,
     named_reads,
     none,
     rows,
     same,
+    with_short_reads,
     write_cohort,
     write_map,
 )
@@ -360,3 +362,13 @@ def test_no_carrier_at_all(
     text = (tmp_path / "out.vcf").read_text()
     assert NO_ALT in text
     assert "CNN_SITE=" not in text
+
+
+def test_short_reads(walk: Callable[..., Ran], tmp_path: Path) -> None:
+    """In the words of the command."""
+    calls, reads = with_short_reads(tmp_path)
+    ran = walk(calls, list(reads.values()), tmp_path / "out.vcf")
+    assert ran.ok, ran.answer
+    (line,) = [line for line in ran.log.splitlines() if "shorter than" in line]
+    assert "WARN" in line
+    assert SHORT_READS in line

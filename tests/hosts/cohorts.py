@@ -10,7 +10,7 @@ from pathlib import Path
 import pysam
 
 from conftest import DATA, Finished, run_cli
-from hosts.read_files import rename_sample
+from hosts.read_files import as_short, edit_reads, rename_sample
 
 REF = DATA / "ref.fa"
 SAMPLE = "SYN1"
@@ -133,6 +133,48 @@ def refused(run: Finished, out: Path, *parts: str) -> None:
     for part in parts:
         assert part in error
     assert not [path for path in out.parent.iterdir() if out.name in path.name]
+
+
+SHORT_READS = (
+    "most reads of 2 of 3 samples are shorter than 35 bases, which no network was tested on: "
+    "do not trust the scores of D, B without a truth set"
+)
+
+
+def with_short_reads(folder: Path) -> tuple[Path, dict[str, Path]]:
+    """Calls of samples of which two have short reads, and a third that carries nothing; the read
+    files.
+    """
+    columns = {"D": same, "C": none, "B": even, SAMPLE: same}
+    calls = write_cohort(folder / "calls.vcf", rows(20), columns)
+    reads = {name: named_reads(folder, name) for name in ("B", "C", "D")}
+    for path in reads.values():
+        edit_reads(path, as_short)
+    return calls, {SAMPLE: DATA / "reads.bam", **reads}
+
+
+def small_reads(folder: Path, n: int, end: int = 700) -> list[tuple[str, Path]]:
+    """Names of n samples, and of each a small read file: those over the first bases of synA."""
+    found = []
+    with pysam.AlignmentFile(str(DATA / "reads.bam")) as source:
+        reads = list(source.fetch("synA", 0, end))
+        head = source.header.to_dict()
+    for i in range(n):
+        path = folder / f"{i}.bam"
+        head["RG"] = [{**head["RG"][0], "ID": "g", "SM": f"S{i}"}]
+        header = pysam.AlignmentHeader.from_dict(head)
+        with pysam.AlignmentFile(str(path), "wb", header=header) as target:
+            for read in reads:
+                read.set_tag("RG", "g")
+                target.write(read)
+        pysam.index(str(path))
+        found.append((f"S{i}", path))
+    return found
+
+
+def carries(at: int, n: int) -> Callable[[int, Row], str]:
+    """A column: it carries each n-th record from number `at` on."""
+    return lambda number, row: row.column if number % n == at % n else NO_ALT
 
 
 def three_samples(folder: Path) -> dict[str, Path]:

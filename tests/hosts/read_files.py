@@ -83,6 +83,15 @@ def as_duplicate(_: int, read: pysam.AlignedSegment) -> bool:
     return True
 
 
+def as_short(_: int, read: pysam.AlignedSegment) -> bool:
+    """For `edit_reads`: its first 30 bases."""
+    bases, qualities = read.query_sequence, read.query_qualities
+    if bases and qualities:
+        read.query_sequence, read.cigarstring = bases[:30], "30M"
+        read.query_qualities = qualities[:30]
+    return True
+
+
 def refused(box: Path, run: Finished, *parts: str) -> None:
     """One error, that names the reads of `box` and has these parts; nothing named out.* is left."""
     assert run.code == 2, run.err

@@ -8,7 +8,18 @@ import pysam
 import pytest
 
 from conftest import DATA, run_cli
-from hosts.cohorts import SAMPLE, even, named_reads, none, rows, same, write_cohort, write_map
+from hosts.cohorts import (
+    SAMPLE,
+    SHORT_READS,
+    even,
+    named_reads,
+    none,
+    rows,
+    same,
+    with_short_reads,
+    write_cohort,
+    write_map,
+)
 from hosts.plugin import Ran, plugin
 
 REF = DATA / "ref.fa"
@@ -153,3 +164,13 @@ def test_scores_that_are_there(cohort: tuple[Path, Path], tmp_path: Path) -> Non
     assert again.code == 255
     assert f"{once} has FORMAT/CNN_READS already: replace it with --overwrite" in again.err
     assert by_plugin(once, table, "--overwrite").out == once.read_bytes()
+
+
+def test_short_reads(tmp_path: Path) -> None:
+    """In the words of the command."""
+    calls, reads = with_short_reads(tmp_path)
+    run = by_plugin(calls, write_map(tmp_path / "map.tsv", *reads.items()))
+    assert run.code == 0, run.err
+    assert [line for line in run.err.splitlines() if "shorter than" in line] == [
+        f"Warning: {SHORT_READS}"
+    ]

@@ -5,7 +5,7 @@ A thin face of native/records/cohort.h.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,6 +117,19 @@ def check_network(network: Description) -> None:
 def check_carriers(calls: Calls, carriers: int, scored: int) -> None:
     """Errors: BadInput where there were carriers to score, and none has a score."""
     call(ffi, lib.cnnscore_check_carriers, calls.handle, carriers, scored)
+
+
+def short_reads_warning(calls: Calls, lengths: Mapping[int, tuple[int, int]]) -> str | None:
+    """What to say of samples most of whose reads are short. `lengths`: of sample columns the reads
+    that count, and how many of these are too short (`ReadCounts`).
+    """
+    from cnnscore.calls.records import warning_of
+
+    columns = np.zeros((2, calls.samples), np.int64)
+    for sample in range(calls.samples):
+        columns[:, sample] = lengths.get(sample, (0, 0))
+    counted, too_short = (ffi.cast("const int64_t *", column.ctypes.data) for column in columns)
+    return warning_of(lib.cnnscore_warn_of_short_reads, calls.handle, counted, too_short)
 
 
 def carriers_warning(carriers: int, empty: int) -> str | None:

@@ -94,6 +94,11 @@ class ReadCounts:
     records: int = 0
     with_allele: int = 0
 
+    @property
+    def counted(self) -> int:
+        """Reads that count."""
+        return int(lib.cnnscore_reads_that_count(_native(self)))
+
     def __add__(self, other: ReadCounts) -> ReadCounts:
         """Counts of two readers of the same files."""
         mine, theirs = vars(self), vars(other)

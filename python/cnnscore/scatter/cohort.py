@@ -14,7 +14,7 @@ from cnnscore.calls.output import check_output, open_output
 from cnnscore.calls.records import Calls
 from cnnscore.calls.sample_map import SampleMap
 from cnnscore.calls.windows import ReadCounts
-from cnnscore.scatter.cohort_task import CohortFiles, cohort_readers
+from cnnscore.scatter.cohort_task import CohortFiles, cohort_readers, lengths_of
 from cnnscore.scatter.gather import append
 from cnnscore.scatter.plan import How, Sample
 from cnnscore.scatter.shards import cut_into_shards
@@ -64,7 +64,7 @@ def write_gathered_cohort(
         carriers_scored=sum(part["carriers_scored"] for part in parts),
         without_reads=sum(part["without_reads"] for part in parts),
         samples_without_reads=max((part["samples_without_reads"] for part in parts), default=0),
-        read=tuple(sorted({sample for part in parts for sample in part["read"]})),
+        lengths=lengths_of(parts),
         reads=sum((ReadCounts(**result["reads"]) for result in told), ReadCounts()),
         seconds=seconds,
         provider=", ".join(sorted({result["provider"] for result in told})),

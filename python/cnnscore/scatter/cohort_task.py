@@ -4,6 +4,7 @@ all its shards.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from cnnscore.score.options import CohortSummary
 from cnnscore.score.run import usable_cores
 
 NUMBERS = ("carriers", "carriers_scored", "without_reads", "samples_without_reads")
-"""What is told of a shard, beside `read`."""
+"""What is told of a shard, beside `lengths`."""
 
 
 @dataclass(frozen=True)
@@ -46,5 +47,18 @@ def cohort_readers(
 
 
 def told_of(summary: CohortSummary) -> dict[str, Any]:
-    """What a worker tells of a shard, beside what it tells of any."""
-    return {**{name: getattr(summary, name) for name in NUMBERS}, "read": list(summary.read)}
+    """What a worker tells of a shard, beside what it tells of any; `lengths` are rows of a sample's
+    column, the reads that count, and how many of these are too short.
+    """
+    rows = [[column, *lengths] for column, lengths in summary.lengths.items()]
+    return {**{name: getattr(summary, name) for name in NUMBERS}, "lengths": rows}
+
+
+def lengths_of(told: Iterable[Mapping[str, Any]]) -> dict[int, tuple[int, int]]:
+    """`lengths` of all shards together."""
+    sums: dict[int, tuple[int, int]] = {}
+    for part in told:
+        for column, counted, too_short in part["lengths"]:
+            before = sums.get(column, (0, 0))
+            sums[column] = before[0] + counted, before[1] + too_short
+    return sums

@@ -243,12 +243,13 @@ def is_result(told: object, annotations: Collection[str]) -> bool:
 
 
 def _is_of_cohort(told: dict[str, Any], reads: object) -> bool:
-    read = told.get("read")
+    lengths = told.get("lengths")
     return (
-        told.keys() == {*NUMBERS, "read"}
+        told.keys() == {*NUMBERS, "lengths"}
         and all(_is_count(told[name]) for name in NUMBERS)
-        and isinstance(read, list)
-        and all(map(_is_count, read))
+        and isinstance(lengths, list)
+        and all(isinstance(row, list) and len(row) == 3 for row in lengths)
+        and all(_is_count(number) for row in lengths for number in row)
         and _are_counts(reads, ReadCounts)
     )
 

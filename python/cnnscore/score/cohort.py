@@ -30,6 +30,7 @@ from cnnscore.calls.carriers import (
     carriers_warning,
     check_carriers,
     check_network,
+    short_reads_warning,
 )
 from cnnscore.calls.output import OutputOptions, check_output, open_output
 from cnnscore.calls.records import Calls, Records, Writer
@@ -156,7 +157,7 @@ class _Run:
         self._blocks = [_Block() for _ in range(BLOCKS)]
         self._lock = threading.Lock()
         self._counts = ReadCounts()
-        self._read: set[int] = set()
+        self._lengths: dict[int, tuple[int, int]] = {}
         self._task_size = engine.description.sites_per_job
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="cnnscore")
         self._unread = np.zeros(len(self._samples.wanted), np.int64)
@@ -275,8 +276,10 @@ class _Run:
                     if held >= BATCH_BYTES:
                         flush()
                 with self._lock:
-                    self._counts += reader.counts() - before
-                    self._read.add(sample)
+                    met = reader.counts() - before
+                    counted, too_short = self._lengths.get(sample, (0, 0))
+                    self._counts += met
+                    self._lengths[sample] = counted + met.counted, too_short + met.too_short
         flush()
 
     def write(self, block: _Block, writer: Writer, keys: Sequence[str]) -> None:
@@ -306,7 +309,7 @@ class _Run:
             carriers_scored=self._carriers_scored,
             without_reads=unread,
             samples_without_reads=int(np.count_nonzero(self._samples.wanted == 0)),
-            read=tuple(sorted(self._read)),
+            lengths=self._lengths,
             reads=self._counts,
             seconds=time.monotonic() - self._start,
             provider=provider,
@@ -322,8 +325,12 @@ def check_summary(source: Calls, summary: CohortSummary) -> None:
     """
     asked = summary.carriers - summary.without_reads
     check_carriers(source, asked, summary.carriers_scored)
-    if warning := carriers_warning(summary.reads.sites, summary.reads.sites_empty):
-        log.warning(warning)
+    for warning in (
+        short_reads_warning(source, summary.lengths),
+        carriers_warning(summary.reads.sites, summary.reads.sites_empty),
+    ):
+        if warning:
+            log.warning(warning)
 
 
 def _alike(part: WindowBatch) -> WindowBatch:

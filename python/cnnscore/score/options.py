@@ -92,13 +92,14 @@ class CohortSummary(Summary):
     without_reads: int
     """Carriers whose sample has no row in the map."""
     samples_without_reads: int
-    read: tuple[int, ...]
-    """Columns of the samples that carry something, whose reads were read."""
+    lengths: dict[int, tuple[int, int]]
+    """Of the samples that carry something, by their columns: the reads that count, and how many of
+    these are too short."""
 
     @property
     def samples_read(self) -> int:
-        """How many."""
-        return len(self.read)
+        """Samples whose reads were read."""
+        return len(self.lengths)
 
     def text(self) -> str:
         """One line for the user."""

@@ -6,9 +6,12 @@ import htsjdk.variant.vcf.VCFHeader;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.apache.logging.log4j.Logger;
 import org.broadinstitute.hellbender.engine.GATKPath;
@@ -32,16 +35,18 @@ final class CohortReads {
   private final List<String> called;
   private final ReadInputs[] inputs; // of each sample, null: none
   private final FilterArguments filters;
-  private final ReadTally rule;
+  private final ReadTally tally; // of the reads of one sample
   private final Description network;
   private final Map<Integer, Float> depths = new HashMap<>();
+  private final long[] counted; // of each sample the reads at its sites that count,
+  private final long[] tooShort; // and how many of them are too short
   private long sites;
   private long sitesEmpty;
 
   /**
    * Refuses files without an index, of which no sample was called, or of another reference.
    *
-   * @param rule what the network's own filter has counted
+   * @param tally what the network's own filter counts
    * @param contigs those of the reference
    */
   CohortReads(
@@ -50,11 +55,11 @@ final class CohortReads {
       ReadInputs all,
       SAMSequenceDictionary contigs,
       FilterArguments filters,
-      ReadTally rule,
+      ReadTally tally,
       Description network) {
     called = header.getGenotypeSamples();
     this.filters = filters;
-    this.rule = rule;
+    this.tally = tally;
     this.network = network;
     for (ReadInputs file : all.each()) {
       file.checkIndexed();
@@ -70,6 +75,8 @@ final class CohortReads {
     }
     Map<String, ReadInputs> known = all.bySample();
     inputs = called.stream().map(known::get).toArray(ReadInputs[]::new);
+    counted = new long[inputs.length];
+    tooShort = new long[inputs.length];
     Stream.of(inputs).filter(Objects::nonNull).forEach(ReadInputs::checkOrder);
   }
 
@@ -91,10 +98,31 @@ final class CohortReads {
     }
   }
 
+  /** Warns at the end of samples most of whose reads are short. */
+  void warnOfShortReads(Logger logger) {
+    List<String> names =
+        IntStream.range(0, inputs.length)
+            .filter(i -> 2 * tooShort[i] > counted[i])
+            .mapToObj(called::get)
+            .toList();
+    if (!names.isEmpty()) {
+      logger.warn(
+          String.format(
+              Locale.ROOT,
+              "most reads of %,d of %,d samples are shorter than %d bases, which no network was"
+                  + " tested on: do not trust the scores of %s without a truth set",
+              names.size(),
+              LongStream.of(counted).filter(reads -> reads > 0).count(),
+              ReadTally.SHORTEST_READ,
+              listed(names)));
+    }
+  }
+
+  /** As native/window/read_groups.c names them. */
   private static String listed(List<String> names) {
-    int more = names.size() - SHOWN;
-    return String.join(", ", names.subList(0, Math.min(SHOWN, names.size())))
-        + (more > 0 ? " and " + more + " others" : "");
+    int shown = names.size() > SHOWN + 1 ? SHOWN : names.size();
+    return String.join(", ", names.subList(0, shown))
+        + (shown < names.size() ? " and " + (names.size() - shown) + " others" : "");
   }
 
   /** Whether each sample has reads. */
@@ -123,19 +151,22 @@ final class CohortReads {
 
   /** A sample's reads, open. */
   final class Opened implements AutoCloseable {
+    private final int sample;
     private final ReadsDataSource source;
     private final SiteReads reads;
     private final ReadsContext door;
     private final float depth;
 
     private Opened(int sample) {
+      this.sample = sample;
       ReadInputs files = inputs[sample];
       source = files.open();
       try {
         door = new ReadsContext(source, null);
-        ReadTally tally = new ReadTally();
-        Predicate<GATKRead> counts = counting(sample, tally);
-        depth = depths.computeIfAbsent(sample, first -> measure(files, counts, tally));
+        Predicate<GATKRead> counts = counting();
+        tally.set(new ReadTally());
+        depth = depths.computeIfAbsent(sample, first -> measure(files, counts));
+        tally.set(new ReadTally()); // from here on, of the reads over sites
         reads = new SiteReads(counts, new BottomK(network.getReadLimit()), true, false);
       } catch (RuntimeException error) {
         source.close();
@@ -144,23 +175,22 @@ final class CohortReads {
     }
 
     /** What counts for the network, by its read groups is of the sample, and the user lets pass. */
-    private Predicate<GATKRead> counting(int sample, ReadTally tally) {
-      Predicate<GATKRead> filter = rule.counting(filters.getMergedReadFilter(source.getHeader()));
-      String name = called.get(sample);
-      return read -> {
-        SAMReadGroupRecord group =
-            ((SAMRecordToGATKReadAdapter) read).getEncapsulatedSamRecord().getReadGroup();
-        boolean counts = filter.test(read);
-        ReadTally.Fault fault = rule.last();
-        if (counts && (group == null || !name.equals(group.getSample()))) {
-          fault = ReadTally.Fault.otherSample;
-        }
-        tally.add(fault);
-        return fault == null;
-      };
+    private Predicate<GATKRead> counting() {
+      Predicate<GATKRead> filter = filters.getMergedReadFilter(source.getHeader());
+      return tally.counting(read -> filter.test(read) && isOfSample(read));
     }
 
-    private float measure(ReadInputs files, Predicate<GATKRead> counts, ReadTally tally) {
+    private boolean isOfSample(GATKRead read) {
+      SAMReadGroupRecord group =
+          ((SAMRecordToGATKReadAdapter) read).getEncapsulatedSamRecord().getReadGroup();
+      boolean own = group != null && called.get(sample).equals(group.getSample());
+      if (!own) {
+        tally.drop(ReadTally.Fault.otherSample);
+      }
+      return own;
+    }
+
+    private float measure(ReadInputs files, Predicate<GATKRead> counts) {
       if (!SampleDepth.anyCounts(door, files.contigs(), counts)) {
         throw ReadChecks.nothingCounts(files, network, tally);
       }
@@ -182,6 +212,8 @@ final class CohortReads {
     public void close() {
       sites += reads.sites();
       sitesEmpty += reads.sitesEmpty();
+      counted[sample] += tally.counted();
+      tooShort[sample] += tally.tooShort();
       source.close();
     }
   }

@@ -264,6 +264,7 @@ final class CohortScoring implements Scoring {
             records,
             reads.samplesRead(),
             reads.samplesRead() == 1 ? "" : "s"));
+    reads.warnOfShortReads(logger);
     if (2 * reads.sitesEmpty() > reads.sites()) {
       logger.warn(
           String.format(

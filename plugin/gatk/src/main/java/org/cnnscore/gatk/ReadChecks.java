@@ -110,15 +110,14 @@ final class ReadChecks {
                 tally.seen()));
       }
     }
-    long counted = tally.seen() - tally.dropped();
-    if (2 * tally.tooShort() > counted) {
+    if (2 * tally.tooShort() > tally.counted()) {
       logger.warn(
           String.format(
               Locale.ROOT,
               "%,d of %,d reads that count are shorter than %d bases, which no network was tested"
                   + " on: do not trust these scores without a truth set",
               tally.tooShort(),
-              counted,
+              tally.counted(),
               ReadTally.SHORTEST_READ));
     }
   }

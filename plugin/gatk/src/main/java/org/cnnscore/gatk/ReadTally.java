@@ -36,20 +36,18 @@ final class ReadTally {
   private final long[] faults = new long[Fault.values().length];
   private long seen;
   private long tooShort;
-  private Fault last;
 
   /** One more read; null where it counts. */
   void add(Fault fault) {
     seen++;
-    last = fault;
     if (fault != null) {
-      faults[fault.ordinal()]++;
+      drop(fault);
     }
   }
 
-  /** Why the last read does not count; null where it does. */
-  Fault last() {
-    return last;
+  /** The last read does not count after all. */
+  void drop(Fault fault) {
+    faults[fault.ordinal()]++;
   }
 
   /** A filter that asks ours, or not, and others: counts what these drop. */
@@ -60,10 +58,8 @@ final class ReadTally {
       boolean counts = filter.test(read);
       boolean asked = seen > seenBefore;
       if (!counts && dropped() == droppedBefore) {
-        last = Fault.filtered;
-        faults[last.ordinal()]++;
+        drop(Fault.filtered);
       } else if (counts) {
-        last = null;
         tooShort += read.getLength() < SHORTEST_READ ? 1 : 0;
       }
       if (!asked) {
@@ -79,6 +75,11 @@ final class ReadTally {
 
   long of(Fault fault) {
     return faults[fault.ordinal()];
+  }
+
+  /** Reads that count. */
+  long counted() {
+    return seen - dropped();
   }
 
   long dropped() {
