@@ -12,8 +12,17 @@ from pathlib import Path
 import pysam
 import pytest
 
-from conftest import DATA
-from hosts.cohorts import NO_ALT, REF, Row, none, refused, rows, score, write_cohort, write_map
+from hosts.cohorts import (
+    REF,
+    carries,
+    none,
+    refused,
+    rows,
+    score,
+    small_reads,
+    write_cohort,
+    write_map,
+)
 
 SAMPLES = 320
 
@@ -21,27 +30,7 @@ SAMPLES = 320
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
     """A small read file for each sample, with reads over the first records."""
-    folder = tmp_path_factory.mktemp("many")
-    found = []
-    with pysam.AlignmentFile(str(DATA / "reads.bam")) as source:
-        reads = list(source.fetch("synA", 0, 700))
-        head = source.header.to_dict()
-    for i in range(SAMPLES):
-        path = folder / f"{i}.bam"
-        head["RG"] = [{**head["RG"][0], "ID": "g", "SM": f"S{i}"}]
-        header = pysam.AlignmentHeader.from_dict(head)
-        with pysam.AlignmentFile(str(path), "wb", header=header) as target:
-            for read in reads:
-                read.set_tag("RG", "g")
-                target.write(read)
-        pysam.index(str(path))
-        found.append((f"S{i}", path))
-    return found
-
-
-def carries(at: int, n: int) -> Callable[[int, Row], str]:
-    """A column: it carries each n-th record from number `at` on."""
-    return lambda number, row: row.column if number % n == at % n else NO_ALT
+    return small_reads(tmp_path_factory.mktemp("many"), SAMPLES)
 
 
 def test_a_missing_index_in_row_317(many: list[tuple[str, Path]], tmp_path: Path) -> None:
