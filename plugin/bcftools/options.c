@@ -302,7 +302,7 @@ static int check_reference(const plugin_options *o, cnnscore_error *err) {
     return CNNSCORE_OK;
 }
 
-static int check_cohort(plugin_options *o, cnnscore_error *err) {
+static int check_cohort(const plugin_options *o, cnnscore_error *err) {
     const char *other = o->n_reads                                    ? "-b"
                         : o->sample                                   ? "--sample"
                         : o->sample_depth > 0                         ? "--sample-depth"
@@ -312,12 +312,8 @@ static int check_cohort(plugin_options *o, cnnscore_error *err) {
                         : o->annotations && strcmp(o->annotations, "reads") != 0
                             ? "another --annotations than reads"
                             : NULL;
-    if (!o->sample_map) return CNNSCORE_OK;
-    /* INFO of a cohort says nothing of one sample. A server has its own way, which is checked. */
-    bool is_server = o->model && (strncmp(o->model, "unix:", 5) == 0 || strncmp(o->model, "tcp:", 4) == 0);
-    if (!is_server) o->annotations = "reads";
-    return other ? cnnscore_fail(err, CNNSCORE_ERR_USAGE, "%s does not go with --sample-map", other)
-                 : CNNSCORE_OK;
+    if (!o->sample_map || !other) return CNNSCORE_OK;
+    return cnnscore_fail(err, CNNSCORE_ERR_USAGE, "%s does not go with --sample-map", other);
 }
 
 static int set_calls(plugin_options *o, int n, char **names, cnnscore_error *err) {

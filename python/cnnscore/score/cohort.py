@@ -75,15 +75,13 @@ def score_cohort(
     written.mode(output)
     alone = readers is None
     with ExitStack() as stack:
-        if not readers:
-            table = SampleMap(sample_map)
-            inputs = (reference, sample_map, *options.intervals.files(), *table.files())
-            check_output(output, inputs)
         source, keys = cohort_to_score(
             calls, network, reference, options, must_be_sorted=bool(written.write_index)
         )
         if not readers:
-            most = options.most_open_files
+            table, most = SampleMap(sample_map), options.most_open_files
+            inputs = (reference, sample_map, *options.intervals.files(), *table.files())
+            check_output(output, inputs)
             readers = CohortReaders(source, table, network, reference, most, threads)
             stack.callback(readers.close)
         run = stack.enter_context(closing(_Run(source, engine, readers, threads, alone=alone)))
