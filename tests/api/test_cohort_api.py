@@ -34,6 +34,7 @@ def test_score_filter_and_evaluate(cohort: tuple[Path, Path], tmp_path: Path) ->
         done = scorer.score(calls, reference=REF, sample_map=table, output=scored)
         assert (done.sites, done.scored) == (294, 294)
         assert "441 of 441 carriers scored at 294 of 294 sites" in done.text()
+        assert repr(done) == f"<cnnscore.Summary: {done.text()}>"
         with pytest.raises(cs.UsageError, match="`sample=` does not go with `sample_map=`"):
             scorer.score(calls, reference=REF, sample_map=table, sample="B")
     run = run_cli("score", calls, "-R", REF, "--sample-map", table, "-o", other)

@@ -82,7 +82,7 @@ class Summary:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CohortSummary(Summary):
     """What a run over a cohort did; scored are sites with a scored carrier."""
 
