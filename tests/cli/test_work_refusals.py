@@ -20,6 +20,7 @@ from cnnscore.scatter.task import Task, score_in_worker
 from cnnscore.score.open import EngineSettings
 from cnnscore.score.options import ScoreOptions
 from conftest import DATA, run_cli
+from hosts.read_files import edit_reads
 from hosts.work_folders import REF, score
 
 
@@ -59,9 +60,9 @@ def test_an_output_in_the_work_folder(tmp_path: Path) -> None:
 
 
 def test_another_plan(work: Path, tmp_path: Path) -> None:
-    out, reads = tmp_path / "out.vcf", tmp_path / "again.bam"
+    out, reads = tmp_path / "out.vcf", tmp_path / "more.bam"
     shutil.copy(DATA / "reads.bam", reads)
-    shutil.copy(DATA / "reads.bam.bai", f"{reads}.bai")
+    edit_reads(reads, lambda number, _: number > 0)
     cases = (
         (("--shards", 5), "shards: 8, now 5"),
         (("--info-key", "MINE"), "info_key: CNN_READS, now MINE"),
