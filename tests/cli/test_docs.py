@@ -180,6 +180,7 @@ def test_commands_run(document: Path, sample: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("document", [ROOT / "docs/tasks/python.md"], ids=lambda path: path.name)
 def test_python_runs(document: Path, sample: Path, tmp_path: Path) -> None:
     """The Python of a document, one block after another, on a sample of its own."""
+    pytest.importorskip("torch", reason="needs PyTorch: run by `make test`")
     text = document.read_text().replace('"training.steps": 500', QUICK_SETTINGS)
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     assert len(blocks) >= 4

@@ -15,7 +15,7 @@ import pytest
 
 from conftest import DATA
 from hosts.plugin import Ran, environment, plugin, plugin_folder, start, text
-from hosts.read_files import rename_sample
+from hosts.read_files import edit_reads, rename_sample
 from hosts.waiting import wait_until, wait_until_read
 
 USAGE, ERROR = 1, 255
@@ -388,6 +388,7 @@ def test_an_index_that_cannot_be_written(box: Path, tiny: dict[str, str]) -> Non
 def test_the_wrong_persons_reads(box: Path, tiny: dict[str, str]) -> None:
     renamed = Path(shutil.copy(box / "reads.bam", box / "renamed.bam"))
     rename_sample(renamed, "SOMEBODY")
+    edit_reads(renamed, lambda number, _: number > 0)  # not the first of the other file
     run = score(box, "-b", renamed, "-m", tiny["reads"])
     assert run.code == 0, run.err
     assert run.err.startswith(
