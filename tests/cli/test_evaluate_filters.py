@@ -145,7 +145,7 @@ def test_nothing_passes(case: dict[str, Path]) -> None:
     found = json.loads((case["out"] / "evaluation.json").read_text())
     assert counts(found, "SNP") == (0, 9, 0, 5, 0, 10)
     assert figures(found, "SNP") == [None, 0, None, 0]
-    assert "PASS keeps 0 of 9 true SNPs and 0 of 5 false ones: precision none" in done.err
+    assert "PASS keeps 0 of 9 true SNPs and 0 of 5 false ones: recall 0.000" in done.err
 
 
 def test_no_true_call(case: dict[str, Path]) -> None:
@@ -220,9 +220,9 @@ def test_what_it_says_at_the_end(case: dict[str, Path]) -> None:
     lines = run(case).err.splitlines()
     assert lines[-2:] == [
         "PASS keeps 5 of 9 true SNPs and 1 of 5 false ones: precision 0.833, recall 0.556, "
-        "of the truth set 0.500",
+        "recall of the truth set 0.500",
         "PASS keeps 1 of 2 true indels and 1 of 2 false ones: precision 0.500, recall 0.500, "
-        "of the truth set 0.333",
+        "recall of the truth set 0.333",
     ]
     assert "PASS" not in run(case, "--quiet").err
 
@@ -232,8 +232,8 @@ def test_all_pass(case: dict[str, Path]) -> None:
     done = run(case)
     found = json.loads((case["out"] / "evaluation.json").read_text())
     assert counts(found, "ALL") == (11, 0, 7, 0, 11, 13)
-    said = [line for line in done.err.splitlines() if "PASS" in line]
-    assert said == ["no compared call fails FILTER: PASS keeps all"]
+    said = [line for line in done.err.splitlines() if "filter" in line]
+    assert said == ["no compared call has failed a filter"]
     page = (case["out"] / "report.html").read_text()
     assert "No compared call of calls fails FILTER" in page
     assert '<table id="filters">' not in page
@@ -297,7 +297,7 @@ def test_several_files(case: dict[str, Path], tmp_path: Path) -> None:
     assert counts(found, "SNP") == (5, 4, 1, 4, 5, 10)
     assert counts(found, "SNP", file="other") == (9, 0, 5, 0, 9, 10)
     assert "calls: PASS keeps 5 of 9 true SNPs" in done.err
-    assert "other: no compared call fails FILTER" in done.err
+    assert "other: no compared call has failed a filter" in done.err
     page = (case["out"] / "report.html").read_text()
     assert '<table id="filters">' in page
     assert "No compared call of other fails FILTER" in page
@@ -334,3 +334,14 @@ def test_a_cohort_is_pooled(case: dict[str, Path], tmp_path: Path) -> None:
     assert counts(found, "SNP", file="both") == (5 + 4, 4 + 2, 1 + 1, 4 + 4, 5 + 4, 20)
     assert counts(found, "SNP", "QD2", file="both") == (9 + 6, 0, 3 + 3, 2 + 2, 9 + 6, 20)
     assert "PASS keeps 9 of 15 true SNPs and 2 of 10 false ones" in done.err
+
+
+def test_what_soft_filtering_writes_is_no_score(data: Path, tmp_path: Path) -> None:
+    scored, soft = tmp_path / "scored.vcf.gz", tmp_path / "soft.vcf.gz"
+    score = ("-R", data / "ref.fa", "-I", data / "reads.bam")
+    assert run_cli("score", data / "calls.vcf.gz", *score, "-o", scored).code == 0
+    assert run_cli("filter", scored, "--soft", "-o", soft).code == 0
+    truth = ("--truth", data / "truth.vcf.gz", "-R", data / "ref.fa")
+    assert run_cli("evaluate", soft, *truth, "-o", tmp_path / "out").code == 0
+    names = json.loads((tmp_path / "out" / "evaluation.json").read_text())["scores"]
+    assert {row["name"] for row in names} == {"CNN_READS", "QUAL", "QD"}

@@ -28,6 +28,11 @@ COLUMNS = (
     *("precision", "recall", "f1", "truth_kept", "truth", "truth_recall"),
 )
 _WORDS = {"SNP": "SNPs", "INDEL": "indels"}
+_FIGURES = {
+    "precision": "precision",
+    "recall": "recall",
+    "truth_recall": "recall of the truth set",
+}
 
 
 class FilterSets:
@@ -209,21 +214,20 @@ def filter_lines(result: Mapping[str, Any]) -> list[str]:
     for file, rows in files.items():
         prefix = f"{file}: " if len(files) > 1 else ""
         if fails_none(rows):
-            lines.append(f"{prefix}no compared call fails FILTER: PASS keeps all")
+            lines.append(f"{prefix}no compared call has failed a filter")
             continue
         for row in rows:
             true = row["true_kept"] + row["true_lost"]
             false = row["false_kept"] + row["false_removed"]
             if row["filter"] != PASS or row["type"] == ALL or not true + false:
                 continue
+            figures = ", ".join(
+                f"{words} {row[key]:.3f}"
+                for key, words in _FIGURES.items()
+                if row[key] is not None
+            )
             lines.append(
                 f"{prefix}PASS keeps {row['true_kept']:,} of {true:,} true {_WORDS[row['type']]} "
-                f"and {row['false_kept']:,} of {false:,} false ones: precision "
-                f"{_shown(row['precision'])}, recall {_shown(row['recall'])}, of the truth set "
-                f"{_shown(row['truth_recall'])}"
+                f"and {row['false_kept']:,} of {false:,} false ones{': ' * bool(figures)}{figures}"
             )
     return lines
-
-
-def _shown(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3f}"

@@ -31,6 +31,7 @@ from cnnscore.truth.truth_set import BATCH
 
 DEFAULT_SCORES = ("QUAL", "INFO/QD", "INFO/VQSLOD")
 _FILTER_TYPES = TYPE_RULES["vqsr"]  # what `filter` takes with thresholds
+_TEXT = re.compile(r"##(INFO|FORMAT)=<ID=([^,]+),.*Type=String")
 _LEFT_OUT = (OUTSIDE, NOT_COMPARED, NOT_CALLED)
 
 
@@ -104,8 +105,10 @@ def find_scores(calls: Calls, wanted: Sequence[str]) -> list[Score]:
     """
     info, fmt = calls.fields("INFO"), calls.fields("FORMAT")
     if not wanted:
+        texts = {f"{m[1]}/{m[2]}" for line in calls.header() if (m := _TEXT.match(line))}
         found = [f"INFO/{key}" for key in info if key.startswith("CNN_") and key != NUMBER_KEY]
         found += [f"FORMAT/{key}" for key in fmt if key.startswith("CNN_")]
+        found = [name for name in found if name not in texts]
         rest = [name for name in DEFAULT_SCORES if name.partition("/")[2] in ("", *info)]
         wanted = [*found, *rest]
     scores: list[Score] = []

@@ -39,14 +39,13 @@ class Outlook:
             self._left = [a + b for a, b in zip(self._left or [0] * len(kept), kept, strict=True)]
 
     def text(self) -> str:
-        """The stricter choices from the mildest on; empty where there are none."""
+        """The stricter choices from what keeps most on; empty where there are none."""
         if self.stricter is None or not self._left:
             return ""
-        cuts = [
-            f"{left:,} at {_both(cut)} ({cut.label})"
-            for cut, left in zip(self.stricter.cuts, self._left, strict=True)
-        ]
-        return f"; stricter: {', '.join(reversed(cuts))}"
+        mildest_first = list(zip(self.stricter.cuts, self._left, strict=True))[::-1]
+        by_kept = sorted(mildest_first, key=lambda pair: pair[1], reverse=True)
+        cuts = [f"{left:,} at {_both(cut)} ({cut.label})" for cut, left in by_kept]
+        return f"; stricter: {', '.join(cuts)}"
 
 
 def _both(cut: Cut) -> str:
@@ -171,12 +170,16 @@ class FilterSummary:
         lines = [f"{failed:,} of {judged:,} {name}s fail {self.key}, cut-offs {cutoffs.shown}{of}"]
         outlook = self.outlooks.get(name, Outlook())
         if judged:
-            lines.append(
-                f"{judged - failed - before:,} {name}s are kept{outlook.keeps}{outlook.text()}"
-            )
+            expected = "" if before else outlook.keeps
+            lines.append(f"{_are(judged - failed - before, name)} kept{expected}{outlook.text()}")
         if before:
             lines.append(
-                f"{before:,} {name}s more reach the cut-offs, but have filters from before, of "
-                "other tools or of an earlier run: `clear=` drops these"
+                f"{before:,} {name}{'s' * (before != 1)} more reach{'es' * (before == 1)} the "
+                "cut-offs, with filters from before, of other tools or of an earlier run: "
+                f"`clear=` drops these, and {_are(judged - failed, name)} kept{outlook.keeps}"
             )
         return lines
+
+
+def _are(n: int, name: str) -> str:
+    return f"{n:,} {name} is" if n == 1 else f"{n:,} {name}s are"
