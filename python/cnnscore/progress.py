@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from io import StringIO
 from typing import TextIO
 
 TERMINAL_INTERVAL_S = 0.2
@@ -24,7 +25,7 @@ class Progress:
     """Reports to `stream`: a bar rewritten in place on a terminal, else a line every 10 seconds."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+        self._stream = stream or sys.stderr or StringIO()  # none where it is closed
         self._terminal = self._stream.isatty()
         self._interval = TERMINAL_INTERVAL_S if self._terminal else LINE_INTERVAL_S
         self._start = self._last = time.monotonic()

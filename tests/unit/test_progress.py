@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from cnnscore.progress import Progress
+from cnnscore.progress import NoProgress, Progress
 
 
 class Terminal(io.StringIO):
@@ -20,6 +20,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
     monkeypatch.setattr("cnnscore.progress.time.monotonic", lambda: now[0])
     return now
+
+
+def test_no_stderr(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that began with a closed one."""
+    monkeypatch.setattr("sys.stderr", None)
+    for report in (Progress(), NoProgress()):
+        clock[0] += 11
+        report.update(900, "chr1:5", 0.1)
+        report.say("done")
 
 
 def test_lines(clock: list[float]) -> None:

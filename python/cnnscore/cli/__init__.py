@@ -33,6 +33,36 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python prefers a traceback
         # The threads of numpy's BLAS have nothing to do here, and take 0.1 s of CPU to start.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    before = _handle_signals()
+    try:
+        return _run(arguments)
+    finally:
+        if is_the_process:
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python flushes at its end
+        else:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        return _command(arguments)
+    except SystemExit as stop:  # argparse's, which has said why
+        return int(stop.code or 0)
+    except CnnscoreError as error:
+        print(f"cnnscore: error: {_one_line(_with_options(str(error)))}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # a reader that goes away ends us quietly, as any command in a pipe
+        _end(signal.SIGPIPE, None)
+    except MemoryError:
+        print("cnnscore: error: out of memory: use fewer --threads", file=sys.stderr)
+        return EXIT_FAULT
+    except Exception:
+        logging.getLogger("cnnscore").exception("this is a fault of cnnscore; please report it")
+        return EXIT_FAULT
+
+
+def _command(arguments: list[str]) -> int:
     if arguments[:1] == ["help"]:  # `help score` is `score --help`
         arguments = [*arguments[1:], "--help"]
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -53,32 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return EXIT_USAGE
-    before = _handle_signals()
-    try:
-        return _run(name, arguments[1:])
-    finally:
-        if is_the_process:
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python flushes at its end
-        else:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _run(name: str, arguments: list[str]) -> int:
-    try:
-        command, options = _parse(name, arguments)
-        command.run(options)
-    except CnnscoreError as error:
-        print(f"cnnscore: error: {_one_line(_with_options(str(error)))}", file=sys.stderr)
-        return error.exit_code
-    except BrokenPipeError:  # a reader that goes away ends us quietly, as any command in a pipe
-        _end(signal.SIGPIPE, None)
-    except MemoryError:
-        print("cnnscore: error: out of memory: use fewer --threads", file=sys.stderr)
-        return EXIT_FAULT
-    except Exception:
-        logging.getLogger("cnnscore").exception("this is a fault of cnnscore; please report it")
-        return EXIT_FAULT
+    command, options = _parse(name, arguments[1:])
+    command.run(options)
     return 0
 
 
