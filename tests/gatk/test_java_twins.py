@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conftest import TESTS
-from hosts.gatk import SHORT, Gatk, run
+from hosts.gatk import Gatk
 from hosts.twins import VECTORS, write_depth_files, write_reads
 
 
@@ -21,16 +18,7 @@ def answers(gatk: Gatk, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     write_reads(VECTORS["read_rule"], folder / "rule.bam")
     for number, case in enumerate(VECTORS["sample_depth"]):
         write_depth_files(case, number, folder)
-    path = f"{gatk.walker}:{gatk.folder}/*"
-    source = Path(__file__).with_name("Twins.java")
-    quick = [f"-J{option}" for option in SHORT]
-    subprocess.run(["javac", *quick, "-cp", path, "-d", str(folder), str(source)], check=True)
-    vectors = TESTS / "golden" / "twins.json"
-    command = ["java", *SHORT, "-Xmx1g", "-cp", f"{folder}:{path}", "org.cnnscore.gatk.Twins"]
-    ran = run([*command, str(vectors), str(folder)])
-    lines = [line for line in ran.stdout.splitlines() if line.startswith("answers ")]
-    assert len(lines) == 1, ran.stderr[-3000:]
-    found: dict[str, Any] = json.loads(lines[0].removeprefix("answers "))
+    found: dict[str, Any] = gatk.ask("Twins", folder, TESTS / "golden" / "twins.json", folder)
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import struct
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.windows import ReaderOptions, WindowReader
 from conftest import DATA, run_cli, scores_of
-from hosts.gatk import SHORT, Gatk, ToolHost, run
+from hosts.gatk import Gatk, ToolHost
 from hosts.long_reads import CONTIG, random_sample, random_sites
 from hosts.server import StartServer
 
@@ -47,15 +46,7 @@ def parts_of(batch: WindowBatch) -> list[dict[str, list[int]]]:
 def answers(gatk: Gatk, folder: Path, cases: list[dict[str, Any]]) -> Any:
     """What Cuts.java says of them."""
     (folder / "cases.json").write_text(json.dumps(cases))
-    path = f"{gatk.walker}:{gatk.folder}/*"
-    source = Path(__file__).with_name("Cuts.java")
-    quick = [f"-J{option}" for option in SHORT]
-    subprocess.run(["javac", *quick, "-cp", path, "-d", str(folder), str(source)], check=True)
-    command = ["java", *SHORT, "-Xmx1g", "-cp", f"{folder}:{path}", "org.cnnscore.gatk.Cuts"]
-    ran = run([*command, str(folder / "cases.json")])
-    lines = [line for line in ran.stdout.splitlines() if line.startswith("answers ")]
-    assert len(lines) == 1, ran.stderr[-3000:]
-    return json.loads(lines[0].removeprefix("answers "))
+    return gatk.ask("Cuts", folder, folder / "cases.json")
 
 
 def test_the_same_bases_are_held(gatk: Gatk, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 import signal
@@ -115,6 +116,18 @@ class Gatk:
         with zipfile.ZipFile(folder / f"gatk-package-{name or version}-local.jar", "w") as package:
             package.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n" + manifest)
         return Path(shutil.copy(self.walker, folder))
+
+    def ask(self, program: str, folder: Path, *arguments: object) -> Any:
+        """What a program of tests/gatk, in the walker's package, answers; `folder` is for it."""
+        path = f"{self.walker}:{self.folder}/*"
+        source = RUN_MANY.with_name(f"{program}.java")
+        quick = [f"-J{option}" for option in SHORT]
+        subprocess.run(["javac", *quick, "-cp", path, "-d", str(folder), str(source)], check=True)
+        words = ["-Xmx1g", "-cp", f"{folder}:{path}", f"org.cnnscore.gatk.{program}"]
+        ran = run(["java", *SHORT, *words, *map(str, arguments)])
+        lines = [line for line in ran.stdout.splitlines() if line.startswith("answers ")]
+        assert len(lines) == 1, ran.stderr[-3000:]
+        return json.loads(lines[0].removeprefix("answers "))
 
 
 def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:

@@ -67,6 +67,45 @@ final class BamRecords {
 
   /** Encodes a read; contigs are numbered as in its header. */
   static byte[] encode(SAMRecord read) {
+    byte[] binary = read.getVariableBinaryRepresentation();
+    return binary != null && isPlain(read, binary) ? copied(read, binary) : encoded(read);
+  }
+
+  /** Whether a record, as it lies in a BAM, holds what its lengths say, and no CIGAR in a tag. */
+  static boolean isPlain(SAMRecord read, byte[] binary) {
+    int nameBytes = read.getReadNameLength() + 1;
+    int operators = read.getCigarLength();
+    long bases = read.getReadLength();
+    return nameBytes > 0
+        && operators <= MAX_CIGAR_OPERATORS
+        && operators == read.getCigar().numCigarElements()
+        && bases >= 0
+        && nameBytes + 4L * operators + (bases + 1) / 2 + bases <= binary.length
+        && binary[nameBytes - 1] == 0;
+  }
+
+  /** What {@link #encoded} makes of a plain record, without decoding its bases and qualities. */
+  private static byte[] copied(SAMRecord read, byte[] binary) {
+    int nameBytes = read.getReadNameLength() + 1;
+    int operators = read.getCigarLength();
+    int bases = read.getReadLength();
+    int packedEnd = nameBytes + 4 * operators + (bases + 1) / 2;
+    ByteBuffer record = ByteBuffer.allocate(FIXED_BYTES + packedEnd + bases);
+    putFixed(record, read, nameBytes, operators, bases);
+    record.put(binary, 0, packedEnd + bases);
+    byte[] bytes = record.array();
+    int qualitiesAt = FIXED_BYTES + packedEnd;
+    if (bases % 2 == 1) {
+      bytes[qualitiesAt - 1] &= (byte) 0xf0; // no base
+    }
+    if (bases > 0 && bytes[qualitiesAt] == NO_QUALITY) {
+      Arrays.fill(bytes, qualitiesAt, bytes.length, NO_QUALITY); // by the first, as htsjdk has it
+    }
+    return bytes;
+  }
+
+  /** Any record, from what it decodes to. */
+  static byte[] encoded(SAMRecord read) {
     byte[] name = nameBytes(read);
     Cigar cigar = read.getCigar() == null ? new Cigar() : read.getCigar();
     int operators = cigar.numCigarElements();
@@ -83,26 +122,14 @@ final class BamRecords {
             + (longCigar ? 16 + cigarBytes : cigarBytes)
             + packed
             + bases.length;
-    ByteBuffer record = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
-    int position = read.getAlignmentStart() - 1;
-    record
-        .putInt(read.getReferenceIndex())
-        .putInt(position)
-        .put((byte) (name.length + 1))
-        .put((byte) read.getMappingQuality())
-        .putShort((short) GenomicIndexUtil.regionToBin(position, end(read)))
-        .putShort((short) (longCigar ? 2 : operators))
-        .putShort((short) read.getFlags())
-        .putInt(bases.length)
-        .putInt(read.getMateReferenceIndex())
-        .putInt(read.getMateAlignmentStart() - 1)
-        .putInt(read.getInferredInsertSize())
-        .put(name)
-        .put((byte) 0);
+    ByteBuffer record = ByteBuffer.allocate(size);
+    putFixed(record, read, name.length + 1, longCigar ? 2 : operators, bases.length);
+    record.put(name).put((byte) 0);
     if (longCigar) {
+      int span = end(read) - (read.getAlignmentStart() - 1);
       record
           .putInt(bases.length << 4 | CigarOperator.enumToBinary(CigarOperator.S))
-          .putInt((end(read) - position) << 4 | CigarOperator.enumToBinary(CigarOperator.N));
+          .putInt(span << 4 | CigarOperator.enumToBinary(CigarOperator.N));
     } else {
       putCigar(record, cigar);
     }
@@ -123,6 +150,24 @@ final class BamRecords {
       putCigar(record, cigar);
     }
     return record.array();
+  }
+
+  private static void putFixed(
+      ByteBuffer record, SAMRecord read, int nameBytes, int operators, int bases) {
+    int position = read.getAlignmentStart() - 1;
+    record
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putInt(read.getReferenceIndex())
+        .putInt(position)
+        .put((byte) nameBytes)
+        .put((byte) read.getMappingQuality())
+        .putShort((short) GenomicIndexUtil.regionToBin(position, end(read)))
+        .putShort((short) operators)
+        .putShort((short) read.getFlags())
+        .putInt(bases)
+        .putInt(read.getMateReferenceIndex())
+        .putInt(read.getMateAlignmentStart() - 1)
+        .putInt(read.getInferredInsertSize());
   }
 
   /** Where a read ends, exclusive, 0-based: as BAM indexes have it, one base for none aligned. */
