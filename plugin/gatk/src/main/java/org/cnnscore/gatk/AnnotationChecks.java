@@ -2,7 +2,6 @@ package org.cnnscore.gatk;
 
 import static java.util.stream.Collectors.joining;
 
-import htsjdk.variant.variantcontext.VariantContext;
 import htsjdk.variant.vcf.VCFHeader;
 import java.util.List;
 import java.util.Locale;
@@ -120,13 +119,17 @@ final class AnnotationChecks {
     return USUAL.containsKey(key) && USUAL.get(key).excludes(value);
   }
 
-  /** Counts a record that has an ALT allele which is a sequence. */
-  void add(VariantContext record) {
+  /**
+   * Counts a record that has an ALT allele which is a sequence.
+   *
+   * @param values its annotations, in the order of the network's
+   */
+  void add(float[] values) {
     records++;
-    for (Annotation annotation : annotations) {
-      float value = Sites.annotation(record, annotation.key);
-      annotation.known += Float.isNaN(value) ? 0 : 1;
-      annotation.outside += isOutside(annotation.key, value) ? 1 : 0;
+    for (int i = 0; i < values.length; i++) {
+      Annotation annotation = annotations.get(i);
+      annotation.known += Float.isNaN(values[i]) ? 0 : 1;
+      annotation.outside += isOutside(annotation.key, values[i]) ? 1 : 0;
     }
   }
 

@@ -7,6 +7,7 @@ import java.util.Comparator;
 import java.util.Locale;
 import java.util.function.Predicate;
 import org.broadinstitute.hellbender.utils.read.GATKRead;
+import org.broadinstitute.hellbender.utils.read.SAMRecordToGATKReadAdapter;
 
 /** How many reads were seen, and why some do not count. */
 final class ReadTally {
@@ -60,13 +61,18 @@ final class ReadTally {
       if (!counts && dropped() == droppedBefore) {
         drop(Fault.filtered);
       } else if (counts) {
-        tooShort += read.getLength() < SHORTEST_READ ? 1 : 0;
+        tooShort += length(read) < SHORTEST_READ ? 1 : 0;
       }
       if (!asked) {
         seen++;
       }
       return counts;
     };
+  }
+
+  /** Of what the file says; GATK would decode the bases to count them. */
+  private static int length(GATKRead read) {
+    return ((SAMRecordToGATKReadAdapter) read).getEncapsulatedSamRecord().getReadLength();
   }
 
   long seen() {

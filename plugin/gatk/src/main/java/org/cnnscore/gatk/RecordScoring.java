@@ -106,7 +106,7 @@ final class RecordScoring implements Scoring {
     Site site = Site.of(record, network.getAnnotationsList());
     windows.add(site, reference.cut(site, bases), readSource, pipeline.batch());
     pipeline.add(record, bytes(record));
-    scoreChecks.add(record);
+    scoreChecks.add(record, site.annotations());
     if (readChecks != null) {
       readChecks.check(readSource);
     }

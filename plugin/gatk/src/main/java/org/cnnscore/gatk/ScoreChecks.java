@@ -1,5 +1,6 @@
 package org.cnnscore.gatk;
 
+import htsjdk.variant.variantcontext.Allele;
 import htsjdk.variant.variantcontext.VariantContext;
 import htsjdk.variant.vcf.VCFHeader;
 import java.util.Locale;
@@ -28,17 +29,25 @@ final class ScoreChecks {
     byAllele = !network.getEncoding().startsWith("gatk-");
   }
 
-  /** Counts a record that lies on its contig, if the network must have a score for it. */
-  void add(VariantContext record) {
-    boolean finite =
-        network.getAnnotationsList().stream()
-            .noneMatch(key -> Float.isInfinite(Sites.annotation(record, key)));
-    boolean hasSequence = record.getAlternateAlleles().stream().anyMatch(Sites::isSequence);
+  /**
+   * Counts a record that lies on its contig, if the network must have a score for it.
+   *
+   * @param values its annotations, in the order of the network's
+   */
+  void add(VariantContext record, float[] values) {
+    boolean finite = true;
+    for (float value : values) {
+      finite &= !Float.isInfinite(value);
+    }
+    boolean hasSequence = false;
+    for (Allele allele : record.getAlternateAlleles()) {
+      hasSequence |= Sites.isSequence(allele);
+    }
     if (finite && (!byAllele || hasSequence)) {
       sites++;
     }
     if (hasSequence) {
-      annotations.add(record);
+      annotations.add(values);
     }
   }
 
