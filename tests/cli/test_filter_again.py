@@ -46,7 +46,7 @@ def test_what_stays_failed_is_not_kept(once: Path, tmp_path: Path) -> None:
     assert filter_column(out) == ["CNN_1D_SNP_below_1;" + NAME, NAME, "PASS", "PASS", "PASS"]
     assert "1 of 5 SNPs fail" in said
     assert "1 SNP more reaches the cut-offs, with filters from before" in said
-    assert "of an earlier run: --invalidate-previous-filters drops these, and 4 SNPs are kept" in said
+    assert "earlier run: --invalidate-previous-filters drops these, and 4 SNPs are kept" in said
     for more in ("--invalidate-previous-filters", "--soft"):
         said = filtered(out, once, "--threshold", "SNP=1", more)
         assert "from before" not in said

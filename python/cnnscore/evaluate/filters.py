@@ -222,9 +222,7 @@ def filter_lines(result: Mapping[str, Any]) -> list[str]:
             if row["filter"] != PASS or row["type"] == ALL or not true + false:
                 continue
             figures = ", ".join(
-                f"{words} {row[key]:.3f}"
-                for key, words in _FIGURES.items()
-                if row[key] is not None
+                f"{words} {row[key]:.3f}" for key, words in _FIGURES.items() if row[key] is not None
             )
             lines.append(
                 f"{prefix}PASS keeps {row['true_kept']:,} of {true:,} true {_WORDS[row['type']]} "
