@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
+pytest.importorskip("torch", reason="needs PyTorch: run by `make test`")
 
 from cnnscore.dataset.parquet import SPLITS, Dataset
 from cnnscore.description import LABELS

@@ -71,10 +71,11 @@ class Lines:
         labels: Labels,
         part: NDArray[np.int64],
         values: dict[str, NDArray[np.float64]],
-        failed: list[str],
+        failed: NDArray[np.int32],
+        filters: Sequence[str],
     ) -> None:
         """Lines of the normalised alleles `part`; `contig` maps the batch's contigs to ours, and
-        `failed` is FILTER of each site.
+        `failed` is the index into `filters`, texts of FILTER, of each site.
         """
         alleles = labels.alleles
         texts = [name.decode("utf-8", "replace") for name in names]
@@ -92,16 +93,16 @@ class Lines:
         columns = [
             (key, values[name].tolist()) for key, name in zip(self._keys, self._scores, strict=True)
         ]
-        encoded = {text: quote(text, safe=_IN_FILTERS) for text in set(failed)}
-        self._filters.update(name for names in encoded.values() for name in names.split(";"))
-        lines, call, filters, last_site = [], "", "", -1
+        encoded = [quote(text, safe=_IN_FILTERS) for text in filters]
+        self._filters.update(name for names in encoded for name in names.split(";"))
+        failing = failed.tolist()
+        lines, call, last_site = [], "", -1
         for i in part.tolist():
             site, name = in_site[i], texts[in_contig[i]]
             if site != last_site:
                 begin, end = first[site], first[site + 1]
                 refs_alts = [own[own_at[a] : own_at[a + 1]] for a in range(begin, end)]
                 call = f"{name}:{site_pos[site] + 1}:{refs_alts[0]}:{','.join(refs_alts[1:])}"
-                filters = encoded[failed[site]]
                 last_site = site
             cut = offset[i] + ref_length[i]
             fields = "".join(
@@ -111,7 +112,7 @@ class Lines:
             )
             lines.append(
                 f"{name}\t{pos[i] + 1}\t.\t{text[offset[i] : cut]}\t"
-                f"{text[cut : offset[i + 1]]}\t.\t{filters}\t"
+                f"{text[cut : offset[i + 1]]}\t.\t{encoded[failing[site]]}\t"
                 f"LABEL={'TP' if true[i] else 'FP'};TYPE={'SNP' if is_snp[i] else 'INDEL'};"
                 f"CALL={call}{fields}\n".encode()
             )

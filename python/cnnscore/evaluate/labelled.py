@@ -204,11 +204,10 @@ class Reader:
             values = {s.name: s.sign * records.numbers(s.field, s.key, column) for s in scores}
             reads = records.numbers("FORMAT" if has_depth else "INFO", "DP", column)
             failed = filters.of(records, column if genotyped else None)
-            texts = filters.texts()
-            failed_texts = [texts[number] for number in failed.tolist()]
             lead_site = self._add(
-                batches, lines, sites, labels, values, zygosity(sites, dosage), reads, failed_texts
-            )
+                batches, lines, sites, labels, values, zygosity(sites, dosage), reads,
+                failed, filters,
+            )  # fmt: skip
             filtered += int(np.count_nonzero(records.filtered()[lead_site]))
             batches.add("filter", failed[lead_site])
             found = labels.truth >= 0
@@ -276,9 +275,12 @@ class Reader:
         values: dict[str, NDArray[np.float64]],
         zygosities: NDArray[np.uint8],
         reads: NDArray[np.float64],
-        failed: list[str],
+        failed: NDArray[np.int32],
+        filters: FilterSets,
     ) -> NDArray[np.int64]:
-        """Add the rows of a batch; `failed` is FILTER of each site. Returns the site of each."""
+        """Add the rows of a batch; `failed` are numbers of `filters` by site. Returns the site of
+        each.
+        """
         alleles = labels.alleles
         part = np.flatnonzero(labels.allele[alleles.row] >= FALSE)
         if not len(part):
@@ -314,7 +316,7 @@ class Reader:
             inside = bed.contains(names, alleles.contig[lead], alleles.pos[lead])
             batches.add(f"stratum {_stem(bed.path)}", np.where(inside, 0, 1).astype(np.int8))
         batches.add("line", len(lines) + first)
-        lines.add_calls(sites, names, contig, labels, part, values, failed)
+        lines.add_calls(sites, names, contig, labels, part, values, failed, filters.texts())
         return lead_site
 
     def _contexts(

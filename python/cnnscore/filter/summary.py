@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cnnscore.description import VARIANT_TYPES
 from cnnscore.filter.tranches import Cut, TypeCutoffs, resource_cutoffs, too_few
+from cnnscore.progress import counted
 
 STRICTER = (90.0, 95.0, 98.0, 99.0, 99.5, 99.9)
 """Tranches that are counted where the user's is higher."""
@@ -174,7 +175,7 @@ class FilterSummary:
             lines.append(f"{_are(judged - failed - before, name)} kept{expected}{outlook.text()}")
         if before:
             lines.append(
-                f"{before:,} {name}{'s' * (before != 1)} more reach{'es' * (before == 1)} the "
+                f"{counted(before, name)} more {'reaches' if before == 1 else 'reach'} the "
                 "cut-offs, with filters from before, of other tools or of an earlier run: "
                 f"`clear=` drops these, and {_are(judged - failed, name)} kept{outlook.keeps}"
             )
@@ -182,4 +183,4 @@ class FilterSummary:
 
 
 def _are(n: int, name: str) -> str:
-    return f"{n:,} {name} is" if n == 1 else f"{n:,} {name}s are"
+    return f"{counted(n, name)} {'is' if n == 1 else 'are'}"

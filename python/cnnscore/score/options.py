@@ -9,6 +9,7 @@ from cnnscore.calls.reader_pool import MOST_OPEN_FILES
 from cnnscore.calls.records import Intervals
 from cnnscore.calls.windows import ReadCounts
 from cnnscore.html import html_table
+from cnnscore.progress import counted
 
 NOT_SCORED = "without an ALT allele to score, or a finite score"
 """Why a site has no score."""
@@ -104,18 +105,14 @@ class CohortSummary(Summary):
     def text(self) -> str:
         """One line for the user."""
         lacking = (
-            f"; {self.without_reads:,} carriers of {_samples(self.samples_without_reads)} have no "
-            "reads in the map"
+            f"; {self.without_reads:,} carriers of "
+            f"{counted(self.samples_without_reads, 'sample')} have no reads in the map"
             if self.samples_without_reads
             else ""
         )
         return (
             f"{self.carriers_scored:,} of {self.carriers:,} carriers scored at {self.scored:,} of "
-            f"{self.sites:,} sites, reads of {_samples(self.samples_read)}, in "
+            f"{self.sites:,} sites, reads of {counted(self.samples_read, 'sample')}, in "
             f"{self.seconds:.1f} s ({self.carriers / max(self.seconds, 1e-9):,.0f}/s, "
             f"{self.provider}){lacking}"
         )
-
-
-def _samples(n: int) -> str:
-    return f"{n:,} sample{'' if n == 1 else 's'}"

@@ -88,7 +88,7 @@ def invented(
 ) -> set[Allele]:
     """False alleles. `contigs` are bases by name; `called` are the alleles of all callers."""
     judged = sorted(within(truth, confident))
-    near = taken(truth | called)
+    near, true = taken(truth | called), taken(truth)
     found: set[Allele] = set()
     for contig, start, end in confident:
         of_contig = near.get(contig, np.zeros(0, np.int64))
@@ -98,10 +98,11 @@ def invented(
                 ref, alt = plain(contigs[contig], at, kind, rng)
                 if at + len(ref) < end and is_free(of_contig, at, at + len(ref)):
                     found.add((contig, at, ref, alt))
-        alone = taken(truth).get(contig, np.zeros(0, np.int64))
         for allele in here:
             at, indel = allele[1], len(allele[2]) != len(allele[3])
-            if rng.random() < MISSPELT[indel] and is_free(alone, at, at + len(allele[2]), but=1):
+            if rng.random() < MISSPELT[indel] and is_free(
+                true[contig], at, at + len(allele[2]), but=1
+            ):
                 spelt = misspelt(contigs[contig], allele, rng)
                 if spelt and set(spelt[0] + spelt[1]) <= set(BASES):
                     found.add((contig, at, *spelt))
