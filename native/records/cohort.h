@@ -113,7 +113,7 @@ int cnnscore_records_genotype_filtered(const cnnscore_records *records, int32_t 
 /* cdef end */
 
 /* Fitted on simulated cohorts: tests/bench/cohort_accuracy.py (docs/tasks/cohorts.md). */
-#define CNNSCORE_SITE_BEST 0.55
+#define CNNSCORE_SITE_BEST 0.35
 
 /* INFO keys of a cohort's scores, at every door. */
 #define CNNSCORE_SITE_KEY "CNN_SITE"

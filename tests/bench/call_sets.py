@@ -88,9 +88,11 @@ def join(parts: Sequence[Labelled]) -> Labelled:
 
 
 def lowest_if_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """NaN replaced by less than the least value."""
+    """NaN replaced by less than the least value; infinite ones, which GATK's VQSLOD may have, by
+    more than the greatest, and less than the least."""
     finite = values[np.isfinite(values)]
-    return np.where(np.isnan(values), (finite.min() if len(finite) else 0.0) - 1, values)
+    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+    return np.nan_to_num(values, nan=low - 2, neginf=low - 1, posinf=high + 1)
 
 
 def run(*command: object) -> None:

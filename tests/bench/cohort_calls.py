@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -259,19 +260,26 @@ def _recalibrate(
         run("bcftools", "index", "-ft", scored)
     table, tranches = (done.with_name(f"{done.name}.{end}") for end in ("recal.vcf", "tranches"))
     of_file = ("-V", str(scored), "-mode", mode, "--tranches-file", str(tranches))
-    annotations = [word for key in keys for word in ("-an", key)]
     resource = ("--resource:half,known=false,training=true,truth=true,prior=15", str(half))
     reason = ""
-    for gaussians in GAUSSIANS:
-        limit = ("--max-gaussians", str(gaussians))
+    tries, left_out = list(GAUSSIANS), ""
+    while tries:
+        annotations = [word for key in keys for word in ("-an", key)]
+        limit = ("--max-gaussians", str(tries[0]))
         command = [*java, "VariantRecalibrator", *of_file, *resource, *annotations, *limit]
         command += ["-O", str(table)]
         made = subprocess.run(command, check=False, capture_output=True, text=True)
         if made.returncode:
             lines = made.stderr.splitlines()
+            if same := set(re.findall(r"(\w+):\s+mean = .*deviation = 0\.00$", made.stderr, re.M)):
+                # GATK asks for these to be left out.
+                keys = [key for key in keys if key not in same]
+                left_out = f", without {', '.join(sorted(same))}"
+                continue
             reason = next((line for line in lines if "A USER ERROR" in line), lines[-1])
+            tries.pop(0)
             continue
         apply = [*java, "ApplyVQSR", *of_file, "--recal-file", str(table), "-O", str(done)]
         run(*apply, "--truth-sensitivity-filter-level", "99.9")
-        return f"{gaussians} Gaussians"
+        return f"{tries[0]} Gaussians{left_out}"
     return "refused: " + reason.removeprefix("A USER ERROR has occurred: ")

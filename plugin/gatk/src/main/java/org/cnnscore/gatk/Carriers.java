@@ -20,7 +20,7 @@ import org.cnnscore.v1.Description;
 final class Carriers {
 
   /** CNNSCORE_SITE_BEST of native/records/cohort.h. */
-  private static final double SITE_BEST = 0.55;
+  private static final double SITE_BEST = 0.35;
 
   /** Not as Java spells it: callers write GL of an impossible genotype as `-inf`. */
   private static final Pattern INFINITY =
