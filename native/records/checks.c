@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "cohort.h"
 #include "grouped.h"
 #include "layout.h"
 
@@ -102,11 +103,15 @@ int32_t cnnscore_is_bed(const char *path) {
 }
 
 int cnnscore_calls_add_model(cnnscore_calls *calls, const char *key, const cnnscore_score_lines *l,
-                             const char *cutoffs, cnnscore_error *err) {
+                             bool of_sites, cnnscore_error *err) {
+    static const char before_sites[] = ";" CNNSCORE_SITE_KEY ";";
+    const char *sites = strstr(l->cutoffs, before_sites), *cutoffs = l->cutoffs;
+    if (of_sites) cutoffs = sites ? sites + strlen(before_sites) : "";
+    size_t n = of_sites || !sites ? strlen(cutoffs) : (size_t)(sites - cutoffs);
     kstring_t line = KS_INITIALIZE;
     int length = ksprintf(&line, "##cnnscore_model=<ID=%s,Model=\"%s\",Network=%s,Version=%s", key, l->model,
                           l->network, l->version);
-    if (length >= 0) length = ksprintf(&line, *cutoffs ? ",Cutoffs=\"%s\">" : "%s>", cutoffs);
+    if (length >= 0) length = ksprintf(&line, n ? ",Cutoffs=\"%.*s\">" : "%.*s>", (int)n, cutoffs);
     int code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
     ks_free(&line);
     return code;
@@ -120,7 +125,7 @@ int cnnscore_calls_add_score(cnnscore_calls *calls, const cnnscore_score_lines *
     int length = ksprintf(&line, "##INFO=<ID=%s,Number=%s,Type=Float,Description=\"%s\">", l->key,
                           l->per_allele ? "A" : "1", l->description);
     int code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
-    if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, l->key, l, l->cutoffs, err);
+    if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, l->key, l, false, err);
     line.l = 0;
     if (code == CNNSCORE_OK) {
         cnnscore_calls_remove_header(calls, CNNSCORE_SHARD_LINE, l->key);

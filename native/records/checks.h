@@ -70,7 +70,7 @@ typedef struct {
     int32_t per_allele;      /* one score per ALT allele */
     const char *model;       /* name of the network */
     const char *network;     /* SHA-256 of its file, hex */
-    const char *cutoffs;     /* its own, as network/cutoffs.py writes them; or "" */
+    const char *cutoffs;     /* its own, as network/cutoffs.py writes them, with those of sites; or "" */
     const char *version;     /* of cnnscore */
 } cnnscore_score_lines;
 /* Add the line ##cnnscore_sample_depth: which one scores under `key` were made with; NaN: unknown. */
@@ -81,9 +81,10 @@ int cnnscore_calls_add_score(cnnscore_calls *calls, const cnnscore_score_lines *
 
 /* cdef end */
 
-/* Add the ##cnnscore_model line of a key: the network of `lines`, and these of its cut-offs, or "". */
+/* Add the ##cnnscore_model line of a key: the network of `lines`, and its cut-offs, of a cohort's sites or of
+ * all other scores. */
 int cnnscore_calls_add_model(cnnscore_calls *calls, const char *key, const cnnscore_score_lines *lines,
-                             const char *cutoffs, cnnscore_error *err);
+                             bool of_sites, cnnscore_error *err);
 /* Whether a network has one of GATK's encodings, which score records; ours score alleles. */
 bool cnnscore_is_gatks(const char *encoding);
 #endif

@@ -77,8 +77,8 @@ typedef struct {
     const char *site;    /* INFO: of the record, cnnscore_site_score of its carriers' as they are written */
     const char *number;  /* INFO: carriers with a score */
 } cnnscore_cohort_keys;
-/* Declare the keys, and say in the header which network made the scores: its cut-offs, which are those of
- * single samples, with the carriers' alone. INPUT where the calls have one of the keys and it is not to be
+/* Declare the keys, and say in the header which network made the scores: its cut-offs of single samples with
+ * the carriers', those of sites with the sites'. INPUT where the calls have one of the keys and it is not to be
  * replaced. `lines` are of the carriers' scores; their key is keys->carrier. */
 int cnnscore_calls_add_cohort_scores(cnnscore_calls *calls, const cnnscore_cohort_keys *keys,
                                      const cnnscore_score_lines *lines, int32_t overwrite,

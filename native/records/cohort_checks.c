@@ -43,8 +43,8 @@ int cnnscore_calls_add_cohort_scores(cnnscore_calls *calls, const cnnscore_cohor
                        "Log-odds that at least one carrier is real, by their FORMAT/", keys->carrier, err);
     if (code == CNNSCORE_OK)
         code = declare(calls, "INFO", keys->number, "Integer", "Carriers with a FORMAT/", keys->carrier, err);
-    if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, keys->carrier, l, l->cutoffs, err);
-    if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, keys->site, l, "", err);
+    if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, keys->carrier, l, false, err);
+    if (code == CNNSCORE_OK) code = cnnscore_calls_add_model(calls, keys->site, l, true, err);
     return code;
 }
 

@@ -22,6 +22,8 @@ MOST_COLUMNS, MOST_READS, MOST_SITES, MOST_ANNOTATIONS = 1 << 16, 1 << 16, 1 << 
 READ_RULES = ("none", "gatk", "primary")
 ANNOTATION_SOURCES = ("caller", "reads", "fill")
 
+SITE_KEY = "CNN_SITE"
+"""INFO of a cohort's record: the site's score, from its carriers'."""
 VARIANT_TYPES = ("SNP", "INDEL")
 """What calls are told apart by: networks, their cut-offs, filters and figures."""
 LABELS = (*(f"NOT_{variant_type}" for variant_type in VARIANT_TYPES), *VARIANT_TYPES)
@@ -60,7 +62,7 @@ class Description:
     network: str = ""
     """SHA-256 of the network's file, hex."""
     cutoffs: str = ""
-    """The network's own cut-offs as network/cutoffs.py writes them."""
+    """The network's own cut-offs as network/cutoffs.py writes them, those of sites too."""
     annotations_from: str = ""
     """Whence annotations come: a name of ANNOTATION_SOURCES; empty: it does not say."""
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import cnnscore
+from cnnscore.description import VARIANT_TYPES
+from cnnscore.network.cutoffs import default_levels
+from cnnscore.network.session import Session
+from cnnscore.network.store import find_model
 from conftest import DATA, Finished, run_cli
 from hosts.bundled import calibrated_shares
 from hosts.cohorts import SAMPLE, even, named_reads, rows, same, write_cohort, write_map
@@ -30,11 +36,16 @@ HEAD = f"""##fileformat=VCFv4.2
 """
 
 
+SITES = 'Model="reads",Network=0,Version=0.1.0,Cutoffs="SNP:98.0:-0.5,SNP:99.0:-1.0,INDEL:98.0:0.5"'
+WITH_SITES = f"{HEAD}##cnnscore_model=<ID=CNN_SITE,{SITES}>\n"
+"""Of a network that has cut-offs for sites."""
+
+
 def filtered(
-    folder: Path, lines: list[str], *words: object, suffix: str = "vcf"
+    folder: Path, lines: list[str], *words: object, suffix: str = "vcf", head: str = HEAD
 ) -> list[list[str]]:
     """The fields of each record after `filter`; a line is `REF ALT FILTER INFO FORMAT SAMPLE..`."""
-    run, out = run_filter(folder, lines, *words, suffix=suffix)
+    run, out = run_filter(folder, lines, *words, suffix=suffix, head=head)
     assert run.code == 0, run.err
     text = subprocess.run(
         ["bcftools", "view", "-H", out], check=True, capture_output=True, text=True
@@ -43,11 +54,11 @@ def filtered(
 
 
 def run_filter(
-    folder: Path, lines: list[str], *words: object, suffix: str = "vcf"
+    folder: Path, lines: list[str], *words: object, suffix: str = "vcf", head: str = HEAD
 ) -> tuple[Finished, Path]:
     n = len(lines[0].split()) - 5
     names = "\t".join(f"S{i}" for i in range(n))
-    text = HEAD + f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{names}\n"
+    text = head + f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{names}\n"
     for i, line in enumerate(lines, 1):
         ref, alt, *others = line.split()
         text += "\t".join(["c", str(10 * i), ".", ref, alt, ".", *others]) + "\n"
@@ -56,17 +67,87 @@ def run_filter(
     return run_cli("filter", folder / "in.vcf", *words, "-o", out, "--no-version"), out
 
 
-def test_sites_have_no_cutoffs_of_a_network(tmp_path: Path) -> None:
+def test_a_network_without_cutoffs_of_sites(tmp_path: Path) -> None:
     """Those of single samples are never taken for them, named or not."""
     lines = ["A C . CNN_SITE=1 GT:CNN_READS 0/1:1"]
-    for words in ((), ("-m", "reads"), ("--snp-tranche", 99)):
-        run, out = run_filter(tmp_path, lines, *words)
+    none = NETWORK.partition(",Cutoffs=")[0]
+    for words in ((), ("--snp-tranche", 99)):
+        run, out = run_filter(
+            tmp_path, lines, *words, head=f"{HEAD}##cnnscore_model=<ID=CNN_SITE,{none}>\n"
+        )
         assert run.code == 1
         assert (
-            "INFO/CNN_SITE is of all carriers of a site, and networks have cut-offs for" in run.err
+            "INFO/CNN_SITE is of all carriers of a site, and the network reads has cut-offs for "
+            "single samples alone: give --threshold, --expect-false or --resource" in run.err
         )
-        assert "give --threshold, --expect-false or --resource" in run.err
         assert not out.exists()
+    run, out = run_filter(tmp_path, lines)
+    assert run.code == 1
+    assert "does not say which network made INFO/CNN_SITE, whose own cut-offs would be" in run.err
+
+
+def test_sites_by_the_networks_own_cutoffs(tmp_path: Path) -> None:
+    """Of the levels that are taken unasked, or those named; never those of single samples."""
+    lines = [
+        *(f"A C . CNN_SITE={s} GT:CNN_READS 0/1:{s}" for s in (-1.001, -1, -0.6, 3)),
+        *(f"A AT . CNN_SITE={s} GT:CNN_READS 0/1:{s}" for s in (-9, 9)),
+    ]
+    name = "CNN_SITE_SNP_Tranche_99.00_100.00"
+
+    def filters(*words: object) -> list[str]:
+        return [row[6] for row in filtered(tmp_path, lines, *words, head=WITH_SITES)]
+
+    assert filters() == [name, "PASS", "PASS", "PASS", ".", "."]
+    run, out = run_filter(tmp_path, lines, head=WITH_SITES)
+    assert (
+        "3 SNPs are kept, as are 99 % of the true SNPs where the network reads was measured; "
+        "stricter: 1 at -0.500 (98), 1 at 0.000 (--threshold 0)" in run.err
+    ), run.err
+    assert "2 INDELs keep the FILTER that they have" in run.err
+    assert '<ID=CNN_SITE,From="network reads",SNP="99:-1.000",' in out.read_text()
+    words = ("--snp-tranche", 98, "--snp-tranche", 99, "--indel-tranche", 98)
+    graded = "CNN_SITE_SNP_Tranche_98.00_99.00"
+    indel = "CNN_SITE_INDEL_Tranche_98.00_100.00"
+    assert filters(*words) == [name, graded, graded, "PASS", indel, "PASS"]
+    run, _ = run_filter(tmp_path, lines, "--indel-tranche", 99, head=WITH_SITES)
+    assert run.code == 1
+    assert (
+        "the network reads has no INDEL cut-off of a cohort's sites at 99 %: it has them at 98; "
+        "take one of these with --indel-tranche" in run.err
+    )
+
+
+def test_sites_and_carriers_each_by_their_own(tmp_path: Path) -> None:
+    lines = ["A C . CNN_SITE=-1.5 GT:CNN_READS 0/1:-1.5 0/1:-2.5"]
+    ((*_, first, second),) = filtered(tmp_path, lines, "--per-sample", head=WITH_SITES)
+    (row,) = filtered(tmp_path, lines, "--per-sample", head=WITH_SITES)
+    assert row[6] == "CNN_SITE_SNP_Tranche_99.00_100.00"
+    assert (first, second) == ("0/1:-1.5:PASS", "0/1:-2.5:CNN_READS_SNP_Tranche_99.00_100.00")
+    run, out = run_filter(tmp_path, lines, "--per-sample", head=WITH_SITES)
+    assert "FILTER stays" not in run.err
+    mine = out.read_bytes()
+    cnnscore.filter(tmp_path / "in.vcf", output=tmp_path / "api.vcf", per_sample=True)
+    assert (tmp_path / "api.vcf").read_bytes() == mine
+
+
+def test_a_bundled_networks_cutoffs_of_sites(tmp_path: Path) -> None:
+    """They reach the header of what is scored, and FILTER."""
+    calls = write_cohort(tmp_path / "calls.vcf", rows(), {SAMPLE: same, "B": even})
+    table = write_map(
+        tmp_path / "map.tsv", (SAMPLE, DATA / "reads.bam"), ("B", named_reads(tmp_path, "B"))
+    )
+    scored, out = tmp_path / "scored.vcf.gz", tmp_path / "out.vcf"
+    assert run_cli("score", calls, "-R", REF, "--sample-map", table, "-o", scored).code == 0
+    run = run_cli("filter", scored, "-o", out)
+    assert run.code == 0, run.err
+    own = Session(find_model("reads"), "cpu").manifest.site_cutoffs
+    for kind in VARIANT_TYPES:
+        levels = default_levels(own[kind])
+        taken = " ".join(f"{level:g}:{own[kind][level]:.3f}" for level in levels)
+        assert f'{kind}="{taken}"' in out.read_text()
+    again = tmp_path / "again.vcf"
+    assert run_cli("filter", scored, "-m", "reads", "-o", again).code == 0
+    assert again.read_text().splitlines()[-1] == out.read_text().splitlines()[-1]
 
 
 def test_sites_by_threshold_and_resource(tmp_path: Path) -> None:
@@ -101,7 +182,11 @@ def test_sites_and_carriers_by_the_expected_share(tmp_path: Path) -> None:
     cutoff = math.log(share / (1 - share)) - math.log(0.95 / 0.05)
     assert f"SNPs fail CNN_SITE, cut-offs {cutoff:.3f} (5 % false)" in run.err
     assert f"carriers of SNPs fail CNN_READS, cut-offs {cutoff:.3f} (5 % false)" in run.err
-    assert "SNPs are kept: likelier true than false" in run.err, "no share: that is of one sample"
+    assert re.search(
+        r"SNPs are kept, as are \S+ % of the true SNPs where the network reads was measured: "
+        "likelier true than false",
+        run.err,
+    ), run.err
 
 
 def test_genotypes(tmp_path: Path) -> None:

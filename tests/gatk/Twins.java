@@ -221,7 +221,10 @@ public class Twins {
               .setCutoffs(vector.getString("cutoffs"))
               .setServerVersion("VERSION")
               .build();
-      all.put("##" + ScoredHeader.modelLine(vector.getString("key"), network));
+      all.put(
+          new JSONArray()
+              .put("##" + ScoredHeader.modelLine(vector.getString("key"), network))
+              .put("##" + ScoredHeader.siteModelLine(network)));
     }
     return all;
   }

@@ -60,7 +60,9 @@ def test_what_gatks_callers_write(answers: dict[str, Any]) -> None:
 
 
 def test_lines_of_scores(answers: dict[str, Any]) -> None:
-    assert answers["model_line"] == [vector["line"] for vector in VECTORS["model_line"]]
+    assert answers["model_line"] == [
+        [vector["line"], vector["site_line"]] for vector in VECTORS["model_line"]
+    ]
 
 
 def test_letters(answers: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ def description(vector: dict[str, str]) -> Description:
     )
 
 
-@pytest.mark.parametrize("vector", VECTORS["model_line"], ids=lambda vector: vector["key"])
+@pytest.mark.parametrize("vector", VECTORS["model_line"], ids=lambda vector: vector["model"])
 def test_lines_of_scores(vector: dict[str, str], tmp_path: Path) -> None:
     calls = Calls(str(trio(tmp_path)))
     calls.add_score(vector["key"], description(vector), per_allele=True)
@@ -71,7 +71,18 @@ def test_lines_of_scores(vector: dict[str, str], tmp_path: Path) -> None:
     assert [text for text in header if f"ID={key},N" in text and "INFO" in text] == [wanted]
     found = read_model_lines(header)[key]
     assert found.model == vector["model"]
-    assert cutoffs_text(found.cutoffs, found.bare_cutoffs) == vector["cutoffs"]
+    of_calls, _, of_sites = vector["cutoffs"].partition(";CNN_SITE;")
+    assert cutoffs_text(found.cutoffs, found.bare_cutoffs) == of_calls
+
+    cohort = Calls(str(trio(tmp_path)))
+    cohort.add_cohort_scores(("CNN_1", "CNN_SITE", "CNN_N"), description(vector))
+    carriers, sites = (
+        text for text in cohort.header() if text.startswith("##cnnscore_model=<ID=CNN_")
+    )
+    assert carriers == line.replace(f"<ID={key},", "<ID=CNN_1,")
+    assert sites == vector["site_line"].replace("VERSION", __version__)
+    found = read_model_lines(cohort.header())["CNN_SITE"]
+    assert cutoffs_text(found.cutoffs, found.bare_cutoffs) == of_sites
 
 
 def test_samples(tmp_path: Path) -> None:

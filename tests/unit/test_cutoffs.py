@@ -78,6 +78,19 @@ def test_a_header_line_holds_both_curves() -> None:
     assert read_cutoffs_text(text.split(";")[0]) == (cutoffs, BareCutoffs())
 
 
+def test_those_of_sites_follow_all_others() -> None:
+    """A writer of headers takes them off (tests/golden/twins.json); one that does not harms none."""
+    cutoffs, sites = {"SNP": {99.0: 1.0}}, {"SNP": {98.0: 2.0}, "INDEL": {98.0: -1.0}}
+    of_bare = BareCutoffs(("QD",), {"SNP": {99.0: 0.25}})
+    text = cutoffs_text(cutoffs, of_bare, sites)
+    assert text == "SNP:99.0:1.000;QD;SNP:99.0:0.250;CNN_SITE;SNP:98.0:2.000,INDEL:98.0:-1.000"
+    assert read_cutoffs_text(text) == (cutoffs, of_bare)
+    assert read_cutoffs_text(cutoffs_text(cutoffs, None, sites)) == (cutoffs, BareCutoffs())
+    assert read_cutoffs_text(text.partition(";CNN_SITE;")[2]) == (sites, BareCutoffs())
+    assert cutoffs_text({}, None, sites).startswith(";CNN_SITE;SNP:")
+    assert cutoffs_text({}) == ""
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
@@ -102,6 +115,7 @@ def test_a_damaged_line_gives_none(damaged: str) -> None:
         ([], "must list annotations"),
         ({"annotations": "QD", "cutoffs": {}}, "must list annotations"),
         ({"annotations": ["Q D"], "cutoffs": {}}, "must list annotations"),
+        ({"annotations": ["CNN_SITE"], "cutoffs": {}}, "must list annotations"),
         ({"annotations": ["QD"]}, "must give SNP and INDEL"),
         ({"annotations": ["QD"], "cutoffs": {"INDEL": {"99.0": 1}}}, "types that have cut-offs"),
         ({"annotations": [], "cutoffs": {"SNP": {"99.0": 1}}}, "types that have cut-offs"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cnnscore.errors import BadInput
-from cnnscore.network.cutoffs import cutoffs_text, round_score
+from cnnscore.network.cutoffs import BareCutoffs, cutoffs_text, round_score
 from cnnscore.network.manifest import parse_manifest
 from cnnscore.network.provenance import read_model_lines
 from cnnscore.network.session import Session
@@ -80,10 +80,24 @@ def test_cutoffs_are_rounded_as_scores_are() -> None:
         ({"SNP": {"99.0": 1, "99.9": 2}}, "those of SNP rise"),
     ],
 )
+@pytest.mark.parametrize("field", ["cutoffs", "site_cutoffs"])
 def test_a_manifest_with_bad_cutoffs_is_refused(
-    cutoffs: object, says: str, tiny: dict[str, str]
+    field: str, cutoffs: object, says: str, tiny: dict[str, str]
 ) -> None:
     manifest = Session(Path(tiny["reference"])).manifest
-    fields = {**asdict(manifest), "schema": 1, "cutoffs": cutoffs}
-    with pytest.raises(BadInput, match=says):
+    fields = {**asdict(manifest), "schema": 1, field: cutoffs}
+    with pytest.raises(BadInput, match=f"manifest field '{field}' .*{says}"):
         parse_manifest(json.dumps(fields), "net.onnx")
+
+
+def test_cutoffs_of_sites(tiny: dict[str, str]) -> None:
+    """A manifest may have them; they are those of INFO/CNN_SITE alone. Older ones have none."""
+    fields = {**asdict(Session(Path(tiny["reference"])).manifest), "schema": 1}
+    fields |= {"cutoffs": {"SNP": {"99.0": 1}}, "site_cutoffs": {"INDEL": {"98.0": -1}}}
+    manifest = parse_manifest(json.dumps(fields), "net.onnx")
+    assert manifest.cutoffs_of("CNN_SITE") == ({"INDEL": {98.0: -1.0}}, BareCutoffs())
+    assert manifest.cutoffs_of("CNN_READS") == ({"SNP": {99.0: 1.0}}, BareCutoffs())
+    text = manifest.description("cpu", "", 1).cutoffs
+    assert text == "SNP:99.0:1.000;CNN_SITE;INDEL:98.0:-1.000"
+    del fields["site_cutoffs"]
+    assert parse_manifest(json.dumps(fields), "net.onnx").cutoffs_of("CNN_SITE")[0] == {}

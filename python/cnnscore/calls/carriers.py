@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from cnnscore.calls.records import Calls, Records
     from cnnscore.description import Description
 
-SITE_KEY, NUMBER_KEY = "CNN_SITE", "CNN_N"
-"""INFO of a record: the site's score from its carriers', and how many of them have one."""
+NUMBER_KEY = "CNN_N"
+"""INFO of a record: how many of its carriers have a score."""
 
 COHORT_RECORDS = int(lib.CNNSCORE_COHORT_RECORDS)
 """Most records of one filling of `Records`,"""

@@ -101,6 +101,7 @@ def _info(name: str, as_json: bool) -> None:
         "score": manifest.score,
         "INFO key": manifest.info_key,
         "cut-offs": cutoffs_text(manifest.cutoffs, manifest.bare_cutoffs) or "none of its own",
+        "cut-offs of CNN_SITE": cutoffs_text(manifest.site_cutoffs) or "none",
         **{f"source {key}": str(value) for key, value in manifest.source.items()},
     }
     width = max(map(len, rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cnnscore.calls.carriers import SITE_KEY
+from cnnscore.description import SITE_KEY
 from cnnscore.errors import UsageError
 from cnnscore.filter.summary import STRICTER, Outlook, next_stricter
 from cnnscore.filter.tranches import Cut, TypeCutoffs, network_cutoffs, threshold_cutoffs
@@ -41,6 +41,8 @@ class Curve:
         if missing:
             short = self.bare if cutoff_at(self.levels, missing[0]) is not None else None
             of = " of calls without the caller's annotations" if short else ""
+            if self.key == SITE_KEY:
+                of = " of a cohort's sites"
             raise UsageError(
                 f"the network {self.network} has no {self.variant_type} cut-off{of} at "
                 f"{missing[0]:g} %: it has them at {ranges_text(short or self.levels)}; take one "
@@ -87,10 +89,7 @@ class Curve:
 
 
 def curves_of(key: str, network: str, cutoffs: Cutoffs, bare: BareCutoffs) -> dict[str, Curve]:
-    """By type, for the scores in INFO `key`. None for a cohort's sites, which networks are not
-    measured on."""
-    if key == SITE_KEY:
-        return {}
+    """By type, for the scores in INFO `key`, whose cut-offs these are."""
     return {
         name: Curve(name, key, network, levels, bare.cutoffs.get(name), bare.annotations)
         for name, levels in cutoffs.items()

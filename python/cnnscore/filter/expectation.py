@@ -55,7 +55,7 @@ class ExpectedFalse:
         """Errors: UsageError when the network is unknown, or its scores are no log-odds."""
         manifest = self._find(key, header)
         self._network = manifest.name
-        self._curves = curves_of(key, manifest.name, manifest.cutoffs, manifest.bare_cutoffs)
+        self._curves = curves_of(key, manifest.name, *manifest.cutoffs_of(key))
         found = []
         for name, share in self.expect_false.items():
             true = true_share(manifest, name)

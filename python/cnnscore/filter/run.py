@@ -121,7 +121,7 @@ def filter_calls(
         run = _Run(key, options, resources, progress or NoProgress())
         if options.per_sample:
             run.judge_genotypes(header, read, source)
-        alone = run.summary.genotypes_alone = source is not None and run.filter_stays(source)
+        alone = run.summary.genotypes_alone = source is not None and run.filter_stays(source, header)
         given = source.cutoffs(key, header) if source and not alone else None
         if resources:
             first = Calls(path, name=name, must_be_sorted=True, threads=threads, sites_only=True)
@@ -188,10 +188,11 @@ class _Run:
         self._genotypes_from = source.name()
         self.summary.genotypes = self._genotypes.summary
 
-    def filter_stays(self, source: CutoffSource) -> bool:
+    def filter_stays(self, source: CutoffSource, header: Sequence[str]) -> bool:
         """Whether genotypes alone are judged, as the score of a cohort's site has no cut-offs."""
-        lacks = isinstance(source, NetworkCutoffs) and source.lacks(self.summary.key)
-        return lacks and self._genotypes is not None
+        if self._genotypes is None or not isinstance(source, NetworkCutoffs):
+            return False
+        return source.lacks(self.summary.key, header)
 
     # ---- first pass ----
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cnnscore.calls.carriers import SITE_KEY
+from cnnscore.description import SITE_KEY
 from cnnscore.errors import UsageError
 from cnnscore.filter.curves import Curve, curves_of
 from cnnscore.filter.summary import Outlook
@@ -103,16 +103,10 @@ class NetworkCutoffs:
     _curves: dict[str, Curve] = field(default_factory=dict, init=False)
 
     def cutoffs(self, key: str, header: Sequence[str]) -> tuple[TypeCutoffs, ...]:
-        """Errors: UsageError when the network is unknown, or lacks a cut-off that is asked for; and
-        for the score of a cohort's site.
-        """
-        if self.lacks(key):
-            raise UsageError(
-                f"INFO/{key} is of all carriers of a site, and networks have cut-offs for single "
-                "samples: give `thresholds=`, `expect_false=` or `resources=`, or judge each "
-                "carrier with `per_sample=`"
-            )
+        """Errors: UsageError when the network is unknown, or lacks a cut-off that is asked for."""
         cutoffs, bare = self._find(key, header)
+        if not cutoffs:
+            raise UsageError(self._none(key))
         for variant_type, asked in self.levels.items():
             if asked and variant_type not in cutoffs:
                 raise UsageError(
@@ -132,11 +126,10 @@ class NetworkCutoffs:
             curve.check(DEFAULT_LEVELS)
         return tuple(found)
 
-    @staticmethod
-    def lacks(key: str) -> bool:
-        """Whether no network has cut-offs for this key: how a cohort's sites score hangs on how
-        many carry."""
-        return key == SITE_KEY
+    def lacks(self, key: str, header: Sequence[str]) -> bool:
+        """Whether the scores are of a cohort's sites, and the network has cut-offs for single
+        samples alone: how sites score hangs on how many carry."""
+        return key == SITE_KEY and not self._find(key, header)[0]
 
     def name(self) -> str:
         """For the header."""
@@ -149,17 +142,28 @@ class NetworkCutoffs:
         return curve.outlook(cutoffs, f"{lowest:g} %")
 
     def _find(self, key: str, header: Sequence[str]) -> tuple[Cutoffs, BareCutoffs]:
+        """Those of the scores in INFO `key`; none where the header names no network."""
         line = read_model_lines(header).get(key)
         if self.model is not None:
             manifest = named_manifest(self.model, key, line)
-            self._network, cutoffs, bare = manifest.name, manifest.cutoffs, manifest.bare_cutoffs
-        else:
-            if line is None:
-                raise UsageError(
-                    f"the header does not say which network made INFO/{key}, whose own cut-offs "
-                    f"would be taken: name it with `model=`, or {REMEDY}"
-                )
-            self._network, cutoffs, bare = line.model, line.cutoffs, line.bare_cutoffs
-        if not cutoffs:
-            raise UsageError(f"the network {self._network} has no cut-offs of its own: {REMEDY}")
-        return cutoffs, bare
+            self._network = manifest.name
+            return manifest.cutoffs_of(key)
+        if line is None:
+            return {}, BareCutoffs()
+        self._network = line.model
+        return line.cutoffs, line.bare_cutoffs
+
+    def _none(self, key: str) -> str:
+        """What to say where there are none."""
+        if not self._network:
+            return (
+                f"the header does not say which network made INFO/{key}, whose own cut-offs "
+                f"would be taken: name it with `model=`, or {REMEDY}"
+            )
+        if key == SITE_KEY:
+            return (
+                f"INFO/{key} is of all carriers of a site, and the network {self._network} has "
+                "cut-offs for single samples alone: give `thresholds=`, `expect_false=` or "
+                "`resources=`, or judge each carrier with `per_sample=`"
+            )
+        return f"the network {self._network} has no cut-offs of its own: {REMEDY}"

@@ -4,6 +4,8 @@ calls reaches. With enough levels they are a curve, and stand for every level be
 A *bare* call lacks more than half of the caller's annotations that the network takes (those of
 bcftools and freebayes, to a network that was made with GATK's). Where a network's data had enough
 calls of both kinds, bare calls have cut-offs of their own.
+
+So may the sites of a cohort (INFO/CNN_SITE), whose score is of several carriers: site cut-offs.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.description import VARIANT_TYPES
+from cnnscore.description import SITE_KEY, VARIANT_TYPES
 
 DEFAULT_LEVELS = (99.0, 99.9)
 """Levels that `filter` takes where none is named, and that a card has figures of. A type that has
@@ -164,7 +166,7 @@ def bare_cutoffs_of_manifest(raw: Any, cutoffs: Cutoffs) -> BareCutoffs:
     keys = raw.get("annotations") if isinstance(raw, dict) else None
     if not isinstance(keys, list | tuple) or not all(
         isinstance(key, str) and _KEY.fullmatch(key) for key in keys
-    ):
+    ) or SITE_KEY in keys:
         raise ValueError("must list annotations, the INFO keys that a bare call lacks")
     found = cutoffs_of_manifest(raw.get("cutoffs"))
     if not set(found) <= set(cutoffs) or (found and not keys):
@@ -183,19 +185,23 @@ def cutoffs_for_manifest(cutoffs: Cutoffs) -> dict[str, dict[str, float]]:
 # ---- in a header ----
 
 
-def cutoffs_text(cutoffs: Cutoffs, bare_calls: BareCutoffs | None = None) -> str:
+def cutoffs_text(
+    cutoffs: Cutoffs, bare_calls: BareCutoffs | None = None, of_sites: Cutoffs | None = None
+) -> str:
     """TYPE:LEVEL:SCORE, comma-separated, scores at three decimals; those of bare calls after
-    `;KEY KEY ...;`."""
+    `;KEY KEY ...;`, and those of a cohort's sites after `;CNN_SITE;`, which is what the header line
+    of these scores has (native/records/checks.c)."""
     text = _items_text(cutoffs)
     if bare_calls is not None and bare_calls.cutoffs:
         text += f";{' '.join(bare_calls.annotations)};{_items_text(bare_calls.cutoffs)}"
-    return text
+    return f"{text};{SITE_KEY};{_items_text(of_sites)}" if of_sites else text
 
 
 def read_cutoffs_text(text: str) -> tuple[Cutoffs, BareCutoffs]:
-    """What `cutoffs_text` wrote. What is not ours, or damaged, is as good as none."""
+    """What `cutoffs_text` wrote, but for those of sites. What is not ours, or damaged, is as good
+    as none."""
     none: tuple[Cutoffs, BareCutoffs] = ({}, BareCutoffs())
-    plain, *of_bare = text.split(";")
+    plain, *of_bare = text.partition(f";{SITE_KEY};")[0].split(";")
     cutoffs = _read_items(plain)
     if not cutoffs or not of_bare:
         return cutoffs, BareCutoffs()

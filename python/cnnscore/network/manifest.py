@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnnscore.description import LABELS, Description
+from cnnscore.description import LABELS, SITE_KEY, Description
 from cnnscore.errors import BadInput
 from cnnscore.network.cutoffs import (
     BareCutoffs,
@@ -49,6 +49,8 @@ class Manifest:
     """The score that a percentage (the level) of true calls reaches, by type; may be empty."""
     bare_cutoffs: BareCutoffs = field(default_factory=BareCutoffs)
     """Those of calls without the caller's annotations, where these were apart."""
+    site_cutoffs: Cutoffs = field(default_factory=dict)
+    """Those of a cohort's sites, INFO/CNN_SITE; may be empty."""
     training: dict[str, Any] = field(default_factory=dict)
     """Data, configuration, code version and metrics of `cnnscore train`; else empty."""
 
@@ -56,6 +58,12 @@ class Manifest:
     def encoder(self) -> Encoding:
         """The encoding itself."""
         return ENCODINGS[self.encoding]
+
+    def cutoffs_of(self, key: str) -> tuple[Cutoffs, BareCutoffs]:
+        """Those of the scores in INFO `key`: a cohort's sites have their own."""
+        if key == SITE_KEY:
+            return self.site_cutoffs, BareCutoffs()
+        return self.cutoffs, self.bare_cutoffs
 
     def description(
         self, provider: str, network: str, sites_per_job: int, annotations_from: str | None = None
@@ -78,7 +86,7 @@ class Manifest:
             sites_per_job=sites_per_job,
             annotations=self.annotations,
             network=network,
-            cutoffs=cutoffs_text(self.cutoffs, self.bare_cutoffs),
+            cutoffs=cutoffs_text(self.cutoffs, self.bare_cutoffs, self.site_cutoffs),
             annotations_from=annotations_from or self.encoder.annotations_from[0],
         )
 
@@ -119,7 +127,7 @@ def parse_manifest(text: str | None, file: str) -> Manifest:
             f"{file}: manifest schema {raw['schema']}, this cnnscore knows {SCHEMA}: "
             "upgrade cnnscore or import the network again"
         )
-    cutoffs, bare_cutoffs = _all_cutoffs(raw, file)
+    cutoffs, bare_cutoffs, site_cutoffs = _all_cutoffs(raw, file)
     manifest = Manifest(
         name=field("name", str),
         encoding=field("encoding", str),
@@ -133,6 +141,7 @@ def parse_manifest(text: str | None, file: str) -> Manifest:
         source=field("source", dict),
         cutoffs=cutoffs,
         bare_cutoffs=bare_cutoffs,
+        site_cutoffs=site_cutoffs,
         training=field("training", dict) if "training" in raw else {},
     )
     problem = _problem(manifest)
@@ -156,14 +165,16 @@ def _check_plain(raw: Any) -> None:
     raise ValueError("nested too deeply")
 
 
-def _all_cutoffs(raw: dict[str, Any], file: str) -> tuple[Cutoffs, BareCutoffs]:
+def _all_cutoffs(raw: dict[str, Any], file: str) -> tuple[Cutoffs, BareCutoffs, Cutoffs]:
     name = "cutoffs"
     try:
         cutoffs = cutoffs_of_manifest(raw.get(name, {}))
+        name = "site_cutoffs"
+        of_sites = cutoffs_of_manifest(raw.get(name, {}))
         name = "bare_cutoffs"
         if name not in raw:
-            return cutoffs, BareCutoffs()
-        return cutoffs, bare_cutoffs_of_manifest(raw[name], cutoffs)
+            return cutoffs, BareCutoffs(), of_sites
+        return cutoffs, bare_cutoffs_of_manifest(raw[name], cutoffs), of_sites
     except ValueError as fault:
         raise BadInput(f"{file}: manifest field {name!r} {fault}; make the network again") from None
 

@@ -3,7 +3,8 @@
 ##cnnscore_model=<ID=CNN_2D,Model="gatk-2d",Network=...,Version=0.1.0,Cutoffs="SNP:99.0:1.234,...">
 
 ID is the INFO key of the score, Network the SHA-256 of the network's file, and Cutoffs (left out
-where the network has none) its manifest's field of that name (network/cutoffs.py).
+where the network has none) its manifest's field of that name (network/cutoffs.py); on the line of
+a cohort's sites, CNN_SITE, its `site_cutoffs`.
 It is written by native/records/checks.c, for the command and the bcftools plugin.
 """
 

@@ -25,7 +25,6 @@ from cnnscore.calls.carriers import (
     COHORT_READS,
     COHORT_RECORDS,
     NUMBER_KEY,
-    SITE_KEY,
     Carriers,
     carriers_warning,
     check_carriers,
@@ -36,7 +35,7 @@ from cnnscore.calls.output import OutputOptions, check_output, open_output
 from cnnscore.calls.records import Calls, Records, Writer
 from cnnscore.calls.sample_map import SampleMap
 from cnnscore.calls.windows import BATCH_BYTES, ReadCounts, WindowBuffers
-from cnnscore.description import Description, WindowScorer
+from cnnscore.description import SITE_KEY, Description, WindowScorer
 from cnnscore.progress import NoProgress, Progress
 from cnnscore.score.cohort_samples import CohortReaders
 from cnnscore.score.options import CohortOptions, CohortSummary

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnscore.calls.carriers import SITE_KEY, Carriers
+from cnnscore.calls.carriers import Carriers
 from cnnscore.calls.reader_pool import MOST_OPEN_FILES, ReaderPool
 from cnnscore.calls.records import Calls, Records
 from cnnscore.calls.sample_map import SampleMap
 from cnnscore.calls.spool import readable_twice
 from cnnscore.calls.windows import ReaderOptions
+from cnnscore.description import SITE_KEY
 from cnnscore.errors import BadInput, UsageError
 from cnnscore.files import scratch_folder
 from cnnscore.progress import NoProgress, Progress

@@ -17,6 +17,9 @@ final class ScoredHeader {
 
   static final String NUMBER_KEY = "CNN_N";
 
+  /** What follows in a network's cut-offs is of a cohort's sites. */
+  private static final String BEFORE_SITES = ";" + SITE_KEY + ";";
+
   private static final String MODEL_LINE = "cnnscore_model";
   private static final String DEPTH_LINE = "cnnscore_sample_depth";
 
@@ -47,8 +50,8 @@ final class ScoredHeader {
 
   /**
    * The input's header with lines for a cohort's scores, in place of those it has: the words of
-   * native/records/cohort_checks.c. The network's cut-offs are those of single samples, and stand
-   * with the carriers' scores alone.
+   * native/records/cohort_checks.c. The network's cut-offs of single samples stand
+   * with the carriers' scores, those of sites with the sites'.
    */
   static VCFHeader ofCohort(
       VCFHeader input, String key, Description network, Set<VCFHeaderLine> toolLines) {
@@ -73,14 +76,24 @@ final class ScoredHeader {
         new VCFInfoHeaderLine(
             NUMBER_KEY, 1, VCFHeaderLineType.Integer, "Carriers with a FORMAT/" + key));
     lines.add(modelLine(key, network));
-    lines.add(modelLine(SITE_KEY, network, ""));
+    lines.add(siteModelLine(network));
     lines.addAll(toolLines);
     return new VCFHeader(lines, input.getGenotypeSamples());
   }
 
   /** As `cnnscore score` writes it and `cnnscore filter` reads it. */
   static VCFHeaderLine modelLine(String key, Description network) {
-    return modelLine(key, network, network.getCutoffs());
+    String cutoffs = network.getCutoffs();
+    int sites = cutoffs.indexOf(BEFORE_SITES);
+    return modelLine(key, network, sites < 0 ? cutoffs : cutoffs.substring(0, sites));
+  }
+
+  /** That of a cohort's sites. */
+  static VCFHeaderLine siteModelLine(Description network) {
+    String cutoffs = network.getCutoffs();
+    int sites = cutoffs.indexOf(BEFORE_SITES);
+    String own = sites < 0 ? "" : cutoffs.substring(sites + BEFORE_SITES.length());
+    return modelLine(SITE_KEY, network, own);
   }
 
   private static VCFHeaderLine modelLine(String key, Description network, String cutoffs) {
