@@ -36,7 +36,6 @@ from numpy.typing import NDArray
 from accuracy_table import NETWORKS, OTHERS, table
 from call_sets import (
     ANNOTATIONS,
-    TYPES,
     CallSet,
     Labelled,
     control_sets,
@@ -47,6 +46,7 @@ from call_sets import (
     score,
     simulated_sets,
 )
+from called import TYPES
 from cnnscore.evaluate.sampled import sample
 from cnnscore.network.session import Session
 from cnnscore.network.store import find_model

@@ -10,9 +10,8 @@ import gzip
 import hashlib
 import json
 import shutil
-import subprocess
 import sys
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -26,9 +25,11 @@ from cnnscore.truth.labels import FALSE, TRUE, Labeller
 from cnnscore.truth.regions import Regions
 from cnnscore.truth.truth_set import TruthSet
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "python/recipes/bundled-models"))
+from called import numbers, run, types
+
 # What gradient-boosted trees see: GATK's seven annotations.
 ANNOTATIONS = ("MQ", "DP", "SOR", "FS", "QD", "MQRankSum", "ReadPosRankSum")
-TYPES = ("SNP", "INDEL")
 SYNTHETIC = Path(__file__).parents[1] / "data" / "synthetic"
 
 
@@ -95,19 +96,6 @@ def lowest_if_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.nan_to_num(values, nan=low - 2, neginf=low - 1, posinf=high + 1)
 
 
-def run(*command: object) -> None:
-    """Run a command; a failure ends the benchmark with what it said."""
-    done = subprocess.run(
-        [str(word) for word in command],
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    if done.returncode:
-        text = done.stdout.decode(errors="replace")[-2000:]
-        raise SystemExit(f"{' '.join(map(str, command))}\nfailed ({done.returncode}):\n{text}")
-
-
 def score(call_set: CallSet, networks: dict[str, str], folder: Path) -> dict[str, Path]:
     """Scored copies of a call file, by the network's name; made once for a network's bytes.
 
@@ -155,25 +143,6 @@ def label(call_set: CallSet, scored: dict[str, Path]) -> Labelled:
         parts.append(Labelled(found == TRUE, types(sites), values, *columns).take(keep))
     labeller.check(str(call_set.calls))
     return join(parts)
-
-
-def types(sites: WindowBatch) -> NDArray[np.int8]:
-    """[N] index into TYPES: a SNP where all alleles of a record are as long."""
-    length, first = np.diff(sites.allele_offset), sites.site_allele[:-1]
-    same = np.maximum.reduceat(length, first) == np.minimum.reduceat(length, first)
-    return np.where(same, 0, 1).astype(np.int8)
-
-
-def numbers(
-    records: Records, keys: Sequence[str], declared: Container[str]
-) -> dict[str, NDArray[np.float64]]:
-    """[N] QUAL and these INFO keys; NaN: missing, as all are of a key that is not declared."""
-    first = records.sites().site_allele[:-1]
-    values = {"QUAL": records.numbers("QUAL")[first]}
-    for key in keys:
-        missing = np.full(len(first), np.nan)
-        values[key] = records.numbers("INFO", key)[first] if key in declared else missing
-    return values
 
 
 def texts(sites: WindowBatch) -> NDArray[np.str_]:

@@ -3,9 +3,9 @@
 COHORTS is the folder that cohorts.smk filled (python/recipes/bundled-models/README.md). Cohorts of
 the split `valid` fit formulas for a site's score (site_scores.py); all other figures are of those
 that are held out. VariantRecalibrator is trained with half of the truth; the sites of this half are
-left out of the tables, for every score. Intervals of 95 % are of 1,000 draws of blocks of 5,000
-bases; a score that a record lacks counts as the lowest. Writes OUT/cohorts.md, the tables of
-docs/tasks/cohorts.md, and OUT/cohorts.json.
+left out of all tables but that of the network's cut-offs (site_cutoffs.py).
+Intervals of 95 % are of 1,000 draws of blocks of 5,000 bases; a score that a record lacks counts as
+the lowest. Writes OUT/cohorts.md, the tables of docs/tasks/cohorts.md, and OUT/cohorts.json.
 
 Example: cohort_accuracy.py bench-data/cohorts --out bench-data/cohort-accuracy
 """
@@ -23,17 +23,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from call_sets import TYPES, lowest_if_missing
+from call_sets import lowest_if_missing
+from called import TYPES
 from cnnscore.evaluate import metrics
 from cnnscore.evaluate.blocks import Blocks
 from cnnscore.evaluate.sampled import sample
+from cnnscore.network.session import Session
 from cnnscore.network.store import find_model
-from cohort_calls import Cohort, Labelled, cohorts, half_of_truth, label, pooled, score, vqsr
+from cohort_calls import CALLER_NAMES, Cohort, Labelled, cohorts, label, pooled, score
 from cohort_tables import document
 from cohort_trios import trio_rows
+from cohort_vqsr import half_of_truth, vqsr
+from site_cutoffs import kept_rows
 from site_scores import FORMULAS, Carried, fit, log_loss
 
-CALLER_NAMES = {"gatk": "GenotypeGVCFs", "bcftools": "bcftools mpileup, call"}
 SITE_SCORES = ("CNN_SITE", "best carrier", "VQSLOD", "QUAL", "QD")
 SEED = 1
 BLOCKS = Blocks(5_000, 1_000, SEED)
@@ -50,9 +53,8 @@ def carried(rows: Labelled) -> Carried:
 
 def read(
     cohort: Cohort, network: Path, gatk: Path | None, out: Path
-) -> tuple[Labelled, dict[str, str]]:
-    """A cohort with all scores. A held-out one is without the sites that taught VQSR; with it what
-    VQSR said."""
+) -> tuple[Labelled, NDArray[np.bool_], dict[str, str]]:
+    """A cohort with all scores; which sites taught VQSR nothing; what VQSR said."""
     scored = score(cohort, network, out)
     rows = label(cohort, scored, ("QD", "CNN_SITE"))
     rows.numbers["best carrier"] = carried(rows).best
@@ -62,7 +64,7 @@ def read(
     rows.numbers["without PL"] = bare.numbers["CNN_SITE"]
     rows.numbers["VQSLOD"] = np.full(len(rows.is_true), np.nan)
     if cohort.split != "test" or gatk is None:
-        return rows, {}
+        return rows, np.ones(len(rows.is_true), bool), {}
     half, taught = half_of_truth(cohort, out, SEED)
     found, said = vqsr(cohort, scored, half, gatk, out)
     for type_name, path in found.items():
@@ -70,7 +72,7 @@ def read(
         rows.numbers["VQSLOD"][of_type] = label(cohort, path, ("VQSLOD",)).numbers["VQSLOD"][
             of_type
         ]
-    return rows.take(~np.isin(rows.locus, list(taught))), said
+    return rows, ~np.isin(rows.locus, list(taught)), said
 
 
 def too_few(is_true: NDArray[np.bool_]) -> bool:
@@ -210,10 +212,12 @@ def qual_rows(training: Labelled, held_out: Labelled) -> list[dict[str, Any]]:
 
 def compare(every: Sequence[Cohort], network: Path, gatk: Path | None, out: Path) -> dict[str, Any]:
     """All figures; those of VQSR with GATK's jars."""
-    sets, said = {}, {}
+    sets, whole_sets, said = {}, {}, {}
     for cohort in every:
-        sets[cohort.name], said[cohort.name] = read(cohort, network, gatk, out)
-    sites, genotypes = [], []
+        whole_sets[cohort.name], untaught, said[cohort.name] = read(cohort, network, gatk, out)
+        sets[cohort.name] = whole_sets[cohort.name].take(untaught)
+    sites, genotypes, kept = [], [], []
+    own = Session(network, "cpu").manifest.site_cutoffs
     tested = [cohort for cohort in every if cohort.split == "test"]
     for caller in dict.fromkeys(cohort.caller for cohort in every):
         of_caller = [cohort for cohort in tested if cohort.caller == caller]
@@ -223,6 +227,7 @@ def compare(every: Sequence[Cohort], network: Path, gatk: Path | None, out: Path
             sites += site_rows(name, sets[cohort.name])
         sites += site_rows(f"{CALLER_NAMES[caller]}, all", whole)
         genotypes += genotype_rows(f"{CALLER_NAMES[caller]}, all", whole)
+        kept += kept_rows(caller, [whole_sets[cohort.name] for cohort in of_caller], own)
     training = [sets[cohort.name] for cohort in every if cohort.split == "valid"]
     held_out = pooled([sets[cohort.name] for cohort in tested])
     kinds = {
@@ -234,6 +239,7 @@ def compare(every: Sequence[Cohort], network: Path, gatk: Path | None, out: Path
         "network": hashlib.sha256(network.read_bytes()).hexdigest(),
         "sites": sites,
         "genotypes": genotypes,
+        "cutoffs": kept,
         "formulas": formulas(training, held_out),
         "reliability": reliability(held_out, kinds),
         "qual": qual_rows(pooled(training), held_out),

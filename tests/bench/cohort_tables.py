@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from site_cutoffs import kept_table
+
 
 def table(rows: Sequence[dict[str, Any]], keys: Sequence[str], metric: str) -> list[str]:
     """A Markdown table of one metric."""
@@ -80,6 +82,7 @@ def document(found: dict[str, Any], network: str, site_scores: Sequence[str]) ->
         "Sites, average precision": table(found["sites"], site_scores, "average_precision"),
         "Genotypes, ROC AUC": table(found["genotypes"], genotypes, "roc_auc"),
         "Genotypes, average precision": table(found["genotypes"], genotypes, "average_precision"),
+        "Cut-offs of CNN_SITE": kept_table(found["cutoffs"]),
         "Reliability": reliability_table(found["reliability"]),
         "Formulas": formula_table(found["formulas"]),
         "QUAL": table(

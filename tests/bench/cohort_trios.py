@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from call_sets import TYPES, run
+from called import TYPES, run
 from cohort_calls import Cohort, score
 
 

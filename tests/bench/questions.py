@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from call_sets import TYPES, Labelled, join
+from call_sets import Labelled, join
+from called import TYPES
 
 NEAR = 10
 """Bases between two variants that are beside each other."""

@@ -79,7 +79,7 @@ def test_a_header_line_holds_both_curves() -> None:
 
 
 def test_those_of_sites_follow_all_others() -> None:
-    """A writer of headers takes them off (tests/golden/twins.json); one that does not harms none."""
+    """Writers of headers take them off (tests/golden/twins.json); one that does not harms none."""
     cutoffs, sites = {"SNP": {99.0: 1.0}}, {"SNP": {98.0: 2.0}, "INDEL": {98.0: -1.0}}
     of_bare = BareCutoffs(("QD",), {"SNP": {99.0: 0.25}})
     text = cutoffs_text(cutoffs, of_bare, sites)

@@ -121,7 +121,9 @@ def filter_calls(
         run = _Run(key, options, resources, progress or NoProgress())
         if options.per_sample:
             run.judge_genotypes(header, read, source)
-        alone = run.summary.genotypes_alone = source is not None and run.filter_stays(source, header)
+        alone = run.summary.genotypes_alone = source is not None and run.filter_stays(
+            source, header
+        )
         given = source.cutoffs(key, header) if source and not alone else None
         if resources:
             first = Calls(path, name=name, must_be_sorted=True, threads=threads, sites_only=True)

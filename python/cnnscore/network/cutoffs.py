@@ -164,9 +164,11 @@ def cutoffs_of_manifest(raw: Any) -> Cutoffs:
 def bare_cutoffs_of_manifest(raw: Any, cutoffs: Cutoffs) -> BareCutoffs:
     """{"annotations": ["QD", ...], "cutoffs": {"SNP": ...}}. Errors: ValueError."""
     keys = raw.get("annotations") if isinstance(raw, dict) else None
-    if not isinstance(keys, list | tuple) or not all(
-        isinstance(key, str) and _KEY.fullmatch(key) for key in keys
-    ) or SITE_KEY in keys:
+    if (
+        not isinstance(keys, list | tuple)
+        or not all(isinstance(key, str) and _KEY.fullmatch(key) for key in keys)
+        or SITE_KEY in keys
+    ):
         raise ValueError("must list annotations, the INFO keys that a bare call lacks")
     found = cutoffs_of_manifest(raw.get("cutoffs"))
     if not set(found) <= set(cutoffs) or (found and not keys):

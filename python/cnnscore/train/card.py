@@ -228,6 +228,8 @@ def _cutoffs(manifest: dict[str, Any], training: dict[str, Any]) -> list[str]:
                 f"({' '.join(manifest['bare_cutoffs']['annotations'])}): "
                 f"{_levels(bare[variant_type])}"
             )
+    for variant_type, of_type in manifest.get("site_cutoffs", {}).items():
+        lines.append(f"- {variant_type}, sites of a cohort (CNN_SITE): {_levels(of_type)}")
     return lines
 
 
