@@ -21,8 +21,8 @@
 # make kill        every kind of run, ended by each signal at 30 moments and after each step with a file: an hour
 # make tsan        native code under ThreadSanitizer: C ABI, plugin, readers with several files
 # make bundled-models  the networks that ship, simulated and trained anew; `make accuracy` then
-#                  compares them with GATK's; `make cohorts` simulates cohorts, calls them together, and
-#                  compares the scores of sites and genotypes with VQSR's, QUAL, QD and GQ
+#                  compares them with GATK's; `make cohorts` simulates cohorts, calls them together,
+#                  sets the cut-offs of sites, and compares the scores with VQSR's, QUAL, QD and GQ
 # make bench-data  data for `make bench`, the figures of docs/how-it-works/performance.md
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -363,6 +363,7 @@ accuracy: build $(MODELS) $(GATK) $(WORK)/recipe
 
 cohorts: build gatk $(WORK)/recipe
 	@$(SNAKEMAKE) -s python/recipes/bundled-models/cohorts.smk -d bench-data/cohorts
+	@$(BIN)/python python/recipes/bundled-models/site_cutoffs.py bench-data/cohorts
 	@$(BIN)/python tests/bench/cohort_accuracy.py bench-data/cohorts
 
 clean:

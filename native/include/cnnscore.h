@@ -165,8 +165,8 @@ typedef struct {
     int32_t n_annotations;          /**< A */
     const char *const *annotations; /**< [A] INFO keys of the annotation columns, in order */
     const char *network;            /**< SHA-256 of its file, hex */
-    const char *cutoffs; /**< its own cut-offs, TYPE:LEVEL:SCORE, comma-separated; "" where it has none */
-    const char *annotations_from; /**< their source: "caller", "reads", "fill"; "": it does not say */
+    const char *cutoffs;            /**< its own cut-offs (docs/reference/models.md); "" where it has none */
+    const char *annotations_from;   /**< their source: "caller", "reads", "fill"; "": it does not say */
 } cnnscore_engine_description;
 
 /** The ABI of this library.

@@ -78,8 +78,8 @@ typedef struct {
     const char *number;  /* INFO: carriers with a score */
 } cnnscore_cohort_keys;
 /* Declare the keys, and say in the header which network made the scores: its cut-offs of single samples with
- * the carriers', those of sites with the sites'. INPUT where the calls have one of the keys and it is not to be
- * replaced. `lines` are of the carriers' scores; their key is keys->carrier. */
+ * the carriers', those of sites with the sites'. INPUT where the calls have one of the keys and it is not to
+ * be replaced. `lines` are of the carriers' scores; their key is keys->carrier. */
 int cnnscore_calls_add_cohort_scores(cnnscore_calls *calls, const cnnscore_cohort_keys *keys,
                                      const cnnscore_score_lines *lines, int32_t overwrite,
                                      cnnscore_error *err);

@@ -12,6 +12,7 @@ from typing import Any
 import pysam
 import pytest
 
+from cnnscore.network.provenance import read_model_lines
 from conftest import DATA, run_cli
 from hosts.cohorts import (
     NO_ALT,
@@ -108,6 +109,7 @@ def three_doors(
     assert ran_plugin.out.decode() == text
     assert records(out.read_text()) == records(text)
     assert of_scores(out.read_text()) == of_scores(text)
+    assert read_model_lines(text.splitlines())["CNN_SITE"].cutoffs
     return out.read_text()
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
+from cnnscore.description import VARIANT_TYPES
+from cnnscore.network.cutoffs import LEVELS, cutoffs_for_manifest
 from cnnscore.network.encode import READ_SCALARS, VARIANT_FEATURES
 from cnnscore.network.graph_builder import GraphBuilder
 from cnnscore.network.manifest import MANIFEST_KEY
@@ -20,6 +22,10 @@ from cnnscore.network.manifest import MANIFEST_KEY
 ANNOTATIONS = ("QD", "FS", "SOR", "MQ", "MQRankSum", "ReadPosRankSum", "RelativeDepth")
 READ_SET_WINDOW, REFERENCE_WINDOW, READ_LIMIT = 600, 64, 128
 EMBEDDING, HIDDEN = 48, 64
+CURVES = cutoffs_for_manifest(
+    {name: {level: 3 - 0.125 * i for i, level in enumerate(LEVELS)} for name in VARIANT_TYPES}
+)
+"""Cut-offs at all levels: the longest text that a header has of them."""
 F, V = len(READ_SCALARS), len(VARIANT_FEATURES)
 
 
@@ -121,6 +127,9 @@ def stand_in(encoding: str, *, seed: int = 1, annotations: tuple[str, ...] = ANN
         "info_key": "CNN_READS" if by_reads else "CNN_REF",
         "info_description": "Log-odds of a network that nobody trained",
         "source": {},
+        "cutoffs": CURVES,
+        "bare_cutoffs": {"annotations": list(annotations[:-1]), "cutoffs": CURVES},
+        "site_cutoffs": CURVES,
     }
     metadata = {MANIFEST_KEY: json.dumps(manifest)}
     model = graph.finish("log_odds", output, 1, "stand-in", metadata, producer="tests")

@@ -5,7 +5,8 @@ Where the cut-offs come from:
                 that are among them. Rule, names and header lines are FilterVariantTranches',
                 and with --types gatk so are the records that are judged.
                 Reads the calls twice; standard input is copied to $TMPDIR first.
-  (nothing)     the network's own cut-offs, which the header of the scored file names
+  (nothing)     the network's own cut-offs, which the header of the scored file names; of a
+                cohort those for CNN_SITE
   --threshold   your own
   --expect-false  the network's log-odds, and the share of false calls that you expect
 
@@ -138,7 +139,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--per-sample",
         action="store_true",
         help="judge each carrier by FORMAT/CNN_* too, and write FORMAT/FT: by the --threshold or "
-        "--expect-false that is given, else by the network's own cut-offs",
+        "--expect-false that is given, else by the network's own cut-offs for single samples",
     )
     genotypes.add_argument(
         "--no-calls",

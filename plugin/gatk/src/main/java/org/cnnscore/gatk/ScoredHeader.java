@@ -50,8 +50,8 @@ final class ScoredHeader {
 
   /**
    * The input's header with lines for a cohort's scores, in place of those it has: the words of
-   * native/records/cohort_checks.c. The network's cut-offs of single samples stand
-   * with the carriers' scores, those of sites with the sites'.
+   * native/records/cohort_checks.c. The network's cut-offs of single samples stand with the
+   * carriers' scores, those of sites with the sites'.
    */
   static VCFHeader ofCohort(
       VCFHeader input, String key, Description network, Set<VCFHeaderLine> toolLines) {
