@@ -117,6 +117,21 @@ def test_sites_by_the_networks_own_cutoffs(tmp_path: Path) -> None:
     )
 
 
+def test_doubts_of_a_resource_are_by_the_cutoffs_of_sites(tmp_path: Path) -> None:
+    lines = ["A C . CNN_SITE=-9 GT:CNN_READS 0/1:-9"]
+    (tmp_path / "known.vcf").write_text(
+        "##fileformat=VCFv4.2\n##contig=<ID=c,length=9000>\n"
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nc\t10\t.\tA\tC\t.\t.\t.\n"
+    )
+    head = WITH_SITES.replace("SNP:99.0:-1.0", "SNP:99.0:-1.0,SNP:99.9:-4.5")
+    run, _ = run_filter(tmp_path, lines, "--resource", tmp_path / "known.vcf", head=head)
+    assert run.code == 0, run.err
+    assert (
+        "without --resource, --snp-tranche 99.9 takes the network's own cut-off (reads: -4.500)"
+        in run.err
+    ), run.err
+
+
 def test_sites_and_carriers_each_by_their_own(tmp_path: Path) -> None:
     lines = ["A C . CNN_SITE=-1.5 GT:CNN_READS 0/1:-1.5 0/1:-2.5"]
     ((*_, first, second),) = filtered(tmp_path, lines, "--per-sample", head=WITH_SITES)

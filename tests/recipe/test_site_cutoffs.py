@@ -13,7 +13,7 @@ import onnx
 import pytest
 
 import site_cutoffs
-from cnnscore.cli.model import _card
+from cnnscore.cli.model import _card, _info
 from cnnscore.network.session import Session
 from cnnscore.network.store import bundled_folder
 from cohort_calls import Cohort, Labelled
@@ -89,7 +89,7 @@ def test_a_card_has_the_section_once() -> None:
     assert with_section("# net\n", CUTOFFS, rows).endswith(" |\n")
 
 
-def test_a_card_that_is_not_written_has_them(
+def test_a_card_that_is_not_written_has_them_and_so_has_model_info(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "net.onnx").write_bytes(with_site_cutoffs(READS.read_bytes(), CUTOFFS))
@@ -97,6 +97,9 @@ def test_a_card_that_is_not_written_has_them(
     assert (
         "- SNP, sites of a cohort (CNN_SITE): 99 %: -0.250; any from 90" in capsys.readouterr().out
     )
+    _info(str(tmp_path / "net.onnx"), as_json=False)
+    shown = "cut-offs of CNN_SITE  SNP:90.0:1.500,SNP:99.0:-0.250,INDEL:90.0:0.500"
+    assert shown in capsys.readouterr().out
 
 
 def test_the_whole_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
