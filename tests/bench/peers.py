@@ -58,6 +58,7 @@ PEERS = (
         packages=(
             *("keras==2.2.4", "h5py==2.10.0", "numpy==1.17.5", "scipy==1.0.0"),
             *("scikit-learn==0.23.1", "intel-tensorflow==1.15.2", "protobuf==3.19.6"),
+            "matplotlib==3.2.1",
         ),
         alone=("gatkpythonpackages==0.1",),
     ),
