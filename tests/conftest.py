@@ -23,6 +23,7 @@ from hosts.tiny_network import write_tiny_networks
 TESTS = Path(__file__).parent
 
 pytest_plugins = [
+    "hosts.amx",
     "hosts.server",
     "hosts.secure_server",
     "hosts.gatk",

@@ -146,6 +146,8 @@ typedef struct {
     cnnscore_log_function log; /**< or NULL */
     void *log_data;            /**< handed to `log` as it is */
     const char *annotations;   /**< their source: "caller", "reads", "fill"; NULL: as the network has it */
+    /** "exact"; "bf16": GATK's networks, quicker on a CPU with AMX and less exact; NULL is "exact" */
+    const char *precision;
 } cnnscore_engine_options;
 
 /** What a network wants and gives. Strings live as long as the engine. */
@@ -167,6 +169,7 @@ typedef struct {
     const char *network;            /**< SHA-256 of its file, hex */
     const char *cutoffs;            /**< its own cut-offs (docs/reference/models.md); "" where it has none */
     const char *annotations_from;   /**< their source: "caller", "reads", "fill"; "": it does not say */
+    const char *precision;        /**< what it computes in: "exact", "bf16" */
 } cnnscore_engine_description;
 
 /** The ABI of this library.

@@ -111,6 +111,8 @@ int cnnscore_calls_add_model(cnnscore_calls *calls, const char *key, const cnnsc
     kstring_t line = KS_INITIALIZE;
     int length = ksprintf(&line, "##cnnscore_model=<ID=%s,Model=\"%s\",Network=%s,Version=%s", key, l->model,
                           l->network, l->version);
+    if (length >= 0 && strcmp(l->precision, "exact") != 0)
+        length = ksprintf(&line, ",Precision=%s", l->precision);
     if (length >= 0) length = ksprintf(&line, n ? ",Cutoffs=\"%.*s\">" : "%.*s>", (int)n, cutoffs);
     int code = length < 0 ? cnnscore_fail_memory(err) : cnnscore_calls_add_header(calls, line.s, err);
     ks_free(&line);

@@ -72,6 +72,7 @@ typedef struct {
     const char *network;     /* SHA-256 of its file, hex */
     const char *cutoffs;     /* its own, as network/cutoffs.py writes them, with those of sites; or "" */
     const char *version;     /* of cnnscore */
+    const char *precision;   /* what the network computed in: "exact", "bf16" */
 } cnnscore_score_lines;
 /* Add the line ##cnnscore_sample_depth: which one scores under `key` were made with; NaN: unknown. */
 int cnnscore_calls_add_depth(cnnscore_calls *calls, const char *key, float depth, int32_t given,

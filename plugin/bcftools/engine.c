@@ -93,6 +93,7 @@ int engine_open(plugin_engine *engine, const plugin_options *o, cnnscore_error *
         .threads = o->threads,
         .batch_size = o->batch_size,
         .annotations = o->annotations,
+        .precision = o->precision,
         .log = pass_on,
         .log_data = (void *)(uintptr_t)o, /* only read */
     };

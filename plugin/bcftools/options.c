@@ -26,7 +26,8 @@ enum {
     OPTION_REGIONS_OVERLAP,
     OPTION_TARGETS_OVERLAP,
     OPTION_VERBOSITY,
-    OPTION_SAMPLE_MAP
+    OPTION_SAMPLE_MAP,
+    OPTION_PRECISION
 };
 
 static const char SHORT_OPTIONS[] = ":f:b:m:k:p:B:i:e:r:R:t:T:o:O:W::v::h";
@@ -36,6 +37,7 @@ static const struct option LONG_OPTIONS[] = {
     {"model", required_argument, NULL, 'm'},
     {"info-key", required_argument, NULL, 'k'},
     {"provider", required_argument, NULL, 'p'},
+    {"precision", required_argument, NULL, OPTION_PRECISION},
     {"batch-size", required_argument, NULL, 'B'},
     {"sample", required_argument, NULL, OPTION_SAMPLE},
     {"sample-map", required_argument, NULL, OPTION_SAMPLE_MAP},
@@ -133,6 +135,7 @@ static int set_intervals(const char **slot, bool *slot_is_file, bool is_file, co
 
 static int set_option(int option, plugin_options *o, const char **type, cnnscore_error *err) {
     static const char *const providers[] = {"auto", "cpu", "cuda", "tensorrt", NULL};
+    static const char *const precisions[] = {"exact", "bf16", NULL};
     static const char *const indexes[] = {"tbi", "csi", NULL};
     static const char *const samplings[] = {"site", "gatk", NULL};
     static const char *const sources[] = {"caller", "reads", "fill", NULL};
@@ -152,6 +155,9 @@ static int set_option(int option, plugin_options *o, const char **type, cnnscore
         case 'p':
             o->provider = optarg;
             return one_of("-p", optarg, providers, err);
+        case OPTION_PRECISION:
+            o->precision = optarg;
+            return one_of("--precision", optarg, precisions, err);
         case 'B':
             return positive("-B", optarg, &o->batch_size, err);
         case OPTION_SAMPLE:
@@ -328,7 +334,7 @@ static int set_calls(plugin_options *o, int n, char **names, cnnscore_error *err
 
 int options_parse(int argc, char **argv, plugin_options *o, cnnscore_error *err) {
     *o = (plugin_options){
-        .output = "-", .provider = "auto", .threads = cores(), .record_command = true, .regions_overlap = 1};
+        .output = "-", .provider = "auto", .precision = "exact", .threads = cores(), .record_command = true, .regions_overlap = 1};
     o->reads = calloc((size_t)argc + 1, sizeof *o->reads);
     char **words = calloc(2 * (size_t)argc + 1, sizeof *words); /* getopt moves them about */
     if (!o->reads || !words) {

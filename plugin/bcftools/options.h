@@ -15,6 +15,7 @@ typedef struct {
     const char *sample_map; /* table of a cohort's samples and their reads; NULL: not given */
     const char *model, *info_key, *provider; /* info_key NULL: the network's own */
     const char *annotations;                 /* "caller", "reads", "fill"; NULL: the network's own */
+    const char *precision;                   /* "exact", "bf16" */
     int32_t batch_size;                      /* 0: the network's own */
     const char *sample;
     const char *include, *exclude; /* expressions of bcftools; NULL: not given */

@@ -24,6 +24,7 @@ CHOICES = {
     "annotations_from": ("caller", "reads", "fill"),
     "device": ("auto", "cpu", "cuda"),
     "downsampling": ("site", "gatk"),
+    "precision": ("exact", "bf16"),
     "provider": ("auto", "cpu", "cuda", "tensorrt"),
     "types": ("gatk", "vqsr"),
     "unit": ("allele", "record"),

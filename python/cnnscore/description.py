@@ -21,6 +21,7 @@ from cnnscore.errors import BadBatch
 MOST_COLUMNS, MOST_READS, MOST_SITES, MOST_ANNOTATIONS = 1 << 16, 1 << 16, 1 << 20, 1 << 10
 READ_RULES = ("none", "gatk", "primary")
 ANNOTATION_SOURCES = ("caller", "reads", "fill")
+PRECISIONS = ("exact", "bf16")
 
 SITE_KEY = "CNN_SITE"
 """INFO of a cohort's record: the site's score, from its carriers'."""
@@ -65,6 +66,8 @@ class Description:
     """The network's own cut-offs as network/cutoffs.py writes them, those of sites too."""
     annotations_from: str = ""
     """Whence annotations come: a name of ANNOTATION_SOURCES; empty: it does not say."""
+    precision: str = "exact"
+    """What it computes in: a name of PRECISIONS."""
 
     @property
     def needs_reads(self) -> bool:
@@ -86,6 +89,8 @@ class Description:
         if self.annotations_from and self.annotations_from not in ANNOTATION_SOURCES:
             sources = ", ".join(ANNOTATION_SOURCES)
             yield f"annotations_from is {self.annotations_from!r}, not one of {sources}"
+        if self.precision not in PRECISIONS:
+            yield f"precision is {self.precision!r}, not one of {', '.join(PRECISIONS)}"
         ranges = {
             "window": (1, MOST_COLUMNS),
             "read_limit": (int(self.needs_reads), MOST_READS),

@@ -91,6 +91,7 @@ class _OpenEngine:
                 "network": kept(network.network),
                 "cutoffs": kept(network.cutoffs),
                 "annotations_from": kept(network.annotations_from),
+                "precision": kept(network.precision),
             },
         )
 
@@ -131,6 +132,7 @@ class _Seam:
                     provider=provider,
                     batch_size=options.batch_size or None,
                     annotations_from=self._text(options.annotations) or None,
+                    precision=self._text(options.precision) or "exact",
                 )
             threads = options.threads or len(os.sched_getaffinity(0))
             self._engines[handle] = _OpenEngine(self._ffi, self._lib, network, threads)

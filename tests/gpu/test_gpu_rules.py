@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 import pytest
 
 from cnnscore.calls.output import OutputOptions
-from cnnscore.cli import main
 from cnnscore.errors import BadInput
 from cnnscore.network.lanes import Lanes, ordinary
 from cnnscore.network.providers import DIRECT, PROVIDERS
@@ -30,19 +28,8 @@ PROMISE = 5e-4
 
 
 @pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """GATK's networks, imported here, in all forms."""
-    jar = os.environ.get("CNNSCORE_GATK_JAR")
-    if not jar:
-        pytest.skip(
-            "needs GATK's jar in CNNSCORE_GATK_JAR: run by `make test`, not by `make test-core`"
-        )
-    folder = tmp_path_factory.mktemp("networks")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CNNSCORE_MODELS", str(folder))
-        for name in ("gatk-1d", "gatk-2d"):
-            assert main(["model", "import", jar, "--only", name]) == 0
-    return folder
+def networks(gatks_networks: Path) -> Path:
+    return gatks_networks
 
 
 def written(engine: Engine, calls: str, reads: str, downsampling: str, out: Path) -> None:

@@ -54,6 +54,7 @@ class Scorer:
         model: str | None,
         *,
         provider: str = "auto",
+        precision: str = "exact",
         threads: int | None = None,
         batch_size: int | None = None,
         annotations_from: str | None = None,
@@ -62,7 +63,11 @@ class Scorer:
         timeout: float | None = None,
     ) -> None:
         if model is not None and is_address(model):
-            of_network = {"provider": provider != "auto", "batch_size": batch_size is not None}
+            of_network = {
+                "provider": provider != "auto",
+                "precision": precision != "exact",
+                "batch_size": batch_size is not None,
+            }
             if wrong := [name for name, is_given in of_network.items() if is_given]:
                 raise UsageError(f"a server has its own: leave out `{wrong[0]}=`")
         elif model is not None and os.path.sep in model:
@@ -71,6 +76,7 @@ class Scorer:
         self.threads: int | None = threads
         self._options: dict[str, Any] = {
             "provider": provider,
+            "precision": precision,
             "batch_size": batch_size,
             "annotations_from": annotations_from,
             "token_file": token_file,

@@ -28,6 +28,7 @@ def score_lines(key: str, description: Description, per_allele: bool) -> tuple[C
         "network": description.network,
         "cutoffs": description.cutoffs,
         "version": __version__,
+        "precision": description.precision,
     }
     kept = {
         name: ffi.new("char[]", text.encode("utf-8", "surrogateescape"))

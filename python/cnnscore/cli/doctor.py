@@ -60,6 +60,7 @@ def findings() -> Iterator[Finding]:
     yield _native()
     yield _runtime()
     yield _cuda()
+    yield _bf16()
     yield _networks()
     yield _bcftools()
     yield _library()
@@ -176,6 +177,26 @@ def _cuda_works() -> Finding:
     except (BadInput, UsageError) as error:
         return Finding(ABSENT, "CUDA", f"a driver, but {error}; until then the CPU is used")
     return Finding(OK, "CUDA", "a driver, and a network that runs on it")
+
+
+def _bf16() -> Finding:
+    """What --precision bf16 wants: a processor, a package, one of GATK's networks."""
+    from cnnscore.network.bf16 import Bf16Network, lacking, openvino
+    from cnnscore.network.session import Session
+    from cnnscore.network.store import form_path, models_folder
+
+    what = "bf16"
+    if why := lacking():
+        return Finding(ABSENT, what, why)
+    try:
+        openvino()
+        for path in sorted(models_folder().glob("gatk-*.onnx")):
+            if form_path(path, Bf16Network.rules.form).is_file():
+                Session(path, "cpu", precision="bf16")
+                return Finding(OK, what, f"AMX, OpenVINO: --precision bf16 of {path.stem}")
+    except (BadInput, UsageError) as error:
+        return Finding(ABSENT, what, str(error))
+    return Finding(ABSENT, what, "AMX, OpenVINO, but none of GATK's networks, whom alone it helps")
 
 
 def _networks() -> Finding:

@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(network, "info-key", help="INFO key of the score [the network's own]")
     add_option(network, "overwrite", help="replace an INFO key that the input has")
     add_option(network, "provider")
+    add_option(network, "precision")
     network.add_argument(
         "--downsampling",
         choices=CHOICES["downsampling"],
@@ -276,6 +277,7 @@ def _settings(options: argparse.Namespace) -> EngineSettings:
     return EngineSettings(
         model=options.model,
         provider=options.provider,
+        precision=options.precision,
         batch_size=options.batch_size,
         annotations_from=options.annotations,
         server=options.server,
@@ -289,9 +291,11 @@ def _check_usage(options: argparse.Namespace) -> None:
     from cnnscore.calls.records import is_bed
 
     _check_cohort(options)
-    if options.server and (options.provider != "auto" or options.batch_size or options.annotations):
+    of_network = (options.provider != "auto", options.precision != "exact")
+    if options.server and (any(of_network) or options.batch_size or options.annotations):
         raise UsageError(
-            "--provider, --batch-size and --annotations are the server's: it has its own"
+            "--provider, --precision, --batch-size and --annotations are the server's: it has its "
+            "own"
         )
     if not options.server and (options.token_file or options.tls_ca or options.server_timeout):
         raise UsageError("--token-file, --tls-ca and --server-timeout go with --server")

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         network, "model", required=True, help="name or .onnx file; see `cnnscore model list`"
     )
     add_option(network, "provider")
+    add_option(network, "precision")
     add_option(network, "threads")
     network.add_argument(
         "--max-batch",
@@ -110,6 +111,7 @@ def run(options: argparse.Namespace) -> None:
             listen=listen,
             model=options.model,
             provider=options.provider,
+            precision=options.precision,
             threads=options.threads,
             max_batch=options.max_batch,
             annotations=options.annotations,

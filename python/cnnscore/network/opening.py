@@ -52,11 +52,16 @@ def cuda_is_there() -> bool:
 
 def open_on_cpu(path: Path) -> Any:
     """Errors: BadInput for a file that is no network."""
+    return open_in_memory(_source(path), path)
+
+
+def open_in_memory(content: str | bytes, path: Path) -> Any:
+    """What `open_on_cpu` gives, of what was read of `path`. Errors: as there."""
     try:
         # What ONNX Runtime prints would land in a VCF on stdout.
         with redirect_stdout(io.StringIO()):
             return ort.InferenceSession(
-                _source(path), _options(), providers=[PROVIDERS["cpu"].name], enable_fallback=0
+                content, _options(), providers=[PROVIDERS["cpu"].name], enable_fallback=0
             )
     except Exception as error:  # ONNX Runtime's exceptions share no base class
         raise BadInput(

@@ -40,6 +40,8 @@ class CallRules:
     """Planes of gatk-reads have a multiple of so many rows."""
     least_rows: int = 0
     """Calls are padded to this, twice this, and so on; 0: they are as they are."""
+    by_depth: bool = False
+    """A call has sites of like depth alone (encode.padded_depth): each decides its own shape."""
     lanes: int = 0
     """Calls that may be under way, each in a session with pinned memory of its own: one copies
     while another computes. 0: one session, of which any thread makes calls."""
@@ -88,6 +90,19 @@ _GPU = CallRules(
     least_rows=8,
     lanes=2,
 )
+
+BF16 = CallRules(
+    # Measured: the least rows from which on a row takes no less time. Fewer shapes cost less than
+    # what is padded: OpenVINO prepares kernels for each (0.2 s).
+    {
+        "gatk-reference": Sizes(call=16, job=512),
+        "gatk-reads": Sizes(call=8, job=256),
+    },
+    form=DIRECT,
+    read_step=16,
+    by_depth=True,
+)
+"""Of a CPU in bf16 (bf16.py): every call has exactly so many rows."""
 
 PROVIDERS = {
     "cpu": Provider("CPUExecutionProvider", _CPU),

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import onnxruntime as ort
@@ -32,7 +32,10 @@ from cnnscore.network.opening import (
     open_on_cpu,
     open_on_gpu,
 )
-from cnnscore.network.providers import PROVIDERS, CallRules
+from cnnscore.network.providers import PROVIDERS, CallRules, multiple
+
+if TYPE_CHECKING:
+    from cnnscore.network.bf16 import Bf16Network
 
 log = logging.getLogger("cnnscore")
 T = TypeVar("T")
@@ -44,8 +47,9 @@ class Session:
     `provider` is "auto" (CUDA where it works, else the CPU), "cpu", "cuda" or "tensorrt"; what was
     taken is `self.provider`. `batch_size` is the most rows that calls are to have, by default the
     provider's own number; `rules`, for tests, names a provider by whose rules another makes calls.
-    Errors: BadInput for a file that is no network of ours, UsageError for a provider that was asked
-    for by name and does not work.
+    `precision` is "exact", or "bf16" (bf16.py).
+    Errors: BadInput for a file that is no network of ours, UsageError for a provider or a precision
+    that was asked for by name and does not work.
     """
 
     def __init__(
@@ -55,8 +59,10 @@ class Session:
         *,
         batch_size: int | None = None,
         rules: str | None = None,
+        precision: str = "exact",
     ) -> None:
         self.path = path
+        self.precision = precision
         check_provider("cpu" if provider == "auto" else provider)
         # In any case on the CPU first: so what is wrong with the file is told from what is wrong
         # with a GPU.
@@ -64,7 +70,8 @@ class Session:
         self.manifest: Manifest = manifest_of(self._session, path)
         self._check_graph()
         self._running: set[Any] = set()
-        if provider == "auto":
+        self._reduced: Bf16Network | None = None
+        if provider == "auto" and precision == "exact":
             provider = "cpu"
             if cuda_is_there():
                 try:
@@ -76,15 +83,34 @@ class Session:
 
     def _take(self, provider: str, batch_size: int | None, rules: str | None) -> None:
         self.provider = provider
-        self.rules: CallRules = PROVIDERS[rules or provider].rules
+        if self.precision != "exact":
+            self._reduced = self._open_reduced(provider)
+            self.provider = "cpu"
+        self.rules: CallRules = PROVIDERS[rules or self.provider].rules
         """How rows become calls."""
+        if self._reduced:
+            self.rules = self._reduced.rules
         usual = self.rules.sizes[self.manifest.encoding].call
         self.batch_size: int = batch_size or usual
         """Most rows of a call."""
+        if self._reduced:
+            self.batch_size = multiple(self.batch_size, usual)  # it has full calls alone
         # TensorRT takes no larger calls than it was built for.
         self.usual_rows: int = min(usual, self.batch_size) if self.rules.lanes else usual
         """Of a call that is nobody's batch: of one site in many forms."""
         self._lanes: Lanes | None = self._open_lanes() if self.rules.lanes else None
+
+    def _open_reduced(self, provider: str) -> Bf16Network:
+        if self.precision != "bf16":
+            raise UsageError(f"no precision {self.precision!r}: there are exact, bf16")
+        from cnnscore.network import bf16  # few ask for it
+
+        bf16.check(provider, self.manifest)
+
+        def manifest_in(file: Path) -> Manifest:
+            return manifest_of(open_on_cpu(file), file)
+
+        return bf16.Bf16Network(self.path, self.manifest, manifest_in)
 
     def _open_lanes(self) -> Lanes:
         form, graph = form_of(self.path, self.rules.form, self.manifest, self._session)
@@ -141,10 +167,14 @@ class Session:
         self._running.add(options)
         wanted = SCORES[self.manifest.score]
         try:
+            if self._reduced:
+                return self._reduced.call(wanted, planes, lambda: bool(options.terminate))
             if self._lanes:
                 with self._lanes.free() as lane:
                     return lane.call(wanted, planes, size, options)
             (output,) = self._session.run([wanted], planes, options)
+        except (BadInput, InternalError):
+            raise
         except Exception as error:  # ONNX Runtime's exceptions share no base class
             if options.terminate:
                 raise InternalError("stopped before the network had answered") from None

@@ -163,6 +163,7 @@ def _plan(
     settings = {
         "model": network.model,
         "network": network.network,
+        "precision": network.precision,
         "annotations": engine.annotations_from,
         "info_key": options.info_key or network.info_key,
         "overwrite": options.overwrite,

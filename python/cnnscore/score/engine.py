@@ -51,9 +51,9 @@ class Engine:
     `model` is a name that `cnnscore model list` shows, or a path. `batch_size` is the number of
     sites per network call; it changes speed and memory, never a score (on a GPU: never its first
     three decimals). `annotations_from` is
-    "caller", "reads" or "fill" (encode.PlaneSpec), by default the encoding's own. Errors:
-    UsageError, and BadInput also when the network fails on trial sites (trial.py). `rules` is for
-    tests (Session).
+    "caller", "reads" or "fill" (encode.PlaneSpec), by default the encoding's own. `precision` is
+    "exact" or "bf16" (Session). Errors: UsageError, and BadInput also when the network fails on
+    trial sites (trial.py). `rules` is for tests (Session).
     """
 
     def __init__(
@@ -64,9 +64,10 @@ class Engine:
         batch_size: int | None = None,
         annotations_from: str | None = None,
         rules: str | None = None,
+        precision: str = "exact",
     ) -> None:
         self.session: Session = Session(
-            find_model(model), provider, batch_size=batch_size, rules=rules
+            find_model(model), provider, batch_size=batch_size, rules=rules, precision=precision
         )
         can = self.manifest.encoder.annotations_from
         if annotations_from is not None and annotations_from not in can:
@@ -97,9 +98,14 @@ class Engine:
         # A job smaller than a call would be a smaller call.
         job = min(max(job, self.batch_size), MOST_SITES)
         digest = hashlib.sha256(content).hexdigest()
-        return self.manifest.description(
+        network = self.manifest.description(
             self.session.provider, digest, job, self.spec.annotations_from
         )
+        precision = self.session.precision
+        if precision == "exact":
+            return network
+        words = f"{network.info_description} ({precision})"
+        return replace(network, precision=precision, info_description=words)
 
     def score(self, batch: WindowBatch) -> NDArray[np.float32]:
         """Scores float32 [N] in site order; NaN where the network gave no finite one.
@@ -171,7 +177,7 @@ class Engine:
     def _calls(self, rows: PlaneRows, depth: NDArray[np.int64]) -> Iterator[PlaneRows]:
         """Rows, by depth, in parts for a network call each."""
         ends = [len(rows)]
-        if self.manifest.encoder.by_allele:
+        if self.manifest.encoder.by_allele or self.session.rules.by_depth:
             ends = [*np.flatnonzero(np.diff(padded_depth(depth))) + 1, len(rows)]
         begin = 0
         for end in ends:

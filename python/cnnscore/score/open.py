@@ -19,6 +19,7 @@ class EngineSettings:
     model: str | None = None
     """Name or file; None: the default with reads or without, or what the server has."""
     provider: str = "auto"
+    precision: str = "exact"
     batch_size: int | None = None
     annotations_from: str | None = None
     server: str | None = None
@@ -42,6 +43,7 @@ class EngineSettings:
         return open_engine(
             self.model or default_model(has_reads),
             provider=self.provider,
+            precision=self.precision,
             batch_size=self.batch_size,
             annotations_from=self.annotations_from,
         )
@@ -51,6 +53,7 @@ def open_engine(
     model: str,
     *,
     provider: str = "auto",
+    precision: str = "exact",
     batch_size: int | None = None,
     annotations_from: str | None = None,
     token_file: str | None = None,
@@ -59,7 +62,8 @@ def open_engine(
 ) -> WindowScorer:
     """Open a network by name or file, or the server at `unix:PATH` or `tcp:HOST:PORT`.
 
-    `provider`, `batch_size` and `annotations_from` are for networks, the rest for servers.
+    `provider`, `precision`, `batch_size` and `annotations_from` are for networks, the rest for
+    servers.
     Errors: those of Engine and RemoteEngine, UsageError for what is of the other.
     """
     if is_address(model):
@@ -69,6 +73,8 @@ def open_engine(
             raise UsageError(
                 "a server has its own way with annotations: leave out `annotations_from=`"
             )
+        if precision != "exact":
+            raise UsageError("a server has its own precision: leave out `precision=`")
         return RemoteEngine(model, token_file=token_file, tls_ca=tls_ca, timeout=timeout)
     of_server = {"token_file": token_file, "tls_ca": tls_ca, "timeout": timeout}
     if wrong := [name for name, value in of_server.items() if value is not None]:
@@ -76,5 +82,9 @@ def open_engine(
     from cnnscore.score.engine import Engine
 
     return Engine(
-        model, provider=provider, batch_size=batch_size, annotations_from=annotations_from
+        model,
+        provider=provider,
+        precision=precision,
+        batch_size=batch_size,
+        annotations_from=annotations_from,
     )

@@ -59,6 +59,7 @@ class ServeOptions:
     listen: Address
     model: str
     provider: str = "auto"
+    precision: str = "exact"
     threads: int | None = None
     max_batch: int | None = None
     annotations: str | None = None
@@ -85,6 +86,7 @@ def serve(options: ServeOptions) -> None:
     engine = Engine(
         options.model,
         provider=options.provider,
+        precision=options.precision,
         batch_size=options.max_batch,
         annotations_from=options.annotations,
     )

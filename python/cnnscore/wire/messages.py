@@ -123,6 +123,7 @@ def decode_description(data: bytes) -> ServerDescription:
     _check_version(message.protocol_version, f"the server (cnnscore {message.server_version})")
     own = {f.name: getattr(message, f.name) for f in fields(Description)}
     own["annotations"] = tuple(own["annotations"])
+    own["precision"] = own["precision"] or "exact"  # of which older servers say nothing
     outer = {
         f.name: getattr(message, f.name)
         for f in fields(ServerDescription)

@@ -18,6 +18,8 @@ final class DescriptionCheck {
   /** Whence annotations come; an older server does not say. */
   private static final Set<String> SOURCES = Set.of("", "caller", "reads", "fill");
 
+  private static final Set<String> PRECISIONS = Set.of("", "exact", "bf16");
+
   private static final Pattern SHA_256 = Pattern.compile("[0-9a-f]*");
 
   /** Columns, reads, sites and annotations that no network comes near. */
@@ -60,6 +62,7 @@ final class DescriptionCheck {
         "annotations_from",
         network.getAnnotationsFrom(),
         SOURCES.contains(network.getAnnotationsFrom()));
+    checkText("precision", network.getPrecision(), PRECISIONS.contains(network.getPrecision()));
     checkText("cutoffs", network.getCutoffs(), isPrintable(network.getCutoffs()));
     checkText(
         "server_version", network.getServerVersion(), isPrintable(network.getServerVersion()));

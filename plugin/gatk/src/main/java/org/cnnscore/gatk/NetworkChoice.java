@@ -35,6 +35,10 @@ final class NetworkChoice implements AutoCloseable {
     if (files && tool.model != null) {
       throw new UserException.BadInput("give --model, or --architecture and --weights, not both");
     }
+    if (tool.server != null && tool.precision != CnnScoreVariants.Precision.exact) {
+      throw new UserException.BadInput(
+          "--precision is the server's, which has its own: leave it out");
+    }
     if (files && tool.server != null) {
       throw new UserException.BadInput(
           "--architecture and --weights are not for --server, which has its network: import yours"

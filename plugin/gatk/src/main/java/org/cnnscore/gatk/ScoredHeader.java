@@ -100,12 +100,18 @@ final class ScoredHeader {
     return new VCFHeaderLine(
         MODEL_LINE,
         String.format(
-            "<ID=%s,Model=\"%s\",Network=%s,Version=%s%s>",
+            "<ID=%s,Model=\"%s\",Network=%s,Version=%s%s%s>",
             key,
             network.getModel(),
             network.getNetwork(),
             network.getServerVersion(),
+            isExact(network) ? "" : ",Precision=" + network.getPrecision(),
             cutoffs.isEmpty() ? "" : ",Cutoffs=\"" + cutoffs + "\""));
+  }
+
+  /** An older server, which has no other, does not say. */
+  private static boolean isExact(Description network) {
+    return network.getPrecision().isEmpty() || network.getPrecision().equals("exact");
   }
 
   /** Whether a line says how the scores of that key were made. */
