@@ -342,7 +342,7 @@ bench-data: $(WORK)/built $(WORK)/apt-bench
 	@$(BIN)/python tests/bench/make_data.py bench-data --large
 
 bench: build bench-data $(MODELS) gatk
-	@status=0; for claim in startup speed feed python_api reader readset plugin server gatk memory long_reads filter evaluate cohort many_sites peers; do CNNSCORE_GATK_JAR="$(CURDIR)/$(GATK_JAR)" \
+	@status=0; for claim in startup speed precision feed python_api reader readset plugin server gatk memory long_reads filter evaluate cohort many_sites peers; do CNNSCORE_GATK_JAR="$(CURDIR)/$(GATK_JAR)" \
 	  $(BIN)/python tests/bench/$$claim.py bench-data || status=1; done; exit $$status
 
 # The networks that ship, made anew: hours (python/recipes/bundled-models/README.md).

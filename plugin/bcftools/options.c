@@ -253,9 +253,10 @@ void options_name_in(char *text) {
         size_t n = strlen(option);
         memcpy(to, option, n);
         to += n;
-        if (end > value) *to++ = ' ';
-        memmove(to, value, (size_t)(end - value));
-        to += end - value;
+        size_t gap = end > value;
+        memmove(to + gap, value, (size_t)(end - value)); /* before the gap, which may lie on it */
+        if (gap) *to = ' ';
+        to += gap + (size_t)(end - value);
         from = end + 1;
     }
     *to = '\0';
@@ -333,8 +334,12 @@ static int set_calls(plugin_options *o, int n, char **names, cnnscore_error *err
 }
 
 int options_parse(int argc, char **argv, plugin_options *o, cnnscore_error *err) {
-    *o = (plugin_options){
-        .output = "-", .provider = "auto", .precision = "exact", .threads = cores(), .record_command = true, .regions_overlap = 1};
+    *o = (plugin_options){.output = "-",
+                          .provider = "auto",
+                          .precision = "exact",
+                          .threads = cores(),
+                          .record_command = true,
+                          .regions_overlap = 1};
     o->reads = calloc((size_t)argc + 1, sizeof *o->reads);
     char **words = calloc(2 * (size_t)argc + 1, sizeof *words); /* getopt moves them about */
     if (!o->reads || !words) {

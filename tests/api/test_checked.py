@@ -149,7 +149,12 @@ def test_a_dict_is_no_list(scorer: cs.Scorer) -> None:
 
 
 def test_what_is_a_network_s_is_refused_of_a_server() -> None:
-    for wrong in ({"provider": "cpu"}, {"batch_size": 4}, {"annotations_from": "fill"}):
+    for wrong in (
+        {"provider": "cpu"},
+        {"batch_size": 4},
+        {"annotations_from": "fill"},
+        {"precision": "bf16"},
+    ):
         (name,) = wrong
         with pytest.raises(cs.UsageError, match=f"a server has its own.*: leave out `{name}=`"):
             cs.open("unix:/nowhere", **wrong)

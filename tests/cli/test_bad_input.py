@@ -249,6 +249,7 @@ def test_bed_as_reference(box: Path, tiny: dict[str, str]) -> None:
         ["--threads", "0"],
         ["--batch-size", "x"],
         ["--provider", "tpu"],
+        ["--precision", "int8"],
         ["--info-key", "MY KEY"],
     ],
 )

@@ -170,7 +170,9 @@ def test_a_driver_but_not_what_cuda_needs(monkeypatch: pytest.MonkeyPatch) -> No
     )
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider"])
 
-    def open_session(self: Session, path: Path, provider: str) -> None:
+    def open_session(self: Session, path: Path, provider: str, *, precision: str = "exact") -> None:
+        if precision != "exact":
+            raise UsageError("this is about CUDA")
         opened.append(provider)
         if len(opened) > 1:
             raise UsageError("CUDAExecutionProvider does not work here: no libcudnn.so.9: do so")

@@ -48,6 +48,7 @@ int cnnscore_engine_describe(const cnnscore_engine *engine, cnnscore_engine_desc
         .sites_per_job = SITES_PER_JOB,
         .n_annotations = sizeof ANNOTATIONS / sizeof *ANNOTATIONS,
         .annotations = ANNOTATIONS,
+        .precision = "exact",
         .network = "0",
         .cutoffs = "",
     };

@@ -219,6 +219,7 @@ public class Twins {
               .setModel(vector.getString("model"))
               .setNetwork(vector.getString("network"))
               .setCutoffs(vector.getString("cutoffs"))
+              .setPrecision(vector.getString("precision"))
               .setServerVersion("VERSION")
               .build();
       all.put(

@@ -94,7 +94,15 @@ def test_description_that_makes_no_sense(field: str, tools: ToolHost, out: Path)
 
 @pytest.mark.parametrize(
     "field",
-    ["info_key=", "info_key=A B", 'model=a"b', "encoding=", "network=XYZ", "cutoffs=a\x01b"],
+    [
+        "info_key=",
+        "info_key=A B",
+        'model=a"b',
+        "encoding=",
+        "network=XYZ",
+        "cutoffs=a\x01b",
+        "precision=int8",
+    ],
 )
 def test_description_that_goes_into_no_header(field: str, tools: ToolHost, out: Path) -> None:
     ran = with_fake(tools, f"'describe:{field}'", out)

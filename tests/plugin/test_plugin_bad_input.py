@@ -227,6 +227,13 @@ TABLE: dict[str, tuple[Callable[[Path], object], list[str], int, list[str]]] = {
     "threads": (nothing, ["--threads", "0"], USAGE, ["--threads 0"]),
     "batch": (nothing, ["-B", "x"], USAGE, ["-B x"]),
     "provider": (nothing, ["-p", "tpu"], USAGE, ["-p tpu"]),
+    "precision": (nothing, ["--precision", "int8"], USAGE, ["--precision int8"]),
+    "precision of another network": (
+        nothing,
+        [*READS_1D, "--precision", "bf16"],
+        USAGE,
+        ["--precision bf16", "--precision exact"],
+    ),
     "downsampling": (nothing, ["--downsampling", "all"], USAGE, ["--downsampling all"]),
     "key": (nothing, [*READS_1D, "-k", "MY KEY"], USAGE, ["'MY KEY'"]),
     "unknown option": (nothing, ["-x"], USAGE, ["-x", "-h"]),

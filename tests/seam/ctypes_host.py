@@ -33,6 +33,7 @@ class Options(ctypes.Structure):
         ("log", Log),
         ("log_data", ctypes.c_void_p),
         ("annotations", ctypes.c_char_p),
+        ("precision", ctypes.c_char_p),
     )
 
 

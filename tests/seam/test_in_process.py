@@ -35,7 +35,7 @@ class Options(ctypes.Structure):
     _fields_ = [("size", ctypes.c_uint32), ("abi", ctypes.c_uint32), ("model", ctypes.c_char_p),
                 ("provider", ctypes.c_char_p), ("threads", ctypes.c_int32),
                 ("batch_size", ctypes.c_int32), ("log", ctypes.c_void_p), ("data", ctypes.c_void_p),
-                ("annotations", ctypes.c_char_p)]
+                ("annotations", ctypes.c_char_p), ("precision", ctypes.c_char_p)]
 def use(library):
     engine = ctypes.c_void_p()
     error = ctypes.create_string_buffer(4096)
@@ -103,6 +103,7 @@ def test_description(inside: Library, tiny: dict[str, str], kind: str) -> None:
     assert text(description.info_key) == manifest.info_key
     assert text(description.info_description) == manifest.info_description
     assert text(description.provider) == "cpu"
+    assert text(description.precision) == "exact"
     assert description.struct_size == inside.ffi.sizeof(description[0])
     assert (description.window, description.read_limit) == (128, manifest.read_limit)
     assert description.read_rule == (1 if kind == "reads" else 0)
@@ -126,6 +127,7 @@ def test_description(inside: Library, tiny: dict[str, str], kind: str) -> None:
             USAGE,
             "no provider 'abacus': there are auto, cpu,",
         ),
+        ({"precision": "int8"}, USAGE, "no precision 'int8': there are exact, bf16"),
         ({"threads": -1}, USAGE, "threads and batch_size are 0"),
         ({"batch_size": -1}, USAGE, "threads and batch_size are 0"),
     ],

@@ -245,7 +245,9 @@ def test_a_server_of_another_version(
     server.stop(0).wait()
 
 
-@pytest.mark.parametrize("options", [["--provider", "cpu"], ["--batch-size", "4"]])
+@pytest.mark.parametrize(
+    "options", [["--provider", "cpu"], ["--batch-size", "4"], ["--precision", "bf16"]]
+)
 def test_what_is_the_servers(options: list[str], data: Path, output: Path) -> None:
     arguments = [*score_arguments(data, "reference", output), "--server", "unix:/s", *options]
     assert run_cli("score", *arguments).code == 1

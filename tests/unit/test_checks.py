@@ -56,6 +56,7 @@ def description(vector: dict[str, str]) -> Description:
         annotations=(),
         network=vector["network"],
         cutoffs=vector["cutoffs"],
+        precision=vector["precision"],
     )
 
 

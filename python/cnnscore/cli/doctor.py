@@ -181,11 +181,13 @@ def _cuda_works() -> Finding:
 
 def _bf16() -> Finding:
     """What --precision bf16 wants: a processor, a package, one of GATK's networks."""
-    from cnnscore.network.bf16 import Bf16Network, lacking, openvino
-    from cnnscore.network.session import Session
-    from cnnscore.network.store import form_path, models_folder
-
     what = "bf16"
+    try:
+        from cnnscore.network.bf16 import Bf16Network, lacking, openvino
+        from cnnscore.network.session import Session
+        from cnnscore.network.store import form_path, models_folder
+    except (ImportError, UsageError):
+        return Finding(ABSENT, what, "not known without ONNX Runtime")
     if why := lacking():
         return Finding(ABSENT, what, why)
     try:

@@ -1,2 +1,2 @@
 0.1.0@5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f"example*
-gatk-reads2CNN_2D:log-odds of a true variantBcpuHP€Zgatk`hp€zMQzQUAL€€€€ ˆ’ SNP:99.0:1.234,INDEL:99.0:-0.500
+gatk-reads2CNN_2D:log-odds of a true variantBcpuHP€Zgatk`hp€zMQzQUAL€€€€ ˆ’ SNP:99.0:1.234,INDEL:99.0:-0.500¢bf16
