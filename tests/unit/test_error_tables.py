@@ -70,6 +70,7 @@ WALKER = {
         "cannot import … (…)",
     ],
     "`--accelerator` that there is not": [
+        "--precision is the server's",
         "--accelerator is auto, cpu or cuda here",
         "cannot be an INFO key",
         "not a depth: a number above 0",

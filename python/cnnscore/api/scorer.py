@@ -428,7 +428,8 @@ class Scorer:
         if self._model is None:
             return ["network by what is given"]
         network = self.engine.description
-        return [network.model, network.encoding, network.provider]
+        reduced = [network.precision] if network.precision != "exact" else []
+        return [network.model, network.encoding, network.provider, *reduced]
 
     def _repr_html_(self) -> str:
         if self._closed or self._model is None:
@@ -439,6 +440,7 @@ class Scorer:
                 "network": [network.model],
                 "encoding": [network.encoding],
                 "computes on": [network.provider],
+                "precision": [network.precision],
                 "looks at reads": [
                     f"up to {network.read_limit} per site" if network.needs_reads else "no"
                 ],

@@ -95,7 +95,7 @@ BF16 = CallRules(
     # Measured: the least rows from which on a row takes no less time. Fewer shapes cost less than
     # what is padded: OpenVINO prepares kernels for each (0.2 s).
     {
-        "gatk-reference": Sizes(call=16, job=512),
+        "gatk-reference": Sizes(call=32, job=512),
         "gatk-reads": Sizes(call=8, job=256),
     },
     form=DIRECT,
