@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from call_sets import SYNTHETIC, TYPES, CallSet, Labelled, label, lowest_if_missing, run
+from call_sets import SYNTHETIC, CallSet, Labelled, label, lowest_if_missing
+from called import TYPES, run
 from cnnscore.calls.records import Calls, Records
 from cnnscore.network import bf16
 from open_sets import open_sets
