@@ -145,6 +145,19 @@ def test_sites_and_carriers_each_by_their_own(tmp_path: Path) -> None:
     assert (tmp_path / "api.vcf").read_bytes() == mine
 
 
+def test_no_carrier_is_bare(tmp_path: Path) -> None:
+    """A carrier's annotations are of its reads, whatever the caller wrote."""
+    lines = ["A C . CNN_SITE=1 GT:CNN_READS 0/1:-1.5 0/1:-2.5"]
+    of_bare = ";QD FS;SNP:99.0:3.0,INDEL:99.0:2.0"
+    head = WITH_SITES.replace("INDEL:99.0:-1.0", f"INDEL:99.0:-1.0{of_bare}")
+    ((*_, first, second),) = filtered(tmp_path, lines, "--per-sample", head=head)
+    assert (first, second) == ("0/1:-1.5:PASS", "0/1:-2.5:CNN_READS_SNP_Tranche_99.00_100.00")
+    run, out = run_filter(tmp_path, lines, "--per-sample", head=head)
+    assert "1 of 2 carriers of SNPs fail CNN_READS, cut-offs -2.000 (99)\n" in run.err
+    line = '<ID=CNN_READS,From="network reads",SNP="99:-2.000",INDEL="99:-1.000",'
+    assert line in out.read_text()
+
+
 def test_a_bundled_networks_cutoffs_of_sites(tmp_path: Path) -> None:
     """They reach the header of what is scored, and FILTER."""
     calls = write_cohort(tmp_path / "calls.vcf", rows(), {SAMPLE: same, "B": even})

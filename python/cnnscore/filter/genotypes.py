@@ -2,9 +2,12 @@
 
 The cut-offs are those of single samples, as a carrier's score is what its sample alone would have;
 a carrier's type is that of the alleles that it holds, whatever other samples bring to the record.
+No carrier is bare (network/cutoffs.py), as its annotations are worked out from its reads.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +24,7 @@ class GenotypeFilter:
     def __init__(
         self, key: str, cutoffs: tuple[TypeCutoffs, ...], rule: TypeRule, n_samples: int
     ) -> None:
+        cutoffs = tuple(replace(of_type, bare_without=()) for of_type in cutoffs)
         self.summary = GenotypeSummary(key, cutoffs)
         self._rule = rule
         self._carriers = Carriers()
