@@ -83,7 +83,7 @@ def test_a_network_without_cutoffs_of_sites(tmp_path: Path) -> None:
         assert not out.exists()
     run, out = run_filter(tmp_path, lines)
     assert run.code == 1
-    assert "does not say which network made INFO/CNN_SITE, whose own cut-offs would be" in run.err
+    assert "does not say which network made CNN_SITE, whose own cut-offs would be" in run.err
 
 
 def test_sites_by_the_networks_own_cutoffs(tmp_path: Path) -> None:
@@ -156,6 +156,18 @@ def test_no_carrier_is_bare(tmp_path: Path) -> None:
     assert "1 of 2 carriers of SNPs fail CNN_READS, cut-offs -2.000 (99)\n" in run.err
     line = '<ID=CNN_READS,From="network reads",SNP="99:-2.000",INDEL="99:-1.000",'
     assert line in out.read_text()
+
+
+def test_a_record_whose_score_no_network_made(tmp_path: Path) -> None:
+    """The error is of that score, not of the carriers', whose network the header has."""
+    lines = ["A C . CNN_SITE=1 GT:CNN_READS 0/1:1"]
+    run, _ = run_filter(tmp_path, lines, "--per-sample", "--info-key", "QUAL", head=WITH_SITES)
+    assert run.code == 1
+    assert "the header does not say which network made QUAL, whose own" in run.err, run.err
+    bare = HEAD.replace("##cnnscore_model=<ID=CNN_READS", "##cnnscore_model=<ID=CNN_OTHER")
+    run, _ = run_filter(tmp_path, lines, "--per-sample", head=bare)
+    assert run.code == 1
+    assert "the header does not say which network made CNN_READS, whose own" in run.err, run.err
 
 
 def test_a_bundled_networks_cutoffs_of_sites(tmp_path: Path) -> None:

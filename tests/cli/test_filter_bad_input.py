@@ -101,7 +101,7 @@ def test_no_record_has_a_score(calls: Path, tmp_path: Path) -> None:
         (["--threshold", "0", "--soft", "--invalidate-previous-filters"], "--soft leaves FILTER"),
         (["--threshold", "0", "--sensitivity-field=X"], "give --resource"),
         (["--threshold", "0", "-O", "x"], "output type 'x'"),
-        ([], "does not say which network made INFO/CNN_2D"),
+        ([], "does not say which network made CNN_2D"),
     ],
 )
 def test_usage(arguments: list[str], says: str, calls: Path, tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_another_network_than_the_headers_is_refused(
         )
         done = run_cli("filter", scored, "--model", network, *more, "-o", out)
         assert (done.code, done.err.count("\n"), out.exists()) == (1, 1, False)
-        assert re.search(r"the network own \(\w{12}\) made INFO/CNN_1D", done.err)
+        assert re.search(r"the network own \(\w{12}\) made CNN_1D", done.err)
         assert re.search(rf"--model names another one, {name} \(\w{{12}}\)", done.err)
         assert "leave out --model, or give cut-offs with --threshold" in done.err
     lines = scored.read_text().splitlines(keepends=True)

@@ -96,19 +96,19 @@ class ExpectedFalse:
             return named_manifest(self.model, key, line)
         if line is None:
             raise UsageError(
-                f"the header does not say which network made INFO/{key}, whose log-odds "
+                f"the header does not say which network made {key}, whose log-odds "
                 f"`expect_false=` moves: name it with `model=`, or {REMEDY}"
             )
         try:
             manifest = installed_manifest(line)
         except BadInput as fault:
             raise UsageError(
-                f"{fault}. It made INFO/{key}, and its log-odds are asked for: name its file with "
+                f"{fault}. It made {key}, and its log-odds are asked for: name its file with "
                 f"`model=`, or {REMEDY}"
             ) from None
         if manifest is None:
             raise UsageError(
                 f"the network {line.model} that is installed here is not the one that made "
-                f"INFO/{key}: name that one's file with `model=`, or {REMEDY}"
+                f"{key}: name that one's file with `model=`, or {REMEDY}"
             )
         return manifest

@@ -38,7 +38,7 @@ def named_manifest(model: str, key: str, line: Provenance | None) -> Manifest:
     manifest, digest = Session(path, "cpu").manifest, digest_of(path)
     if line is not None and line.network not in ("", digest):
         raise UsageError(
-            f"the network {line.model} ({line.network[:12]}) made INFO/{key}, and `model=` names "
+            f"the network {line.model} ({line.network[:12]}) made {key}, and `model=` names "
             f"another one, {manifest.name} ({digest[:12]}), which says nothing of these scores: "
             f"leave out `model=`, or {REMEDY}"
         )
@@ -148,16 +148,16 @@ class NetworkCutoffs:
             manifest = named_manifest(self.model, key, line)
             self._network = manifest.name
             return manifest.cutoffs_of(key)
+        self._network = line.model if line else ""
         if line is None:
             return {}, BareCutoffs()
-        self._network = line.model
         return line.cutoffs, line.bare_cutoffs
 
     def _none(self, key: str) -> str:
         """What to say where there are none."""
         if not self._network:
             return (
-                f"the header does not say which network made INFO/{key}, whose own cut-offs "
+                f"the header does not say which network made {key}, whose own cut-offs "
                 f"would be taken: name it with `model=`, or {REMEDY}"
             )
         if key == SITE_KEY:
