@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cnnscore.description import SITE_KEY
+from cnnscore.description import SITE_KEY, VARIANT_TYPES
 from cnnscore.errors import UsageError
 from cnnscore.filter.summary import STRICTER, Outlook, next_stricter
 from cnnscore.filter.tranches import Cut, TypeCutoffs, network_cutoffs, threshold_cutoffs
@@ -89,8 +89,9 @@ class Curve:
 
 
 def curves_of(key: str, network: str, cutoffs: Cutoffs, bare: BareCutoffs) -> dict[str, Curve]:
-    """By type, for the scores in INFO `key`, whose cut-offs these are."""
+    """By type, in the order of VARIANT_TYPES, for the scores in `key`, whose cut-offs these are."""
     return {
-        name: Curve(name, key, network, levels, bare.cutoffs.get(name), bare.annotations)
-        for name, levels in cutoffs.items()
+        name: Curve(name, key, network, cutoffs[name], bare.cutoffs.get(name), bare.annotations)
+        for name in VARIANT_TYPES
+        if name in cutoffs
     }
