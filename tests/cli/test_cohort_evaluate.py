@@ -254,6 +254,19 @@ def test_after_the_filter(tmp_path: Path) -> None:
     ]
 
 
+def test_a_spanning_deletion_is_no_de_novo_call(tmp_path: Path) -> None:
+    """`*` is another record's deletion, and the child's score here is of the other allele."""
+    lines = [
+        "A *,T . . GT:CNN_READS 1|2:6 0/2:2 0/2:3",
+        "A T,* . . GT:CNN_READS 1|2:5 0/0:. 0/2:.",
+    ]
+    assert trios(tmp_path, lines).code == 0
+    before = rows_of(tmp_path / "out" / "trios.tsv")[0]
+    assert (before["records"], before["errors"], before["de_novo"]) == ("2", "2", "1")
+    found = [(row["pos"], row["alt"]) for row in rows_of(tmp_path / "out" / "de_novo.tsv")]
+    assert found == [("20", "T")]
+
+
 def test_trios_beside_truth(cohort: dict[str, Path], tmp_path: Path) -> None:
     calls = write(tmp_path / "trio.vcf", "A B kid dad mum", ["A C . . GT 0/1 0/1 0/1 0/0 0/0"] * 3)
     words = ("--truth-map", cohort["map"], "--pedigree", pedigree(tmp_path), "--score", "QUAL")

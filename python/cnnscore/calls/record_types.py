@@ -41,8 +41,7 @@ def record_types(sites: WindowBatch, *, sequences_alone: bool = False) -> NDArra
     types[first_allele] = NO_VARIATION
     ignored = np.zeros(len(types), bool)
     if sequences_alone:
-        star = (length == 1) & (text[np.minimum(offset[:-1], len(text) - 1)] == ord("*"))
-        sequence = ~(symbolic | star)
+        sequence = ~(symbolic | is_spanning(sites))
         sequence[first_allele] = False
         beside = np.repeat(
             np.logical_or.reduceat(sequence, first_allele), np.diff(sites.site_allele)
@@ -53,6 +52,16 @@ def record_types(sites: WindowBatch, *, sequences_alone: bool = False) -> NDArra
     types[first_allele] = types[ignored] = 255
     least = np.minimum.reduceat(types, first_allele)
     return np.where((most == least) | (most == NO_VARIATION), most, MIXED).astype(np.uint8)
+
+
+def is_spanning(sites: WindowBatch) -> NDArray[np.bool_]:
+    """[alleles] which are `*`, the deletion of another record."""
+    offset, text = sites.allele_offset, sites.alleles
+    if not len(text):
+        return np.zeros(len(offset) - 1, bool)
+    first = text[np.minimum(offset[:-1], len(text) - 1)]
+    spanning: NDArray[np.bool_] = (np.diff(offset) == 1) & (first == ord("*"))
+    return spanning
 
 
 def transitions(sites: WindowBatch, types: NDArray[np.uint8]) -> NDArray[np.int8]:

@@ -3,7 +3,8 @@
 A record counts for a trio where all three are diploid and wholly called, and one of them carries an
 ALT allele. It is an error where no allele of the father and one of the mother make the child's
 genotype. *After the filter* a record counts if its FILTER lets it pass, and no FORMAT/FT of the
-three names a filter. A de-novo call is an ALT allele that the child carries and no parent does.
+three names a filter. A de-novo call is an ALT allele, but not `*`, that the child carries and no
+parent does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnscore.batch import WindowBatch
-from cnnscore.calls.record_types import record_types
+from cnnscore.calls.record_types import is_spanning, record_types
 from cnnscore.calls.records import Calls, Intervals, Records
 from cnnscore.description import VARIANT_TYPES
 from cnnscore.errors import BadInput
@@ -154,7 +155,8 @@ def _count(
     counted = whole & (np.maximum.reduceat(carried, sites.site_allele[:-1]) > 0) & (judged >= 0)
     errors = counted & ~_possible(sites, child, father, mother)
     row = np.repeat(np.arange(len(sites)), np.diff(sites.site_allele))
-    new = sites.is_alt & (child > 0) & (father == 0) & (mother == 0) & counted[row]
+    of_record = sites.is_alt & ~is_spanning(sites)
+    new = of_record & (child > 0) & (father == 0) & (mother == 0) & counted[row]
     kept = passes.copy()
     for column in columns:
         kept &= ~records.genotype_filtered(column)
