@@ -77,8 +77,8 @@ def test_a_network_without_cutoffs_of_sites(tmp_path: Path) -> None:
         )
         assert run.code == 1
         assert (
-            "INFO/CNN_SITE is of all carriers of a site, and the network reads has cut-offs for "
-            "single samples alone: give --threshold, --expect-false or --resource" in run.err
+            "INFO/CNN_SITE is of all carriers of a site, and the network reads has no cut-offs "
+            "for sites: give --threshold, --expect-false or --resource" in run.err
         )
         assert not out.exists()
     run, out = run_filter(tmp_path, lines)

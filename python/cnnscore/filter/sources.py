@@ -127,8 +127,8 @@ class NetworkCutoffs:
         return tuple(found)
 
     def lacks(self, key: str, header: Sequence[str]) -> bool:
-        """Whether the scores are of a cohort's sites, and the network has cut-offs for single
-        samples alone: how sites score hangs on how many carry."""
+        """Whether the scores are of a cohort's sites, and the network has no cut-offs for these:
+        those of single samples will not do, as how sites score hangs on how many carry."""
         return key == SITE_KEY and not self._find(key, header)[0]
 
     def name(self) -> str:
@@ -163,7 +163,7 @@ class NetworkCutoffs:
         if key == SITE_KEY:
             return (
                 f"INFO/{key} is of all carriers of a site, and the network {self._network} has "
-                "cut-offs for single samples alone: give `thresholds=`, `expect_false=` or "
-                "`resources=`, or judge each carrier with `per_sample=`"
+                "no cut-offs for sites: give `thresholds=`, `expect_false=` or `resources=`, or "
+                "judge each carrier with `per_sample=`"
             )
         return f"the network {self._network} has no cut-offs of its own: {REMEDY}"
