@@ -169,7 +169,7 @@ typedef struct {
     const char *network;            /**< SHA-256 of its file, hex */
     const char *cutoffs;            /**< its own cut-offs (docs/reference/models.md); "" where it has none */
     const char *annotations_from;   /**< their source: "caller", "reads", "fill"; "": it does not say */
-    const char *precision;        /**< what it computes in: "exact", "bf16" */
+    const char *precision;          /**< what it computes in: "exact", "bf16" */
 } cnnscore_engine_description;
 
 /** The ABI of this library.
