@@ -14,6 +14,7 @@ import pytest
 
 from cnnscore.batch import WindowBatch
 from cnnscore.calls.output import OutputOptions
+from cnnscore.cli import main
 from cnnscore.errors import BadInput, InternalError, UsageError
 from cnnscore.network import bf16
 from cnnscore.network.providers import BF16, DIRECT
@@ -207,6 +208,36 @@ def test_a_call_is_stopped(windows: dict[str, Windows]) -> None:
     planes = {"annotations": np.zeros((3, 7), np.float32)}
     with pytest.raises(InternalError, match="stopped"):
         session._reduced.call("probabilities", planes, lambda: True)
+
+
+def test_a_network_that_openvino_computes_wrongly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO 2026.4 does gatk-2d-large: refused, or as good as the others."""
+    needs_amx()
+    if not (jar := os.environ.get("CNNSCORE_GATK_JAR")):
+        pytest.skip("needs GATK's jar in CNNSCORE_GATK_JAR")
+    monkeypatch.setenv("CNNSCORE_MODELS", str(tmp_path))
+    assert main(["model", "import", jar, "--only", "gatk-2d-large"]) == 0
+    case = make_windows("reads", str(tmp_path / "gatk-2d-large.onnx"))
+    said = ""
+    try:
+        scores = Engine(case.model, precision="bf16").score(case.batch)
+    except UsageError as error:
+        said = str(error)
+    if said:
+        assert "computes the convolutions of" in said
+        assert said.endswith("wrongly; take `precision=exact`")
+    else:
+        np.testing.assert_allclose(scores, case.scores, rtol=0, atol=PROMISE)
+
+
+def test_convolutions_are_compared(
+    windows: dict[str, Windows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bf16, "MOST_ERROR", 1e-6)
+    with pytest.raises(UsageError, match=r"computes the convolutions of .* wrongly"):
+        Engine(windows["reads"].model, precision="bf16")
 
 
 def test_a_form_of_another_network(gatks_networks: Path, tmp_path: Path) -> None:

@@ -156,6 +156,11 @@ class Session:
             )
         return output[:n]
 
+    def check_precision(self, planes: Planes) -> None:
+        """Errors: UsageError where these rows show that a reduced precision computes wrongly."""
+        if self._reduced:
+            self._reduced.check_convolutions(planes)
+
     def cancel(self) -> None:
         """Calls of `run` that are under way fail now, also out of a loop."""
         for options in list(self._running):

@@ -17,7 +17,7 @@ from cnnscore.network.encode import NativeBatch, PlaneRows, Planes, PlaneSpec, p
 from cnnscore.network.manifest import Manifest
 from cnnscore.network.session import Session
 from cnnscore.network.store import find_model
-from cnnscore.score.trial import TRIAL_SECONDS, try_out
+from cnnscore.score.trial import TRIAL_SECONDS, trial_batch, try_out
 
 EPSILON = 1e-7
 
@@ -84,6 +84,9 @@ class Engine:
         seconds = None if self.session.provider == "tensorrt" else TRIAL_SECONDS
         own = partial(Engine.score, self)  # whatever a subclass makes of it
         try_out(own, self.cancel, self.description, str(self.session.path), seconds)
+        if precision != "exact":
+            for _, planes in self.planes(trial_batch(self.description)):
+                self.session.check_precision(planes)
 
     @property
     def manifest(self) -> Manifest:
