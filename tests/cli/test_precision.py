@@ -81,6 +81,15 @@ def test_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install" in text
 
 
+def test_doctor_speaks_of_options(gatks_networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_amx()
+    monkeypatch.setenv("CNNSCORE_MODELS", str(gatks_networks))
+    monkeypatch.setattr(bf16, "_kernels", lambda _: {"brgconv_avx512"})
+    (found,) = (one for one in findings() if one.what == "bf16")
+    assert found.state == ABSENT
+    assert found.found.startswith("--precision bf16 does not work here: OpenVINO does not use")
+
+
 def test_what_a_server_says_is_in_the_header(tmp_path: Path) -> None:
     """Of the command and the plugin, the same bytes."""
     with telling(tmp_path, "precision=bf16") as address:

@@ -20,6 +20,7 @@ from pathlib import Path
 from shlex import join, quote
 from typing import NamedTuple
 
+from cnnscore.cli.naming import with_options
 from cnnscore.errors import BadInput, UsageError
 
 OK, ABSENT, BROKEN = "ok", "-", "!!"
@@ -197,7 +198,7 @@ def _bf16() -> Finding:
                 Session(path, "cpu", precision="bf16")
                 return Finding(OK, what, f"AMX, OpenVINO: --precision bf16 of {path.stem}")
     except (BadInput, UsageError) as error:
-        return Finding(ABSENT, what, str(error))
+        return Finding(ABSENT, what, with_options(str(error)))
     return Finding(ABSENT, what, "AMX, OpenVINO, but none of GATK's networks, whom alone it helps")
 
 
