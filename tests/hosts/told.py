@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,11 +18,17 @@ FAKE = Path(__file__).parents[1] / "gatk" / "fake_engine.py"
 @contextmanager
 def telling(folder: Path, field: str) -> Iterator[str]:
     """The address of one whose description has FIELD=VALUE; every site scores 1.5 there."""
-    socket = Path(tempfile.mkdtemp(dir=folder)) / "s"
-    command = [sys.executable, str(FAKE), f"describe:{field}", "--listen", f"unix:{socket}"]
+    place = Path(tempfile.mkdtemp(dir=folder)) / "s"
+    command = [sys.executable, str(FAKE), f"describe:{field}", "--listen", f"unix:{place}"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_until(socket.exists)
-            yield f"unix:{socket}"
+            wait_until(lambda: _listens(place))
+            yield f"unix:{place}"
         finally:
             process.kill()
+
+
+def _listens(place: Path) -> bool:
+    """The file is there before that."""
+    with socket.socket(socket.AF_UNIX) as one:
+        return one.connect_ex(str(place)) == 0
