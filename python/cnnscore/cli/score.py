@@ -292,7 +292,7 @@ def _check_usage(options: argparse.Namespace) -> None:
 
     _check_cohort(options)
     of_network = (options.provider != "auto", options.precision != "exact")
-    if options.server and (any(of_network) or options.batch_size or options.annotations):
+    if options.server and any((*of_network, options.batch_size, options.annotations)):
         raise UsageError(
             "--provider, --precision, --batch-size and --annotations are the server's: it has its "
             "own"

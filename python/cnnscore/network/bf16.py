@@ -21,7 +21,7 @@ from cnnscore.errors import BadInput, InternalError, UsageError
 from cnnscore.extras import need
 from cnnscore.network.encode import Planes
 from cnnscore.network.manifest import SCORES, Manifest
-from cnnscore.network.opening import first_line, open_in_memory
+from cnnscore.network.opening import first_line, open_in_memory, other_form
 from cnnscore.network.providers import BF16, CallRules
 from cnnscore.network.store import form_path
 
@@ -101,21 +101,16 @@ class Bf16Network:
 
     rules: CallRules = BF16
 
-    def __init__(self, path: Path, manifest: Manifest, its: Callable[[Path], Manifest]) -> None:
-        check("cpu", manifest)
-        self.path = form_path(path, self.rules.form)
-        if not self.path.is_file():
+    def __init__(self, path: Path, manifest: Manifest, provider: str = "cpu") -> None:
+        check(provider, manifest)
+        found = other_form(path, self.rules.form, manifest)
+        if found is None:
             raise UsageError(
-                f"`precision=bf16` wants {self.path}, which an older cnnscore did not write, and "
-                "only GATK's and CNNVariantTrain's networks have: import the network again with "
+                f"`precision=bf16` wants {form_path(path, self.rules.form)}, which an older cnnscore "
+                "did not write, and only GATK's and CNNVariantTrain's networks have: import the network again with "
                 f"`cnnscore model import`, or take {EXACT}"
             )
-        found = its(self.path)
-        if (found.encoding, found.source) != (manifest.encoding, manifest.source):
-            raise BadInput(
-                f"{self.path} is of another network than {path}: import it again with "
-                "`cnnscore model import`"
-            )
+        self.path = found[0]
         self._rows = self.rules.sizes[manifest.encoding].call
         self._core = openvino().Core()
         try:

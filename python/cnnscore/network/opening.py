@@ -113,10 +113,10 @@ def manifest_of(session: Any, path: Path) -> Manifest:
 
 def form_of(path: Path, form: str, manifest: Manifest, session: Any) -> tuple[Path, Any]:
     """The file of a network's graph in this form, and a session of it on the CPU: the network's own
-    (`session`) where it has but one. Errors: BadInput for a form of another network.
+    (`session`) where it has but one. Errors: those of `other_form`.
     """
-    other = form_path(path, form)
-    if not other.is_file():
+    found = other_form(path, form, manifest)
+    if found is None:
         if "keras_version" in manifest.source:
             log.warning(
                 "%s was imported by an older cnnscore, without the form that is quick on a GPU: "
@@ -124,6 +124,16 @@ def form_of(path: Path, form: str, manifest: Manifest, session: Any) -> tuple[Pa
                 path,
             )
         return path, session
+    return found
+
+
+def other_form(path: Path, form: str, manifest: Manifest) -> tuple[Path, Any] | None:
+    """The file beside a network that has its graph in this form, and a session of it on the CPU;
+    None where there is none. Errors: BadInput for a form of another network.
+    """
+    other = form_path(path, form)
+    if not other.is_file():
+        return None
     opened = open_on_cpu(other)
     its = manifest_of(opened, other)
     # Cut-offs may have been changed since.

@@ -83,13 +83,13 @@ class Session:
 
     def _take(self, provider: str, batch_size: int | None, rules: str | None) -> None:
         self.provider = provider
-        if self.precision != "exact":
-            self._reduced = self._open_reduced(provider)
-            self.provider = "cpu"
-        self.rules: CallRules = PROVIDERS[rules or self.provider].rules
+        self.rules: CallRules
         """How rows become calls."""
-        if self._reduced:
-            self.rules = self._reduced.rules
+        if self.precision == "exact":
+            self.rules = PROVIDERS[rules or provider].rules
+        else:
+            self._reduced = self._open_reduced(provider)
+            self.provider, self.rules = "cpu", self._reduced.rules
         usual = self.rules.sizes[self.manifest.encoding].call
         self.batch_size: int = batch_size or usual
         """Most rows of a call."""
@@ -103,14 +103,9 @@ class Session:
     def _open_reduced(self, provider: str) -> Bf16Network:
         if self.precision != "bf16":
             raise UsageError(f"no precision {self.precision!r}: there are exact, bf16")
-        from cnnscore.network import bf16  # few ask for it
+        from cnnscore.network.bf16 import Bf16Network  # few ask for it
 
-        bf16.check(provider, self.manifest)
-
-        def manifest_in(file: Path) -> Manifest:
-            return manifest_of(open_on_cpu(file), file)
-
-        return bf16.Bf16Network(self.path, self.manifest, manifest_in)
+        return Bf16Network(self.path, self.manifest, provider)
 
     def _open_lanes(self) -> Lanes:
         form, graph = form_of(self.path, self.rules.form, self.manifest, self._session)
