@@ -170,14 +170,20 @@ def test_a_record_whose_score_no_network_made(tmp_path: Path) -> None:
     assert "the header does not say which network made CNN_READS, whose own" in run.err, run.err
 
 
+def scored_cohort(folder: Path) -> Path:
+    """Two samples, scored by the bundled network."""
+    calls = write_cohort(folder / "calls.vcf", rows(), {SAMPLE: same, "B": even})
+    table = write_map(
+        folder / "map.tsv", (SAMPLE, DATA / "reads.bam"), ("B", named_reads(folder, "B"))
+    )
+    scored = folder / "scored.vcf.gz"
+    assert run_cli("score", calls, "-R", REF, "--sample-map", table, "-o", scored).code == 0
+    return scored
+
+
 def test_a_bundled_networks_cutoffs_of_sites(tmp_path: Path) -> None:
     """They reach the header of what is scored, and FILTER."""
-    calls = write_cohort(tmp_path / "calls.vcf", rows(), {SAMPLE: same, "B": even})
-    table = write_map(
-        tmp_path / "map.tsv", (SAMPLE, DATA / "reads.bam"), ("B", named_reads(tmp_path, "B"))
-    )
-    scored, out = tmp_path / "scored.vcf.gz", tmp_path / "out.vcf"
-    assert run_cli("score", calls, "-R", REF, "--sample-map", table, "-o", scored).code == 0
+    scored, out = scored_cohort(tmp_path), tmp_path / "out.vcf"
     run = run_cli("filter", scored, "-o", out)
     assert run.code == 0, run.err
     own = Session(find_model("reads"), "cpu").manifest.site_cutoffs
@@ -211,12 +217,7 @@ def test_sites_by_threshold_and_resource(tmp_path: Path) -> None:
 
 def test_sites_and_carriers_by_the_expected_share(tmp_path: Path) -> None:
     """Of real scores, whose network is installed: the log-odds of both move by as much."""
-    calls = write_cohort(tmp_path / "calls.vcf", rows(), {SAMPLE: same, "B": even})
-    table = write_map(
-        tmp_path / "map.tsv", (SAMPLE, DATA / "reads.bam"), ("B", named_reads(tmp_path, "B"))
-    )
-    scored, out = tmp_path / "scored.vcf.gz", tmp_path / "out.vcf"
-    assert run_cli("score", calls, "-R", REF, "--sample-map", table, "-o", scored).code == 0
+    scored, out = scored_cohort(tmp_path), tmp_path / "out.vcf"
     run = run_cli("filter", scored, "--expect-false", "5%", "--per-sample", "-o", out)
     assert run.code == 0, run.err
     share = calibrated_shares("reads")["SNP"]

@@ -105,9 +105,10 @@ class Bf16Network:
         check(provider, manifest)
         found = other_form(path, self.rules.form, manifest)
         if found is None:
+            missing = form_path(path, self.rules.form)
             raise UsageError(
-                f"`precision=bf16` wants {form_path(path, self.rules.form)}, which an older cnnscore "
-                "did not write, and only GATK's and CNNVariantTrain's networks have: import the network again with "
+                f"`precision=bf16` wants {missing}, which an older cnnscore did not write, and "
+                "only GATK's and CNNVariantTrain's networks have: import the network again with "
                 f"`cnnscore model import`, or take {EXACT}"
             )
         self.path = found[0]
