@@ -15,7 +15,7 @@ def needs_amx() -> None:
     """Skip where bf16 is refused: that it is, other tests see to."""
     if why := bf16.lacking():
         pytest.skip(f"{why}: run by whoever has one")
-    pytest.importorskip("openvino", reason="needs the extra `openvino`")
+    pytest.importorskip("openvino", reason="needs the extra `openvino`: run by `make test`")
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def test_without_openvino(tiny: dict[str, str], monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.usefixtures("amx")
 def test_a_network_without_the_form(tiny: dict[str, str]) -> None:
-    pytest.importorskip("openvino", reason="needs the extra `openvino`")
+    pytest.importorskip("openvino", reason="needs the extra `openvino`: run by `make test`")
     said = refusal(tiny["reads"])
     assert f"wants {form_path(Path(tiny['reads']), DIRECT)}" in said
     assert "`cnnscore model import`" in said
@@ -101,7 +101,7 @@ def test_flags_are_read_as_linux_says_them() -> None:
 
 def test_openvino_says_nothing_to_its_maker(tmp_path: Path) -> None:
     """Its import would: by a package of its own, over the network, and to a file under $HOME."""
-    pytest.importorskip("openvino", reason="needs the extra `openvino`")
+    pytest.importorskip("openvino", reason="needs the extra `openvino`: run by `make test`")
     code = """
 import sys
 from cnnscore.network.bf16 import openvino
@@ -216,7 +216,7 @@ def test_a_network_that_openvino_computes_wrongly(
     """OpenVINO 2026.4 does gatk-2d-large: refused, or as good as the others."""
     needs_amx()
     if not (jar := os.environ.get("CNNSCORE_GATK_JAR")):
-        pytest.skip("needs GATK's jar in CNNSCORE_GATK_JAR")
+        pytest.skip("needs GATK's jar in CNNSCORE_GATK_JAR: run by `make test`")
     monkeypatch.setenv("CNNSCORE_MODELS", str(tmp_path))
     assert main(["model", "import", jar, "--only", "gatk-2d-large"]) == 0
     case = make_windows("reads", str(tmp_path / "gatk-2d-large.onnx"))
